@@ -1,0 +1,273 @@
+//! The command line: remote_syslog2's flags, in its spelling and its habits.
+//!
+//! Values are checked here only as far as remote_syslog2 called a wrong one a wrong flag (exit
+//! 2); what they mean is up to [`crate::config`], which gets them as they were typed.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{ArgAction, CommandFactory, Parser};
+
+use crate::config::value;
+
+const USAGE: &str = "remote_syslog [OPTIONS] [[TAG=]PATH]...";
+
+const EXAMPLES: &str = "\
+Examples:
+  remote_syslog -D -d logs.example.com -p 514 /var/log/app.log
+  remote_syslog -D --tls -d logs.example.com -p 6514 'web=/var/log/nginx/*.log'
+  remote_syslog -c /etc/log_files.yml --pid-file=/var/run/remote_syslog.pid
+
+A flag wins over the environment (REMOTE_SYSLOG_<KEY>), that over the file, that over the default.
+
+Paths:
+  /etc/log_files.yml      configuration, when no other is named; may be missing
+  /var/lib/remote_syslog  saved positions (root); for others ~/.local/state/remote_syslog.
+                          One directory for each instance: a second one is refused
+  /var/run, $HOME/run, $HOME/tmp, $HOME, $TMPDIR, /tmp
+                          the first that can be written gets remote_syslog.pid, when detached
+
+Signals:
+  TERM, INT   stop cleanly; another one, 0.5 s later or more, at once
+  HUP, USR1   no effect (HUP stops what runs on a terminal in the foreground)
+
+Exit codes:
+  0  stopped cleanly, or running in the background
+  1  cannot start; every reason is printed
+  2  wrong flag
+  128 + the signal: ended by a second one";
+
+/// Follows log files and ships every line to a syslog receiver as RFC 5424.
+#[derive(Debug, Clone, Default, Parser)]
+#[command(
+    name = "remote_syslog",
+    version,
+    override_usage = USAGE,
+    after_help = EXAMPLES,
+    args_override_self = true,
+    max_term_width = 100,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+pub struct Cli {
+    /// Log files or quoted globs, added to those of the configuration
+    #[arg(value_name = "[TAG=]PATH")]
+    pub files: Vec<OsString>,
+
+    /// Configuration file [default: /etc/log_files.yml]
+    #[arg(short, long = "configfile", value_name = "FILE", help_heading = "Files")]
+    pub config_file: Option<OsString>,
+    /// Read files unknown at start from their beginning
+    #[arg(long, help_heading = "Files")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_name = "BOOL", value_parser = value::boolean)]
+    pub from_start: Option<bool>,
+    /// Seconds between looks for new files [default: 10]
+    #[arg(long, value_name = "SECS", value_parser = interval, help_heading = "Files")]
+    pub new_file_check_interval: Option<String>,
+    /// Look for changes every second, without inotify
+    #[arg(long, help_heading = "Files")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_name = "BOOL", value_parser = value::boolean)]
+    pub poll: Option<bool>,
+
+    /// Receiver's name or address
+    #[arg(short, long, value_name = "HOST", help_heading = "Receiver")]
+    pub dest_host: Option<String>,
+    /// Receiver's port [default: 514]
+    #[arg(short = 'p', long, value_name = "PORT", value_parser = port, help_heading = "Receiver")]
+    pub dest_port: Option<String>,
+    /// Token to send with every message; others can see it here
+    #[arg(short = 't', long, value_name = "TOKEN", help_heading = "Receiver")]
+    pub dest_token: Option<String>,
+    /// Send over TCP, unencrypted; wins over --tls [default: UDP]
+    #[arg(long, help_heading = "Receiver")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_name = "BOOL", value_parser = value::boolean)]
+    pub tcp: Option<bool>,
+    /// Send over TLS
+    #[arg(long, help_heading = "Receiver")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_name = "BOOL", value_parser = value::boolean)]
+    pub tls: Option<bool>,
+
+    /// Facility of the messages [default: user]
+    #[arg(short, long, value_name = "NAME", help_heading = "Messages")]
+    pub facility: Option<String>,
+    /// Severity of the messages [default: notice]
+    #[arg(short, long, value_name = "NAME", help_heading = "Messages")]
+    pub severity: Option<String>,
+    /// Host name in the messages [default: this host's]
+    #[arg(long, value_name = "NAME", help_heading = "Messages")]
+    pub hostname: Option<String>,
+
+    /// Stay in the foreground and log to stderr
+    #[arg(short = 'D', long, help_heading = "Daemon")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_name = "BOOL", value_parser = value::boolean)]
+    pub no_detach: Option<bool>,
+    /// File for the process id [default: see Paths, when detached]
+    #[arg(long, value_name = "FILE", help_heading = "Daemon")]
+    pub pid_file: Option<OsString>,
+    /// Saved positions, one directory per instance [default: see Paths]
+    #[arg(long, value_name = "DIR", help_heading = "Daemon")]
+    pub state_dir: Option<OsString>,
+    /// Own log when in the background [default: /dev/null]
+    #[arg(long = "debug-log-cfg", value_name = "FILE", help_heading = "Daemon")]
+    pub debug_log_file: Option<OsString>,
+    /// What to log, in remote_syslog2's form or tracing's.
+    #[arg(long = "log", value_name = "LEVELS", help_heading = "Daemon")]
+    #[arg(help = "ERROR, WARNING, INFO, DEBUG or TRACE [default: <root>=INFO]")]
+    pub log_levels: Option<String>,
+
+    /// No action
+    #[arg(long, hide = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = value::boolean)]
+    eventmachine_tail: Option<bool>,
+    /// No action
+    #[arg(long, hide = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = value::boolean)]
+    no_eventmachine_tail: Option<bool>,
+
+    /// Print this help
+    #[arg(short, long, action = ArgAction::Help, help_heading = "Help")]
+    help: Option<bool>,
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Help")]
+    version: Option<bool>,
+}
+
+impl Cli {
+    /// Reads the command line, the program's own name first.
+    ///
+    /// # Errors
+    /// For a wrong flag, and when help or the version was asked for: `clap::Error::exit` prints
+    /// either where it belongs and ends with 2 or 0.
+    pub fn read(
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        Self::try_parse_from(arguments).map_err(|mut error| {
+            // For a wrong value, clap leaves the usage out.
+            if error.use_stderr() {
+                let usage = ContextValue::StyledStr(Self::command().render_usage());
+                error.insert(ContextKind::Usage, usage);
+            }
+            error
+        })
+    }
+}
+
+/// Checks a port and keeps it as typed. Nothing means: not given.
+fn port(text: &str) -> Result<String, String> {
+    if !text.is_empty() {
+        value::port(text)?;
+    }
+    Ok(text.to_owned())
+}
+
+/// Checks an interval and keeps it as typed. Nothing means: not given.
+fn interval(text: &str) -> Result<String, String> {
+    if !text.is_empty() {
+        value::duration(text)?;
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStringExt;
+
+    fn parse(arguments: &[&str]) -> Cli {
+        try_parse(arguments).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn try_parse(arguments: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::read([&["remote_syslog"], arguments].concat())
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn values_stand_behind_an_equals_sign_a_space_or_at_once() {
+        for form in [&["-p514"][..], &["-p", "514"], &["-p=514"], &["--dest-port=514"]] {
+            assert_eq!(parse(form).dest_port.as_deref(), Some("514"), "{form:?}");
+        }
+        let cli = parse(&["--dest-host", "a", "/x.log", "-fuser", "--log=<root>=DEBUG", "b=/y"]);
+        assert_eq!(cli.dest_host.as_deref(), Some("a"));
+        assert_eq!(cli.facility.as_deref(), Some("user"));
+        assert_eq!(cli.log_levels.as_deref(), Some("<root>=DEBUG"));
+        assert_eq!(cli.files, ["/x.log", "b=/y"]);
+    }
+
+    #[test]
+    fn switches_take_a_value_only_behind_an_equals_sign() {
+        let cli = parse(&["--poll=true", "--tcp=false", "--tls", "--from-start=1", "false"]);
+        let switches = [cli.poll, cli.tcp, cli.tls, cli.from_start, cli.no_detach];
+        assert_eq!(switches, [Some(true), Some(false), Some(true), Some(true), None]);
+        assert_eq!(cli.files, ["false"]);
+        assert_eq!(parse(&["-Dp514"]).no_detach, Some(true));
+        assert_eq!(parse(&["-D=false"]).no_detach, Some(false));
+        assert_eq!(parse(&["-D", "x.log"]).files, ["x.log"]);
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_flag_counts() {
+        assert_eq!(parse(&["-p", "1", "-p", "2", "-D", "-D"]).dest_port.as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn flags_without_action_are_accepted() {
+        parse(&["--eventmachine-tail", "--no-eventmachine-tail=false"]);
+    }
+
+    #[test]
+    fn a_bad_flag_is_named_with_the_usage_and_exits_with_2() {
+        for bad in [&["--nonsense"][..], &["-p", "x"], &["-p70000"], &["--poll=perhaps"], &["-d"]] {
+            let error = try_parse(bad).unwrap_err();
+            assert_eq!((error.exit_code(), error.use_stderr()), (2, true), "{bad:?}");
+            let text = error.to_string();
+            assert!(text.matches("Usage: remote_syslog [OPTIONS]").count() == 1, "{text}");
+        }
+        assert!(try_parse(&["--nonsense"]).unwrap_err().to_string().contains("'--nonsense'"));
+    }
+
+    #[test]
+    fn help_and_version_are_no_errors() {
+        for flag in ["-V", "--version"] {
+            let answer = try_parse(&[flag]).unwrap_err();
+            assert_eq!(
+                answer.to_string(),
+                concat!("remote_syslog ", env!("CARGO_PKG_VERSION"), "\n")
+            );
+            assert_eq!((answer.exit_code(), answer.use_stderr()), (0, false));
+        }
+        for flag in ["-h", "--help"] {
+            let answer = try_parse(&[flag]).unwrap_err();
+            assert_eq!((answer.exit_code(), answer.use_stderr()), (0, false));
+            assert!(answer.to_string().contains(EXAMPLES));
+        }
+    }
+
+    #[test]
+    fn each_flag_has_one_line_of_help() {
+        let help = try_parse(&["-h"]).unwrap_err().to_string();
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+        for line in help.lines().take_while(|&line| line != "Examples:") {
+            let continued = line.starts_with("          ") && !line.trim_start().starts_with('-');
+            assert!(!continued, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_path_need_not_be_utf8() {
+        let path = OsString::from_vec(b"/var/log/caf\xE9.log".to_vec());
+        let cli = Cli::try_parse_from(["remote_syslog".into(), path.clone()]).unwrap();
+        assert_eq!(cli.files, [path]);
+    }
+}

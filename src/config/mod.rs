@@ -1,0 +1,153 @@
+//! What was typed (YAML, environment, flags) becomes one resolved [`Config`], or all its errors.
+//!
+//! Nothing downstream sees an `Option` it must default or a string it must parse.
+//!
+//! ```text
+//! flags ────────┐
+//! environment ──┼─► raw (what was typed, with its place) ─► resolve ─► Config
+//! yaml ─► file ─┘                                           value, entry, log_filter: what it means
+//! ```
+
+mod entry;
+mod error;
+mod file;
+mod keys;
+mod log_filter;
+mod raw;
+mod resolve;
+mod surroundings;
+#[cfg(test)]
+mod tests;
+pub(crate) mod value;
+mod yaml;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cli::Cli;
+use crate::filter::Patterns;
+use crate::syslog::Priority;
+
+pub use error::{ConfigErrors, Place, Problem, Warning};
+pub use surroundings::Surroundings;
+
+/// A configuration that can be used, and what is odd about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Complete and checked.
+    pub config: Config,
+    /// To be logged; those of the file in its order.
+    pub warnings: Vec<Warning>,
+}
+
+/// Reads the configuration from all its sources: a flag wins over an environment variable, that
+/// over the file, that over the default; an empty value counts as none.
+///
+/// # Errors
+/// Every problem of every source, at once.
+pub fn load(cli: &Cli, around: &Surroundings) -> Result<Loaded, ConfigErrors> {
+    let mut findings = raw::Findings::default();
+    let named = config_file(cli, around);
+    let path = around.cwd.join(named.unwrap_or(&around.default_file));
+    let file = file::read(&path, named.is_some(), &mut findings);
+    let place = if path.exists() { Place::File } else { Place::NoFile };
+    let blame = file.as_ref().map(|_| place(Arc::new(path)));
+    let layers = vec![
+        raw::flags(cli),
+        raw::environment(&around.variables, &mut findings),
+        file.unwrap_or_default(),
+    ];
+    let raw = resolve::Raw { layers, arguments: raw::arguments(cli), blame };
+    resolve::resolve(&raw, around, findings)
+}
+
+/// The file that was named by a flag or a variable.
+fn config_file<'a>(cli: &'a Cli, around: &'a Surroundings) -> Option<&'a Path> {
+    let variable = around.variables.get(OsStr::new(raw::CONFIG_FILE_VARIABLE));
+    let named = [cli.config_file.as_ref(), variable].into_iter().flatten();
+    named.map(Path::new).find(|path| !path.as_os_str().is_empty())
+}
+
+/// Everything the daemon needs to know, complete and checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What to follow, in the order of the configuration: the first entry that matches a path
+    /// gives its settings.
+    pub files: Vec<FileEntry>,
+    /// Paths that are not followed although an entry matches them.
+    pub exclude_files: Patterns,
+    /// Lines that are not sent.
+    pub exclude_patterns: Patterns,
+    /// Where messages go.
+    pub destination: Destination,
+    /// HOSTNAME of the messages.
+    pub hostname: String,
+    /// PRI of the messages.
+    pub priority: Priority,
+    /// How often the globs are looked through anew, whatever inotify says.
+    pub sweep_interval: Duration,
+    /// Rely on looking alone, without inotify.
+    pub poll: bool,
+    /// Files seen for the first time at start-up are read from their beginning.
+    pub from_start: bool,
+    /// Where positions are kept.
+    pub state_dir: PathBuf,
+    /// Where to write the pid: as told, or the first place of the search order that is writable.
+    pub pid_file: PidFile,
+    /// Own log when detached.
+    pub debug_log_file: PathBuf,
+    /// Leave the terminal and go on in the background.
+    pub detach: bool,
+    /// Directives of the own log, in tracing's form.
+    pub log_filter: String,
+}
+
+/// One entry of `files`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Absolute path; may hold `*`, `?`, `[…]`, and `**` as a whole component.
+    pub glob: PathBuf,
+    /// APP-NAME of the messages; by default the file's own name.
+    pub tag: Option<String>,
+}
+
+/// The receiver and how to speak to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// Name or address; brackets around an IPv6 address are gone.
+    pub host: String,
+    /// TCP or UDP port.
+    pub port: u16,
+    /// Transport.
+    pub protocol: Protocol,
+    /// Sent as structured data with every message.
+    pub token: Option<String>,
+    /// How long one attempt to connect (TLS handshake included) may take.
+    pub connect_timeout: Duration,
+    /// How long the receiver may accept nothing while there is something to send.
+    pub write_timeout: Duration,
+    /// Longest message in bytes, header included, framing not; `None`: no limit.
+    pub max_message: Option<usize>,
+}
+
+/// Transport to the receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// RFC 5426.
+    Udp,
+    /// RFC 6587.
+    Tcp,
+    /// RFC 5425, with the framing of RFC 6587, section 3.4.2.
+    Tls,
+}
+
+/// Where the pid is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PidFile {
+    /// Here; that it cannot be written is an error.
+    At(PathBuf),
+    /// In the first writable place of the default search order.
+    Search,
+}

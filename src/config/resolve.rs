@@ -1,0 +1,270 @@
+//! All sources → one [`Config`], or every problem.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::error::{ConfigErrors, Place, Problem};
+use super::keys::Key;
+use super::raw::{Findings, Item, Items, Layer, Text};
+use super::{
+    Config, Destination, FileEntry, Loaded, PidFile, Protocol, Surroundings, entry, log_filter,
+    value,
+};
+use crate::filter::Patterns;
+use crate::syslog::{APP_NAME_MAX, Facility, HOSTNAME_MAX, Priority, Severity, field};
+
+const DEFAULT_PORT: u16 = 514;
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_STREAM_LENGTH: usize = 99_990;
+const DEFAULT_DATAGRAM_LENGTH: usize = 1024;
+
+/// Everything that was typed.
+pub(super) struct Raw {
+    /// The first that knows a key decides.
+    pub(super) layers: Vec<Layer>,
+    /// Added to `files`.
+    pub(super) arguments: Vec<Item>,
+    /// To blame for what is missing. `None`: the file could not be read, so nothing is.
+    pub(super) blame: Option<Place>,
+}
+
+/// Makes the configuration out of what was typed and found so far.
+pub(super) fn resolve(
+    raw: &Raw,
+    around: &Surroundings,
+    findings: Findings,
+) -> Result<Loaded, ConfigErrors> {
+    let mut resolver = Resolver { raw, around, findings };
+    let config = resolver.config();
+    let Findings { problems, warnings } = resolver.findings;
+    match config {
+        Some(config) if problems.is_empty() => Ok(Loaded { config, warnings }),
+        _ => Err(ConfigErrors::new(problems, warnings)),
+    }
+}
+
+struct Resolver<'a> {
+    raw: &'a Raw,
+    around: &'a Surroundings,
+    findings: Findings,
+}
+
+impl<'a> Resolver<'a> {
+    /// Looks at every key, so that every problem is found; a value that is wrong counts as absent.
+    fn config(&mut self) -> Option<Config> {
+        let destination = self.destination();
+        let facility = self.parsed(Key::Facility, named::<Facility>).unwrap_or(Facility::USER);
+        let severity = self.parsed(Key::Severity, named::<Severity>).unwrap_or(Severity::NOTICE);
+        let state_dir = self.state_dir();
+        let config = Config {
+            files: self.files(),
+            exclude_files: self.patterns(Key::ExcludeFiles),
+            exclude_patterns: self.patterns(Key::ExcludePatterns),
+            hostname: self.hostname(),
+            priority: Priority::new(facility, severity),
+            sweep_interval: self
+                .parsed(Key::NewFileCheckInterval, value::interval)
+                .unwrap_or(DEFAULT_INTERVAL),
+            poll: self.switch(Key::Poll),
+            from_start: self.switch(Key::FromStart),
+            pid_file: self.path(Key::PidFile).map_or(PidFile::Search, PidFile::At),
+            debug_log_file: self.path(Key::DebugLogFile).unwrap_or_else(|| "/dev/null".into()),
+            detach: !self.switch(Key::NoDetach),
+            log_filter: self
+                .parsed(Key::LogLevels, log_filter::directives)
+                .unwrap_or_else(|| "info".to_owned()),
+            destination: destination?,
+            state_dir: state_dir?,
+        };
+        Some(config)
+    }
+
+    fn destination(&mut self) -> Option<Destination> {
+        let host = self.parsed(Key::Host, value::host);
+        if self.scalar(Key::Host).is_none() {
+            self.missing(
+                Key::Host,
+                "no receiver is named; write its name there, or give --dest-host",
+            );
+        }
+        let protocol = self.protocol();
+        let stream = self.parsed(Key::TcpMaxLineLength, value::stream_length);
+        let datagram = self.parsed(Key::UdpMaxLineLength, value::datagram_length);
+        Some(Destination {
+            port: self.parsed(Key::Port, value::port).unwrap_or(DEFAULT_PORT),
+            protocol,
+            token: self.parsed(Key::Token, value::token),
+            connect_timeout: self.timeout(Key::ConnectTimeout),
+            write_timeout: self.timeout(Key::WriteTimeout),
+            max_message: match protocol {
+                Protocol::Udp => Some(datagram.unwrap_or(DEFAULT_DATAGRAM_LENGTH)),
+                Protocol::Tcp | Protocol::Tls => stream.unwrap_or(Some(DEFAULT_STREAM_LENGTH)),
+            },
+            host: host?,
+        })
+    }
+
+    /// `tcp` beats `tls` beats `destination.protocol`, wherever each was given.
+    fn protocol(&mut self) -> Protocol {
+        let protocol = self.parsed(Key::Protocol, value::protocol).unwrap_or(Protocol::Udp);
+        match (self.switch(Key::Tcp), self.switch(Key::Tls)) {
+            (true, _) => Protocol::Tcp,
+            (false, true) => Protocol::Tls,
+            (false, false) => protocol,
+        }
+    }
+
+    fn state_dir(&mut self) -> Option<PathBuf> {
+        let default = self.around.default_state_dir();
+        if self.scalar(Key::StateDir).is_none() && default.is_none() {
+            self.missing(
+                Key::StateDir,
+                "neither HOME nor XDG_STATE_HOME says where positions can be kept; give --state-dir",
+            );
+        }
+        self.path(Key::StateDir).or(default)
+    }
+
+    fn files(&mut self) -> Vec<FileEntry> {
+        let listed = self.list(Key::Files);
+        let items = listed.iter().flat_map(|list| &list.items).chain(&self.raw.arguments);
+        let entries = items.filter_map(|item| self.file(item)).collect::<Vec<_>>();
+        let nothing = listed.is_none_or(|list| list.items.is_empty());
+        let told = self.findings.problems.iter().any(|p| p.key.starts_with(Key::Files.name()));
+        if nothing && self.raw.arguments.is_empty() && !told {
+            let text = "there is nothing to follow; list paths there, or give them as arguments";
+            match listed {
+                Some(list) => self.problem(Key::Files, &list.place, text),
+                None => self.missing(Key::Files, text),
+            }
+        }
+        entries
+    }
+
+    fn file(&mut self, item: &Item) -> Option<FileEntry> {
+        let (place, tag, path) = match item {
+            Item::Entry { path, tag } => {
+                let tag = tag.as_ref().map(|tag| tag.text.to_string_lossy().into_owned());
+                (&path.place, tag, path.text.as_os_str())
+            }
+            Item::Text(Text { text, place }) => match entry::split(text) {
+                Ok((tag, path)) => (place, tag, path),
+                Err(error) => return self.file_problem(place, error),
+            },
+        };
+        if path.is_empty() {
+            return self.file_problem(place, "the path is empty; write the file to follow".into());
+        }
+        if let Err(error) = entry::check_glob(path) {
+            return self.file_problem(place, format!("{path:?} is no glob: {error}"));
+        }
+        if path.to_string_lossy().starts_with("~/") {
+            let text = format!("in {path:?} the ~ stands for itself; write the directory out");
+            self.findings.warnings.push(Problem::of(Key::Files, place, text));
+        }
+        if let Some(tag) = &tag {
+            self.warn_of_change(Key::Files, place, tag, APP_NAME_MAX);
+        }
+        Some(FileEntry { glob: entry::absolute(path, &self.around.cwd), tag })
+    }
+
+    fn file_problem(&mut self, place: &Place, text: String) -> Option<FileEntry> {
+        self.problem(Key::Files, place, text);
+        None
+    }
+
+    fn patterns(&mut self, key: Key) -> Patterns {
+        let Some(list) = self.list(key) else { return Patterns::default() };
+        let mut texts = Vec::new();
+        let mut places = Vec::new();
+        for item in &list.items {
+            let Item::Text(Text { text, place }) = item else { continue };
+            match text.to_str() {
+                Some(text) => {
+                    texts.push(text);
+                    places.push(place);
+                }
+                None => self.problem(key, place, not_utf8(text)),
+            }
+        }
+        Patterns::new(&texts).unwrap_or_else(|errors| {
+            for error in errors {
+                let text = format!("{error}; write RE2 syntax, with a \\ before a literal sign");
+                self.problem(key, places[error.index], text);
+            }
+            Patterns::default()
+        })
+    }
+
+    /// The value of `key` as `parse` understands it.
+    fn parsed<T>(&mut self, key: Key, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let Text { text, place } = self.scalar(key)?;
+        let value = text.to_str().ok_or_else(|| not_utf8(text)).and_then(parse);
+        value.map_err(|error| self.problem(key, place, error)).ok()
+    }
+
+    fn hostname(&mut self) -> String {
+        let Some(Text { text, place }) = self.scalar(Key::Hostname) else {
+            return self.around.hostname.clone();
+        };
+        let name = text.to_string_lossy().into_owned();
+        self.warn_of_change(Key::Hostname, place, &name, HOSTNAME_MAX);
+        name
+    }
+
+    /// Header fields are made valid when they are sent; that the receiver sees another name
+    /// should be no surprise.
+    fn warn_of_change(&mut self, key: Key, place: &Place, name: &str, max: usize) {
+        let sent = field(name, max);
+        if sent != name {
+            let text = format!(
+                "{name:?} is sent as {sent:?}; write at most {max} printable ASCII characters, \
+                 none of them a blank"
+            );
+            self.findings.warnings.push(Problem::of(key, place, text));
+        }
+    }
+
+    fn switch(&mut self, key: Key) -> bool {
+        self.parsed(key, value::boolean).unwrap_or(false)
+    }
+
+    fn timeout(&mut self, key: Key) -> Duration {
+        self.parsed(key, value::timeout).unwrap_or(DEFAULT_TIMEOUT)
+    }
+
+    fn path(&self, key: Key) -> Option<PathBuf> {
+        self.scalar(key).map(|path| entry::absolute(&path.text, &self.around.cwd))
+    }
+
+    fn scalar(&self, key: Key) -> Option<&'a Text> {
+        self.raw.layers.iter().find_map(|layer| layer.scalars.get(&key))
+    }
+
+    fn list(&self, key: Key) -> Option<&'a Items> {
+        self.raw.layers.iter().find_map(|layer| layer.lists.get(&key))
+    }
+
+    fn problem(&mut self, key: Key, place: &Place, text: impl Into<String>) {
+        self.findings.problems.push(Problem::of(key, place, text));
+    }
+
+    fn missing(&mut self, key: Key, text: &str) {
+        // What was written in a way that could not be read is not missing.
+        let is_about = |p: &Problem| p.key == key.name() || key.is_in(&p.key);
+        let told = self.findings.problems.iter().any(is_about);
+        if let Some(place) = self.raw.blame.as_ref().filter(|_| !told) {
+            self.findings.problems.push(Problem::of(key, place, text));
+        }
+    }
+}
+
+fn named<T: std::str::FromStr<Err = crate::syslog::UnknownName>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+fn not_utf8(text: &OsStr) -> String {
+    format!("{text:?} is not UTF-8; write it in UTF-8")
+}

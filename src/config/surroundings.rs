@@ -1,0 +1,55 @@
+//! What the configuration depends on besides the command line and the file.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The process's surroundings, handed in so that [`super::load`] depends on nothing else.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The environment.
+    pub variables: BTreeMap<OsString, OsString>,
+    /// What relative paths are relative to.
+    pub cwd: PathBuf,
+    /// The operating system's host name.
+    pub hostname: String,
+    /// Whether the effective user is root.
+    pub is_root: bool,
+    /// The file that is read when none is named, if it exists.
+    pub default_file: PathBuf,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    ///
+    /// # Errors
+    /// When the working directory is gone or cannot be read.
+    pub fn of_process() -> io::Result<Self> {
+        Ok(Self {
+            variables: std::env::vars_os().collect(),
+            cwd: std::env::current_dir().map_err(|error| {
+                let text = "the working directory is gone or cannot be told; start in another one";
+                io::Error::new(error.kind(), format!("{text} ({error})"))
+            })?,
+            hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            is_root: rustix::process::geteuid().is_root(),
+            default_file: PathBuf::from("/etc/log_files.yml"),
+        })
+    }
+
+    /// Where positions are kept unless told otherwise; `None` when there is no home. Relative
+    /// paths in `XDG_STATE_HOME` are ignored, as the XDG Base Directory Specification asks.
+    pub(super) fn default_state_dir(&self) -> Option<PathBuf> {
+        if self.is_root {
+            return Some(PathBuf::from("/var/lib/remote_syslog"));
+        }
+        let absolute = |name: &str| {
+            let path = Path::new(self.variables.get(OsStr::new(name))?);
+            path.is_absolute().then(|| path.to_owned())
+        };
+        let base = absolute("XDG_STATE_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+        base.map(|base| base.join("remote_syslog"))
+    }
+}

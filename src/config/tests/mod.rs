@@ -1,0 +1,186 @@
+//! Whole configurations, most of them as data: `tests/fixtures/config/NAME.yml` is read, and the
+//! result or the printed errors compared with `NAME.expected` beside it.
+//!
+//! To accept what is read now: `UPDATE_EXPECTED=1 cargo test --lib config`, and look at the diff.
+
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::*;
+
+mod sources;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/config");
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+
+/// Surroundings in which no file is found by default.
+fn around(variables: &[(&str, &str)]) -> Surroundings {
+    Surroundings {
+        variables: variables.iter().map(|(k, v)| (k.into(), v.into())).collect(),
+        cwd: FIXTURES.into(),
+        hostname: "web1".into(),
+        is_root: true,
+        default_file: "/nonexistent/log_files.yml".into(),
+    }
+}
+
+fn try_load(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
+    let cli = Cli::read([&["remote_syslog"], arguments].concat()).unwrap();
+    load(&cli, &around(variables))
+}
+
+fn config(arguments: &[&str], variables: &[(&str, &str)]) -> Config {
+    try_load(arguments, variables).unwrap_or_else(|errors| panic!("{errors}")).config
+}
+
+/// The errors, one a line.
+fn errors(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    try_load(arguments, variables).unwrap_err().to_string()
+}
+
+/// Every file of a directory with that extension, by name.
+fn files_in(directory: &str, extension: &str) -> Vec<PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension() == Some(OsStr::new(extension)))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "no .{extension} in {directory}");
+    files
+}
+
+/// One setting a line. Of patterns it shows only whether there are any.
+fn summary(loaded: &Loaded) -> String {
+    let Config { destination: to, .. } = &loaded.config;
+    let c = &loaded.config;
+    let mut out = String::new();
+    for file in &c.files {
+        let tag = file.tag.as_ref().map(|tag| format!("{tag} = ")).unwrap_or_default();
+        writeln!(out, "follow {tag}{}", file.glob.display()).unwrap();
+    }
+    let max = to.max_message.map_or("any".into(), |max| max.to_string());
+    writeln!(out, "send to {:?} {} port {}", to.protocol, to.host, to.port).unwrap();
+    writeln!(out, "token {}", to.token.as_deref().unwrap_or("none")).unwrap();
+    writeln!(out, "timeouts {:?} {:?}", to.connect_timeout, to.write_timeout).unwrap();
+    writeln!(out, "message length {max}").unwrap();
+    writeln!(out, "priority {} hostname {}", c.priority, c.hostname).unwrap();
+    let excludes = [!c.exclude_files.is_empty(), !c.exclude_patterns.is_empty()];
+    writeln!(out, "excludes files {} lines {}", excludes[0], excludes[1]).unwrap();
+    writeln!(out, "sweep {:?} poll {} from start {}", c.sweep_interval, c.poll, c.from_start)
+        .unwrap();
+    writeln!(out, "detach {} pid file {:?}", c.detach, c.pid_file).unwrap();
+    writeln!(out, "state {}", c.state_dir.display()).unwrap();
+    writeln!(out, "log {} to {}", c.log_filter, c.debug_log_file.display()).unwrap();
+    for warning in &loaded.warnings {
+        writeln!(out, "warning: {warning}").unwrap();
+    }
+    out
+}
+
+#[test]
+fn fixtures_are_read_as_expected() {
+    for path in files_in(FIXTURES, "yml") {
+        let text = match try_load(&["-c", path.to_str().unwrap()], &[]) {
+            Ok(loaded) => summary(&loaded),
+            Err(errors) => format!("{errors}\n"),
+        };
+        let parent = Path::new(FIXTURES).parent().unwrap().to_str().unwrap();
+        let text = text.replace(FIXTURES, "/etc/rs").replace(parent, "/etc");
+        let expected_file = path.with_extension("expected");
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            std::fs::write(&expected_file, &text).unwrap();
+        }
+        let expected = std::fs::read_to_string(&expected_file).unwrap();
+        assert!(text == expected, "{}\n--- read:\n{text}--- expected:\n{expected}", path.display());
+    }
+}
+
+#[test]
+fn examples_have_neither_errors_nor_warnings() {
+    for path in files_in(EXAMPLES, "yml").into_iter().chain(files_in(EXAMPLES, "example")) {
+        match try_load(&["-c", path.to_str().unwrap()], &[]) {
+            Ok(loaded) => assert_eq!(loaded.warnings, [], "{}", path.display()),
+            Err(errors) => panic!("{errors}"),
+        }
+    }
+}
+
+#[test]
+fn the_annotated_example_explains_every_key() {
+    let text = std::fs::read_to_string(Path::new(EXAMPLES).join("log_files.yml.example")).unwrap();
+    let documentation = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
+    let documentation = std::fs::read_to_string(documentation).unwrap();
+    for key in keys::Key::all() {
+        let name = key.name().rsplit('.').next().unwrap();
+        assert!(text.contains(&format!("{name}:")), "{name}");
+        for part in [key.name(), key.flag()].into_iter().filter(|part| !part.is_empty()) {
+            assert!(documentation.contains(&format!("`{part}`")), "{part}");
+        }
+    }
+}
+
+#[test]
+fn patterns_of_the_file_are_those_that_match() {
+    let loaded = config(&["-c", "advanced.yml"], &[]);
+    assert!(loaded.exclude_files.matches(b"/var/log/2009.log"));
+    assert!(loaded.exclude_patterns.matches(b"about 12 things"));
+    assert!(!loaded.exclude_patterns.matches(b"about things"));
+    assert!(config(&["-c", "weak.yml"], &[]).exclude_patterns.matches(b"GET / 404"));
+}
+
+/// Text that looks like configuration often enough to get past the parser.
+fn nearly_yaml() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        Just("files"),
+        Just("destination"),
+        Just("port"),
+        Just("path"),
+        Just("tag"),
+        Just("<<"),
+        Just(": "),
+        Just("\n"),
+        Just("\n  "),
+        Just("\n  - "),
+        Just("- "),
+        Just("["),
+        Just("]"),
+        Just("{"),
+        Just("}"),
+        Just(", "),
+        Just("&a "),
+        Just("*a"),
+        Just("~"),
+        Just("'"),
+        Just("\""),
+        Just("\\"),
+        Just("\t"),
+        Just("---\n"),
+        Just("514"),
+        Just("é"),
+        Just("=")
+    ];
+    proptest::collection::vec(word, 0..30).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in prop_oneof![nearly_yaml(), "\\PC{0,60}"]) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("c.yml");
+        std::fs::write(&path, text).unwrap();
+        match try_load(&["-c", path.to_str().unwrap()], &[]) {
+            Ok(_) => {}
+            Err(errors) => {
+                prop_assert!(!errors.problems().is_empty());
+                for line in errors.to_string().lines() {
+                    prop_assert!(line.contains("c.yml"), "{}", line);
+                    prop_assert!(line.contains("; "), "{}", line);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Which source wins, what each flag and variable does, and where errors point.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use super::*;
+
+const FLAGS: [&str; 2] = ["-dlogs", "/a.log"];
+
+fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [more, &FLAGS].concat()
+}
+
+#[test]
+fn flags_suffice_when_the_default_file_is_missing() {
+    let config = config(&FLAGS, &[]);
+    assert_eq!(config.files, [FileEntry { glob: "/a.log".into(), tag: None }]);
+    let to = &config.destination;
+    assert_eq!((to.host.as_str(), to.port, to.protocol), ("logs", 514, Protocol::Udp));
+    assert_eq!(to.max_message, Some(1024));
+}
+
+#[test]
+fn the_default_file_is_read_when_it_is_there() {
+    let mut around = around(&[]);
+    around.default_file = Path::new(FIXTURES).join("simple.yml");
+    let cli = Cli::read(["remote_syslog"]).unwrap();
+    assert_eq!(load(&cli, &around).unwrap().config.destination.port, 12345);
+}
+
+#[test]
+fn a_named_file_must_be_there() {
+    for (arguments, variables) in [
+        (with(&["-c", "none.yml"]), [("A", "")]),
+        (FLAGS.to_vec(), [("REMOTE_SYSLOG_CONFIG_FILE", "none.yml")]),
+    ] {
+        assert_eq!(
+            errors(&arguments, &variables),
+            format!(
+                "{FIXTURES}/none.yml: cannot be read (no such file or directory); check its \
+                 path and rights"
+            )
+        );
+    }
+    assert!(errors(&with(&["-c", "."]), &[]).contains("cannot be read (is a directory)"));
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
+    let port = |arguments: &[&str], value| {
+        config(arguments, &[("REMOTE_SYSLOG_DESTINATION_PORT", value)]).destination.port
+    };
+    assert_eq!(port(&["-c", "simple.yml", "-p1"], "2"), 1);
+    assert_eq!(port(&["-c", "simple.yml"], "2"), 2);
+    assert_eq!(port(&["-c", "simple.yml"], ""), 12345);
+    assert_eq!(port(&["-c", "simple.yml", "-p", ""], ""), 12345);
+    assert_eq!(port(&FLAGS, ""), 514);
+}
+
+#[test]
+fn every_flag_has_its_effect() {
+    let config = config(
+        &with(&[
+            "-p1",
+            "-tABC",
+            "-flocal1",
+            "-sinfo",
+            "--hostname=h",
+            "--pid-file=p",
+            "--tls",
+            "--poll",
+            "--new-file-check-interval=5",
+            "--debug-log-cfg=l",
+            "--log=<root>=TRACE",
+            "-D",
+            "--state-dir=s",
+            "--from-start",
+            "t=b.log",
+        ]),
+        &[],
+    );
+    let loaded = Loaded { config, warnings: vec![] };
+    let expected = "\
+follow t = CWD/b.log
+follow /a.log
+send to Tls logs port 1
+token ABC
+timeouts 30s 30s
+message length 99990
+priority 142 hostname h
+excludes files false lines false
+sweep 5s poll true from start true
+detach false pid file At(\"CWD/p\")
+state CWD/s
+log trace to CWD/l
+";
+    assert_eq!(summary(&loaded).replace(FIXTURES, "CWD"), expected);
+}
+
+#[test]
+fn every_key_has_a_variable() {
+    let config = config(
+        &[],
+        &[
+            ("REMOTE_SYSLOG_FILES", "/a.log\nt=/b.log\n"),
+            ("REMOTE_SYSLOG_EXCLUDE_FILES", "gz$"),
+            ("REMOTE_SYSLOG_DESTINATION.HOST", "logs"),
+            ("REMOTE_SYSLOG_DESTINATION_PROTOCOL", "TCP"),
+            ("REMOTE_SYSLOG_TCP_MAX_LINE_LENGTH", "480"),
+            ("REMOTE_SYSLOG_FACILITY", "local0"),
+            ("REMOTE_SYSLOG_NO_DETACH", "1"),
+            ("REMOTE_SYSLOG_HOSTNAME", ""),
+        ],
+    );
+    assert_eq!(config.files.len(), 2);
+    assert_eq!(config.files[1], FileEntry { glob: "/b.log".into(), tag: Some("t".into()) });
+    assert!(config.exclude_files.matches(b"/x.gz"));
+    assert_eq!(config.destination.protocol, Protocol::Tcp);
+    assert_eq!(config.destination.max_message, Some(480));
+    assert_eq!((config.priority.to_string().as_str(), config.detach), ("133", false));
+    assert_eq!(config.hostname, "web1");
+}
+
+#[test]
+fn problems_of_flags_and_variables_name_them() {
+    let errors = errors(
+        &["-d", "a:514", "-s", "loud", "--new-file-check-interval=0", "a=b=c"],
+        &[
+            ("REMOTE_SYSLOG_FACILITY", "x"),
+            ("REMOTE_SYSLOG_TCP", "perhaps"),
+            ("REMOTE_SYSLOG_FACILTY", "user"),
+        ],
+    );
+    let starts: Vec<_> = errors.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(
+        starts,
+        [
+            "REMOTE_SYSLOG_FACILITY:",
+            "REMOTE_SYSLOG_TCP:",
+            "--dest-host:",
+            "--new-file-check-interval:",
+            "--severity:",
+            "arguments:",
+            "warning:",
+        ],
+        "{errors}"
+    );
+    assert!(errors.ends_with("did you mean REMOTE_SYSLOG_FACILITY?"), "{errors}");
+}
+
+#[test]
+fn nothing_at_all_says_what_is_missing() {
+    assert_eq!(
+        errors(&[], &[]),
+        "/nonexistent/log_files.yml (not there): destination.host: no receiver is named; write \
+         its name there, or give --dest-host\n\
+         /nonexistent/log_files.yml (not there): files: there is nothing to follow; list paths \
+         there, or give them as arguments"
+    );
+}
+
+#[test]
+fn tcp_beats_tls_beats_the_protocol() {
+    let protocol = |arguments: &[&str], value| {
+        let variables = [("REMOTE_SYSLOG_DESTINATION_PROTOCOL", value)];
+        config(&with(arguments), &variables).destination.protocol
+    };
+    assert_eq!(protocol(&["--tcp", "--tls"], "udp"), Protocol::Tcp);
+    assert_eq!(protocol(&["--tls"], "tcp"), Protocol::Tls);
+    assert_eq!(protocol(&["--tcp=false", "--tls=false"], "Tls"), Protocol::Tls);
+    assert_eq!(protocol(&["--tcp=false", "-c", "weak.yml"], ""), Protocol::Udp);
+}
+
+#[test]
+fn arguments_are_added_to_the_files() {
+    let config = config(&["-c", "simple.yml", "web=log/*.log"], &[]);
+    assert_eq!(config.files.len(), 3);
+    let glob = Path::new(FIXTURES).join("log/*.log");
+    assert_eq!(config.files[2], FileEntry { glob, tag: Some("web".into()) });
+}
+
+#[test]
+fn a_path_need_not_be_utf8() {
+    let path = OsString::from_vec(b"t\xE9=/caf\xE9.log".to_vec());
+    let cli = Cli::read(["remote_syslog".into(), "-dlogs".into(), path]).unwrap();
+    let files = load(&cli, &around(&[])).unwrap().config.files;
+    assert_eq!(files[0].glob.as_os_str(), OsString::from_vec(b"/caf\xE9.log".to_vec()));
+    assert_eq!(files[0].tag.as_deref(), Some("t\u{FFFD}"));
+}
+
+#[test]
+fn positions_are_kept_where_the_user_may_write() {
+    let state_dir = |is_root, variables: &[(&str, &str)]| {
+        let around = Surroundings { is_root, ..around(variables) };
+        let cli = Cli::read([&["remote_syslog"], &FLAGS[..]].concat()).unwrap();
+        load(&cli, &around).map(|loaded| loaded.config.state_dir.display().to_string())
+    };
+    let home = [("HOME", "/home/u")];
+    assert_eq!(state_dir(true, &home).unwrap(), "/var/lib/remote_syslog");
+    assert_eq!(state_dir(false, &home).unwrap(), "/home/u/.local/state/remote_syslog");
+    let both = [home[0], ("XDG_STATE_HOME", "/srv")];
+    assert_eq!(state_dir(false, &both).unwrap(), "/srv/remote_syslog");
+    let relative = [home[0], ("XDG_STATE_HOME", "srv")];
+    assert_eq!(state_dir(false, &relative).unwrap(), "/home/u/.local/state/remote_syslog");
+    assert!(state_dir(false, &[]).unwrap_err().to_string().contains("--state-dir"));
+}
+
+#[test]
+fn durations_have_limits_that_timers_can_hold() {
+    let variables =
+        [("REMOTE_SYSLOG_CONNECT_TIMEOUT", "0"), ("REMOTE_SYSLOG_WRITE_TIMEOUT", "9999h")];
+    let destination = config(&FLAGS, &variables).destination;
+    let week = Duration::from_secs(7 * 24 * 3600);
+    assert_eq!((destination.connect_timeout, destination.write_timeout), (week, week));
+}

@@ -1,0 +1,246 @@
+//! What a word means behind a key. Pure; every error says what is wrong and what to write.
+
+use std::net::Ipv6Addr;
+use std::time::Duration;
+
+use super::Protocol;
+
+/// Stands for "no limit": a week, which every timer and socket option can hold.
+pub(super) const NO_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// RFC 5424, section 6.1: every receiver must take messages of this length.
+const MESSAGE_MIN: usize = 480;
+/// What fits in a datagram.
+const DATAGRAM_MAX: usize = 65_507;
+
+/// Longest token in bytes; only there to notice a file's content in the place of a token.
+const TOKEN_MAX: usize = 255;
+
+/// `true` or `false` in any of the spellings of YAML 1.1 and of Go.
+pub(crate) fn boolean(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "yes" | "y" | "on" | "1" => Ok(true),
+        "false" | "f" | "no" | "n" | "off" | "0" => Ok(false),
+        _ => Err(format!("{text:?} is neither true nor false; write true or false")),
+    }
+}
+
+/// A port, 1 to 65535.
+pub(crate) fn port(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(format!("{text:?} is not a port number; write 1 to 65535")),
+        Ok(port) => Ok(port),
+    }
+}
+
+/// Whole seconds (`10`), or numbers with units as in Go (`5s`, `1m30s`, `500ms`); at most
+/// [`NO_LIMIT`].
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    seconds.or_else(|| with_units(text)).map(|duration| duration.min(NO_LIMIT)).ok_or_else(|| {
+        format!("{text:?} is not a duration; write whole seconds, or a form such as 5s or 1m30s")
+    })
+}
+
+fn with_units(text: &str) -> Option<Duration> {
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (number, behind) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let (unit, behind) =
+            behind.split_at(behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len()));
+        let number: u64 = number.parse().ok()?;
+        let seconds = |factor| number.checked_mul(factor).map(Duration::from_secs);
+        let part = match unit {
+            "ms" => Duration::from_millis(number),
+            "s" => seconds(1)?,
+            "m" => seconds(60)?,
+            "h" => seconds(3600)?,
+            _ => return None,
+        };
+        total = total.checked_add(part)?;
+        rest = behind;
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+/// How often to look for new files: a duration of at least a second.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    if interval < Duration::from_secs(1) {
+        return Err(format!("{text:?} is too short; write 1 or more seconds"));
+    }
+    Ok(interval)
+}
+
+/// A duration of which zero means that there is no limit.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    duration(text).map(|timeout| if timeout.is_zero() { NO_LIMIT } else { timeout })
+}
+
+/// `udp`, `tcp` or `tls` in any case.
+pub(super) fn protocol(text: &str) -> Result<Protocol, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "udp" => Ok(Protocol::Udp),
+        "tcp" => Ok(Protocol::Tcp),
+        "tls" => Ok(Protocol::Tls),
+        _ => Err(format!("{text:?} is not a protocol; write udp, tcp or tls")),
+    }
+}
+
+/// A name or an address, without brackets.
+pub(super) fn host(text: &str) -> Result<String, String> {
+    let bracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let bare = bracketed.unwrap_or(text);
+    if is_ipv6(bare) {
+        return Ok(bare.to_owned());
+    }
+    if text.contains("://") {
+        return Err(format!("{text:?} is a URL; write the name alone, and destination.protocol"));
+    }
+    if let Some((_, port)) = text.rsplit_once(':')
+        && port.parse::<u16>().is_ok()
+        && text.matches(':').count() == 1
+    {
+        return Err(format!("{text:?} holds a port; write the name alone, and destination.port"));
+    }
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "[]:/@,;\"'".contains(c);
+    if let Some(c) = text.chars().find(|&c| odd(c)) {
+        return Err(format!(
+            "{text:?} is neither a host name nor an address, for it holds {c:?}; write a name, \
+             an IPv4 or an IPv6 address"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn is_ipv6(text: &str) -> bool {
+    // A link-local address needs its interface, as in fe80::1%eth0.
+    let (address, zone) = text.split_once('%').unwrap_or((text, "0"));
+    address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty()
+}
+
+/// The name part of an SD-ID: printable ASCII without space, `=`, `]` and `"` (RFC 5424, section
+/// 6.3.3). The RFC's 32 octets are not enforced: the receivers that ask for a token give out
+/// longer ones, and take them. The value is a secret and in no error.
+pub(super) fn token(text: &str) -> Result<String, String> {
+    let odd = |c: char| !c.is_ascii_graphic() || matches!(c, '=' | ']' | '"' | '@');
+    if let Some((at, c)) = text.chars().enumerate().find(|&(_, c)| odd(c)) {
+        return Err(format!(
+            "the token holds {c:?} as its character {}, which RFC 5424 (section 6.3.3) does not \
+             allow; copy it anew, without what your receiver shows around it",
+            at + 1
+        ));
+    }
+    if text.len() > TOKEN_MAX {
+        return Err(format!("the token is {} characters long; copy it anew", text.len()));
+    }
+    Ok(text.to_owned())
+}
+
+/// The longest message over TCP or TLS; zero: no limit.
+pub(super) fn stream_length(text: &str) -> Result<Option<usize>, String> {
+    match text.parse() {
+        Ok(0) => Ok(None),
+        Ok(length) if length >= MESSAGE_MIN => Ok(Some(length)),
+        Ok(_) => Err(too_short(text, ", or 0 for no limit")),
+        Err(_) => Err(format!("{text:?} is not a number of bytes; write a whole number")),
+    }
+}
+
+/// The longest message over UDP.
+pub(super) fn datagram_length(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(length) if length > DATAGRAM_MAX => Err(format!(
+            "{text} bytes do not fit in a datagram; write {MESSAGE_MIN} to {DATAGRAM_MAX}"
+        )),
+        Ok(length) if length >= MESSAGE_MIN => Ok(length),
+        Ok(_) => Err(too_short(text, "")),
+        Err(_) => Err(format!("{text:?} is not a number of bytes; write a whole number")),
+    }
+}
+
+fn too_short(text: &str, or: &str) -> String {
+    format!(
+        "{text} bytes are less than the {MESSAGE_MIN} that every receiver takes (RFC 5424, \
+         section 6.1); write {MESSAGE_MIN} or more{or}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let seconds = |text| duration(text).map(|d| d.as_secs_f64());
+        for (text, expected) in
+            [("10", 10.0), ("0", 0.0), ("5s", 5.0), ("1m", 60.0), ("1m30s", 90.0), ("1h", 3600.0)]
+        {
+            assert_eq!(seconds(text), Ok(expected), "{text}");
+        }
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("99999999999999"), Ok(NO_LIMIT));
+        for text in ["", "s", "5 s", "-1", "1.5", "5x", "5sm", "s5", "99999999999999999999h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert!(interval("999ms").is_err() && interval("1").is_ok());
+        assert_eq!(timeout("0"), Ok(NO_LIMIT));
+    }
+
+    #[test]
+    fn hosts() {
+        for (text, expected) in [
+            ("logs0.papertrailapp.com", "logs0.papertrailapp.com"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("::1", "::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("fe80::1%eth0", "fe80::1%eth0"),
+            ("my_host.local.", "my_host.local."),
+        ] {
+            assert_eq!(host(text).as_deref(), Ok(expected));
+        }
+        for (text, hint) in [
+            ("logs:514", "holds a port"),
+            ("tcp://logs", "is a URL"),
+            ("[logs]", "holds '['"),
+            ("a b", "holds ' '"),
+            ("::1::2", "holds ':'"),
+        ] {
+            let error = host(text).unwrap_err();
+            assert!(error.contains(hint), "{error}");
+        }
+    }
+
+    #[test]
+    fn tokens() {
+        let uuid = "01234567-89ab-cdef-0123-456789abcdef";
+        assert_eq!(token(uuid).as_deref(), Ok(uuid));
+        for bad in ["a b", "a]", "a=b", "\"a\"", "tök", "a@1", &"x".repeat(300)] {
+            let error = token(bad).unwrap_err();
+            assert!(!error.contains(bad), "{error}");
+        }
+    }
+
+    #[test]
+    fn lengths() {
+        assert_eq!(stream_length("0"), Ok(None));
+        assert_eq!(stream_length("480"), Ok(Some(480)));
+        assert_eq!(datagram_length("1024"), Ok(1024));
+        for bad in ["0", "479", "70000", "x", "-1"] {
+            assert!(datagram_length(bad).is_err(), "{bad}");
+        }
+        assert!(stream_length("479").unwrap_err().contains("RFC 5424, section 6.1"));
+    }
+
+    #[test]
+    fn booleans_and_ports() {
+        assert_eq!(["TRUE", "Yes", "on", "1"].map(boolean), [const { Ok(true) }; 4]);
+        assert_eq!(["False", "no", "OFF", "0"].map(boolean), [const { Ok(false) }; 4]);
+        assert!(boolean("2").is_err());
+        assert_eq!(port("65535"), Ok(65535));
+        for bad in ["0", "65536", "51x4", "-1", "", " 5"] {
+            assert!(port(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Which directories the globs lead through, and what a name in one of them means.
+//!
+//! Globs are walked like a state machine over path components: a directory is reached in one or
+//! more states (which glob, which of its components comes next), and each name in it leads on.
+//! A full walk and a single inotify event use the same step.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::glob::{Component, GlobError, components};
+use crate::config::FileEntry;
+
+/// All globs.
+#[derive(Debug)]
+pub struct Globs {
+    entries: Vec<Vec<Component>>,
+    texts: Vec<PathBuf>,
+}
+
+/// A glob (by its place in `files`) and the component that names in a directory are held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct State {
+    entry: usize,
+    component: usize,
+}
+
+/// What a name in a directory is to the globs.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Step {
+    /// The first entry of which it may be a file.
+    pub(super) file_of: Option<usize>,
+    /// The states in which it is entered if it is a directory.
+    pub(super) enter: Vec<State>,
+    /// Those of `enter` that also hold when it is a symbolic link to a directory.
+    pub(super) enter_link: Vec<State>,
+}
+
+impl Globs {
+    /// Takes the globs of `files` apart.
+    ///
+    /// # Errors
+    /// When one is malformed.
+    pub fn new(files: &[FileEntry]) -> Result<Self, GlobError> {
+        let entries = files.iter().map(|file| components(&file.glob)).collect::<Result<_, _>>()?;
+        let texts = files.iter().map(|file| file.glob.clone()).collect();
+        Ok(Self { entries, texts })
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// One as it was written.
+    pub(super) fn text(&self, entry: usize) -> &Path {
+        &self.texts[entry]
+    }
+
+    /// The first entry that matches `path`.
+    #[must_use]
+    pub fn entry_of(&self, path: &Path) -> Option<usize> {
+        let name = path.file_name()?;
+        let mut states = self.start();
+        for part in path.parent()?.components() {
+            if let std::path::Component::Normal(part) = part {
+                states = self.step(&states, part).enter;
+            }
+        }
+        self.step(&states, name).file_of
+    }
+
+    /// The states in which the root directory is entered.
+    pub(super) fn start(&self) -> Vec<State> {
+        self.closed((0..self.entries.len()).map(|entry| State { entry, component: 0 }).collect())
+    }
+
+    /// Where `name` leads from a directory that was entered in `states`.
+    pub(super) fn step(&self, states: &[State], name: &OsStr) -> Step {
+        let mut step = Step::default();
+        for &state in states {
+            let components = &self.entries[state.entry];
+            let component = &components[state.component];
+            if matches!(component, Component::AnyDepth) {
+                step.enter.push(state);
+            } else if component.matches(name) {
+                if state.component + 1 == components.len() {
+                    let first = step.file_of.map_or(state.entry, |entry| entry.min(state.entry));
+                    step.file_of = Some(first);
+                } else {
+                    let next = State { component: state.component + 1, ..state };
+                    step.enter.push(next);
+                    step.enter_link.push(next);
+                }
+            }
+        }
+        step.enter = self.closed(step.enter);
+        step.enter_link = self.closed(step.enter_link);
+        step
+    }
+
+    /// `**` also stands for no directory at all.
+    fn closed(&self, mut states: Vec<State>) -> Vec<State> {
+        for i in 0..states.len() {
+            let State { entry, component } = states[i];
+            if matches!(self.entries[entry].get(component), Some(Component::AnyDepth)) {
+                states.push(State { entry, component: component + 1 });
+            }
+        }
+        states.sort_unstable();
+        states.dedup();
+        states
+    }
+
+    /// The names that can matter in a directory, when they are few and known.
+    pub(super) fn literal_names(&self, states: &[State]) -> Option<Vec<&OsStr>> {
+        let literal = |state: &State| match &self.entries[state.entry][state.component] {
+            Component::Literal(name) => Some(name.as_os_str()),
+            _ => None,
+        };
+        states.iter().map(literal).collect()
+    }
+
+    /// Whether files may match in a directory, or directories whose names are not known.
+    pub(super) fn is_open(&self, states: &[State]) -> bool {
+        states.iter().any(|state| {
+            let components = &self.entries[state.entry];
+            state.component + 1 == components.len()
+                || !matches!(components[state.component], Component::Literal(_))
+        })
+    }
+}
+
+/// The directories reached, as the globs spell them.
+pub(super) type Places = HashMap<PathBuf, Vec<State>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn globs(globs: &[&str]) -> Globs {
+        let entry = |glob: &&str| FileEntry { glob: PathBuf::from(glob), tag: None };
+        Globs::new(&globs.iter().map(entry).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn the_first_entry_that_matches_counts() {
+        let globs = globs(&["/var/log/a.log", "/var/log/*.log", "/var/**/*.log", "/srv/**"]);
+        for (path, entry) in [
+            ("/var/log/a.log", Some(0)),
+            ("/var/log/b.log", Some(1)),
+            ("/var/log/x/y/z.log", Some(2)),
+            ("/var/top.log", Some(2)),
+            ("/srv/x", Some(3)),
+            ("/srv/a/b/c", Some(3)),
+            ("/var/log/a.txt", None),
+            ("/a.log", None),
+        ] {
+            assert_eq!(globs.entry_of(Path::new(path)), entry, "{path}");
+        }
+    }
+
+    #[test]
+    fn literal_components_need_no_listing() {
+        let globs = globs(&["/var/log/a.log"]);
+        let states = globs.start();
+        assert_eq!(globs.literal_names(&states).unwrap(), ["var"]);
+        assert!(!globs.is_open(&states));
+        let states = globs.step(&states, OsStr::new("var")).enter;
+        let states = globs.step(&states, OsStr::new("log")).enter;
+        assert!(globs.is_open(&states));
+    }
+
+    #[test]
+    fn links_are_entered_by_name_but_not_by_any_depth() {
+        let globs = globs(&["/a/*/x.log", "/a/**/y.log"]);
+        let states = globs.step(&globs.start(), OsStr::new("a")).enter;
+        let step = globs.step(&states, OsStr::new("link"));
+        assert_eq!(step.enter_link, [State { entry: 0, component: 2 }]);
+        assert_eq!(step.enter.len(), 3);
+    }
+}

@@ -1,0 +1,144 @@
+//! The stage on real directories: which paths are named, without reading any file.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
+
+use tokio::sync::mpsc::{Receiver, channel};
+
+use super::*;
+use crate::config::FileEntry;
+
+struct Fixture {
+    root: tempfile::TempDir,
+    events: Receiver<Event>,
+    _stage: Discover,
+}
+
+impl Fixture {
+    fn new(globs: &[&str], exclude: &[&str], files: &[&str]) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            touch(&root.path().join(file));
+        }
+        let entry = |glob: &&str| FileEntry { glob: root.path().join(glob), tag: None };
+        let entries: Vec<_> = globs.iter().map(entry).collect();
+        let settings = Settings {
+            globs: Globs::new(&entries).unwrap(),
+            exclude: Patterns::new(exclude).unwrap(),
+            sweep_interval: Duration::from_secs(600),
+            poll: false,
+        };
+        let (sender, events) = channel(1000);
+        Self { _stage: spawn(settings, sender).unwrap(), root, events }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// The paths named until the first pass ends, relative to the root, with their entries.
+    fn first_pass(&mut self) -> BTreeSet<(String, usize)> {
+        let mut named = BTreeSet::new();
+        while let Some(Event::Look { path, entry }) = self.events.blocking_recv() {
+            let path = path.strip_prefix(self.root.path()).unwrap().to_str().unwrap().to_owned();
+            named.insert((path, entry));
+        }
+        named
+    }
+
+    /// Waits until `name` is named.
+    fn wait_for(&mut self, name: &str) {
+        let wanted = self.path(name);
+        loop {
+            match self.events.blocking_recv() {
+                Some(Event::Look { path, .. }) if path == wanted => return,
+                Some(_) => {}
+                None => panic!("the stage has ended before it named {name}"),
+            }
+        }
+    }
+}
+
+fn touch(path: &Path) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, "").unwrap();
+}
+
+fn named(names: &[(&str, usize)]) -> BTreeSet<(String, usize)> {
+    names.iter().map(|&(name, entry)| (name.to_owned(), entry)).collect()
+}
+
+#[test]
+fn names_what_matches_at_any_depth_and_nothing_else() {
+    let files = ["a.log", "b.txt", "x/c.log", "x/y/z/d.log", "x/.hidden.log"];
+    let mut fixture = Fixture::new(&["a.log", "**/*.log"], &[], &files);
+    let expected = [("a.log", 0), ("x/c.log", 1), ("x/y/z/d.log", 1), ("x/.hidden.log", 1)];
+    assert_eq!(fixture.first_pass(), named(&expected));
+}
+
+#[test]
+fn leaves_out_what_is_excluded_and_directories() {
+    let mut fixture = Fixture::new(&["*"], &[r"\.gz$"], &["a", "b.gz", "dir/c"]);
+    assert_eq!(fixture.first_pass(), named(&[("a", 0)]));
+}
+
+#[test]
+fn names_files_and_directories_that_come_later() {
+    let mut fixture = Fixture::new(&["deep/er/*.log", "top.log"], &[], &[]);
+    assert_eq!(fixture.first_pass(), named(&[]));
+    touch(&fixture.path("top.log"));
+    fixture.wait_for("top.log");
+    touch(&fixture.path("deep/er/a.log"));
+    fixture.wait_for("deep/er/a.log");
+    touch(&fixture.path("deep/er/b.log"));
+    fixture.wait_for("deep/er/b.log");
+}
+
+#[test]
+fn names_files_in_a_directory_that_was_removed_and_made_again() {
+    let mut fixture = Fixture::new(&["dir/*.log"], &[], &["dir/a.log"]);
+    assert_eq!(fixture.first_pass(), named(&[("dir/a.log", 0)]));
+    for _ in 0..3 {
+        fs::remove_dir_all(fixture.path("dir")).unwrap();
+        touch(&fixture.path("dir/b.log"));
+        fixture.wait_for("dir/b.log");
+    }
+}
+
+#[test]
+fn names_a_link_when_its_target_is_written() {
+    let root = tempfile::tempdir().unwrap();
+    touch(&root.path().join("elsewhere/target"));
+    let mut fixture = Fixture::new(&["*.log", "linked/*.txt"], &[], &[]);
+    fixture.first_pass();
+    symlink(root.path().join("elsewhere/target"), fixture.path("link.log")).unwrap();
+    fixture.wait_for("link.log");
+    fs::write(root.path().join("elsewhere/target"), "line\n").unwrap();
+    fixture.wait_for("link.log");
+    symlink(root.path().join("elsewhere"), fixture.path("linked")).unwrap();
+    touch(&root.path().join("elsewhere/b.txt"));
+    fixture.wait_for("linked/b.txt");
+}
+
+#[test]
+fn a_link_that_leads_in_a_circle_ends() {
+    let mut fixture = Fixture::new(&["*/*/*.log", "**/*.txt"], &[], &["d/a.txt"]);
+    symlink(".", fixture.path("d/loop")).unwrap();
+    fixture.first_pass();
+    touch(&fixture.path("d/b.txt"));
+    fixture.wait_for("d/b.txt");
+}
+
+#[test]
+fn more_events_than_can_be_served_do_not_stop_it() {
+    let mut fixture = Fixture::new(&["**/*.log"], &[], &["a/0.log"]);
+    fixture.first_pass();
+    // Nobody listens meanwhile, so they pile up.
+    for i in 0..12_000 {
+        fs::write(fixture.path(&format!("a/{i}.log")), "").unwrap();
+    }
+    touch(&fixture.path("b/c/x.log"));
+    fixture.wait_for("b/c/x.log");
+    touch(&fixture.path("b/c/y.log"));
+    fixture.wait_for("b/c/y.log");
+}

@@ -1,0 +1,43 @@
+//! `remote_syslog` follows log files and ships every line to a syslog receiver.
+//!
+//! # The path of a line
+//!
+//! ```text
+//! config ─► discover ─► tail ─► filter ─► encode ─► send ─► receiver
+//!                        ▲                            │
+//!                        │                         ledger  (sent, acknowledged, confirmed)
+//!                        └── positions ◄── state ◄────┘
+//! ```
+//!
+//! Data flows left to right through bounded channels; only confirmations flow back.
+//!
+//! | room | what happens there | does I/O |
+//! |---|---|---|
+//! | [`cli`], [`config`] | what was typed becomes one resolved [`config::Config`], or all its errors | reads the file |
+//! | [`discover`] | globs and directory watches become "found" and "changed" events | yes |
+//! | [`tail`] | followed files become [`batch::Batch`]es of encoded messages | yes |
+//! | [`filter`] | keeps or drops a line | no |
+//! | [`syslog`] | RFC 5424 messages and their framing | no |
+//! | [`send`] | batches go over UDP, TCP or TLS; the ledger says what has arrived | yes |
+//! | [`state`] | positions of confirmed lines, saved and loaded | yes |
+//! | [`service`] | detaching, pid file, signals, own log | yes |
+//! | [`agent`] | the one place that builds the stages and wires them | no |
+//!
+//! [`batch`], [`event`] and [`position`] hold the types that cross the borders between stages.
+//! A stage imports no other stage; only [`agent`] knows them all.
+
+pub mod agent;
+pub mod batch;
+pub mod cli;
+pub mod config;
+pub mod discover;
+pub mod event;
+pub mod filter;
+mod lockfile;
+pub mod position;
+pub mod send;
+pub mod service;
+pub mod state;
+mod sys;
+pub mod syslog;
+pub mod tail;

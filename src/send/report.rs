@@ -1,0 +1,101 @@
+//! What the own log says about the connection: each outage and each stall once, not each attempt.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+/// What has been said, so that it is not said again.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// `host:port` as configured.
+    receiver: String,
+    /// Since when there is no connection, and whether a warning has said so.
+    gone: Option<(Instant, bool)>,
+    stalled: Option<Instant>,
+    /// The next connection is no news.
+    renewing: bool,
+    /// The last connection came to nothing, which was said.
+    useless: bool,
+}
+
+impl Report {
+    /// A report about the receiver at `host` and `port`.
+    pub(super) fn new(host: &str, port: u16) -> Self {
+        let receiver =
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        Self { receiver, gone: None, stalled: None, renewing: false, useless: false }
+    }
+
+    /// An attempt to reach the receiver failed.
+    pub(super) fn failed(&mut self, reason: &dyn Display) {
+        let (since, warned) = *self.gone.get_or_insert_with(|| (Instant::now(), false));
+        if warned {
+            debug!("still no connection to {}: {reason}", self.receiver);
+        } else {
+            warn!("{reason}; retrying, nothing is lost meanwhile");
+        }
+        self.gone = Some((since, true));
+    }
+
+    /// We end the connection in good order, to begin a new one.
+    pub(super) fn renewing(&mut self) {
+        debug!(
+            "renewing the connection to {}: everything sent is confirmed by that",
+            self.receiver
+        );
+        self.renewing = true;
+    }
+
+    /// A connection came about; `resent` bytes of an earlier one go first.
+    pub(super) fn connected(&mut self, peer: SocketAddr, protocol: &str, resent: u64) {
+        if std::mem::take(&mut self.renewing) && self.gone.is_none() || self.useless {
+            self.gone = None;
+            debug!("connected to {} ({peer}, {protocol})", self.receiver);
+            return;
+        }
+        let again = match self.gone.take() {
+            Some((since, _)) => format!(" again after {:.1} s", since.elapsed().as_secs_f64()),
+            None => String::new(),
+        };
+        let resent = match resent {
+            0 => String::new(),
+            bytes => format!("; {bytes} bytes go out again that may not have arrived"),
+        };
+        info!("connected to {} ({peer}, {protocol}){again}{resent}", self.receiver);
+    }
+
+    /// The connection ended without our doing; `useful` when the receiver read from it.
+    pub(super) fn lost(&mut self, reason: &dyn Display, useful: bool) {
+        self.stalled = None;
+        self.gone = Some((Instant::now(), false));
+        let receiver = &self.receiver;
+        match (useful, std::mem::replace(&mut self.useless, !useful)) {
+            (true, _) => info!("connection to {receiver} ended: {reason}; reconnecting"),
+            (false, false) => warn!(
+                "connection to {receiver} ended before it was known to have read anything: \
+                 {reason}; retrying"
+            ),
+            (false, true) => debug!("connection to {receiver} ended again: {reason}"),
+        }
+    }
+
+    /// The receiver has taken nothing for `since`.
+    pub(super) fn stalled(&mut self, since: Duration) {
+        if self.stalled.is_none() {
+            self.stalled = Instant::now().checked_sub(since);
+            let seconds = since.as_secs();
+            warn!("{} has taken nothing for {seconds} s; waiting for it", self.receiver);
+        }
+    }
+
+    /// The receiver takes something (again).
+    pub(super) fn moving(&mut self) {
+        if let Some(since) = self.stalled.take() {
+            let seconds = since.elapsed().as_secs();
+            info!("{} goes on after {seconds} s", self.receiver);
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Over plain TCP.
+
+use rustix::net::sockopt::set_socket_linger;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+use super::*;
+
+/// Reads `at_least` bytes, and then whatever is there: nothing is left unread.
+async fn read_until_empty(stream: &mut TcpStream, at_least: usize, into: &mut Vec<u8>) {
+    let enough = into.len() + at_least;
+    while into.len() < enough {
+        assert!(within(10, stream.read_buf(into)).await.unwrap() > 0);
+    }
+    // Past tokio, which may not know yet that there is more.
+    let mut more = [0; 65_536];
+    while let Ok(count @ 1..) = rustix::io::read(&stream, &mut more) {
+        into.extend_from_slice(&more[..count]);
+    }
+}
+
+#[tokio::test]
+async fn everything_arrives_in_order_and_is_confirmed_by_the_receivers_fin() {
+    let (listener, address) = listen().await;
+    let sending = Sending::to(target(address));
+    sending.feed(0..50_000, 1000);
+    let receiver = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        bytes
+    });
+    let (outcome, reached) = sending.finish().await;
+    assert_eq!((outcome, reached), (Outcome::default(), 50_000));
+    assert_eq!(receiver.await.unwrap(), numbered(0..50_000, WIDTH).bytes);
+}
+
+#[tokio::test]
+async fn a_receiver_may_come_late() {
+    let (listener, address) = listen().await;
+    drop(listener);
+    let sending = Sending::to(target(address));
+    sending.feed(0..100, 10);
+    sleep(Duration::from_millis(200)).await;
+    let listener = TcpListener::bind(address).await.unwrap();
+    let (mut stream, _) = within(5, listener.accept()).await.unwrap();
+    let finished = tokio::spawn(sending.finish());
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    drop(stream);
+    assert_eq!(tally(&frames(&bytes), 100), (0, 0));
+    assert_eq!(finished.await.unwrap().1, 100);
+}
+
+#[tokio::test]
+async fn a_close_while_nothing_is_sent_is_noticed_at_once() {
+    let (listener, address) = listen().await;
+    let _sending = Sending::to(target(address));
+    for _ in 0..2 {
+        let (stream, _) = within(1, listener.accept()).await.unwrap();
+        drop(stream);
+    }
+}
+
+#[tokio::test]
+async fn clean_closes_under_load_cost_neither_loss_nor_duplicates() {
+    let (listener, address) = listen().await;
+    let sending = Sending::to(target(address));
+    sending.feed(0..100_000, 37);
+    let receiver = tokio::spawn(async move {
+        let mut arrived = Vec::new();
+        for round in 0..20 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = Vec::new();
+            read_until_empty(&mut stream, 10_000 * round, &mut bytes).await;
+            drop(stream);
+            arrived.extend(frames(&bytes));
+        }
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        arrived.extend(frames(&bytes));
+        arrived
+    });
+    let (outcome, reached) = sending.finish().await;
+    assert_eq!((outcome, reached), (Outcome::default(), 100_000));
+    assert_eq!(tally(&receiver.await.unwrap(), 100_000), (0, 0));
+}
+
+#[tokio::test]
+async fn resets_under_load_lose_nothing() {
+    const COUNT: u64 = 100_000;
+    let (listener, address) = listen().await;
+    let sending = Sending::to(target(address));
+    sending.feed(0..COUNT, 1000);
+    let receiver = tokio::spawn(async move {
+        let mut arrived = Vec::new();
+        for round in 0..10 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = vec![0; 400_000 + 12_345 * round];
+            stream.read_exact(&mut bytes).await.unwrap();
+            set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+            drop(stream);
+            arrived.extend(frames(&bytes));
+        }
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        arrived.extend(frames(&bytes));
+        arrived
+    });
+    let (outcome, reached) = sending.finish().await;
+    assert_eq!((outcome, reached), (Outcome::default(), COUNT));
+    let (missing, _) = tally(&receiver.await.unwrap(), COUNT);
+    assert_eq!(missing, 0);
+}
+
+#[tokio::test]
+async fn a_receiver_that_stalls_is_waited_for_and_memory_stays_flat() {
+    let (listener, address) = listen().await;
+    let sending = Sending::to(target(address));
+    let fed = sending.feed(0..400_000, 1000);
+    let (mut stream, _) = within(1, listener.accept()).await.unwrap();
+    // It takes no more once the buffers of both kernels are full.
+    let free = sending.batches.clone();
+    let (mut room, mut unchanged) = (free.capacity(), 0);
+    while unchanged < 15 {
+        sleep(Duration::from_millis(50)).await;
+        unchanged = if free.capacity() == room && room == 0 { unchanged + 1 } else { 0 };
+        room = free.capacity();
+    }
+    drop(free);
+    assert!(!fed.is_finished(), "40 MB went somewhere");
+    let finished = tokio::spawn(sending.finish());
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    drop(stream);
+    assert_eq!(tally(&frames(&bytes), 400_000), (0, 0));
+    assert_eq!(finished.await.unwrap().1, 400_000);
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_but_never_read_is_sent_again() {
+    let (listener, address) = listen().await;
+    let sending = Sending::to(target(address));
+    sending.feed(0..200, 10);
+    let (mut stream, _) = within(1, listener.accept()).await.unwrap();
+    let mut bytes = vec![0; 20 * WIDTH];
+    stream.read_exact(&mut bytes).await.unwrap();
+    sleep(Duration::from_millis(100)).await;
+    drop(stream); // The kernel sends RST: the rest is unread.
+    let finished = tokio::spawn(sending.finish());
+    let (mut stream, _) = within(2, listener.accept()).await.unwrap();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    drop(stream);
+    assert_eq!(tally(&frames(&bytes), 200), (0, 20));
+    assert_eq!(finished.await.unwrap().1, 200);
+}
+
+#[tokio::test]
+async fn write_timeout_gives_up_a_receiver_that_takes_nothing() {
+    let (listener, address) = listen().await;
+    let sending =
+        Sending::to(Target { write_timeout: Duration::from_millis(300), ..target(address) });
+    sending.feed(0..200_000, 1000);
+    let (first, _) = within(1, listener.accept()).await.unwrap();
+    let (mut second, _) = within(5, listener.accept()).await.unwrap();
+    let mut bytes = vec![0; 50 * WIDTH];
+    second.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(frames(&bytes)[0], 0);
+    drop(first);
+}
+
+#[tokio::test]
+async fn one_that_accepts_and_closes_is_not_hammered() {
+    let (listener, address) = listen().await;
+    let sending = Sending::to(target(address));
+    sending.feed(0..1000, 10);
+    let (began, mut accepted) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_millis(1500) {
+        if timeout(Duration::from_millis(100), listener.accept()).await.is_ok() {
+            accepted += 1;
+        }
+    }
+    assert!((2..=7).contains(&accepted), "{accepted}");
+}
+
+#[tokio::test]
+async fn told_to_leave_it_waits_for_the_receiver_to_have_read_all() {
+    let (listener, address) = listen().await;
+    let mut arrived = Vec::new();
+    let mut next = 0;
+    for _ in 0..5 {
+        let sending = Sending::to(target(address));
+        let feeding = sending.feed(next..next + 100_000, 100);
+        let (mut stream, _) = within(1, listener.accept()).await.unwrap();
+        let mut bytes = Vec::new();
+        read_until_empty(&mut stream, 500_000, &mut bytes).await;
+        sending.leave.cancel();
+        let finished = tokio::spawn(sending.finish());
+        stream.read_to_end(&mut bytes).await.unwrap();
+        drop(stream);
+        let (outcome, reached) = finished.await.unwrap();
+        assert_eq!(outcome, Outcome::default());
+        feeding.abort();
+        arrived.extend(frames(&bytes));
+        next = reached;
+    }
+    assert_eq!(tally(&arrived, next), (0, 0));
+}
+
+#[tokio::test]
+async fn told_to_leave_without_a_connection_it_leaves_at_once() {
+    let (listener, address) = listen().await;
+    drop(listener);
+    let sending = Sending::to(target(address));
+    sending.feed(0..10, 10);
+    sleep(Duration::from_millis(50)).await;
+    let began = Instant::now();
+    sending.leave.cancel();
+    let (outcome, _) = sending.finish().await;
+    assert_eq!(outcome, Outcome { messages: 10, bytes: 10 * WIDTH as u64 });
+    assert!(began.elapsed() < Duration::from_millis(500));
+}
+
+#[tokio::test]
+async fn what_a_half_closed_receiver_still_reads_is_not_sent_again() {
+    let (listener, address) = listen().await;
+    let sending = Sending::to(target(address));
+    let feeding = sending.feed(0..200_000, 1000);
+    let (mut stream, _) = within(1, listener.accept()).await.unwrap();
+    let mut bytes = vec![0; 300 * WIDTH];
+    stream.read_exact(&mut bytes).await.unwrap();
+    stream.shutdown().await.unwrap();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    drop(stream);
+    let (mut stream, _) = within(2, listener.accept()).await.unwrap();
+    let finished = tokio::spawn(sending.finish());
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    drop(stream);
+    let arrived = [frames(&bytes), frames(&rest)].concat();
+    assert_eq!(tally(&arrived, 200_000), (0, 0));
+    assert_eq!(finished.await.unwrap().1, 200_000);
+    feeding.await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "takes the ten seconds that the rule names"]
+async fn ten_quiet_seconds_confirm() {
+    let (listener, address) = listen().await;
+    let mut sending = Sending::to(target(address));
+    sending.feed(0..10_000, 100);
+    let (mut stream, _) = within(1, listener.accept()).await.unwrap();
+    // Reading slowly leaves a window that the receiver does not correct by itself.
+    let mut bytes = vec![0; 10 * WIDTH];
+    for _ in 0..1000 {
+        stream.read_exact(&mut bytes).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let began = Instant::now();
+    sending.confirmed(10_000).await;
+    let took = began.elapsed();
+    assert!((Duration::from_secs(9)..Duration::from_secs(13)).contains(&took), "{took:?}");
+}

@@ -1,0 +1,216 @@
+//! Over TLS.
+
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, Issuer, KeyPair};
+use rustix::net::sockopt::set_socket_linger;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{RootCertStore, ServerConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::super::link::Link;
+use super::super::tls::Trust;
+use super::*;
+
+/// An authority, and a receiver's certificate for 127.0.0.1 issued by it.
+struct Authority {
+    roots: Arc<RootCertStore>,
+    chain: Vec<CertificateDer<'static>>,
+    key: Vec<u8>,
+}
+
+impl Authority {
+    fn new(adjust: impl FnOnce(&mut CertificateParams)) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let root = params.self_signed(&key).unwrap();
+        let issuer = Issuer::new(params, key);
+        let mut roots = RootCertStore::empty();
+        roots.add(root.der().clone()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        adjust(&mut params);
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        let chain = vec![certificate.der().clone()];
+        Self { roots: Arc::new(roots), chain, key: key.serialize_der() }
+    }
+
+    fn acceptor(&self, versions: &[&'static rustls::SupportedProtocolVersion]) -> TlsAcceptor {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let key = PrivateKeyDer::try_from(self.key.clone()).unwrap();
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(self.chain.clone(), key)
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    fn target(&self, address: SocketAddr) -> Target {
+        Target { transport: Transport::Tls(Trust::Roots(self.roots.clone())), ..target(address) }
+    }
+}
+
+async fn accept(listener: &TcpListener, acceptor: &TlsAcceptor) -> TlsStream<TcpStream> {
+    let (stream, _) = within(5, listener.accept()).await.unwrap();
+    within(5, acceptor.accept(stream)).await.unwrap()
+}
+
+/// Reads all; that there is no `close_notify` at the end does not matter.
+async fn read_all(stream: &mut TlsStream<TcpStream>) -> Vec<u64> {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    frames(&bytes)
+}
+
+#[tokio::test]
+async fn verified_it_delivers_everything() {
+    for (version, name) in
+        [(&rustls::version::TLS12, "TLS 1.2"), (&rustls::version::TLS13, "TLS 1.3")]
+    {
+        let authority = Authority::new(|_| ());
+        let (listener, address) = listen().await;
+        let acceptor = authority.acceptor(&[version]);
+        let target = authority.target(address);
+        let (link, _) = tokio::join!(Link::open(&target), accept(&listener, &acceptor));
+        assert_eq!(link.unwrap().protocol(), name);
+        let sending = Sending::to(target);
+        sending.feed(0..50_000, 777);
+        let receiver =
+            tokio::spawn(async move { read_all(&mut accept(&listener, &acceptor).await).await });
+        assert_eq!(sending.finish().await, (Outcome::default(), 50_000));
+        assert_eq!(tally(&receiver.await.unwrap(), 50_000), (0, 0));
+    }
+}
+
+async fn refusal(target: Target, authority: &Authority, listener: TcpListener) -> String {
+    let acceptor = authority.acceptor(&[&rustls::version::TLS13]);
+    let receiver = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let _ = acceptor.accept(stream).await;
+    };
+    let (link, ()) = within(5, async { tokio::join!(Link::open(&target), receiver) }).await;
+    link.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused() {
+    let authority = Authority::new(|params| {
+        params.subject_alt_names = vec![rcgen::SanType::DnsName("other".try_into().unwrap())];
+    });
+    let (listener, address) = listen().await;
+    let error = refusal(authority.target(address), &authority, listener).await;
+    assert!(error.contains("not issued for \"127.0.0.1\"; let destination.host be"), "{error}");
+}
+
+#[tokio::test]
+async fn an_unknown_authority_is_refused() {
+    let (ours, theirs) = (Authority::new(|_| ()), Authority::new(|_| ()));
+    let (listener, address) = listen().await;
+    let error = refusal(ours.target(address), &theirs, listener).await;
+    assert!(error.contains("not trusted here; let SSL_CERT_FILE name"), "{error}");
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_refused() {
+    let authority = Authority::new(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    let (listener, address) = listen().await;
+    let error = refusal(authority.target(address), &authority, listener).await;
+    assert!(error.contains("it has expired") && error.contains("renew it"), "{error}");
+}
+
+#[tokio::test]
+async fn a_receiver_without_tls_is_told_from_one_with() {
+    let authority = Authority::new(|_| ());
+    let (listener, address) = listen().await;
+    let target = authority.target(address);
+    let receiver = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"220 hello, this is not TLS\r\n").await.unwrap();
+        stream
+    };
+    let (link, _) = within(5, async { tokio::join!(Link::open(&target), receiver) }).await;
+    let error = link.unwrap_err().to_string();
+    assert!(error.contains("check that destination.port speaks TLS"), "{error}");
+}
+
+#[tokio::test]
+async fn clean_closes_under_load_cost_neither_loss_nor_duplicates() {
+    const COUNT: u64 = 20_000;
+    let authority = Authority::new(|_| ());
+    let (listener, address) = listen().await;
+    let acceptor = authority.acceptor(rustls::ALL_VERSIONS);
+    let sending = Sending::to(authority.target(address));
+    // A trickle, so that the receiver can close when there is nothing left to read.
+    let batches = sending.batches.clone();
+    tokio::spawn(async move {
+        for from in (0..COUNT).step_by(100) {
+            let _ = batches.send(numbered(from..from + 100, WIDTH)).await;
+            sleep(Duration::from_millis(5)).await;
+        }
+    });
+    let receiver = tokio::spawn(async move {
+        let mut arrived = Vec::new();
+        for round in 0..10 {
+            let mut stream = accept(&listener, &acceptor).await;
+            let mut bytes = vec![0; (round + 1) * 100 * WIDTH];
+            stream.read_exact(&mut bytes).await.unwrap();
+            if round % 2 == 0 {
+                stream.shutdown().await.unwrap();
+            }
+            drop(stream);
+            arrived.extend(frames(&bytes));
+        }
+        arrived.extend(read_all(&mut accept(&listener, &acceptor).await).await);
+        arrived
+    });
+    assert_eq!(sending.finish().await, (Outcome::default(), COUNT));
+    assert_eq!(tally(&receiver.await.unwrap(), COUNT), (0, 0));
+}
+
+#[tokio::test]
+async fn a_receiver_that_says_farewell_and_waits_for_ours_is_not_kept_waiting() {
+    let authority = Authority::new(|_| ());
+    let (listener, address) = listen().await;
+    let acceptor = authority.acceptor(rustls::ALL_VERSIONS);
+    let sending = Sending::to(authority.target(address));
+    sending.feed(0..100, 10);
+    let mut stream = accept(&listener, &acceptor).await;
+    let mut bytes = vec![0; 100 * WIDTH];
+    stream.read_exact(&mut bytes).await.unwrap();
+    stream.shutdown().await.unwrap();
+    within(2, async { while stream.read(&mut bytes).await.is_ok_and(|count| count > 0) {} }).await;
+    drop(stream);
+    assert_eq!(sending.finish().await, (Outcome::default(), 100));
+}
+
+#[tokio::test]
+async fn resets_under_load_lose_nothing() {
+    const COUNT: u64 = 60_000;
+    let authority = Authority::new(|_| ());
+    let (listener, address) = listen().await;
+    let acceptor = authority.acceptor(rustls::ALL_VERSIONS);
+    let sending = Sending::to(authority.target(address));
+    sending.feed(0..COUNT, 1000);
+    let receiver = tokio::spawn(async move {
+        let mut arrived = Vec::new();
+        for round in 0..5 {
+            let mut stream = accept(&listener, &acceptor).await;
+            let mut bytes = vec![0; 300_000 + 12_345 * round];
+            stream.read_exact(&mut bytes).await.unwrap();
+            set_socket_linger(stream.get_ref().0, Some(Duration::ZERO)).unwrap();
+            drop(stream);
+            arrived.extend(frames(&bytes));
+        }
+        arrived.extend(read_all(&mut accept(&listener, &acceptor).await).await);
+        arrived
+    });
+    assert_eq!(sending.finish().await, (Outcome::default(), COUNT));
+    assert_eq!(tally(&receiver.await.unwrap(), COUNT).0, 0);
+}

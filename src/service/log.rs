@@ -1,0 +1,229 @@
+//! The program's own log.
+//!
+//! In the foreground short lines for whoever looks on; in the background complete ones, appended
+//! to a file. RUST_LOG has no say: a daemon's log is set where the rest of it is.
+
+use std::fmt::{self, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, ParseError};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{Layer, reload};
+
+/// What is logged unless told otherwise: our own doings, and what worries the libraries.
+pub const DEFAULT_FILTER: &str = "warn,remote_syslog=info";
+
+/// Where the log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogTarget {
+    /// Standard error, for people.
+    Stderr,
+    /// Appended to this file. Warnings also go to standard error as long as there is one: while
+    /// a daemon starts, somebody is watching.
+    File(PathBuf),
+}
+
+/// The log cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The file cannot be written.
+    #[error(
+        "cannot write the log to {}: {source}; check that its directory exists and is writable, \
+         or name another file with debug_log_file (--debug-log-cfg)",
+        path.display()
+    )]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The filter is none.
+    #[error(
+        "the log level {filter:?} (--log, log_levels) is not understood: {source}; write for \
+         example \"debug\" or \"info,remote_syslog::send=trace\""
+    )]
+    Filter {
+        /// As given.
+        filter: String,
+        /// Why.
+        source: ParseError,
+    },
+    /// There is a log already.
+    #[error("the log is set up twice: {0}")]
+    Twice(#[from] TryInitError),
+}
+
+/// Changes what is logged while running.
+#[derive(Debug, Clone)]
+pub struct LogControl {
+    filter: reload::Handle<EnvFilter, Registry>,
+}
+
+impl LogControl {
+    /// Logs by `filter` from now on.
+    ///
+    /// # Errors
+    /// [`LogError::Filter`]; the old filter then stays.
+    pub fn set_filter(&self, filter: &str) -> Result<(), LogError> {
+        let filter = parse(filter)?;
+        // It fails only once the log is gone.
+        let _ = self.filter.reload(filter);
+        Ok(())
+    }
+}
+
+/// Sets up the log of the whole process, filtered by `filter` (tracing's directives; empty:
+/// [`DEFAULT_FILTER`]). No thread is started: a fork may follow.
+///
+/// # Errors
+/// See [`LogError`].
+pub fn init(target: LogTarget, filter: &str) -> Result<LogControl, LogError> {
+    let (filter, handle) = reload::Layer::new(parse(filter)?);
+    let color = io::stderr().is_terminal() && color_is_welcome();
+    match target {
+        LogTarget::Stderr => {
+            let stderr = layer(Style::Short, io::stderr, color);
+            tracing_subscriber::registry().with(filter).with(stderr).try_init()?;
+        }
+        LogTarget::File(path) => {
+            let file = match append_to(&path) {
+                Ok(file) => file,
+                Err(source) => return Err(LogError::File { path, source }),
+            };
+            let file = layer(Style::Full, Arc::new(file), false);
+            let stderr = layer(Style::Short, io::stderr, color).with_filter(LevelFilter::WARN);
+            tracing_subscriber::registry().with(filter).with(file).with(stderr).try_init()?;
+        }
+    }
+    Ok(LogControl { filter: handle })
+}
+
+/// See <https://no-color.org>.
+fn color_is_welcome() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, LogError> {
+    let text = if filter.trim().is_empty() { DEFAULT_FILTER } else { filter };
+    EnvFilter::builder()
+        .parse(text)
+        .map_err(|source| LogError::Filter { filter: filter.to_owned(), source })
+}
+
+fn append_to(path: &std::path::Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+fn layer<S, W>(style: Style, writer: W, color: bool) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
+    // A log that cannot be written has nowhere to say so.
+    tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(color)
+        .log_internal_errors(false)
+        .event_format(style)
+}
+
+/// How a line looks.
+#[derive(Debug, Clone, Copy)]
+enum Style {
+    /// `12:00:01 WARN  message key=value`
+    Short,
+    /// `2026-11-23T12:00:01.123+01:00 WARN  message key=value`
+    Full,
+}
+
+impl<S, N> FormatEvent<S, N> for Style
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let time = Timestamp::now().to_zoned_datetime(TimeZone::system());
+        let time = match self {
+            Self::Short => time.strftime("%H:%M:%S"),
+            Self::Full => time.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z"),
+        };
+        let metadata = event.metadata();
+        let level = metadata.level();
+        if out.has_ansi_escapes() {
+            write!(out, "\x1b[2m{time}\x1b[0m \x1b[{}m{level:<5}\x1b[0m ", color_of(*level))?;
+        } else {
+            write!(out, "{time} {level:<5} ")?;
+        }
+        let target = metadata.target();
+        if target.split("::").next() != Some(env!("CARGO_PKG_NAME")) {
+            write!(out, "{target}: ")?;
+        }
+        let mut text = Text::default();
+        event.record(&mut text);
+        writeln!(out, "{}{}", text.message, text.fields)
+    }
+}
+
+fn color_of(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "31",
+        Level::WARN => "33",
+        Level::INFO => "32",
+        Level::DEBUG => "34",
+        Level::TRACE => "35",
+    }
+}
+
+/// Message and fields of an event on one line. Control characters are escaped: a file's name may
+/// hold anything, and must neither begin a line of the log nor steer a terminal.
+#[derive(Default)]
+struct Text {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let out = if field.name() == "message" {
+            &mut self.message
+        } else {
+            self.fields.push(' ');
+            self.fields.push_str(field.name());
+            self.fields.push('=');
+            &mut self.fields
+        };
+        // Writing to a string does not fail.
+        let _ = write!(Escaped(out), "{value:?}");
+    }
+}
+
+struct Escaped<'a>(&'a mut String);
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            if c.is_control() { self.0.extend(c.escape_default()) } else { self.0.push(c) }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! The file that tells init scripts whom to signal, and keeps a second instance away.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::config;
+use crate::lockfile::{LockError, LockedFile};
+
+/// A locked pid file, as long as this process runs.
+#[derive(Debug)]
+pub struct PidFile {
+    file: LockedFile,
+    path: PathBuf,
+}
+
+/// Why there is no pid file.
+#[derive(Debug, thiserror::Error)]
+pub enum PidFileError {
+    /// Another instance runs.
+    #[error(
+        "another instance{} already runs: it holds {}; stop it, or give this one a pid file of \
+         its own with --pid-file (pid_file)",
+        pid.map_or_else(String::new, |pid| format!(" (process {pid})")),
+        path.display()
+    )]
+    Locked {
+        /// The process that holds it, if it could be told.
+        pid: Option<u32>,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file that was named cannot be written.
+    #[error(
+        "the pid file {} cannot be written: {source}; check that its directory exists and is \
+         writable, or name another one with --pid-file (pid_file)",
+        path.display()
+    )]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// None of the usual places will do.
+    #[error(
+        "no pid file can be written, neither of {}; name one with --pid-file (pid_file)",
+        list(tried)
+    )]
+    Nowhere {
+        /// All that were tried.
+        tried: Vec<PathBuf>,
+    },
+    /// Something else is there.
+    #[error(
+        "{} holds something else than a process id and is left alone: remove it, or name \
+         another file with --pid-file (pid_file)",
+        path.display()
+    )]
+    NotAPidFile {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+impl PidFile {
+    /// Takes the pid file: one that nobody holds is stale, whatever it says. To be followed by
+    /// [`Self::write_pid`] in the process that stays.
+    ///
+    /// # Errors
+    /// See [`PidFileError`].
+    pub fn acquire(choice: &config::PidFile) -> Result<Self, PidFileError> {
+        match choice {
+            config::PidFile::At(path) => Self::at(path),
+            config::PidFile::Search => Self::search(places(|name| std::env::var_os(name))),
+        }
+    }
+
+    fn at(path: &Path) -> Result<Self, PidFileError> {
+        let unwritable = |source| PidFileError::Unwritable { path: path.to_owned(), source };
+        // The working directory is about to change.
+        let path = std::path::absolute(path).map_err(unwritable)?;
+        loop {
+            let file = LockedFile::open(&path, 0o644).map_err(|error| match error {
+                LockError::Held(pid) => PidFileError::Locked { pid, path: path.clone() },
+                LockError::Io(error) => unwritable(error),
+            })?;
+            if !file.holds_at_most_a_pid() {
+                return Err(PidFileError::NotAPidFile { path });
+            }
+            let taken = Self { file, path: path.clone() };
+            // An instance that stopped just now may have removed what was opened here.
+            if taken.is_in_place() {
+                return Ok(taken);
+            }
+        }
+    }
+
+    fn search(places: Vec<PathBuf>) -> Result<Self, PidFileError> {
+        for place in &places {
+            match Self::at(place) {
+                Err(PidFileError::Unwritable { .. }) => {}
+                decided => return decided,
+            }
+        }
+        Err(PidFileError::Nowhere { tried: places })
+    }
+
+    /// Writes this process's id, after the last fork.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_pid(&mut self) -> Result<(), PidFileError> {
+        self.file
+            .write_pid()
+            .map_err(|source| PidFileError::Unwritable { path: self.path.clone(), source })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes the file at a clean stop, unless another has taken its place.
+    pub fn remove(self) {
+        if self.is_in_place()
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!("the pid file {} stays behind: {error}", self.path.display());
+        }
+    }
+
+    fn is_in_place(&self) -> bool {
+        let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+        let held = self.file.file().metadata().map(identity);
+        matches!((held, fs::symlink_metadata(&self.path).map(identity)), (Ok(a), Ok(b)) if a == b)
+    }
+}
+
+/// Where a pid file is looked for, in order, as in remote_syslog2.
+fn places(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Vec<PathBuf> {
+    let in_variable = |name: &str, under: &str| {
+        let value = variable(name).filter(|value| Path::new(OsStr::new(value)).is_absolute())?;
+        Some(PathBuf::from(value).join(under))
+    };
+    let directories = [
+        Some(PathBuf::from("/var/run")),
+        in_variable("HOME", "run"),
+        in_variable("HOME", "tmp"),
+        in_variable("HOME", ""),
+        in_variable("TMPDIR", ""),
+        Some(PathBuf::from("/tmp")),
+    ];
+    directories.into_iter().flatten().map(|dir| dir.join("remote_syslog.pid")).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! Pid files in a directory of their own.
+
+use super::*;
+
+fn at(path: &Path) -> Result<PidFile, PidFileError> {
+    PidFile::acquire(&config::PidFile::At(path.to_owned()))
+}
+
+#[test]
+fn it_holds_the_pid_and_a_newline_while_running() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.pid");
+    for before in [None, Some(""), Some("999999\n"), Some("12"), Some("\0\0\0\0")] {
+        if let Some(before) = before {
+            fs::write(&path, before).unwrap();
+        }
+        let mut pid_file = at(&path).unwrap();
+        pid_file.write_pid().unwrap();
+        let expected = format!("{}\n", std::process::id());
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected, "after {before:?}");
+        pid_file.remove();
+        assert!(!path.exists());
+    }
+}
+
+#[test]
+fn a_second_instance_is_told_of_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.pid");
+    let mut first = at(&path).unwrap();
+    first.write_pid().unwrap();
+    let error = at(&path).unwrap_err();
+    assert!(matches!(error, PidFileError::Locked { pid: Some(_), .. }));
+    let text = error.to_string();
+    for part in [&*std::process::id().to_string(), path.to_str().unwrap(), "--pid-file"] {
+        assert!(text.contains(part), "{text}");
+    }
+    // Also where it was searched for: the next place would only hide the first instance.
+    let other = dir.path().join("b.pid");
+    let error = PidFile::search(vec![path, other]).unwrap_err();
+    assert!(matches!(error, PidFileError::Locked { .. }));
+}
+
+#[test]
+fn a_file_of_another_kind_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log_files.yml");
+    fs::write(&path, "files: []\n").unwrap();
+    assert!(matches!(at(&path), Err(PidFileError::NotAPidFile { .. })));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "files: []\n");
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    assert!(matches!(at(&link), Err(PidFileError::Unwritable { .. })));
+}
+
+#[test]
+fn what_another_has_put_in_its_place_is_not_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.pid");
+    let first = at(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let _second = at(&path).unwrap();
+    first.remove();
+    assert!(path.exists());
+}
+
+#[test]
+fn the_first_writable_place_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let places = |names: &[&str]| names.iter().map(|name| dir.path().join(name)).collect();
+    let found = PidFile::search(places(&["no/a.pid", "b.pid", "c.pid"])).unwrap();
+    assert_eq!(found.path(), dir.path().join("b.pid"));
+    let error = PidFile::search(places(&["no/a.pid", "nor/b.pid"])).unwrap_err().to_string();
+    assert!(error.contains("no/a.pid, ") && error.contains("nor/b.pid"), "{error}");
+    let error = at(&dir.path().join("no/a.pid")).unwrap_err();
+    assert!(matches!(error, PidFileError::Unwritable { .. }), "what was named must do");
+}
+
+#[test]
+fn places_are_those_of_remote_syslog2() {
+    let variable = |name: &str| match name {
+        "HOME" => Some("/home/u".into()),
+        "TMPDIR" => Some("/scratch".into()),
+        _ => None,
+    };
+    let expected = ["/var/run", "/home/u/run", "/home/u/tmp", "/home/u", "/scratch", "/tmp"];
+    let expected = expected.map(|dir| Path::new(dir).join("remote_syslog.pid"));
+    assert_eq!(places(variable), expected);
+    assert_eq!(places(|_| None).len(), 2);
+    assert_eq!(places(|_| Some("".into())).len(), 2);
+}

@@ -1,0 +1,244 @@
+//! Positions of confirmed lines: loaded at start, saved while running.
+//!
+//! The state directory holds three files. `positions` has every source as it was at some time,
+//! `positions.recent` what has changed since, so that one change among 100,000 files costs one
+//! line and not 100,000; `lock` keeps a second instance away. Both are replaced atomically, so
+//! whenever the machine stops, what was saved last is there. Both carry the generation of
+//! `positions`, which grows each time it is written: changes to an older one are ignored.
+//!
+//! Damage does not stop anything: what cannot be read is kept aside for a person to look at, and
+//! what is sound of it is used.
+
+mod file;
+mod format;
+mod saver;
+mod table;
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use self::file::{Contents, Problem};
+use self::table::Table;
+use crate::lockfile::{LockError, LockedFile};
+use crate::position::{Record, SourceId};
+
+pub use self::saver::run;
+
+/// Every source, as it was at some time.
+const BASE: &str = "positions";
+/// What has changed since.
+const RECENT: &str = "positions.recent";
+const LOCK: &str = "lock";
+
+/// Why positions cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Another instance uses the directory: starting would send every line twice.
+    #[error(
+        "another instance{} already keeps its positions in {}: stop it, or give this one \
+         a directory of its own with --state-dir (state_dir)",
+        pid.map_or_else(String::new, |pid| format!(" (process {pid})")),
+        dir.display()
+    )]
+    Locked {
+        /// The process that holds it, if it could be told.
+        pid: Option<u32>,
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The directory cannot be made, read or written. It is possible to run without it.
+    #[error(
+        "positions cannot be kept in {}: {}: {source}; {}, or name another directory with \
+         --state-dir (state_dir)",
+        dir.display(), path.display(), remedy(source)
+    )]
+    Unusable {
+        /// The directory.
+        dir: PathBuf,
+        /// The file or directory within that is concerned.
+        path: PathBuf,
+        /// What went wrong with it.
+        source: io::Error,
+    },
+}
+
+/// The positions of all sources, and the right to save them.
+#[derive(Debug)]
+pub struct Store {
+    home: Option<Home>,
+    table: Table,
+}
+
+#[derive(Debug)]
+struct Home {
+    dir: PathBuf,
+    lock: LockedFile,
+}
+
+impl Store {
+    /// What can be read in `dir`, without the right to save there: for when [`open`] says that the
+    /// directory is unusable. A file system that has become read-only still tells where each file
+    /// goes on.
+    #[must_use]
+    pub fn unsaved(dir: &Path) -> (Self, Vec<Record>) {
+        let table = load_unlocked(dir).unwrap_or_default();
+        let records = table.records();
+        (Self { home: None, table }, records)
+    }
+
+    /// Above every id that was ever given in this directory.
+    #[must_use]
+    pub fn next_id(&self) -> SourceId {
+        self.table.next_id()
+    }
+
+    /// Writes this process's id into the lock, for the message that a second instance gives. To
+    /// be called again after a fork.
+    pub fn write_pid(&mut self) {
+        if let Some(home) = &mut self.home {
+            // A message without the number is still a message.
+            let _ = home.lock.write_pid();
+        }
+    }
+}
+
+/// Creates the directory (rights 0700) if needed, locks it and loads what it holds. Damaged files,
+/// and those of a newer version, are kept aside under another name, with a warning.
+///
+/// # Errors
+/// [`StateError::Locked`] if another instance uses the directory, [`StateError::Unusable`] if the
+/// file system does not let us.
+pub fn open(dir: &Path) -> Result<(Store, Vec<Record>), StateError> {
+    let unusable = |path: &Path, source| StateError::Unusable {
+        dir: dir.to_owned(),
+        path: path.to_owned(),
+        source,
+    };
+    let absolute = std::path::absolute(dir).map_err(|error| unusable(dir, error))?;
+    let dir = &absolute;
+    create(dir).map_err(|error| unusable(dir, error))?;
+    let lock_path = dir.join(LOCK);
+    let lock = LockedFile::open(&lock_path, 0o600).map_err(|error| match error {
+        LockError::Held(pid) => StateError::Locked { pid, dir: dir.clone() },
+        LockError::Io(error) => unusable(&lock_path, error),
+    })?;
+    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    rustix::fs::access(dir, access).map_err(|error| unusable(dir, error.into()))?;
+
+    let load = |name: &str, consequence: &str| {
+        let path = dir.join(name);
+        let contents = file::read(&path).map_err(|error| unusable(&path, error))?;
+        let contents = contents.unwrap_or_else(Contents::none);
+        if let Some(problem) = &contents.problem {
+            let aside = keep_aside(&path, problem).map_err(|error| unusable(&path, error))?;
+            warn_of(&path, problem, &aside, contents.loaded.changes.len(), consequence);
+        }
+        Ok(contents)
+    };
+    let base = load(BASE, "files whose position was lost start as if seen for the first time")?;
+    let recent = load(RECENT, "files go on from an older position: some lines are sent again")?;
+    let table = assemble(base, recent);
+    let records = table.records();
+    let mut store = Store { home: Some(Home { dir: dir.clone(), lock }), table };
+    store.write_pid();
+    Ok((store, records))
+}
+
+/// What `dir` holds, whoever uses it; nothing is changed there. Damage is passed over in silence.
+///
+/// # Errors
+/// [`StateError::Unusable`] if a file is there but cannot be read.
+pub fn read(dir: &Path) -> Result<Vec<Record>, StateError> {
+    load_unlocked(dir).map(|table| table.records())
+}
+
+fn load_unlocked(dir: &Path) -> Result<Table, StateError> {
+    let load = |name| {
+        let path = dir.join(name);
+        match file::read(&path) {
+            Ok(contents) => Ok(contents.unwrap_or_else(Contents::none)),
+            Err(source) => Err(StateError::Unusable { dir: dir.to_owned(), path, source }),
+        }
+    };
+    // In this order: between the two, a running instance may write a new base.
+    let recent = load(RECENT)?;
+    let base = load(BASE)?;
+    Ok(assemble(base, recent))
+}
+
+/// One table of the two files.
+fn assemble(base: Contents, mut recent: Contents) -> Table {
+    if !recent.has_header {
+        recent.loaded.generation = base.loaded.generation;
+    }
+    // What was kept aside is no longer on disk: all of it must be written.
+    let incomplete = base.problem.is_some() || recent.problem.is_some();
+    let mut table = Table::loaded(base.loaded, recent.loaded);
+    if incomplete {
+        table.need_base();
+    }
+    table
+}
+
+fn create(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Moves the file at `path` out of the way, never over another.
+fn keep_aside(path: &Path, problem: &Problem) -> io::Result<PathBuf> {
+    let kind = match problem {
+        Problem::Newer(_) => "newer",
+        Problem::Damaged(_) => "damaged",
+    };
+    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let name = |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{kind}-{time}"));
+        if number > 0 {
+            name.push(format!("-{number}"));
+        }
+        PathBuf::from(name)
+    };
+    // The lock is ours: no other instance takes the name between the look and the renaming.
+    let free = (0..).map(name).find(|name| fs::symlink_metadata(name).is_err());
+    let aside = free.unwrap_or_else(|| name(0));
+    fs::rename(path, &aside)?;
+    Ok(aside)
+}
+
+fn warn_of(path: &Path, problem: &Problem, aside: &Path, sound: usize, consequence: &str) {
+    let (path, aside) = (path.display(), aside.display());
+    match problem {
+        Problem::Newer(version) => tracing::warn!(
+            "{path} was written by a newer version (format {version}); it is kept as {aside}; \
+             {consequence}"
+        ),
+        Problem::Damaged(reason) => tracing::warn!(
+            "{path} is damaged: {reason}; it is kept as {aside}, and {sound} entries of it \
+             could still be used; {consequence}"
+        ),
+    }
+}
+
+/// What a person can do about `error`.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space there",
+        io::ErrorKind::ReadOnlyFilesystem => "mount that file system writable",
+        io::ErrorKind::PermissionDenied => "give this user the right to write there",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => "move what is in the way",
+        _ => "look after that directory",
+    }
+}
+
+impl Contents {
+    /// Of a file that is not there.
+    fn none() -> Self {
+        Self { has_header: true, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! The store as its users see it: real files, no waiting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::position::{Anchor, Head, Inode, Position, Source, Update};
+
+fn source(id: u64) -> Arc<Source> {
+    let inode = Inode { device: 1, number: id, born: Some(5) };
+    Arc::new(Source { id: SourceId(id), order: id, path: format!("/log/{id}").into(), inode })
+}
+
+fn reached(id: u64, offset: u64) -> Update {
+    let (head, anchor) = (Head::of(b"x"), Anchor::default());
+    let position = Position { offset, head, anchor, mid_line: false, modified: 1 };
+    Update::Reached(source(id), position)
+}
+
+fn offsets(records: &[Record]) -> Vec<(u64, u64)> {
+    records.iter().map(|record| (record.source.id.0, record.position.offset)).collect()
+}
+
+fn size(dir: &TempDir, name: &str) -> Option<u64> {
+    fs::metadata(dir.path().join(name)).ok().map(|metadata| metadata.len())
+}
+
+/// Opens the store, hands it `updates` and closes it.
+async fn lifetime(dir: &TempDir, updates: Vec<Update>) -> Vec<Record> {
+    let (store, records) = open(dir.path()).unwrap();
+    let (sender, receiver) = mpsc::channel(1);
+    sender.send(updates).await.unwrap();
+    drop(sender);
+    run(store, receiver).await;
+    records
+}
+
+/// Names in the directory that begin with `start`.
+fn names(dir: &TempDir, start: &str) -> Vec<String> {
+    let names = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    names
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name.starts_with(start))
+        .collect()
+}
+
+#[tokio::test]
+async fn positions_survive_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(lifetime(&dir, vec![reached(1, 10), reached(2, 20), reached(3, 30)]).await, []);
+    let second = lifetime(&dir, vec![reached(1, 11), Update::Forget(SourceId(3))]).await;
+    assert_eq!(offsets(&second), [(1, 10), (2, 20), (3, 30)]);
+    assert_eq!(second[0].source, *source(1));
+    let third = lifetime(&dir, vec![]).await;
+    assert_eq!(offsets(&third), [(1, 11), (2, 20)]);
+    let (store, records) = open(dir.path()).unwrap();
+    assert_eq!(store.next_id(), SourceId(4), "the id of what was forgotten is not given again");
+    assert_eq!(read(dir.path()).unwrap(), records, "reading needs no lock");
+    let (unsaved, same) = Store::unsaved(dir.path());
+    assert_eq!((same, unsaved.next_id()), (records, store.next_id()));
+}
+
+#[tokio::test]
+async fn one_change_among_many_writes_a_small_file() {
+    let dir = tempfile::tempdir().unwrap();
+    lifetime(&dir, (0..20_000).map(|id| reached(id, 1)).collect()).await;
+    let base = size(&dir, BASE).unwrap();
+    assert!(base > 2_000_000 && size(&dir, RECENT).is_none());
+    let before = fs::metadata(dir.path().join(BASE)).unwrap().modified().unwrap();
+    assert_eq!(lifetime(&dir, vec![reached(77, 2)]).await.len(), 20_000);
+    assert!(size(&dir, RECENT).unwrap() < 1000);
+    assert_eq!(fs::metadata(dir.path().join(BASE)).unwrap().modified().unwrap(), before);
+    let (_store, records) = open(dir.path()).unwrap();
+    assert_eq!(records[77].position.offset, 2);
+}
+
+#[test]
+fn a_second_instance_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_store, _) = open(dir.path()).unwrap();
+    let error = open(dir.path()).unwrap_err();
+    let pid = std::process::id();
+    assert!(matches!(error, StateError::Locked { pid: Some(p), .. } if p == pid), "{error}");
+    let text = error.to_string();
+    for part in [&*format!("process {pid}"), "--state-dir", dir.path().to_str().unwrap()] {
+        assert!(text.contains(part), "{text}");
+    }
+    drop(_store);
+    open(dir.path()).unwrap();
+}
+
+#[test]
+fn a_directory_is_made_for_its_owner_alone() {
+    use std::os::unix::fs::MetadataExt;
+    let dir = tempfile::tempdir().unwrap();
+    let deep = dir.path().join("a/b");
+    open(&deep).unwrap();
+    assert_eq!(fs::metadata(deep).unwrap().mode() & 0o777, 0o700);
+}
+
+#[tokio::test]
+async fn what_is_no_directory_is_unusable_and_memory_remains() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), "").unwrap();
+    let error = open(&dir.path().join("file/state")).unwrap_err();
+    assert!(
+        matches!(error, StateError::Unusable { .. }) && error.to_string().contains("state_dir")
+    );
+    let (sender, receiver) = mpsc::channel(1);
+    let running = tokio::spawn(run(Store::unsaved(&dir.path().join("file")).0, receiver));
+    for _ in 0..3 {
+        sender.send(vec![reached(1, 1)]).await.unwrap();
+    }
+    drop(sender);
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_damaged_is_kept_aside_and_used_as_far_as_it_is_sound() {
+    for (name, expected) in
+        [(BASE, [(1, 11), (3, 10)].as_slice()), (RECENT, [(1, 10), (2, 10), (3, 10)].as_slice())]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        lifetime(&dir, vec![reached(1, 10), reached(2, 10), reached(3, 10)]).await;
+        // As it would be with more of them: the first three are the base.
+        fs::rename(dir.path().join(RECENT), dir.path().join(BASE)).unwrap();
+        lifetime(&dir, vec![reached(1, 11)]).await;
+        let path = dir.path().join(name);
+        let whole = fs::read_to_string(&path).unwrap();
+        let victim = if name == BASE { "/log/2" } else { "/log/1" };
+        fs::write(&path, whole.replace(victim, "/log/?")).unwrap();
+
+        let found = lifetime(&dir, vec![]).await;
+        assert_eq!(offsets(&found), expected, "{name}");
+        let aside = names(&dir, &format!("{name}.damaged-"));
+        assert_eq!(aside.len(), 1, "{aside:?}");
+        assert!(fs::read_to_string(dir.path().join(&aside[0])).unwrap().contains("/log/?"));
+        assert_eq!(
+            offsets(&lifetime(&dir, vec![]).await),
+            expected,
+            "saved though nothing changed"
+        );
+        assert_eq!(names(&dir, "positions.").iter().filter(|n| n.contains("damaged")).count(), 1);
+    }
+}
+
+#[test]
+fn each_damaged_file_is_kept_under_a_name_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        fs::write(dir.path().join(BASE), "").unwrap();
+        fs::write(
+            dir.path().join(RECENT),
+            "{\"format\":\"remote_syslog positions\",\"version\":9}\n",
+        )
+        .unwrap();
+        assert_eq!(open(dir.path()).unwrap().1, []);
+    }
+    assert_eq!(names(&dir, "positions.damaged-").len(), 3);
+    assert_eq!(names(&dir, "positions.recent.newer-").len(), 3);
+}
+
+/// A store that runs, and the means to look at it.
+struct Running {
+    dir: TempDir,
+    sender: mpsc::Sender<Vec<Update>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = open(dir.path()).unwrap();
+        let (sender, receiver) = mpsc::channel(1);
+        Self { dir, sender, task: tokio::spawn(run(store, receiver)) }
+    }
+
+    async fn send(&self, id: u64, offset: u64) {
+        self.sender.send(vec![reached(id, offset)]).await.unwrap();
+    }
+
+    fn on_disk(&self) -> Vec<(u64, u64)> {
+        offsets(&read(self.dir.path()).unwrap())
+    }
+
+    /// Passes time until the disk holds `expected`; at most `limit`.
+    async fn wait_for(&self, expected: &[(u64, u64)], limit: Duration) {
+        let start = tokio::time::Instant::now();
+        while self.on_disk() != expected {
+            assert!(start.elapsed() < limit, "{:?}", self.on_disk());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn changes_are_on_disk_within_a_second_however_many_follow() {
+    let running = Running::new();
+    for offset in 1..=100 {
+        running.send(1, offset).await;
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        let saved = running.on_disk().first().map_or(0, |&(_, offset)| offset);
+        assert!(saved + 25 >= offset, "{saved} of {offset}");
+    }
+    running.wait_for(&[(1, 100)], SECOND).await;
+    let before = fs::metadata(running.dir.path().join(RECENT)).unwrap().modified().unwrap();
+    tokio::time::sleep(SECOND * 1000).await;
+    let after = fs::metadata(running.dir.path().join(RECENT)).unwrap().modified().unwrap();
+    assert_eq!(before, after, "nothing is written while nothing changes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_save_that_fails_is_tried_again_until_it_succeeds() {
+    let running = Running::new();
+    // A directory in the way of the temporary file, as even root cannot write through it.
+    let obstacle = running.dir.path().join(format!("{RECENT}.tmp"));
+    fs::create_dir(&obstacle).unwrap();
+    running.send(1, 10).await;
+    tokio::time::sleep(SECOND * 60).await;
+    running.send(2, 20).await;
+    tokio::time::sleep(SECOND * 60).await;
+    assert_eq!(running.on_disk(), []);
+    fs::remove_dir(&obstacle).unwrap();
+    running.wait_for(&[(1, 10), (2, 20)], SECOND * 11).await;
+    running.send(1, 11).await;
+    running.wait_for(&[(1, 11), (2, 20)], SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_directory_that_was_removed_is_made_and_filled_again() {
+    let running = Running::new();
+    running.send(1, 10).await;
+    running.wait_for(&[(1, 10)], SECOND).await;
+    fs::remove_dir_all(running.dir.path()).unwrap();
+    running.send(2, 20).await;
+    running.wait_for(&[(1, 10), (2, 20)], SECOND * 4).await;
+    drop(running.sender);
+    running.task.await.unwrap();
+}

@@ -1,0 +1,162 @@
+//! From the bytes of a line to one frame. Knows no clock: the header comes with its time.
+
+use memchr::{memchr, memchr2};
+
+use super::Framing;
+use crate::batch::Batch;
+
+/// Appends frames to batches.
+#[derive(Debug, Clone, Copy)]
+pub struct Encoder {
+    framing: Framing,
+    /// Longest message in bytes, header included, framing not. `usize::MAX`: no limit.
+    limit: usize,
+}
+
+impl Encoder {
+    /// An encoder for messages of at most `limit` bytes, header included and framing not.
+    #[must_use]
+    pub fn new(framing: Framing, limit: Option<usize>) -> Self {
+        Self { framing, limit: limit.unwrap_or(usize::MAX) }
+    }
+
+    /// How many bytes of a line fit behind `header`.
+    #[must_use]
+    pub fn room(&self, header: &[u8]) -> usize {
+        self.limit.saturating_sub(header.len())
+    }
+
+    /// Appends one frame of `header` and `line` (without its newline) to `batch`. Returns whether
+    /// the line had to be cut.
+    ///
+    /// LF, CR and NUL become a space each, since receivers take them for the end of a message.
+    /// A line that does not fit is cut before the first character that does not fit whole.
+    pub fn append(&self, header: &[u8], line: &[u8], batch: &mut Batch) -> bool {
+        let text = cut(line, self.room(header));
+        batch.bytes.extend_from_slice(header);
+        let start = batch.bytes.len();
+        batch.bytes.extend_from_slice(text);
+        blank_controls(&mut batch.bytes[start..]);
+        batch.bytes.extend_from_slice(self.framing.trailer());
+        batch.frames.push(batch.bytes.len() as u32);
+        text.len() < line.len()
+    }
+}
+
+/// The longest start of `line` of at most `max` bytes that does not end within a character.
+/// Bytes that are not UTF-8 count as characters of their own.
+fn cut(line: &[u8], max: usize) -> &[u8] {
+    if line.len() <= max {
+        return line;
+    }
+    // The first byte left out continues a character when it is 10xxxxxx and a lead byte that is
+    // long enough stands up to three bytes before it.
+    let is_continuation = |at: usize| line[at] & 0xC0 == 0x80;
+    let mut start = max;
+    while start > 0 && max - start < 3 && is_continuation(start) {
+        start -= 1;
+    }
+    let whole = match line[start] {
+        0xC2..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xF4 => 4,
+        _ => 1,
+    };
+    if start + whole > max { &line[..start.min(max)] } else { &line[..max] }
+}
+
+fn blank_controls(text: &mut [u8]) {
+    // memchr3 would do, but a line feed can only occur when lines are joined, so the two
+    // searches are kept apart: each stops at its first hit, and there is none in most lines.
+    let Some(first) = memchr2(b'\r', 0, text).into_iter().chain(memchr(b'\n', text)).min() else {
+        return;
+    };
+    for byte in &mut text[first..] {
+        if matches!(byte, b'\n' | b'\r' | 0) {
+            *byte = b' ';
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HEADER: &[u8] = b"<13>1 - h a - - - ";
+
+    fn encode(framing: Framing, limit: Option<usize>, line: &[u8]) -> (Vec<u8>, bool) {
+        let mut batch = Batch::default();
+        let cut = Encoder::new(framing, limit).append(HEADER, line, &mut batch);
+        assert_eq!(batch.frames, [batch.bytes.len() as u32]);
+        (batch.bytes, cut)
+    }
+
+    fn text(limit: usize, line: &[u8]) -> Vec<u8> {
+        encode(Framing::Datagram, Some(HEADER.len() + limit), line).0.split_off(HEADER.len())
+    }
+
+    #[test]
+    fn a_line_follows_its_header_and_the_framing_follows_both() {
+        assert_eq!(encode(Framing::Newline, None, b"hello").0, [HEADER, b"hello\n"].concat());
+        assert_eq!(encode(Framing::Datagram, None, b"hello").0, [HEADER, b"hello"].concat());
+        assert_eq!(encode(Framing::Newline, None, b"").0, [HEADER, b"\n"].concat());
+    }
+
+    #[test]
+    fn controls_that_end_a_message_become_spaces() {
+        assert_eq!(text(99, b"a\r\0b\nc\td\r"), b"a  b c\td ");
+    }
+
+    #[test]
+    fn the_limit_counts_the_header_and_not_the_newline() {
+        let limit = HEADER.len() + 5;
+        let (bytes, was_cut) = encode(Framing::Newline, Some(limit), b"hello!");
+        assert_eq!((bytes.len(), was_cut), (limit + 1, true));
+        let (bytes, was_cut) = encode(Framing::Newline, Some(limit), b"hello");
+        assert_eq!((bytes.len(), was_cut), (limit + 1, false));
+    }
+
+    #[test]
+    fn a_line_is_never_cut_within_a_character() {
+        for (limit, expected) in [(1, "a"), (2, "a"), (3, "aé"), (4, "aé"), (5, "aé"), (6, "aé€")]
+        {
+            assert_eq!(text(limit, "aé€𝄞".as_bytes()), expected.as_bytes(), "{limit}");
+        }
+        for limit in 6..10 {
+            assert_eq!(text(limit, "aé€𝄞!".as_bytes()), "aé€".as_bytes(), "{limit}");
+        }
+        assert_eq!(text(10, "aé€𝄞!".as_bytes()), "aé€𝄞".as_bytes());
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_cut_anywhere() {
+        assert_eq!(text(3, &[0x80; 9]), [0x80; 3]);
+        assert_eq!(text(3, &[0xFF; 9]), [0xFF; 3]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_makes_one_frame_within_the_limit(
+            line in proptest::collection::vec(any::<u8>(), 0..300), room in 0usize..200,
+        ) {
+            let limit = HEADER.len() + room;
+            let (frame, was_cut) = encode(Framing::Newline, Some(limit), &line);
+            prop_assert!(frame.len() <= limit + 1);
+            prop_assert!(frame.starts_with(HEADER));
+            prop_assert_eq!(frame.iter().filter(|&&b| b == b'\n').count(), 1);
+            prop_assert!(frame.ends_with(b"\n"));
+            prop_assert!(!frame.contains(&0) && !frame.contains(&b'\r'));
+            prop_assert_eq!(was_cut, frame.len() - 1 - HEADER.len() < line.len());
+        }
+
+        #[test]
+        fn text_stays_text(line in "\\PC{0,100}", room in 0usize..120) {
+            let kept = text(room, line.as_bytes());
+            let kept = std::str::from_utf8(&kept);
+            prop_assert!(kept.is_ok_and(|kept| line.starts_with(kept)));
+            // No more is given up than the one character that does not fit.
+            prop_assert!(line.len() <= room || kept.unwrap().len() + 4 > room);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! One followed path: its current file and those that rotation has moved away and that are not
+//! read to their end yet.
+
+mod reading;
+mod succession;
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tracing::{debug, info, warn};
+
+use super::content::Stat;
+use super::generation::{Generation, end, order_between, start};
+use super::registry::Registry;
+use super::rotated;
+use super::rotation::Change;
+use crate::position::{Head, Update};
+use crate::syslog::Header;
+
+pub(super) use self::reading::{Turn, Work};
+
+/// A followed path.
+pub(in crate::tail) struct Follower {
+    /// Its place among the followers.
+    id: usize,
+    path: PathBuf,
+    /// Index of its entry in `files`.
+    pub(in crate::tail) entry: usize,
+    header: Option<Arc<Header>>,
+    /// Oldest first; only the last can be the file that the path names now.
+    generations: Vec<Generation>,
+    /// How the generations began that were let go last: a copy of one is no new file.
+    finished_heads: VecDeque<Head>,
+    complaint: Option<Complaint>,
+    /// Waits in the queue of those to be read.
+    pub(in crate::tail) is_queued: bool,
+    /// When it comes up by itself.
+    pub(in crate::tail) timer: Option<Instant>,
+    /// In which sweep it was last looked at.
+    pub(in crate::tail) sweep: u32,
+    pub(in crate::tail) last_read: Instant,
+}
+
+/// Why a path is not followed although it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Complaint {
+    NotRegular,
+    Compressed,
+    SameAs(usize),
+    /// With the number of the error.
+    Unreadable(i32),
+}
+
+/// For [`Follower::begin`]: no file is old enough to be read from its end.
+pub(in crate::tail) const ALL_NEW: i64 = i64::MIN;
+
+/// How many beginnings are remembered …
+const FINISHED_HEADS: usize = 8;
+/// … of at least this length: many files begin with the same few words.
+const TELLING_HEAD: u16 = 128;
+
+impl Complaint {
+    fn unreadable(error: &io::Error) -> Self {
+        Self::Unreadable(error.raw_os_error().unwrap_or_default())
+    }
+}
+
+impl Follower {
+    pub(in crate::tail) fn new(id: usize, path: PathBuf, entry: usize, now: Instant) -> Self {
+        Self {
+            id,
+            path,
+            entry,
+            header: None,
+            generations: Vec::new(),
+            finished_heads: VecDeque::new(),
+            complaint: None,
+            is_queued: false,
+            timer: None,
+            sweep: 0,
+            last_read: now,
+        }
+    }
+
+    pub(in crate::tail) fn id(&self) -> usize {
+        self.id
+    }
+
+    pub(in crate::tail) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Nothing at the path, nothing left to read.
+    pub(in crate::tail) fn is_over(&self) -> bool {
+        self.generations.is_empty()
+            && !matches!(self.complaint, Some(Complaint::Unreadable(_)))
+            && Stat::at(&self.path).is_err()
+    }
+
+    pub(in crate::tail) fn has_generations(&self) -> bool {
+        !self.generations.is_empty()
+    }
+
+    pub(in crate::tail) fn is_open(&self) -> bool {
+        self.generations.iter().any(Generation::is_open)
+    }
+
+    /// Gives back the descriptor of a file that is quiet.
+    pub(in crate::tail) fn close_current(&mut self) {
+        if let Some(last) = self.generations.last_mut().filter(|last| !last.is_past) {
+            last.close();
+            self.header = None;
+        }
+    }
+
+    /// Begins with a file that is seen for the first time.
+    /// It is read from its end where `old_before` says so.
+    pub(in crate::tail) fn begin(
+        &mut self,
+        old_before: i64,
+        registry: &mut Registry,
+        now: Instant,
+    ) {
+        let Some(stat) = self.look_at_path() else { return };
+        if self.is_taken(&stat, registry, now) {
+            return;
+        }
+        let position = match registry.finished(stat.inode) {
+            Some(position) => position,
+            None if stat.inode.born.unwrap_or(i64::MIN) < old_before => end(&self.path, &stat),
+            None => start(&stat),
+        };
+        let order = order_between(None, None);
+        let new = self.generation(order, &stat, position, None, registry, now);
+        self.generations.push(new);
+        self.announce(registry);
+    }
+
+    /// Says that the path is followed, unless there are very many.
+    fn announce(&self, registry: &Registry) {
+        let Some(last) = self.generations.last() else { return };
+        let (path, offset) = (self.path.display(), last.position.offset);
+        if registry.is_terse {
+            debug!("following {path} from byte {offset}");
+        } else {
+            info!("following {path} from byte {offset}");
+        }
+    }
+
+    /// Whether there may be something to read.
+    pub(in crate::tail) fn has_unread(&self) -> bool {
+        match &self.generations[..] {
+            [] => false,
+            [only] => only.is_past || only.unread() > 0,
+            _ => true,
+        }
+    }
+
+    fn remember_finished(&mut self, head: Head) {
+        if head.len >= TELLING_HEAD {
+            self.finished_heads.truncate(FINISHED_HEADS - 1);
+            self.finished_heads.push_front(head);
+        }
+    }
+
+    /// Looks at what the path names now. Returns whether there may be something to read.
+    pub(in crate::tail) fn look(&mut self, registry: &mut Registry, now: Instant) -> bool {
+        let stat = self.look_at_path();
+        if stat.is_some_and(|stat| self.is_foreign(&stat, registry, now)) {
+            return self.has_generations();
+        }
+        let Some(last) = self.generations.last_mut() else {
+            if stat.is_some() {
+                self.begin(ALL_NEW, registry, now);
+            }
+            return stat.is_some();
+        };
+        let (change, was_past) = (last.judge(stat.as_ref()), last.is_past);
+        self.fingerprint_past(registry);
+        let Some(last) = self.generations.last_mut() else { return false };
+        if let Some(stat) = stat.filter(|_| matches!(change, Change::Unchanged | Change::Grown)) {
+            last.is_past = false;
+            last.saw_size(stat.size);
+            if let Some(position) = last.fingerprint_unread(&self.path, &stat) {
+                // Nothing of it is under way yet that this could overtake.
+                registry.first_seen.push(Update::Reached(Arc::clone(&last.source), position));
+            }
+        }
+        match change {
+            Change::Unchanged => {}
+            Change::Grown => return true,
+            Change::Truncated => self.start_anew(self.generations.len() - 1, registry, now),
+            Change::Replaced => self.succeed(stat, registry, now),
+            Change::Gone => {
+                if !last.is_past {
+                    debug!("{} is gone", self.path.display());
+                    last.retire(now);
+                }
+            }
+        }
+        let is_news = change != Change::Unchanged && !(change == Change::Gone && was_past);
+        is_news || self.generations.iter().any(|past| past.is_past && !past.is_resting)
+    }
+
+    /// Takes over a generation that another follower has let go: its file has our path now.
+    pub(in crate::tail) fn adopt(
+        &mut self,
+        mut generation: Generation,
+        registry: &mut Registry,
+        now: Instant,
+    ) {
+        self.complaint = None;
+        for older in &mut self.generations {
+            older.retire(now);
+        }
+        generation.is_past = false;
+        registry.claim(generation.source.inode, self.id);
+        self.generations.push(generation);
+    }
+
+    /// What the path names, if that can be followed.
+    fn look_at_path(&mut self) -> Option<Stat> {
+        let stat = match Stat::at(&self.path) {
+            Ok(stat) => stat,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.complaint = None;
+                return None;
+            }
+            Err(error) => {
+                self.complain(Complaint::unreadable(&error));
+                return None;
+            }
+        };
+        if !stat.is_regular {
+            self.complain(Complaint::NotRegular);
+            return None;
+        }
+        if rotated::is_compressed(&self.path) {
+            self.complain(Complaint::Compressed);
+            return None;
+        }
+        Some(stat)
+    }
+
+    /// Whether the path names a file that another follower reads.
+    fn is_foreign(&mut self, stat: &Stat, registry: &mut Registry, now: Instant) -> bool {
+        let own = self.generations.iter().any(|own| own.source.inode == stat.inode);
+        !own && self.is_taken(stat, registry, now)
+    }
+
+    fn is_taken(&mut self, stat: &Stat, registry: &mut Registry, now: Instant) -> bool {
+        match registry.owner(stat.inode) {
+            Some(owner) if owner != self.id => {
+                registry.wait_for(stat.inode, self.id);
+                self.complain(Complaint::SameAs(owner));
+                if let Some(last) = self.generations.last_mut() {
+                    last.retire(now);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Says once why the path is not followed, and again when the reason changes.
+    fn complain(&mut self, complaint: Complaint) {
+        if self.complaint == Some(complaint) {
+            return;
+        }
+        self.complaint = Some(complaint);
+        let path = self.path.display();
+        match complaint {
+            Complaint::NotRegular => warn!("not following {path}: it is not a regular file"),
+            Complaint::Compressed => {
+                warn!("not following {path}: it is compressed; exclude_files can leave it out");
+            }
+            Complaint::SameAs(_) => debug!("{path} names a file that is followed already"),
+            Complaint::Unreadable(number) => warn!(
+                "cannot read {path}: {}; it is followed as soon as that is possible; see that \
+                 the user this runs as may read it",
+                io::Error::from_raw_os_error(number)
+            ),
+        }
+    }
+}

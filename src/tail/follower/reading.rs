@@ -1,0 +1,277 @@
+//! Reading what a path names and has named, in the order in which it was written.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::{debug, warn};
+
+use super::{Complaint, Follower};
+use crate::batch::Batch;
+use crate::position::{Position, Update};
+use crate::syslog::Header;
+use crate::tail::content::Stat;
+use crate::tail::generation::{Generation, Next};
+use crate::tail::reader::{Read, Reader};
+use crate::tail::registry::Registry;
+
+/// When to come back to a follower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::tail) enum Turn {
+    /// There is more to read.
+    Again,
+    /// When something happens.
+    Idle,
+    /// At this time.
+    At(Instant),
+    /// What the path names has changed: look at it.
+    Look,
+}
+
+/// What reading works with.
+pub(in crate::tail) struct Work<'a> {
+    pub(in crate::tail) reader: &'a mut Reader,
+    pub(in crate::tail) registry: &'a mut Registry,
+    pub(in crate::tail) batch: &'a mut Batch,
+    pub(in crate::tail) now: Instant,
+}
+
+/// How to go on after one generation was looked at.
+enum Step {
+    /// With the next one, and come back to this one at a time.
+    Next(Option<Instant>),
+    /// With what stands in this place now.
+    Same,
+    /// Not at all for now.
+    Stop(Turn),
+}
+
+/// How long a file is looked for that is not to be found.
+const KEPT: Duration = Duration::from_secs(60);
+/// How long to wait with a file that cannot be read.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl Follower {
+    /// Reads once from the oldest generation that has something.
+    pub(in crate::tail) fn read(&mut self, work: &mut Work<'_>) -> Turn {
+        self.last_read = work.now;
+        let header = self.header(work.registry);
+        let current_size = self.current_size();
+        let mut wake: Option<Instant> = None;
+        let sooner = |wake: Option<Instant>, at| Some(wake.map_or(at, |wake| wake.min(at)));
+        let mut at = 0;
+        while at < self.generations.len() {
+            match self.read_one(at, current_size, &header, work) {
+                Step::Same => {}
+                Step::Next(again) => {
+                    wake = again.map_or(wake, |again| sooner(wake, again));
+                    at += 1;
+                }
+                Step::Stop(Turn::Idle) => break,
+                Step::Stop(Turn::At(again)) => {
+                    wake = sooner(wake, again);
+                    break;
+                }
+                Step::Stop(turn) => return turn,
+            }
+        }
+        wake.map_or(Turn::Idle, Turn::At)
+    }
+
+    fn header(&mut self, registry: &Registry) -> Arc<Header> {
+        let (path, entry) = (&self.path, self.entry);
+        let header = self.header.get_or_insert_with(|| Arc::new(registry.header(path, entry)));
+        Arc::clone(header)
+    }
+
+    /// How much the current file holds, where there are older ones. Seen before those are found
+    /// at their end: what it holds until here was written after all that they hold.
+    fn current_size(&self) -> u64 {
+        match self.generations.last() {
+            Some(last) if self.generations.len() > 1 && !last.is_past => size_of(last, &self.path),
+            _ => u64::MAX,
+        }
+    }
+
+    fn read_one(
+        &mut self,
+        at: usize,
+        current_size: u64,
+        header: &Header,
+        work: &mut Work<'_>,
+    ) -> Step {
+        let followed = self.is_followed(at, current_size);
+        if !self.generations[at].is_open()
+            && let Some(step) = self.open(at, followed, work)
+        {
+            return step;
+        }
+        let generation = &mut self.generations[at];
+        let is_current = !generation.is_past;
+        let bound = if is_current { current_size } else { u64::MAX };
+        let before = generation.position;
+        match generation.read(work.reader, header, bound, work.batch, work.now) {
+            Ok(Read::Some) => {
+                if before.offset == 0 {
+                    // Should we end before this is confirmed, the file must be known again.
+                    let position = Position { head: generation.head(), ..before };
+                    let source = Arc::clone(&generation.source);
+                    work.registry.first_seen.push(Update::Reached(source, position));
+                }
+                Step::Stop(Turn::Again)
+            }
+            Ok(Read::End { .. }) if is_current => Step::Stop(Turn::Idle),
+            Ok(Read::End { unfinished }) => self.at_end(at, unfinished, followed, header, work),
+            Ok(Read::Rewritten) if generation.is_compressed() => {
+                self.let_go(at, work);
+                Step::Same
+            }
+            Ok(Read::Rewritten) => {
+                self.start_anew(at, work.registry, work.now);
+                Step::Stop(Turn::Again)
+            }
+            Err(error) => self.failed(&error, work.now),
+        }
+    }
+
+    /// A past generation is read to its end, for now.
+    fn at_end(
+        &mut self,
+        at: usize,
+        unfinished: usize,
+        followed: bool,
+        header: &Header,
+        work: &mut Work<'_>,
+    ) -> Step {
+        let generation = &mut self.generations[at];
+        match generation.next(unfinished, followed, work.now) {
+            Next::Wait { until, holds: true } => Step::Stop(Turn::At(until)),
+            Next::Wait { until, holds: false } => Step::Next(Some(until)),
+            Next::SendUnfinished => {
+                match generation.read_unfinished(work.reader, header, work.batch) {
+                    Ok(()) => Step::Same,
+                    Err(error) => self.failed(&error, work.now),
+                }
+            }
+            Next::Rest if !work.registry.is_awaited(generation.source.inode) => {
+                generation.close();
+                generation.is_resting = true;
+                Step::Next(None)
+            }
+            Next::Rest => {
+                self.let_go(at, work);
+                Step::Same
+            }
+            Next::Done => {
+                let id = generation.source.id;
+                if at + 1 == self.generations.len() {
+                    // Nothing is known to follow it; there may be what was not seen.
+                    self.succeed(None, work.registry, work.now);
+                }
+                if self.generations.get(at).is_some_and(|same| same.source.id == id) {
+                    self.let_go(at, work);
+                }
+                Step::Same
+            }
+        }
+    }
+
+    /// Whether a generation newer than the one at `at` has content, or has had its time.
+    fn is_followed(&self, at: usize, current_size: u64) -> bool {
+        let newer = &self.generations[at + 1..];
+        let is_bounded = current_size != u64::MAX;
+        newer.iter().any(|newer| newer.is_past)
+            || is_bounded && !newer.is_empty() && current_size > 0
+    }
+
+    /// Opens the generation at `at`; the step to take where that cannot be.
+    fn open(&mut self, at: usize, followed: bool, work: &mut Work<'_>) -> Option<Step> {
+        if !self.generations[at].is_past {
+            return self.open_current(at, work.now);
+        }
+        if self.generations[at].is_resting && !followed {
+            return Some(Step::Next(None));
+        }
+        self.open_past(at, work.registry);
+        if self.generations[at].is_open() {
+            return None;
+        }
+        if let Err(error) = can_list(&self.path) {
+            return Some(self.failed(&error, work.now));
+        }
+        let kept_until = self.generations[at].last_growth + KEPT;
+        if !followed && self.generations.len() == at + 1 && work.now < kept_until {
+            // Its name may come back, or a successor that shows where it went.
+            return Some(Step::Next(Some(kept_until)));
+        }
+        let generation = self.generations.remove(at);
+        let unread = generation.unread();
+        if unread > 0 {
+            warn!(
+                "{}: a file that was rotated away is not to be found any more; {unread} bytes of \
+                 it were not read",
+                self.path.display()
+            );
+        }
+        self.release(&generation, work.registry);
+        work.registry.retired.push(Update::Forget(generation.source.id));
+        Some(Step::Same)
+    }
+
+    fn open_current(&mut self, at: usize, now: Instant) -> Option<Step> {
+        match self.generations[at].open_current(&self.path) {
+            Ok(true) => {
+                self.complaint = None;
+                None
+            }
+            Ok(false) => Some(Step::Stop(Turn::Look)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Step::Stop(Turn::Look)),
+            Err(error) => Some(self.failed(&error, now)),
+        }
+    }
+
+    /// A past generation is complete.
+    fn let_go(&mut self, at: usize, work: &mut Work<'_>) {
+        let generation = self.generations.remove(at);
+        self.release(&generation, work.registry);
+        debug!("{}: a rotated file is read to its end", self.path.display());
+        self.remember_finished(generation.head());
+        if work.registry.is_awaited(generation.source.inode) {
+            work.registry.handed_over.push(generation);
+        } else {
+            work.registry.forget(&generation);
+        }
+    }
+
+    /// A generation is let go; its file may hold another one.
+    pub(super) fn release(&self, generation: &Generation, registry: &mut Registry) {
+        for inode in [generation.source.inode, generation.reads] {
+            let is_held = |other: &Generation| other.source.inode == inode || other.reads == inode;
+            if !self.generations.iter().any(is_held) {
+                registry.release(inode, self.id);
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &io::Error, now: Instant) -> Step {
+        self.complain(Complaint::unreadable(error));
+        Step::Stop(match error.kind() {
+            // A change of rights is an event.
+            io::ErrorKind::PermissionDenied => Turn::Idle,
+            _ => Turn::At(now + RETRY),
+        })
+    }
+}
+
+/// Where the directory cannot be listed, a file that is not found may be there all the same.
+fn can_list(path: &Path) -> io::Result<()> {
+    match path.parent().map(std::fs::read_dir) {
+        Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn size_of(current: &Generation, path: &Path) -> u64 {
+    current.stat().or_else(|| Stat::at(path).ok()).map_or(0, |stat| stat.size)
+}

@@ -1,0 +1,584 @@
+//! A random model: what happens to log files, in any order, against an oracle. Time is handed
+//! in, events are delivered (or not) as the model says, and at the end every line that was
+//! written must have been read exactly once, in order.
+//!
+//! `PROPTEST_CASES=10000 cargo test --lib tail::model` runs more cases than the usual 256.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use proptest::prelude::*;
+use tokio::sync::mpsc;
+
+use super::stage::{Known, Stage};
+use super::{Messages, Settings};
+use crate::batch::Batch;
+use crate::event::Event;
+use crate::filter::Patterns;
+use crate::position::{Record, SourceId, Update};
+use crate::syslog::{Encoder, Facility, Framing, Priority, Severity};
+
+/// Something that happens.
+#[derive(Debug, Clone, Copy)]
+enum Op {
+    /// The writer writes so many lines to the file it has open.
+    Append(u8),
+    /// The writer writes the beginning of a line.
+    Partial,
+    /// Rotation by renaming; the writer goes on with the old file. With a new file or without.
+    Rename { create: bool },
+    /// The writer opens the path anew.
+    Reopen,
+    /// Rotation by copying and truncating.
+    CopyTruncate,
+    /// The writer removes what it has written and begins again, once all was read.
+    Truncate,
+    /// Removed and made again, once it was seen.
+    Recreate,
+    /// The newest rotated file that nobody writes to is compressed.
+    Compress,
+    /// The event of whatever happened before arrives.
+    Look,
+    /// All files are looked at.
+    LookAll,
+    /// One batch is read.
+    Fill,
+    /// The oldest batch is confirmed.
+    Confirm,
+    /// Time passes.
+    Pass(u8),
+    /// The shipper ends in good order, or loses what is not confirmed.
+    Stop { clean: bool },
+    /// It starts again.
+    Start,
+}
+
+/// How the files are rotated: a host does it one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rotation {
+    Rename,
+    /// Renamed, and the rotated files match the glob too.
+    RenameWithinGlob,
+    CopyTruncate,
+}
+
+struct World {
+    dir: tempfile::TempDir,
+    rotation: Rotation,
+    all: bool,
+    writer: File,
+    written: Vec<u64>,
+    partial: Option<String>,
+    received: Vec<u64>,
+    stage: Option<Stage>,
+    unconfirmed: VecDeque<Batch>,
+    records: BTreeMap<SourceId, Record>,
+    next_id: u64,
+    now: Instant,
+    /// Seconds that are given to files as their time, so that no two are alike.
+    clock: u64,
+    /// The rotated file that the writer still has open is `.1`.
+    writer_is_behind: bool,
+}
+
+fn text(number: u64) -> String {
+    format!("{number}:{}\n", "x".repeat((number * 7 % 90) as usize))
+}
+
+impl World {
+    fn new(rotation: Rotation) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = append(&dir.path().join("unused"));
+        let mut world = Self {
+            dir,
+            rotation,
+            all: rotation == Rotation::RenameWithinGlob,
+            writer,
+            written: Vec::new(),
+            partial: None,
+            received: Vec::new(),
+            stage: None,
+            unconfirmed: VecDeque::new(),
+            records: BTreeMap::new(),
+            next_id: 0,
+            now: Instant::now(),
+            clock: 0,
+            writer_is_behind: false,
+        };
+        world.writer = world.create();
+        world.apply(Op::Start);
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn stamp(&mut self, file: &File) {
+        self.clock += 1;
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + self.clock);
+        file.set_modified(at).unwrap();
+    }
+
+    /// Opens the path for the writer, as a new file where there is none.
+    fn create(&mut self) -> File {
+        let path = self.path("app.log");
+        let is_new = !path.exists();
+        let file = append(&path);
+        if is_new {
+            self.stamp(&file);
+        }
+        file
+    }
+
+    fn write(&mut self, text: &str) {
+        let mut writer = self.writer.try_clone().unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+        self.stamp(&writer);
+    }
+
+    fn write_lines(&mut self, count: u8) {
+        if let Some(rest) = self.partial.take() {
+            self.write(&rest);
+        }
+        for _ in 0..count {
+            let number = self.written.len() as u64;
+            self.written.push(number);
+            self.write(&text(number));
+        }
+    }
+
+    fn begin_line(&mut self) {
+        // Where a rotated file is a path of its own, its last line may be finished at any time.
+        if self.partial.is_none() && !self.all {
+            let number = self.written.len() as u64;
+            self.written.push(number);
+            let text = text(number);
+            let middle = text.find(':').unwrap() + 1;
+            self.write(&text[..middle]);
+            self.partial = Some(text[middle..].to_owned());
+        }
+    }
+
+    /// Makes room for a new `.1`.
+    fn shift(&self) {
+        for n in (1..9).rev() {
+            for suffix in ["", ".gz"] {
+                let from = self.path(&format!("app.log.{n}{suffix}"));
+                let _ = fs::rename(from, self.path(&format!("app.log.{}{suffix}", n + 1)));
+            }
+        }
+    }
+
+    /// Nothing is at the path, or nothing in it: then it is not rotated (logrotate's
+    /// `notifempty`). An empty file has no content to be known by once it was compressed.
+    fn is_empty(&self) -> bool {
+        self.path("app.log").metadata().map_or(true, |metadata| metadata.len() == 0)
+    }
+
+    fn rename(&mut self, create: bool) {
+        if self.rotation == Rotation::CopyTruncate || self.writer_is_behind || self.is_empty() {
+            return;
+        }
+        self.shift();
+        fs::rename(self.path("app.log"), self.path("app.log.1")).unwrap();
+        self.writer_is_behind = true;
+        if create {
+            self.create();
+        }
+    }
+
+    fn reopen(&mut self) {
+        if self.writer_is_behind {
+            self.partial = None;
+            self.writer = self.create();
+            self.writer_is_behind = false;
+        }
+    }
+
+    fn copy_truncate(&mut self) {
+        if self.rotation != Rotation::CopyTruncate || self.is_empty() {
+            return;
+        }
+        // That an empty file was written to is seen before it is copied and truncated.
+        self.look();
+        self.shift();
+        fs::copy(self.path("app.log"), self.path("app.log.1")).unwrap();
+        let copy = File::options().append(true).open(self.path("app.log.1")).unwrap();
+        self.stamp(&copy);
+        self.writer.set_len(0).unwrap();
+        let writer = self.writer.try_clone().unwrap();
+        self.stamp(&writer);
+        self.partial = None;
+    }
+
+    fn truncate(&mut self) {
+        if self.stage.is_some() && !self.writer_is_behind && self.partial.is_none() {
+            self.deliver_all();
+            self.writer.set_len(0).unwrap();
+            let writer = self.writer.try_clone().unwrap();
+            self.stamp(&writer);
+        }
+    }
+
+    fn recreate(&mut self) {
+        if self.stage.is_some() && !self.writer_is_behind && self.partial.is_none() {
+            self.deliver_all();
+            fs::remove_file(self.path("app.log")).unwrap();
+            self.writer = self.create();
+            self.look();
+        }
+    }
+
+    fn compress(&mut self) {
+        // That an empty file was written to late is seen before it is compressed.
+        self.look();
+        let first = if self.writer_is_behind { 2 } else { 1 };
+        let name = (first..9).map(|n| self.path(&format!("app.log.{n}"))).find(|p| p.exists());
+        let Some(path) = name else { return };
+        let target = PathBuf::from(format!("{}.gz", path.display()));
+        let content = fs::read(&path).unwrap();
+        let modified = path.metadata().unwrap().modified().unwrap();
+        let file = File::create(&target).unwrap();
+        let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        gzip.write_all(&content).unwrap();
+        gzip.finish().unwrap().set_modified(modified).unwrap();
+        fs::remove_file(path).unwrap();
+    }
+
+    /// The paths that match.
+    fn matching(&self) -> Vec<PathBuf> {
+        if !self.all {
+            return vec![self.path("app.log")];
+        }
+        let entries = fs::read_dir(self.dir.path()).unwrap();
+        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| !path.ends_with("unused"));
+        paths.push(self.path("app.log"));
+        // As events come: the name that something moved to, before the name it moved from.
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+
+    fn handle(&mut self, event: Event) {
+        if let Some(stage) = &mut self.stage {
+            stage.handle(event, self.now);
+            self.note_first_seen();
+        }
+    }
+
+    fn note_first_seen(&mut self) {
+        let Some(stage) = &mut self.stage else { return };
+        for update in stage.take_first_seen() {
+            note(&mut self.records, update);
+        }
+    }
+
+    fn look(&mut self) {
+        for path in self.matching() {
+            self.handle(Event::Look { path, entry: 0 });
+        }
+    }
+
+    fn fill(&mut self) -> bool {
+        let Some(stage) = &mut self.stage else { return false };
+        if !stage.has_work() {
+            return false;
+        }
+        let batch = stage.fill(self.now);
+        self.unconfirmed.push_back(batch);
+        self.note_first_seen();
+        true
+    }
+
+    fn confirm(&mut self) {
+        let Some(batch) = self.unconfirmed.pop_front() else { return };
+        for frame in String::from_utf8(batch.bytes).unwrap().lines() {
+            let text = frame.split(" - - - ").nth(1).unwrap();
+            self.received.push(text.split(':').next().unwrap().parse().unwrap());
+        }
+        for mark in batch.marks {
+            self.next_id = self.next_id.max(id_of(&mark.update) + 1);
+            note(&mut self.records, mark.update);
+        }
+    }
+
+    fn pass(&mut self, tenths: u64) {
+        self.now += Duration::from_millis(100 * tenths);
+        if let Some(stage) = &mut self.stage {
+            stage.wake(self.now);
+        }
+    }
+
+    fn read_all(&mut self) {
+        self.look();
+        let mut fills = 0;
+        while self.fill() {
+            fills += 1;
+            assert!(fills < 1000, "reading does not end");
+        }
+    }
+
+    fn deliver_all(&mut self) {
+        // An unfinished line of a rotated file holds what comes after it for a second.
+        for _ in 0..3 {
+            self.read_all();
+            self.pass(11);
+        }
+        while !self.unconfirmed.is_empty() {
+            self.confirm();
+        }
+    }
+
+    fn start(&mut self) {
+        if self.stage.is_some() {
+            return;
+        }
+        let (_, spare) = mpsc::channel(1);
+        let settings = Settings {
+            messages: Messages {
+                priority: Priority::new(Facility::USER, Severity::NOTICE),
+                hostname: "h".to_owned(),
+                token: None,
+                tags: vec![None],
+            },
+            exclude: Patterns::default(),
+            encoder: Encoder::new(Framing::Newline, None),
+            from_start: false,
+        };
+        let highest = self.records.keys().next_back().map_or(0, |id| id.0 + 1);
+        let matched = self.all;
+        let known = Known {
+            records: self.records.values().cloned().collect(),
+            next_id: self.next_id.max(highest),
+            entry_of: Box::new(move |path: &Path| {
+                (matched || path.ends_with("app.log")).then_some(0)
+            }),
+        };
+        self.stage = Some(Stage::new(settings, known, spare));
+        let paths: Vec<_> = self.matching().into_iter().filter(|path| path.exists()).collect();
+        for path in paths {
+            self.handle(Event::Look { path, entry: 0 });
+        }
+        self.handle(Event::Swept);
+    }
+
+    fn stop(&mut self, clean: bool) {
+        while clean && !self.unconfirmed.is_empty() {
+            self.confirm();
+        }
+        self.unconfirmed.clear();
+        self.stage = None;
+    }
+
+    fn apply(&mut self, op: Op) {
+        match op {
+            Op::Append(count) => self.write_lines(count),
+            Op::Partial => self.begin_line(),
+            Op::Rename { create } => self.rename(create),
+            Op::Reopen => self.reopen(),
+            Op::CopyTruncate => self.copy_truncate(),
+            Op::Truncate => self.truncate(),
+            Op::Recreate => self.recreate(),
+            Op::Compress => self.compress(),
+            Op::Look => self.look(),
+            Op::LookAll => self.handle(Event::LookAll),
+            Op::Fill => drop(self.fill()),
+            Op::Confirm => self.confirm(),
+            Op::Pass(tenths) => self.pass(u64::from(tenths)),
+            Op::Stop { clean } => self.stop(clean),
+            Op::Start => self.start(),
+        }
+    }
+
+    /// Everything comes to rest, and then everything has been received.
+    fn settle(&mut self) {
+        self.write_lines(0);
+        self.reopen();
+        self.write_lines(1);
+        self.start();
+        for _ in 0..40 {
+            self.read_all();
+            self.pass(10);
+        }
+        self.deliver_all();
+    }
+}
+
+fn append(path: &Path) -> File {
+    File::options().append(true).create(true).open(path).unwrap()
+}
+
+fn id_of(update: &Update) -> u64 {
+    match update {
+        Update::Reached(source, _) => source.id.0,
+        Update::Forget(id) => id.0,
+    }
+}
+
+/// What the state does with an update.
+fn note(records: &mut BTreeMap<SourceId, Record>, update: Update) {
+    match update {
+        Update::Reached(source, position) => {
+            let seen = SystemTime::now();
+            let record = Record { source: (*source).clone(), position, seen };
+            records.insert(source.id, record);
+        }
+        Update::Forget(id) => drop(records.remove(&id)),
+    }
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        8 => (1u8..5).prop_map(Op::Append),
+        2 => Just(Op::Partial),
+        3 => any::<bool>().prop_map(|create| Op::Rename { create }),
+        4 => Just(Op::Reopen),
+        3 => Just(Op::CopyTruncate),
+        1 => Just(Op::Truncate),
+        1 => Just(Op::Recreate),
+        2 => Just(Op::Compress),
+        6 => Just(Op::Look),
+        1 => Just(Op::LookAll),
+        5 => Just(Op::Fill),
+        3 => Just(Op::Confirm),
+        3 => prop_oneof![Just(1u8), Just(12), Just(110), Just(250)].prop_map(Op::Pass),
+        2 => any::<bool>().prop_map(|clean| Op::Stop { clean }),
+        3 => Just(Op::Start),
+    ]
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    proptest::collection::vec(op(), 0..40)
+}
+
+fn run(rotation: Rotation, ops: &[Op]) -> World {
+    let mut world = World::new(rotation);
+    for &op in ops {
+        world.apply(op);
+    }
+    world.settle();
+    world
+}
+
+proptest! {
+    #[test]
+    fn every_line_is_read_once_when_files_are_renamed(ops in ops()) {
+        let world = run(Rotation::Rename, &ops);
+        prop_assert_eq!(world.received, world.written);
+    }
+
+    #[test]
+    fn every_line_is_read_once_when_files_are_copied_and_truncated(ops in ops()) {
+        let world = run(Rotation::CopyTruncate, &ops);
+        prop_assert_eq!(world.received, world.written);
+    }
+
+    #[test]
+    fn nor_twice_where_rotated_files_match_as_well(ops in ops()) {
+        let mut world = run(Rotation::RenameWithinGlob, &ops);
+        // Rotated files are paths of their own here, and order holds within a path only.
+        world.received.sort_unstable();
+        prop_assert_eq!(world.received, world.written);
+    }
+}
+
+/// Sequences that once went wrong.
+mod regressions {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_deleted_while_it_was_closed_is_forgotten() {
+        let mut world = World::new(Rotation::Rename);
+        world.write_lines(3);
+        world.deliver_all();
+        // Its descriptor is given back, then it is deleted.
+        for _ in 0..40 {
+            world.pass(20);
+        }
+        fs::remove_file(world.path("app.log")).unwrap();
+        for _ in 0..80 {
+            world.read_all();
+            world.pass(10);
+        }
+        world.deliver_all();
+        assert!(world.records.is_empty(), "{:?}", world.records);
+        assert_eq!(world.received, world.written);
+    }
+
+    #[test]
+    fn a_file_whose_device_has_another_number_after_a_reboot_goes_on() {
+        let mut world = World::new(Rotation::Rename);
+        world.write_lines(3);
+        world.deliver_all();
+        world.stop(true);
+        for record in world.records.values_mut() {
+            record.source.inode.device += 1;
+        }
+        world.write_lines(2);
+        world.settle();
+        assert_eq!(world.received, world.written);
+    }
+
+    #[test]
+    fn a_file_that_only_looks_like_a_rotated_one_is_left_alone() {
+        let mut world = World::new(Rotation::Rename);
+        drop(append(&world.path("app-2.log")));
+        world.write_lines(1);
+        world.recreate();
+        fs::write(world.path("app-2.log"), "999:not ours\n").unwrap();
+        // The one that is followed now is younger than what only looks like its successor.
+        world.write_lines(1);
+        world.deliver_all();
+        world.rename(true);
+        fs::write(world.path("app-2.log"), "999:not ours\n").unwrap();
+        world.settle();
+        assert_eq!(world.received, world.written);
+    }
+
+    #[test]
+    fn a_copy_of_what_was_let_go_is_no_new_file() {
+        let mut world = World::new(Rotation::Rename);
+        world.write_lines(10);
+        world.rename(true);
+        world.reopen();
+        world.write_lines(10);
+        world.settle();
+        let copy = world.path("app.log.1.gz");
+        fs::copy(world.path("app.log.1"), world.path("app.log.3")).unwrap();
+        assert!(!copy.exists());
+        world.rename(true);
+        world.settle();
+        assert_eq!(world.received, world.written);
+    }
+
+    #[test]
+    fn what_is_let_go_is_not_given_to_another_path() {
+        let mut world = World::new(Rotation::RenameWithinGlob);
+        world.write_lines(3);
+        world.deliver_all();
+        world.rename(true);
+        world.reopen();
+        world.write_lines(1);
+        world.look();
+        // The path that waits for the rotated file goes, and another one comes.
+        fs::remove_file(world.path("app.log.1")).unwrap();
+        world.look();
+        world.handle(Event::Look { path: world.path("app.log.1"), entry: 0 });
+        fs::write(world.path("other.log"), "100:x\n").unwrap();
+        for _ in 0..20 {
+            world.read_all();
+            world.pass(10);
+        }
+        fs::rename(world.path("other.log"), world.path("other.log.1")).unwrap();
+        fs::write(world.path("other.log"), "101:x\n").unwrap();
+        world.settle();
+        world.received.sort_unstable();
+        world.written.extend([100, 101]);
+        assert_eq!(world.received, world.written);
+    }
+}

@@ -1,0 +1,224 @@
+//! From the bytes of a file to messages in a batch: the hot path.
+
+use std::io;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::content::Content;
+use super::lines;
+use crate::batch::{Batch, Mark};
+use crate::filter::Patterns;
+use crate::position::{Anchor, Head, Position, Update};
+use crate::syslog::{Encoder, Header, timestamp};
+
+/// How much of a file is read at once.
+pub(super) const CHUNK: usize = 256 << 10;
+/// The longest line where messages have no limit: beyond it a line is cut all the same, since it
+/// has to fit into memory.
+const LINE_MAX: usize = 16 << 20;
+
+/// What reading needs besides the file: shared by all files, for one stage reads them in turn.
+pub(super) struct Reader {
+    encoder: Encoder,
+    filter: Patterns,
+    zone: TimeZone,
+    /// The TIMESTAMP of what is read now.
+    now: String,
+    header: Vec<u8>,
+    buffer: Vec<u8>,
+    pub(super) counts: Counts,
+}
+
+/// What has been done so far.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) lines: u64,
+    pub(super) excluded: u64,
+    pub(super) cut: u64,
+    pub(super) nuls: u64,
+}
+
+/// What came of reading once.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// Something was read; there may be more.
+    Some,
+    /// Nothing more for now. `unfinished` bytes of a line without its newline are left.
+    End { unfinished: usize },
+    /// The content is not what it was: the file was truncated or written anew.
+    Rewritten,
+}
+
+/// A place to read at: what [`Reader::read`] needs to know of a generation.
+pub(super) struct Place<'a> {
+    pub(super) content: &'a mut Content,
+    pub(super) position: &'a mut Position,
+    pub(super) header: &'a Header,
+    /// Read no further than this offset.
+    pub(super) bound: u64,
+}
+
+impl Reader {
+    pub(super) fn new(encoder: Encoder, filter: Patterns) -> Self {
+        Self {
+            encoder,
+            filter,
+            zone: TimeZone::system(),
+            now: String::new(),
+            header: Vec::new(),
+            buffer: vec![0; CHUNK],
+            counts: Counts::default(),
+        }
+    }
+
+    /// Takes the time for what is read from now on.
+    pub(super) fn tick(&mut self) {
+        self.now = timestamp(Timestamp::now(), &self.zone);
+    }
+
+    /// Reads once, appends the messages to `batch` and advances the position.
+    ///
+    /// The bytes just before the position are read again with every read and compared: a file
+    /// that was truncated and has grown past the position again is noticed without a further
+    /// system call, and without a moment between looking and reading.
+    pub(super) fn read(&mut self, place: &mut Place<'_>, batch: &mut Batch) -> io::Result<Read> {
+        loop {
+            let back = usize::from(place.position.anchor.len);
+            let start = place.position.offset - back as u64;
+            let want = usize::try_from(place.bound.saturating_sub(start)).unwrap_or(usize::MAX);
+            let want = want.min(self.buffer.len());
+            let count = place.content.read_at(start, &mut self.buffer[..want])?;
+            if count < back || !place.position.anchor.matches(&self.buffer[..back]) {
+                return Ok(if want < back { Read::End { unfinished: 0 } } else { Read::Rewritten });
+            }
+            // Before anything was read only the first bytes can tell.
+            if place.position.offset == 0 && !place.position.head.matches(&self.buffer[..count]) {
+                return Ok(Read::Rewritten);
+            }
+            let at_start = is_at_start(place.position, &self.buffer[..back]);
+            let piece = &self.buffer[back..count];
+            let split = lines::split(piece, at_start, place.position.mid_line);
+            let (nuls, skipped, mid_line) = (split.nuls, split.skipped, split.mid_line);
+            let (mut whole, rest) = (split.lines.len(), split.rest.len());
+            if whole > CHUNK {
+                // A buffer that has grown for one line holds very many short ones.
+                whole = memchr::memchr(b'\n', split.lines).map_or(whole, |newline| newline + 1);
+            }
+            let consumed = nuls + skipped + whole;
+            let too_long = consumed == 0 && count == self.buffer.len();
+            if consumed == 0 && !too_long {
+                return Ok(Read::End { unfinished: rest });
+            }
+            if too_long && self.grow(place.header) {
+                continue;
+            }
+            self.counts.nuls += nuls as u64;
+            let consumed = if too_long { rest } else { consumed };
+            self.encode(place.header, back + nuls + skipped, whole, batch);
+            if too_long {
+                self.encode_cut(place.header, back, count, batch);
+            }
+            self.advance(place, back, consumed, mid_line || too_long)?;
+            if self.buffer.len() > CHUNK {
+                self.buffer = vec![0; CHUNK];
+            }
+            return Ok(Read::Some);
+        }
+    }
+
+    /// Sends the unfinished last line of a file that will not grow any more.
+    pub(super) fn read_unfinished(
+        &mut self,
+        place: &mut Place<'_>,
+        batch: &mut Batch,
+    ) -> io::Result<()> {
+        let back = usize::from(place.position.anchor.len);
+        let start = place.position.offset - back as u64;
+        let count = place.content.read_at(start, &mut self.buffer)?;
+        if count > back {
+            self.encode_cut(place.header, back, count, batch);
+            self.advance(place, back, count - back, false)?;
+        }
+        Ok(())
+    }
+
+    /// Makes room for a longer line, if one may be so long.
+    fn grow(&mut self, header: &Header) -> bool {
+        header.render(&self.now, &mut self.header);
+        let room = self.encoder.room(&self.header).min(LINE_MAX);
+        let grows = self.buffer.len() <= room.saturating_add(Anchor::MAX);
+        if grows {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        grows
+    }
+
+    fn encode(&mut self, header: &Header, from: usize, len: usize, batch: &mut Batch) {
+        if len == 0 {
+            return;
+        }
+        header.render(&self.now, &mut self.header);
+        for line in lines::each(&self.buffer[from..from + len]) {
+            self.counts.lines += 1;
+            if self.filter.matches(line) {
+                self.counts.excluded += 1;
+            } else if self.encoder.append(&self.header, line, batch) {
+                self.counts.cut += 1;
+            }
+        }
+    }
+
+    fn encode_cut(&mut self, header: &Header, from: usize, to: usize, batch: &mut Batch) {
+        header.render(&self.now, &mut self.header);
+        let line = &self.buffer[from..to];
+        self.counts.lines += 1;
+        if self.filter.matches(line) {
+            self.counts.excluded += 1;
+        } else if self.encoder.append(&self.header, line, batch) {
+            self.counts.cut += 1;
+        }
+    }
+
+    /// Moves the position behind `consumed` bytes that stand in the buffer behind `back` others.
+    fn advance(
+        &mut self,
+        place: &mut Place<'_>,
+        back: usize,
+        consumed: usize,
+        mid_line: bool,
+    ) -> io::Result<()> {
+        let read = &self.buffer[..back + consumed];
+        let position = &mut *place.position;
+        let begins_at = position.offset - back as u64;
+        position.offset += consumed as u64;
+        position.anchor = Anchor::after(read);
+        position.mid_line = mid_line;
+        if usize::from(position.head.len) < Head::MAX {
+            position.head = if begins_at == 0 {
+                Head::of(read)
+            } else {
+                let len = position.offset.min(Head::MAX as u64) as usize;
+                let mut head = [0; Head::MAX];
+                let count = place.content.read_at(0, &mut head[..len])?;
+                Head::of(&head[..count])
+            };
+        }
+        Ok(())
+    }
+}
+
+/// Whether nothing but NUL bytes has been read so far; `before` are the bytes before the position.
+fn is_at_start(position: &Position, before: &[u8]) -> bool {
+    let nuls = [0; Head::MAX];
+    position.offset == 0
+        || position.head.len > 0
+            && position.head == Head::of(&nuls[..usize::from(position.head.len)])
+            && before.iter().all(|&byte| byte == 0)
+}
+
+/// Notes in `batch` that everything it holds now carries `update` with it.
+pub(super) fn mark(batch: &mut Batch, update: Update) {
+    let end = batch.bytes.len() as u32;
+    batch.marks.push(Mark { end, update });
+}

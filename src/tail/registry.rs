@@ -1,0 +1,128 @@
+//! What the followers share: who reads which file, and what there is to tell the state.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+
+use super::Messages;
+use super::generation::Generation;
+use crate::position::{Inode, Position, SourceId, Update};
+use crate::syslog::Header;
+
+/// Device and inode number.
+type Key = (u64, u64);
+
+/// Shared by all followers.
+pub(super) struct Registry {
+    messages: Messages,
+    next_id: u64,
+    owners: HashMap<Key, (usize, Option<i64>)>,
+    /// Paths whose file another follower still reads.
+    waiting: HashMap<Inode, usize>,
+    /// The files let go last, and how far they were read: another glob may name them later.
+    finished: VecDeque<(Inode, Position)>,
+    /// There are so many files that the log does not name each at the start.
+    pub(super) is_terse: bool,
+    /// Positions at first sight, for the state.
+    pub(super) first_seen: Vec<Update>,
+    /// What is known once all that was read before has arrived.
+    pub(super) retired: Vec<Update>,
+    /// Generations that are let go while another path is waiting for them.
+    pub(super) handed_over: Vec<Generation>,
+}
+
+/// How many files are remembered that were let go.
+const FINISHED_MAX: usize = 1024;
+
+fn key(inode: Inode) -> Key {
+    (inode.device, inode.number)
+}
+
+impl Registry {
+    pub(super) fn new(messages: Messages, next_id: u64) -> Self {
+        Self {
+            messages,
+            next_id,
+            owners: HashMap::new(),
+            waiting: HashMap::new(),
+            finished: VecDeque::new(),
+            is_terse: false,
+            first_seen: Vec::new(),
+            retired: Vec::new(),
+            handed_over: Vec::new(),
+        }
+    }
+
+    pub(super) fn new_id(&mut self) -> SourceId {
+        let id = SourceId(self.next_id);
+        self.next_id += 1;
+        id
+    }
+
+    /// The header of messages from `path`, which follows the entry numbered `entry`.
+    pub(super) fn header(&self, path: &Path, entry: usize) -> Header {
+        self.messages.header(path, entry)
+    }
+
+    /// `follower` reads this file.
+    pub(super) fn claim(&mut self, inode: Inode, follower: usize) {
+        self.owners.insert(key(inode), (follower, inode.born));
+    }
+
+    /// `follower` does not read it any more.
+    pub(super) fn release(&mut self, inode: Inode, follower: usize) {
+        if self.owner(inode) == Some(follower) {
+            self.owners.remove(&key(inode));
+        }
+    }
+
+    /// Who reads this file. A reused inode is another file.
+    pub(super) fn owner(&self, inode: Inode) -> Option<usize> {
+        let &(owner, born) = self.owners.get(&key(inode))?;
+        let same_birth = born.is_none() || inode.born.is_none() || born == inode.born;
+        same_birth.then_some(owner)
+    }
+
+    /// Whether this file is read, or was until lately.
+    pub(super) fn is_known(&self, inode: Inode) -> bool {
+        self.owner(inode).is_some() || self.finished(inode).is_some()
+    }
+
+    /// This file was read up to `position` and let go.
+    pub(super) fn finish(&mut self, inode: Inode, position: Position) {
+        if self.finished.len() >= FINISHED_MAX {
+            self.finished.pop_front();
+        }
+        self.finished.push_back((inode, position));
+    }
+
+    /// How far a file was read that was let go.
+    pub(super) fn finished(&self, inode: Inode) -> Option<Position> {
+        self.finished.iter().rev().find(|(known, _)| *known == inode).map(|&(_, position)| position)
+    }
+
+    /// `follower` takes this file over when its owner lets it go.
+    pub(super) fn wait_for(&mut self, inode: Inode, follower: usize) {
+        self.waiting.insert(inode, follower);
+    }
+
+    pub(super) fn is_awaited(&self, inode: Inode) -> bool {
+        self.waiting.contains_key(&inode)
+    }
+
+    /// `follower` is gone.
+    pub(super) fn wait_no_more(&mut self, follower: usize) {
+        self.waiting.retain(|_, waiting| *waiting != follower);
+    }
+
+    /// A generation is complete: nothing more is to be known of it, once it has arrived, but that
+    /// its file was read.
+    pub(super) fn forget(&mut self, generation: &Generation) {
+        self.finish(generation.source.inode, generation.position);
+        self.retired.push(Update::Forget(generation.source.id));
+    }
+
+    /// Who waits for this file; nobody does from now on.
+    pub(super) fn heir(&mut self, inode: Inode) -> Option<usize> {
+        self.waiting.remove(&inode)
+    }
+}

@@ -1,0 +1,239 @@
+//! Where a file has gone: finding what rotation has moved, copied or compressed, beside its path.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirEntryExt;
+use std::path::{Path, PathBuf};
+
+use super::content::{Content, Inflated, Stat, open};
+use crate::position::{Anchor, Head, Inode, Position};
+
+/// A file whose name says that it was rotated away from a path.
+#[derive(Debug, Clone)]
+pub(super) struct Sibling {
+    pub(super) path: PathBuf,
+    pub(super) stat: Stat,
+}
+
+/// What was found of a generation that its path no longer names.
+pub(super) struct Found {
+    pub(super) path: PathBuf,
+    pub(super) content: Content,
+    pub(super) stat: Stat,
+    /// How it compares with what was read.
+    pub(super) fit: Fit,
+}
+
+/// How content compares with a position in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// It is something else.
+    Different,
+    /// It begins alike and ends before the position: a copy made before the last lines were read.
+    Shorter,
+    /// It begins alike and has the same bytes where reading stopped.
+    Continues,
+}
+
+/// Finds the file with `inode`, which `path` once named and which was read up to `position`, under
+/// any name in the same directory. It may have been truncated since.
+pub(super) fn by_inode(path: &Path, inode: Inode, position: &Position) -> Option<Found> {
+    let entries = fs::read_dir(path.parent()?).ok()?;
+    let same = entries.flatten().find(|entry| entry.ino() == inode.number)?.path();
+    let mut found = Found::open(same)?;
+    found.compare(position);
+    // Where birth times are not recorded, a reused inode shows by its content alone.
+    let certain = inode.born.is_some() && found.stat.inode.born == inode.born;
+    (certain || inode.born.is_none() && found.fit == Fit::Continues).then_some(found)
+}
+
+/// Finds the copy or compressed copy of a file that had `inode`: the newest sibling of `path`
+/// whose content begins alike and has the same bytes where reading stopped.
+pub(super) fn by_content(path: &Path, inode: Inode, position: &Position) -> Option<Found> {
+    if position.head.len == 0 {
+        return None;
+    }
+    let mut siblings = siblings(path);
+    // No copy is older than what was read, but times are cut to seconds here and there.
+    let oldest = position.modified.saturating_sub(1_000_000_000);
+    siblings.retain(|sibling| sibling.stat.modified >= oldest);
+    siblings.sort_by_key(|sibling| std::cmp::Reverse(sibling.stat.modified));
+    let others = siblings.into_iter().filter(|sibling| sibling.stat.inode != inode);
+    others.filter_map(|sibling| Found::open(sibling.path)).find_map(|mut found| {
+        found.compare(position);
+        (found.fit != Fit::Different).then_some(found)
+    })
+}
+
+/// The siblings of `path` that came after a file with `inode` that was written last at
+/// `modified`, oldest first.
+///
+/// A file that was created when that one was renamed may be empty still, and older by its time
+/// than the last line of a late writer; then its birth decides.
+pub(super) fn successors(path: &Path, inode: Inode, modified: i64) -> Vec<Sibling> {
+    let mut successors = siblings(path);
+    successors.retain(|sibling| {
+        let born = inode.born.zip(sibling.stat.inode.born).map(|(own, its)| its > own);
+        let is_younger = born == Some(true);
+        // What was there before it is no successor, whatever its name looks like.
+        born.unwrap_or(true)
+            && (sibling.stat.modified > modified
+                || is_younger && (sibling.stat.size == 0 || sibling.stat.modified == modified))
+    });
+    successors.sort_by_key(|sibling| sibling.stat.modified);
+    successors
+}
+
+/// The siblings of `path` with content that was written last between two times, oldest first:
+/// copies that were made before a file was truncated.
+pub(super) fn copies(path: &Path, after: i64, before: i64) -> Vec<Sibling> {
+    let mut copies = siblings(path);
+    copies.retain(|s| s.stat.size > 0 && s.stat.modified > after && s.stat.modified < before);
+    copies.sort_by_key(|sibling| sibling.stat.modified);
+    copies
+}
+
+fn siblings(path: &Path) -> Vec<Sibling> {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Vec::new();
+    };
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let rotated = entries.flatten().filter(|entry| is_rotation_of(name, &entry.file_name()));
+    let rotated = rotated.filter(|entry| !is_being_compressed(path, &entry.path()));
+    rotated
+        .filter_map(|entry| {
+            let path = entry.path();
+            let stat = Stat::of(&fs::symlink_metadata(&path).ok()?);
+            stat.is_regular.then_some(Sibling { path, stat })
+        })
+        .collect()
+}
+
+/// Whether `sibling` is a compressed file that is not complete: gzip removes what it compresses
+/// when it is done. Half of it is recognised by nothing, and what it holds stands beside it.
+fn is_being_compressed(path: &Path, sibling: &Path) -> bool {
+    let plain = sibling.with_extension("");
+    sibling.extension() == Some(OsStr::new("gz")) && plain != path && plain.exists()
+}
+
+/// Whether `name` is what rotation makes of `base`: a number or date behind it or before its
+/// extension, then perhaps `.gz` (`app.log.1`, `app.log-20261123.gz`, `app-20261123.log`).
+fn is_rotation_of(base: &OsStr, name: &OsStr) -> bool {
+    let (base, name) = (base.as_bytes(), name.as_bytes());
+    let name = match name.strip_suffix(b".gz") {
+        // What had the very name was compressed.
+        Some(name) if name == base => return true,
+        Some(name) => name,
+        None => name,
+    };
+    let is_stamp = |text: &[u8]| {
+        text.first().is_some_and(|byte| b".-_".contains(byte))
+            && text.get(1).is_some_and(u8::is_ascii_digit)
+            && text.iter().all(|byte| byte.is_ascii_digit() || b".-_:T".contains(byte))
+    };
+    if name.strip_prefix(base).is_some_and(is_stamp) {
+        return true;
+    }
+    let Some(dot) = memchr::memrchr(b'.', base).filter(|&dot| dot > 0) else { return false };
+    let (stem, extension) = base.split_at(dot);
+    let middle = name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(extension));
+    middle.is_some_and(is_stamp)
+}
+
+/// Whether a name says that the content is compressed.
+pub(super) fn is_compressed(path: &Path) -> bool {
+    let extension = path.extension().map(OsStr::as_bytes).unwrap_or_default();
+    [&b"gz"[..], b"bz2", b"xz", b"zst", b"lz4", b"zip", b"Z"].contains(&extension)
+}
+
+impl Found {
+    /// Opens what rotation has left at `path`.
+    pub(super) fn open(path: PathBuf) -> Option<Self> {
+        let file = open(&path).ok()?;
+        let stat = Stat::of(&file.metadata().ok()?);
+        if !stat.is_regular {
+            return None;
+        }
+        let content = if path.extension() == Some(OsStr::new("gz")) {
+            Content::Gzip(Box::new(Inflated::new(file)))
+        } else if is_compressed(&path) {
+            return None;
+        } else {
+            Content::Plain(file)
+        };
+        Some(Self { path, content, stat, fit: Fit::Continues })
+    }
+
+    fn compare(&mut self, position: &Position) {
+        self.fit = compare(&mut self.content, position).unwrap_or(Fit::Different);
+        // A decompressor has gone past the start by now.
+        if let Content::Gzip(inflated) = &mut self.content
+            && inflated.rewind().is_err()
+        {
+            self.fit = Fit::Different;
+        }
+    }
+
+    /// Whether it begins as `head` says.
+    pub(super) fn begins_with(&mut self, head: Head) -> bool {
+        let position = Position { head, ..super::generation::start(&self.stat) };
+        self.compare(&position);
+        head.len > 0 && self.fit != Fit::Different
+    }
+}
+
+/// Compares the first bytes of `content`, and those before `position`, with the fingerprints.
+pub(super) fn compare(content: &mut Content, position: &Position) -> std::io::Result<Fit> {
+    let mut head = [0; Head::MAX];
+    let head_len = content.read_at(0, &mut head[..usize::from(position.head.len)])?;
+    if !position.head.matches(&head[..head_len]) {
+        return Ok(Fit::Different);
+    }
+    let mut anchor = [0; Anchor::MAX];
+    let before = &mut anchor[..usize::from(position.anchor.len)];
+    let count = content.read_at(position.offset - before.len() as u64, before)?;
+    Ok(match count < before.len() {
+        true => Fit::Shorter,
+        false if position.anchor.matches(before) => Fit::Continues,
+        false => Fit::Different,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_rotation_makes() {
+        let is = |name: &str| is_rotation_of("app.log".as_ref(), name.as_ref());
+        for name in [
+            "app.log.1",
+            "app.log.12.gz",
+            "app.log-20261123",
+            "app.log-20261123-1763900000.gz",
+            "app-20261123.log",
+            "app.1.log",
+            "app.log.2026-11-23",
+            "app_2026.11.23.log.gz",
+            "app.log.2026-11-23T10:00:00",
+            "app.log.gz",
+        ] {
+            assert!(is(name), "{name}");
+        }
+        for name in [
+            "app.log",
+            "app.log~",
+            "app.log.bak",
+            "app.log.old.1",
+            "app2.log",
+            "app.log1",
+            "other.log.1",
+            "app.error.log",
+            "app.log.1.tmp",
+        ] {
+            assert!(!is(name), "{name}");
+        }
+        assert!(is_rotation_of("syslog".as_ref(), "syslog.1".as_ref()));
+    }
+}

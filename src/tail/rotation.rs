@@ -1,0 +1,121 @@
+//! What has become of a file. Pure: a function of what we knew and what we see.
+
+use crate::position::Inode;
+
+/// What is known of the generation that was last found at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) inode: Inode,
+    /// How far it has been read.
+    pub(super) offset: u64,
+    /// The largest size it was seen to have.
+    pub(super) size: u64,
+    /// Its modification time when it was last read, in nanoseconds since the epoch.
+    pub(super) modified: i64,
+}
+
+/// What is found at the path now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// No file.
+    Nothing,
+    /// A file.
+    File { inode: Inode, size: u64, modified: i64, content: Content },
+}
+
+/// What comparing the content with the fingerprints has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// It was not compared.
+    NotCompared,
+    /// What was read is still there.
+    Same,
+    /// Something else stands where we have read.
+    Different,
+}
+
+/// What follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Nothing to do.
+    Unchanged,
+    /// There may be more to read; or the same length was written anew, which reading will show.
+    Grown,
+    /// The same file starts anew: truncated, or rewritten in place.
+    Truncated,
+    /// Another file has its name.
+    Replaced,
+    /// No file has its name.
+    Gone,
+}
+
+pub(super) fn judge(known: Known, seen: Seen) -> Change {
+    let Seen::File { inode, size, modified, content } = seen else { return Change::Gone };
+    if !same_inode(known.inode, inode) {
+        return Change::Replaced;
+    }
+    if size < known.size || content == Content::Different {
+        return Change::Truncated;
+    }
+    if size == known.offset && (modified == known.modified || content == Content::Same) {
+        return Change::Unchanged;
+    }
+    Change::Grown
+}
+
+/// Whether both name one file. Inodes are reused at once on ext4 and tmpfs: where both birth
+/// times are known, they decide.
+pub(super) fn same_inode(a: Inode, b: Inode) -> bool {
+    let same_birth = a.born.is_none() || b.born.is_none() || a.born == b.born;
+    a.device == b.device && a.number == b.number && same_birth
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INODE: Inode = Inode { device: 1, number: 42, born: Some(1000) };
+    const KNOWN: Known = Known { inode: INODE, offset: 500, size: 500, modified: 7 };
+
+    fn file(inode: Inode, size: u64, modified: i64, content: Content) -> Seen {
+        Seen::File { inode, size, modified, content }
+    }
+
+    #[test]
+    fn every_kind_of_change() {
+        use Content::{Different, NotCompared, Same};
+        let reused = Inode { born: Some(2000), ..INODE };
+        let birth_unknown = Inode { born: None, ..INODE };
+        let other = Inode { number: 43, ..INODE };
+        let elsewhere = Inode { device: 2, ..INODE };
+        for (seen, expected) in [
+            (Seen::Nothing, Change::Gone),
+            (file(INODE, 500, 7, NotCompared), Change::Unchanged),
+            (file(INODE, 501, 8, NotCompared), Change::Grown),
+            (file(INODE, 501, 7, NotCompared), Change::Grown),
+            (file(INODE, 499, 8, NotCompared), Change::Truncated),
+            (file(INODE, 0, 8, NotCompared), Change::Truncated),
+            // Touched, or the same length written anew: only the content tells.
+            (file(INODE, 500, 8, NotCompared), Change::Grown),
+            (file(INODE, 500, 8, Same), Change::Unchanged),
+            (file(INODE, 500, 8, Different), Change::Truncated),
+            (file(INODE, 900, 8, Different), Change::Truncated),
+            (file(INODE, 900, 8, Same), Change::Grown),
+            // Removed and created at once.
+            (file(reused, 500, 7, NotCompared), Change::Replaced),
+            (file(reused, 900, 8, Same), Change::Replaced),
+            (file(birth_unknown, 500, 7, NotCompared), Change::Unchanged),
+            (file(other, 500, 7, NotCompared), Change::Replaced),
+            (file(elsewhere, 500, 7, NotCompared), Change::Replaced),
+        ] {
+            assert_eq!(judge(KNOWN, seen), expected, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_shorter_than_it_was_has_been_truncated_though_less_was_read() {
+        let known = Known { size: 800, ..KNOWN };
+        let seen = |size| judge(known, file(INODE, size, 8, Content::NotCompared));
+        assert_eq!((seen(799), seen(800)), (Change::Truncated, Change::Grown));
+    }
+}

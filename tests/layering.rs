@@ -1,0 +1,220 @@
+//! Who may import whom. The rules are those of the crate's documentation (`src/lib.rs`) and of
+//! `docs/architecture.md`; here they are held by reading the sources.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Rooms that do work of their own and must not know each other.
+const STAGES: [&str; 6] = ["discover", "tail", "filter", "syslog", "send", "state"];
+/// What belongs to the whole program.
+const SHELL: [&str; 4] = ["agent", "cli", "service", "sys"];
+/// Files that only compute: no stage but their own room, no I/O, no clock.
+const PURE: [&str; 10] = [
+    "batch.rs",
+    "event.rs",
+    "position.rs",
+    "filter.rs",
+    "syslog/",
+    "tail/lines.rs",
+    "tail/rotation.rs",
+    "send/backoff.rs",
+    "send/evidence.rs",
+    "send/ledger.rs",
+];
+/// Parts of the pure core that stages build on.
+const SHARED_CORE: [&str; 2] = ["syslog", "filter"];
+/// Words of I/O and of clocks. `std::time::Instant` may be passed in, not asked for.
+const EFFECTS: [&str; 14] = [
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "tokio::",
+    "rustix::",
+    "libc::",
+    "notify::",
+    "File::",
+    "Instant::now",
+    "SystemTime::now",
+    "Timestamp::now",
+    "fastrand::",
+    "std::env",
+];
+
+/// A source file: its path below `src`, its text without comments and test modules.
+struct Source {
+    name: String,
+    code: String,
+}
+
+impl Source {
+    /// The room it belongs to: `tail` for `tail/lines.rs` and `tail.rs`.
+    fn room(&self) -> &str {
+        self.name.split('/').next().unwrap().trim_end_matches(".rs")
+    }
+
+    fn is_pure(&self) -> bool {
+        PURE.iter()
+            .any(|&pure| self.name == pure || (pure.ends_with('/') && self.name.starts_with(pure)))
+    }
+
+    /// The rooms it names as `crate::room`, also within braces: `use crate::{a::B, c}`.
+    fn imports(&self) -> BTreeSet<String> {
+        let mut rooms = BTreeSet::new();
+        for behind in self.code.split("crate::").skip(1) {
+            match behind.strip_prefix('{') {
+                None => drop(rooms.insert(first_word(behind))),
+                Some(list) => rooms.extend(heads(list)),
+            }
+        }
+        // From the root of a room, `super::` is the crate.
+        let at_root = !self.name.contains('/') && self.room() != "lib";
+        if at_root {
+            rooms.extend(self.code.split("super::").skip(1).map(first_word));
+        }
+        rooms.remove(self.room());
+        rooms
+    }
+}
+
+fn first_word(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+/// The first word of each item of a brace list, of which the opening brace is gone.
+fn heads(list: &str) -> Vec<String> {
+    let mut depth = 1;
+    let mut item = String::new();
+    let mut heads = Vec::new();
+    for c in list.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 || (depth == 1 && c == ',') {
+            heads.push(first_word(item.trim()));
+            item.clear();
+        } else {
+            item.push(c);
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    heads.retain(|head| !head.is_empty());
+    heads
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    let read = |path: PathBuf| Source {
+        name: path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned(),
+        code: product_code(&fs::read_to_string(&path).unwrap()),
+    };
+    // Files of tests only are no part of the product.
+    files.retain(|path| !path.to_str().unwrap().ends_with("tests.rs"));
+    files.into_iter().map(read).collect()
+}
+
+fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            if path.file_name().is_some_and(|name| name != "tests") {
+                collect(&path, files);
+            }
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// The text up to the test module, without comments (which may speak of anything).
+fn product_code(text: &str) -> String {
+    let product = text.split("#[cfg(test)]\nmod ").next().unwrap();
+    let lines = product.lines().map(|line| line.split("//").next().unwrap());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[track_caller]
+fn assert_none(what: &str, broken: &[String]) {
+    assert!(broken.is_empty(), "{what}:\n  {}", broken.join("\n  "));
+}
+
+#[test]
+fn the_rules_speak_of_files_that_exist() {
+    let names: Vec<String> = sources().into_iter().map(|source| source.name).collect();
+    let missing = PURE.into_iter().filter(|pure| !names.iter().any(|name| name.starts_with(pure)));
+    assert_eq!(missing.collect::<Vec<_>>(), [""; 0], "renamed? then correct the rules");
+}
+
+#[test]
+fn the_pure_core_does_no_input_or_output_and_asks_no_clock() {
+    let mut broken = Vec::new();
+    for source in sources().iter().filter(|source| source.is_pure()) {
+        let effects = EFFECTS.iter().filter(|&&effect| source.code.contains(effect));
+        broken.extend(effects.map(|effect| format!("{} uses {effect}", source.name)));
+    }
+    assert_none("pure files with effects", &broken);
+}
+
+#[test]
+fn the_pure_core_knows_no_stage() {
+    let mut broken = Vec::new();
+    for source in sources().iter().filter(|source| source.is_pure()) {
+        let known = source.imports();
+        let outside = known.iter().filter(|room| {
+            STAGES.contains(&room.as_str()) || SHELL.contains(&room.as_str()) || *room == "config"
+        });
+        broken.extend(outside.map(|room| format!("{} imports {room}", source.name)));
+    }
+    assert_none("pure files that know the world around them", &broken);
+}
+
+#[test]
+fn stages_do_not_know_each_other() {
+    let mut broken = Vec::new();
+    for source in sources().iter().filter(|source| STAGES.contains(&source.room())) {
+        let known = source.imports();
+        let stages = known.iter().filter(|room| {
+            let room = room.as_str();
+            room == "agent" || (STAGES.contains(&room) && !SHARED_CORE.contains(&room))
+        });
+        broken.extend(stages.map(|room| format!("{} imports {room}", source.name)));
+    }
+    assert_none("stages that import each other (agent wires them)", &broken);
+}
+
+#[test]
+fn the_configuration_knows_no_stage() {
+    let mut broken = Vec::new();
+    for source in sources().iter().filter(|source| source.room() == "config") {
+        let known = source.imports();
+        let stages = known.iter().filter(|room| {
+            let room = room.as_str();
+            room == "agent" || (STAGES.contains(&room) && !SHARED_CORE.contains(&room))
+        });
+        broken.extend(stages.map(|room| format!("{} imports {room}", source.name)));
+    }
+    assert_none("config imports stages", &broken);
+}
+
+#[test]
+fn unsafe_code_is_in_one_room() {
+    let sources = sources();
+    let allows = sources.iter().filter(|source| source.code.contains("unsafe"));
+    let names: Vec<_> = allows.map(|source| source.name.as_str()).collect();
+    assert!(names.iter().all(|&name| name.starts_with("sys/")), "{names:?}");
+}
+
+#[test]
+fn imports_are_recognised() {
+    let code = "use crate::{position::{A, B}, tail, send::C};\nlet x = crate::state::load();";
+    let source = Source { name: "filter.rs".to_owned(), code: code.to_owned() };
+    let expected = ["position", "send", "state", "tail"].map(str::to_owned);
+    assert_eq!(source.imports(), expected.into());
+}

@@ -1,0 +1,159 @@
+//! The receiver ends, stalls, resets.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::outcome::Outcome;
+use crate::stand::{Conditions, QUIET, conclude, resend_window};
+use crate::support::peers::{Peer, Rsyslogd};
+use crate::support::{End, Message, Reopen, Site, wait_until};
+
+/// Row 3a: a receiver that says that it closes, and reads what is still coming.
+pub fn closed_cleanly(c: &Conditions) -> Outcome {
+    let (site, mut receiver) = (Site::new(), c.receiver());
+    let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
+    let writer = c.writer(&site, Reopen::Never);
+    for _ in 0..5 {
+        writer.wait_for_more(c.lines_in(0.7));
+        receiver.wait_connected();
+        receiver.down(End::Clean);
+        writer.wait_for_more(c.lines_in(0.3));
+        receiver.up();
+    }
+    conclude(&mut shipper, writer, &receiver, 0)
+}
+
+/// Row 3b: the writer pauses until rsyslogd has read everything, then rsyslogd is stopped.
+pub fn rsyslogd_restarted(c: &Conditions) -> Outcome {
+    rsyslogd(c, true)
+}
+
+/// Row 3c: rsyslogd is stopped at any moment. It does not read its sockets to their end when it
+/// stops; its kernel resets a connection on which something is left.
+pub fn rsyslogd_restarted_at_once(c: &Conditions) -> Outcome {
+    rsyslogd(c, false)
+}
+
+fn rsyslogd(c: &Conditions, pausing: bool) -> Outcome {
+    let Some(mut rsyslogd) = Rsyslogd::start() else {
+        return Outcome::skipped("needs rsyslogd");
+    };
+    let site = Site::new();
+    let mut shipper = c.shipper(&site, &rsyslogd.endpoint(c.transport)).start();
+    let writer = c.writer(&site, Reopen::Never);
+    let mut buffer = 0;
+    for _ in 0..5 {
+        writer.wait_for_more(c.lines_in(1.0));
+        buffer = buffer.max(rsyslogd.widest_buffer());
+        if pausing {
+            writer.while_paused(|| {
+                let all = || rsyslogd.messages().len() as u64 >= writer.written();
+                wait_until("rsyslogd has read everything", QUIET, all);
+                rsyslogd.term();
+            });
+        } else {
+            rsyslogd.term();
+        }
+        writer.wait_for_more(c.lines_in(0.3));
+        rsyslogd.restart();
+    }
+    writer.wait_for_more(c.lines_in(0.5));
+    let written = writer.stop();
+    let mut seen = None;
+    // rsyslogd writes in the background.
+    while seen != Some(rsyslogd.messages().len()) {
+        seen = Some(rsyslogd.messages().len());
+        sleep(Duration::from_secs(3));
+    }
+    let rss = shipper.peak_rss();
+    shipper.term();
+    let frames: Vec<_> = rsyslogd.messages().iter().map(frame).collect();
+    let mut outcome = Outcome::of(written, &frames).check_log(&shipper);
+    outcome.peak_rss = Some(rss);
+    let resets = shipper.log_lines(&["ended", "reset"]).count() as u64;
+    outcome = outcome.note(format!("{resets} connections ended by RST"));
+    if pausing {
+        return outcome;
+    }
+    let window = resend_window(buffer, &frames);
+    outcome
+        .allow(resets * window)
+        .note(format!("receive buffer {} KiB, a resend window is {window} lines", buffer >> 10))
+}
+
+/// As it came, as far as the line is concerned.
+fn frame(message: &Message) -> Vec<u8> {
+    let text = message.text.strip_prefix(b" ").unwrap_or(&message.text);
+    [b"<13>1 - - - - - - ", text].concat()
+}
+
+/// Row 4.
+pub fn killed(c: &Conditions) -> Outcome {
+    let (site, mut receiver) = (Site::new(), c.process());
+    let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
+    let writer = c.writer(&site, Reopen::Never);
+    for _ in 0..5 {
+        let before = receiver.bytes();
+        wait_until("it has read more", QUIET, || receiver.bytes() > before + 1_000_000);
+        writer.wait_for_more(c.lines_in(0.5));
+        receiver.kill();
+        sleep(Duration::from_secs(1));
+        receiver.restart();
+    }
+    conclude(&mut shipper, writer, &receiver, 5)
+}
+
+/// Row 5.
+pub fn stopped_and_killed(c: &Conditions) -> Outcome {
+    let (site, mut receiver) = (Site::new(), c.process());
+    let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
+    let writer = c.writer(&site, Reopen::Never);
+    for _ in 0..3 {
+        let before = receiver.bytes();
+        wait_until("it has read more", QUIET, || receiver.bytes() > before + 5_000_000);
+        receiver.freeze();
+        sleep(Duration::from_secs(3));
+        receiver.kill();
+        receiver.restart();
+    }
+    conclude(&mut shipper, writer, &receiver, 3)
+}
+
+/// Row 6.
+pub fn stalled(c: &Conditions) -> Outcome {
+    let (site, receiver) = (Site::new(), c.receiver());
+    let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
+    let writer = c.writer(&site, Reopen::Never);
+    writer.wait_for_more(c.lines_in(1.0));
+    receiver.stall();
+    let stall = if c.long { 20 } else { 8 };
+    sleep(Duration::from_secs(stall));
+    receiver.resume();
+    let accepted = receiver.accepted();
+    conclude(&mut shipper, writer, &receiver, 0)
+        .check(accepted == 1, format!("{accepted} connections"))
+        .note(format!("{stall} s, {accepted} connection"))
+}
+
+/// Row 8.
+pub fn reset(c: &Conditions) -> Outcome {
+    let (site, receiver) = (Site::new(), c.receiver());
+    let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
+    let writer = c.writer(&site, Reopen::Never);
+    let mut received = vec![0];
+    for time in 0..50u64 {
+        receiver.wait_connected();
+        writer.wait_for_more(c.lines_in(0.01 + 0.003 * (time * 37 % 50) as f64));
+        receiver.end_connections(End::Torn);
+        received.push(receiver.count() as u64);
+    }
+    let torn = receiver.torn();
+    let outcome = conclude(&mut shipper, writer, &receiver, 0);
+    // What a reset makes it send again had been sent on the connection that was reset.
+    let window = resend_window(receiver.widest_buffer(), &receiver.frames());
+    let windows = received.windows(2).map(|pair| (pair[1] - pair[0]).min(window)).sum();
+    outcome
+        .allow(windows)
+        .check(torn >= 45, format!("only {torn} of 50 resets came within a frame"))
+        .note(format!("{torn} of 50 within a frame"))
+}

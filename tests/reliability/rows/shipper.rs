@@ -1,0 +1,73 @@
+//! The shipper ends.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::outcome::Outcome;
+use crate::stand::{Conditions, READ, conclude, lines};
+use crate::support::{End, Numbered, Reopen, Site};
+
+const TIMES: u64 = 5;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Row 1.
+pub fn terminated(c: &Conditions) -> Outcome {
+    let (site, receiver) = (Site::new(), c.receiver());
+    let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
+    let writer = c.writer(&site, Reopen::Never);
+    for _ in 0..TIMES {
+        writer.wait_for_more(c.lines_in(0.7));
+        shipper.term();
+        writer.wait_for_more(c.lines_in(0.3));
+        shipper.restart();
+    }
+    writer.wait_for_more(c.lines_in(0.5));
+    conclude(&mut shipper, writer, &receiver, 0)
+}
+
+/// Row 2. What was unconfirmed is a resend window and the rest of a read; and then a second of
+/// what was really received before each KILL, for positions are saved that late.
+pub fn killed(c: &Conditions) -> Outcome {
+    let (site, receiver) = (Site::new(), c.receiver());
+    let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
+    let writer = c.writer(&site, Reopen::Never);
+    let mut last_second = 0;
+    for _ in 0..TIMES {
+        writer.wait_for_more(c.lines_in(1.5));
+        let before = receiver.count();
+        sleep(SECOND);
+        last_second += receiver.count() - before;
+        shipper.kill();
+        writer.wait_for_more(c.lines_in(0.3));
+        shipper.restart();
+    }
+    let outcome = conclude(&mut shipper, writer, &receiver, TIMES);
+    let read = lines(READ, &receiver.frames());
+    outcome
+        .allow(TIMES * read + last_second as u64)
+        .note(format!("the seconds before the KILLs had {last_second} lines"))
+}
+
+/// Row U: UDP knows no acknowledgement. Nothing is skipped by the shipper itself, and a closed
+/// port is noticed by ICMP.
+pub fn udp(c: &Conditions) -> Outcome {
+    let (site, mut receiver) = (Site::new(), c.receiver());
+    let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
+    let rate = c.rate.min(1_000);
+    let writer = Numbered::start(&site.path(crate::stand::LOG), rate, Reopen::Never);
+    for _ in 0..TIMES {
+        writer.wait_for_more(rate / 2);
+        shipper.term();
+        writer.wait_for_more(rate / 10);
+        shipper.restart();
+    }
+    for _ in 0..2 {
+        writer.wait_for_more(rate / 2);
+        receiver.down(End::Abrupt);
+        sleep(2 * SECOND);
+        receiver.up();
+        writer.wait_for_more(rate / 2);
+    }
+    // What came back within 100 ms by ICMP is sent again, with what was sent at the same time.
+    conclude(&mut shipper, writer, &receiver, 0).allow(2 * rate / 5).note(format!("{rate} lines/s"))
+}

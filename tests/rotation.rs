@@ -1,0 +1,236 @@
+//! Rotation by the real logrotate, under numbered lines, checked by exact sequence.
+
+use std::time::Duration;
+
+use crate::support::peers::Logrotate;
+use crate::support::{
+    A_WHILE, Numbered, Receiver, Reopen, Report, Running, SOON, Shipper, Site, Transport, lines,
+    wait_until,
+};
+
+/// Lines a second, in tests that share two cores with other tests.
+const RATE: u64 = 5_000;
+
+fn shipper(site: &Site, receiver: &Receiver) -> Running {
+    Shipper::new(site).follow("app.log").to(&receiver.endpoint()).reading_from_start().start()
+}
+
+/// How a log is rotated, and how its writer goes along.
+struct Rotation {
+    transport: Transport,
+    directives: &'static str,
+    reopen: Reopen,
+    times: u64,
+    /// Lines between two rotations.
+    every: u64,
+}
+
+impl Rotation {
+    fn new(directives: &'static str, reopen: Reopen) -> Self {
+        Self { transport: Transport::Tcp, directives, reopen, times: 4, every: RATE / 4 }
+    }
+
+    /// Rotates under load, then checks that every line came once, in order.
+    fn loses_nothing(&self) {
+        let site = Site::new();
+        let receiver = Receiver::new(self.transport);
+        let log = site.append("app.log", "");
+        let Some(logrotate) = Logrotate::new(&site, &log, self.directives) else { return };
+        let mut shipper = shipper(&site, &receiver);
+        let writer = Numbered::start(&log, RATE, self.reopen);
+        for time in 1..=self.times {
+            writer.wait_for_more(self.every);
+            if let Reopen::Never = self.reopen {
+                // copytruncate itself loses what falls between its copy and its truncation.
+                writer.while_paused(|| logrotate.rotate());
+            } else {
+                logrotate.rotate();
+                writer.wait_opened(time + 1);
+            }
+        }
+        writer.wait_for_more(self.every);
+        let written = writer.stop();
+        receiver.wait_for_number(written, SOON);
+        shipper.term();
+        Report::of(written, &receiver.frames()).assert_exact();
+    }
+}
+
+const LATE: Reopen = Reopen::After(Duration::from_millis(700));
+
+#[test]
+fn create_over_tcp() {
+    Rotation { times: 8, ..Rotation::new("create", Reopen::AtOnce) }.loses_nothing();
+}
+
+#[test]
+fn create_over_tls() {
+    let transport = Transport::Tls;
+    Rotation { transport, ..Rotation::new("create", Reopen::AtOnce) }.loses_nothing();
+}
+
+#[test]
+fn create_with_a_writer_that_reopens_late() {
+    Rotation::new("create", LATE).loses_nothing();
+}
+
+#[test]
+fn nocreate_with_a_writer_that_reopens_late() {
+    Rotation::new("nocreate", LATE).loses_nothing();
+}
+
+#[test]
+fn dateext() {
+    // The name holds the second, so there can be one rotation a second.
+    let directives = "create\n  dateext\n  dateformat -%Y%m%d-%s";
+    Rotation { every: RATE * 11 / 10, times: 3, ..Rotation::new(directives, LATE) }.loses_nothing();
+}
+
+#[test]
+fn delaycompress() {
+    Rotation::new("create\n  compress\n  delaycompress", LATE).loses_nothing();
+}
+
+#[test]
+fn copytruncate() {
+    Rotation { times: 6, ..Rotation::new("copytruncate", Reopen::Never) }.loses_nothing();
+}
+
+#[test]
+fn copytruncate_with_compress() {
+    Rotation::new("copytruncate\n  compress", Reopen::Never).loses_nothing();
+}
+
+#[test]
+fn rotations_while_the_receiver_is_away_lose_nothing() {
+    let site = Site::new();
+    let mut receiver = Receiver::tcp();
+    let log = site.append("app.log", "");
+    let Some(logrotate) = Logrotate::new(&site, &log, "create\n  compress\n  delaycompress") else {
+        return;
+    };
+    let mut shipper = shipper(&site, &receiver);
+    let writer = Numbered::start(&log, RATE, Reopen::AtOnce);
+    writer.wait_for_more(RATE / 4);
+    receiver.wait_for_number(RATE / 8, SOON);
+    receiver.down(crate::support::End::Clean);
+    for _ in 0..3 {
+        writer.wait_for_more(RATE / 4);
+        logrotate.rotate();
+    }
+    writer.wait_for_more(RATE / 4);
+    receiver.up();
+    let written = writer.stop();
+    receiver.wait_for_number(written, SOON * 2);
+    shipper.term();
+    Report::of(written, &receiver.frames()).assert_exact();
+}
+
+/// The old files are found beside their path by identity.
+fn rotates_while_down(directives: &str, times: u64) {
+    let site = Site::new();
+    let receiver = Receiver::tcp();
+    let log = site.append("app.log", lines(1..=1_000));
+    let Some(logrotate) = Logrotate::new(&site, &log, directives) else { return };
+    let mut shipper = shipper(&site, &receiver);
+    receiver.wait_for_number(1_000, SOON);
+    shipper.term();
+    for time in 1..=times {
+        site.append("app.log", lines(time * 1_000 + 1..=time * 1_000 + 1_000));
+        logrotate.rotate();
+    }
+    let last = (times + 1) * 1_000;
+    site.append("app.log", lines(last + 1..=last + 1_000));
+    shipper.restart();
+    receiver.wait_for_number(last + 1_000, SOON);
+    shipper.term();
+    Report::of(last + 1_000, &receiver.frames()).assert_exact();
+}
+
+#[test]
+fn rotated_once_while_it_was_down() {
+    rotates_while_down("create", 1);
+}
+
+#[test]
+fn rotated_three_times_while_it_was_down() {
+    rotates_while_down("create", 3);
+}
+
+#[test]
+fn rotated_and_compressed_while_it_was_down() {
+    rotates_while_down("create\n  compress", 2);
+}
+
+#[test]
+fn an_unfinished_last_line_of_a_rotated_file_is_sent() {
+    let site = Site::new();
+    let receiver = Receiver::tcp();
+    site.append("app.log", "whole\nunfinished");
+    let _shipper = shipper(&site, &receiver);
+    receiver.wait_for_text("whole");
+    site.rename("app.log", "app.log.1");
+    site.append("app.log", "first of the new file\n");
+    receiver.wait_for_text("first of the new file");
+    assert_eq!(receiver.texts(), ["whole", "unfinished", "first of the new file"]);
+}
+
+#[test]
+fn truncated_and_refilled_past_the_old_offset() {
+    let site = Site::new();
+    let receiver = Receiver::tcp();
+    let log = site.append("app.log", lines(1..=100));
+    let _shipper = shipper(&site, &receiver);
+    receiver.wait_for_number(100, SOON);
+    // One step for whoever looks at the file: truncated and longer than before.
+    std::fs::write(&log, lines(101..=400)).unwrap();
+    receiver.wait_for_number(400, SOON);
+    Report::of(400, &receiver.frames()).assert_exact();
+}
+
+#[test]
+fn the_same_beginning_and_other_lines_behind_it() {
+    let site = Site::new();
+    let receiver = Receiver::tcp();
+    let log = site.append("app.log", lines(1..=100));
+    let _shipper = shipper(&site, &receiver);
+    receiver.wait_for_number(100, SOON);
+    // More than the first kilobyte is as it was; the place that was reached is not.
+    std::fs::write(&log, lines(1..=20) + &lines(101..=400)).unwrap();
+    receiver.wait_for_number(400, SOON);
+    let report = Report::of(400, &receiver.frames());
+    report.assert_repeated_at_most(20);
+    assert_eq!(report.duplicates, 20, "written twice, so sent twice: {report}");
+}
+
+#[test]
+fn the_same_lines_again_after_a_truncation_that_could_be_seen() {
+    let site = Site::new();
+    let receiver = Receiver::tcp();
+    let log = site.append("app.log", lines(1..=50));
+    let _shipper = shipper(&site, &receiver);
+    receiver.wait_for_number(50, SOON);
+    std::fs::write(&log, "").unwrap();
+    std::thread::sleep(A_WHILE);
+    site.append("app.log", lines(1..=50));
+    receiver.wait("the lines have come again", SOON, |state| state.frames.len() >= 100);
+    let report = Report::of(50, &receiver.frames());
+    assert_eq!((report.missing, report.duplicates, report.foreign), (0, 50, 0), "{report}");
+}
+
+#[test]
+fn a_drained_file_is_let_go() {
+    let site = Site::new();
+    let receiver = Receiver::tcp();
+    site.append("app.log", lines(1..=10));
+    let shipper = shipper(&site, &receiver);
+    receiver.wait_for_number(10, SOON);
+    site.rename("app.log", "app.log.1");
+    site.append("app.log", lines(11..=20));
+    receiver.wait_for_number(20, SOON);
+    site.remove("app.log.1");
+    let gone = |path: &std::path::PathBuf| path.to_string_lossy().contains("(deleted)");
+    wait_until("no descriptor leads to a removed file", SOON * 3, || {
+        !shipper.descriptors().iter().any(gone)
+    });
+}

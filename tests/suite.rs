@@ -1,0 +1,23 @@
+//! The real binary against real files, real connections and real peers.
+//!
+//! One binary holds every integration test, so that they share one compilation and one set of
+//! helpers; `support` says what there is. `CONTRIBUTING.md` says how to run a part of it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![allow(unreachable_pub, reason = "nothing of a test binary can be reached from outside")]
+
+#[allow(dead_code, unused_imports, reason = "tests/reliability uses the rest of it")]
+mod support;
+
+mod addresses;
+mod command_line;
+mod daemon;
+mod discovery;
+mod layering;
+mod log;
+mod process_model;
+mod receiver;
+mod restart;
+mod rotation;
+mod tailing;
+mod wire;

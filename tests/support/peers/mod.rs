@@ -1,0 +1,55 @@
+//! Programs of other people that the tests speak to.
+//!
+//! They are unpacked once, on first use, from the packages of the system's own distribution into
+//! the build directory: nothing is installed, no service is started, nothing outside `target` is
+//! touched, and rsyslog and syslog-ng, which refuse to be installed side by side, do not meet.
+//! Where that is impossible, a program that is installed anyway is taken.
+//!
+//! A test whose program cannot be had is skipped, and says so by name on standard error. With
+//! `REMOTE_SYSLOG_TEST_PEERS=required` in the environment it fails instead.
+
+mod logrotate;
+mod rsyslogd;
+mod sockets;
+mod syslog_ng;
+mod unpack;
+
+use std::path::PathBuf;
+
+use super::endpoint::Endpoint;
+use super::{Message, skip};
+
+pub use logrotate::Logrotate;
+pub use rsyslogd::Rsyslogd;
+pub use syslog_ng::SyslogNg;
+
+/// A receiver that is somebody else's program, listening for UDP, TCP and TLS at once.
+pub trait Peer {
+    /// How to reach it.
+    fn endpoint(&self, transport: super::Transport) -> Endpoint;
+    /// The messages as it understood them and wrote them to its own file.
+    fn messages(&self) -> Vec<Message>;
+}
+
+/// Lines of tab-separated fields, as the peers' configurations write them: priority, timestamp,
+/// host, application, structured data, text. A line not finished yet is left out.
+fn read_fields(path: &PathBuf) -> Vec<Message> {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let lines = bytes[..whole].split_inclusive(|&byte| byte == b'\n');
+    lines.map(|line| parse_fields(&line[..line.len() - 1])).collect()
+}
+
+fn parse_fields(line: &[u8]) -> Message {
+    let mut fields = line.splitn(6, |&byte| byte == b'\t');
+    let mut next = || fields.next().expect("six fields").to_vec();
+    let mut text = || String::from_utf8(next()).unwrap();
+    Message {
+        priority: text().parse().unwrap(),
+        timestamp: text(),
+        hostname: text(),
+        app_name: text(),
+        structured_data: text(),
+        text: next(),
+    }
+}

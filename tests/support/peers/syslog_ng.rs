@@ -1,0 +1,138 @@
+//! syslog-ng, with a configuration and files of its own.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::super::Message;
+use super::super::certificates::Certificates;
+use super::super::endpoint::{Endpoint, Transport, own_address};
+use super::sockets::{free_port, wait_listening};
+use super::unpack::{Program, SYSLOG_NG};
+use super::{Peer, read_fields};
+
+/// A running syslog-ng.
+pub struct SyslogNg {
+    program: Program,
+    ip: IpAddr,
+    port: u16,
+    tls_port: u16,
+    certificates: Certificates,
+    dir: TempDir,
+    child: Option<Child>,
+}
+
+impl SyslogNg {
+    /// Starts one; `None` (and a word about it) when there is none to be had.
+    #[track_caller]
+    pub fn start() -> Option<Self> {
+        let program = SYSLOG_NG.program("syslog-ng")?;
+        let ip = own_address();
+        let mut peer = Self {
+            program,
+            ip,
+            port: free_port(ip),
+            tls_port: free_port(ip),
+            certificates: Certificates::new(ip),
+            dir: TempDir::new().unwrap(),
+            child: None,
+        };
+        peer.run();
+        Some(peer)
+    }
+
+    fn run(&mut self) {
+        let file = |name| self.dir.path().join(name);
+        fs::write(file("syslog-ng.conf"), self.config()).unwrap();
+        let log = fs::File::create(file("log")).unwrap();
+        let mut command = self.command();
+        command
+            .args(["--foreground", "--no-caps", "--stderr"])
+            .arg("-f")
+            .arg(file("syslog-ng.conf"));
+        command.arg("-R").arg(file("persist")).arg("-p").arg(file("pid"));
+        command.arg("-c").arg(file("control"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        self.child = Some(command.spawn().unwrap());
+        wait_listening("udp", SocketAddr::new(self.ip, self.port));
+        wait_listening("tcp", SocketAddr::new(self.ip, self.port));
+        wait_listening("tcp", SocketAddr::new(self.ip, self.tls_port));
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.program.command();
+        if let Some(modules) = self.program.directory_of("libafsocket.so") {
+            command.arg("--module-path").arg(modules);
+        }
+        command
+    }
+
+    /// `3.38` of `syslog-ng 3 (3.38.1)`: a configuration must name the version it is written for.
+    fn version(&self) -> String {
+        let output = self.command().arg("--version").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let number = text.split(['(', ')']).nth(1).unwrap_or("3.38");
+        number.split('.').take(2).collect::<Vec<_>>().join(".")
+    }
+
+    fn output(&self) -> PathBuf {
+        self.dir.path().join("messages")
+    }
+
+    fn config(&self) -> String {
+        let (ip, port, tls_port) = (self.ip, self.port, self.tls_port);
+        let (version, output) = (self.version(), self.output());
+        let output = output.display();
+        let (certificate, key) = (self.certificates.certificate(), self.certificates.key());
+        let (certificate, key) = (certificate.display(), key.display());
+        format!(
+            r#"@version: {version}
+options {{ keep-hostname(yes); use-dns(no); dns-cache(no); keep-timestamp(yes); frac-digits(6);
+  log-msg-size(262144); stats-freq(0); flush-lines(1); }};
+source s {{
+  network(ip({ip}) port({port}) transport(udp) flags(syslog-protocol));
+  network(ip({ip}) port({port}) transport(tcp) flags(syslog-protocol));
+  network(ip({ip}) port({tls_port}) transport(tls) flags(syslog-protocol)
+    tls(key-file("{key}") cert-file("{certificate}") peer-verify(no)));
+}};
+destination d {{
+  file("{output}"
+    template("${{PRI}}\t${{S_ISODATE}}\t${{HOST}}\t${{PROGRAM}}\t${{SDATA}}\t${{MSG}}\n"));
+}};
+log {{ source(s); destination(d); }};
+"#
+        )
+    }
+}
+
+impl Peer for SyslogNg {
+    fn endpoint(&self, transport: Transport) -> Endpoint {
+        let tls = transport == Transport::Tls;
+        Endpoint {
+            transport,
+            host: self.ip.to_string(),
+            port: if tls { self.tls_port } else { self.port },
+            trust: tls.then(|| self.certificates.authority()),
+        }
+    }
+
+    fn messages(&self) -> Vec<Message> {
+        read_fields(&self.output())
+    }
+}
+
+impl Drop for SyslogNg {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+            println!("--- log of syslog-ng ---\n{log}---");
+        }
+    }
+}

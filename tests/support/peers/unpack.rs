@@ -1,0 +1,147 @@
+//! Packages of the distribution, unpacked into the build directory.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use super::skip;
+
+/// Packages that can be unpacked into one tree.
+pub struct Bundle {
+    name: &'static str,
+    packages: &'static [&'static str],
+    unpacked: OnceLock<Result<PathBuf, String>>,
+}
+
+/// rsyslog with TLS, and logrotate.
+pub static RSYSLOG: Bundle = Bundle::new("rsyslog", &["rsyslog", "rsyslog-gnutls", "logrotate"]);
+/// syslog-ng.
+pub static SYSLOG_NG: Bundle = Bundle::new("syslog-ng", &["syslog-ng-core"]);
+
+/// A program and what it needs to run where it lies.
+pub struct Program {
+    path: PathBuf,
+    /// The tree it was unpacked to; `None` for one that is installed.
+    root: Option<PathBuf>,
+}
+
+impl Bundle {
+    const fn new(name: &'static str, packages: &'static [&'static str]) -> Self {
+        Self { name, packages, unpacked: OnceLock::new() }
+    }
+
+    /// A program of the bundle, or else one that is installed. When there is none, the calling
+    /// test is reported as skipped, or fails where peers are required.
+    #[track_caller]
+    pub fn program(&self, name: &str) -> Option<Program> {
+        match self.find(name) {
+            Ok(program) => Some(program),
+            Err(reason) => {
+                let required = std::env::var_os("REMOTE_SYSLOG_TEST_PEERS");
+                assert!(required.is_none_or(|value| value != "required"), "{name}: {reason}");
+                skip(name, &reason);
+                None
+            }
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<Program, String> {
+        let reason = match self.unpacked.get_or_init(|| self.unpack()) {
+            Ok(root) => {
+                let path = root.join("usr/sbin").join(name);
+                if path.exists() {
+                    return Ok(Program { path, root: Some(root.clone()) });
+                }
+                format!("{} is not in its package", path.display())
+            }
+            Err(reason) => reason.clone(),
+        };
+        let installed = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/sbin", "/bin"];
+        let mut installed = installed.iter().map(|dir| Path::new(dir).join(name));
+        let path = installed.find(|path| path.exists()).ok_or(reason)?;
+        Ok(Program { path, root: None })
+    }
+
+    /// Where the bundle is unpacked; done once, whatever processes ask for it at once.
+    fn unpack(&self) -> Result<PathBuf, String> {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers").join(self.name);
+        let (root, archives) = (dir.join("root"), dir.join("archives"));
+        let told = |e: std::io::Error| format!("{}: {e}", dir.display());
+        fs::create_dir_all(archives.join("partial")).map_err(told)?;
+        let lock = File::create(dir.join("lock")).map_err(told)?;
+        lock.lock().map_err(told)?;
+        if !root.exists() {
+            self.download(&archives).or_else(|_| {
+                // The package lists are missing or old.
+                run(Command::new("apt-get").arg("-q").arg("update"))?;
+                self.download(&archives)
+            })?;
+            let fresh = dir.join("fresh");
+            for entry in fs::read_dir(&archives).map_err(told)? {
+                let package = entry.map_err(told)?.path();
+                if package.extension().is_some_and(|end| end == "deb") {
+                    run(Command::new("dpkg-deb").arg("-x").arg(package).arg(&fresh))?;
+                }
+            }
+            fs::rename(&fresh, &root).map_err(told)?;
+        }
+        Ok(root)
+    }
+
+    /// Downloads the packages and what they depend on as far as the system lacks it.
+    fn download(&self, archives: &Path) -> Result<Output, String> {
+        let mut cache = OsString::from("Dir::Cache::archives=");
+        cache.push(archives);
+        let mut apt = Command::new("apt-get");
+        apt.args(["-q", "-y", "--no-install-recommends", "--reinstall", "--download-only"]);
+        apt.args(["-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root", "-o"]).arg(cache);
+        run(apt.arg("install").args(self.packages))
+    }
+}
+
+fn run(command: &mut Command) -> Result<Output, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.env("DEBIAN_FRONTEND", "noninteractive").output();
+    let output = output.map_err(|e| format!("{name}: {e}"))?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+    Err(format!("{name}: {}: {said}", output.status))
+}
+
+impl Program {
+    /// A call of the program that finds its libraries.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        if let Some(root) = &self.root {
+            let dirs =
+                directories_with(root, |name| name.starts_with("lib") && name.contains(".so."));
+            command.env("LD_LIBRARY_PATH", std::env::join_paths(dirs).unwrap());
+        }
+        command
+    }
+
+    /// The unpacked directory that holds a file of this name, such as a plug-in.
+    pub fn directory_of(&self, file: &str) -> Option<PathBuf> {
+        directories_with(self.root.as_ref()?, |name| name == file).pop()
+    }
+}
+
+/// The directories under `root` with an entry that fits.
+fn directories_with(root: &Path, fits: impl Fn(&str) -> bool + Copy) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut has_one = false;
+    for entry in fs::read_dir(root).unwrap().map(Result::unwrap) {
+        has_one |= entry.file_name().to_str().is_some_and(fits);
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(directories_with(&entry.path(), fits));
+        }
+    }
+    if has_one {
+        found.push(root.to_owned());
+    }
+    found
+}

@@ -1,0 +1,161 @@
+//! A `remote_syslog` that runs: signals, its own log, what it costs.
+
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::shipper::{Shipper, wait_exit};
+use super::{SOON, wait_until};
+
+/// Init scripts give it five seconds from TERM to its end.
+const TERM_LIMIT: Duration = Duration::from_secs(5);
+
+/// A running `remote_syslog`. Killed when dropped; its log is shown when the test has failed.
+pub struct Running {
+    shipper: Shipper,
+    log: PathBuf,
+    child: Child,
+}
+
+impl Running {
+    /// Starts it with its log appended to `log`.
+    #[track_caller]
+    pub fn start(shipper: Shipper, log: PathBuf) -> Self {
+        let child = spawn(&shipper, &log);
+        Self { shipper, log, child }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Asks it to stop and checks that it does so in time and with exit code 0.
+    #[track_caller]
+    pub fn term(&mut self) {
+        self.signal(Signal::TERM);
+        let status = self.wait_exit(TERM_LIMIT);
+        assert!(status.success(), "TERM: {status}");
+    }
+
+    /// Ends it without warning.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again, after [`Running::term`] or [`Running::kill`].
+    #[track_caller]
+    pub fn restart(&mut self) {
+        assert!(!self.is_alive(), "it still runs");
+        self.child = spawn(&self.shipper, &self.log);
+    }
+
+    /// Waits until it has ended.
+    #[track_caller]
+    pub fn wait_exit(&mut self, limit: Duration) -> ExitStatus {
+        wait_exit(&mut self.child, limit)
+            .unwrap_or_else(|| panic!("it has not ended within {limit:?}"))
+    }
+
+    /// Whether it has not ended.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Its own log so far, over all its starts.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
+    }
+
+    /// Waits until its log has a line that contains all of `parts`.
+    #[track_caller]
+    pub fn wait_log(&self, parts: &[&str]) {
+        wait_until(&format!("its log has a line with {parts:?}"), SOON, || {
+            self.log_lines(parts).next().is_some()
+        });
+    }
+
+    /// Waits until its log has a warning that contains all of `parts`.
+    #[track_caller]
+    pub fn wait_warning(&self, parts: &[&str]) {
+        wait_until(&format!("its log has a warning with {parts:?}"), SOON, || {
+            self.log_lines(parts).any(|line| line.to_uppercase().contains("WARN"))
+        });
+    }
+
+    /// The lines of its log that contain all of `parts`.
+    pub fn log_lines(&self, parts: &[&str]) -> impl Iterator<Item = String> + use<> {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().map(str::to_owned).collect();
+        let parts: Vec<_> = parts.iter().map(|&part| part.to_owned()).collect();
+        lines.into_iter().filter(move |line| parts.iter().all(|part| line.contains(part)))
+    }
+
+    /// Waits until it says that it follows a file of the site.
+    #[track_caller]
+    pub fn wait_following(&self, name: impl AsRef<Path>) {
+        let path = self.shipper.site_path(name);
+        self.wait_log(&["follow", path.to_str().unwrap()]);
+    }
+
+    /// Resident memory in bytes.
+    pub fn rss(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The largest resident memory so far in bytes.
+    pub fn peak_rss(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, which: &str) -> u64 {
+        let status = self.proc("status");
+        let line = status.lines().find_map(|line| line.strip_prefix(which)).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    /// Processor time used so far, in clock ticks, user and system.
+    pub fn cpu_ticks(&self) -> u64 {
+        let stat = self.proc("stat");
+        // Behind the name, which is in parentheses: utime and stime are fields 14 and 15 of all.
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    fn proc(&self, file: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
+    }
+
+    /// What its open descriptors lead to.
+    pub fn descriptors(&self) -> Vec<PathBuf> {
+        let dir = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        dir.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).collect()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            println!("--- log of remote_syslog ---\n{}---", self.log());
+        }
+    }
+}
+
+#[track_caller]
+fn spawn(shipper: &Shipper, log: &Path) -> Child {
+    let log = OpenOptions::new().create(true).append(true).open(log).unwrap();
+    let mut command = shipper.foreground();
+    command.stdout(Stdio::null()).stderr(log).spawn().unwrap()
+}

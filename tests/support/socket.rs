@@ -1,0 +1,50 @@
+//! A socket that can leave what was read from it to the kernel until it is recorded.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+
+/// The socket of a connection. With `records_first`, bytes are only looked at, and taken from the
+/// kernel with the next read, when they have been written to the journal: a receiver that is
+/// killed between the two leaves them unread, as far as its kernel and its peer know.
+pub struct Socket {
+    stream: TcpStream,
+    records_first: bool,
+    peeked: usize,
+}
+
+impl Socket {
+    /// See [`Socket`].
+    pub fn new(stream: TcpStream, records_first: bool) -> Self {
+        Self { stream, records_first, peeked: 0 }
+    }
+
+    /// The socket itself.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.records_first {
+            return self.stream.read(buffer);
+        }
+        let mut taken = [0; 64 * 1024];
+        while self.peeked > 0 {
+            let count = self.peeked.min(taken.len());
+            self.peeked -= self.stream.read(&mut taken[..count])?;
+        }
+        self.peeked = self.stream.peek(buffer)?;
+        Ok(self.peeked)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.stream.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}

@@ -157,7 +157,17 @@ fn binary() -> Result<PathBuf> {
     let profile = example.parent().and_then(Path::parent).ok_or("no directory above examples/")?;
     let target = profile.parent().ok_or("no directory above the profile's")?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo.args(["build", "--quiet", "--bin", "remote_syslog", "--manifest-path"]);
+    // Together with the example, which is built already: alone the binary would have its
+    // dependencies compiled once more, without the features that examples ask of them. What
+    // `cargo run` has set of itself would do the same.
+    cargo.args(["build", "--quiet", "--bin", "remote_syslog", "--example", "quickstart"]);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo.arg("--manifest-path");
     cargo.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
     cargo.arg("--target-dir").arg(target);
     if profile.ends_with("release") {

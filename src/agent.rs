@@ -14,6 +14,7 @@ use tracing::{info, warn};
 
 use crate::config::{Config, Protocol};
 use crate::discover::{self, Discover, GlobError, Globs};
+use crate::meter::Meters;
 use crate::position::Record;
 use crate::send::{self, Outcome, Target};
 use crate::state::{self, Store};
@@ -58,11 +59,16 @@ pub struct Agent {
 
 impl Agent {
     /// Builds and starts the stages; must be called within a runtime. `records` are what `store`
-    /// held.
+    /// held; the stages move `meters`.
     ///
     /// # Errors
     /// When a glob is malformed or no thread can be had.
-    pub fn start(config: Config, store: Store, records: Vec<Record>) -> Result<Self, BuildError> {
+    pub fn start(
+        config: Config,
+        store: Store,
+        records: Vec<Record>,
+        meters: &Meters,
+    ) -> Result<Self, BuildError> {
         let (event_tx, events) = mpsc::channel(EVENTS);
         let (batch_tx, batches) = mpsc::channel(BATCHES);
         let (spare_tx, spare) = mpsc::channel(BATCHES);
@@ -87,11 +93,13 @@ impl Agent {
             updates: update_tx.clone(),
             stop: stop_reading.clone(),
         };
-        let reading = spawn_tail(tail_settings(&config), known, links)?;
+        let reading = spawn_tail(tail_settings(&config, meters), known, links)?;
         let target = Target::from(&config.destination);
-        let sending = tokio::spawn(send::run(target, batches, update_tx, spare_tx, leave.clone()));
-        let saving = tokio::spawn(state::run(store, updates));
-        let discover = discover::spawn(discover_settings(config)?, event_tx)?;
+        let sent = meters.sending.clone();
+        let sending =
+            tokio::spawn(send::run(target, sent, batches, update_tx, spare_tx, leave.clone()));
+        let saving = tokio::spawn(state::run(store, updates, meters.saving.clone()));
+        let discover = discover::spawn(discover_settings(config, meters)?, event_tx)?;
         Ok(Self { discover, reading, stop_reading, leave, sending, saving })
     }
 
@@ -145,7 +153,7 @@ fn spawn_tail(
     Ok(reading)
 }
 
-fn tail_settings(config: &Config) -> tail::Settings {
+fn tail_settings(config: &Config, meters: &Meters) -> tail::Settings {
     let framing = match config.destination.protocol {
         Protocol::Udp => Framing::Datagram,
         Protocol::Tcp | Protocol::Tls => Framing::Newline,
@@ -160,14 +168,16 @@ fn tail_settings(config: &Config) -> tail::Settings {
         exclude: config.exclude_patterns.clone(),
         encoder: Encoder::new(framing, config.destination.max_message),
         from_start: config.from_start,
+        meters: meters.reading.clone(),
     }
 }
 
-fn discover_settings(config: Config) -> Result<discover::Settings, GlobError> {
+fn discover_settings(config: Config, meters: &Meters) -> Result<discover::Settings, GlobError> {
     Ok(discover::Settings {
         globs: Globs::new(&config.files)?,
         exclude: config.exclude_files,
         sweep_interval: config.sweep_interval,
         poll: config.poll,
+        meters: meters.finding.clone(),
     })
 }

@@ -23,7 +23,8 @@
 //! | [`service`] | detaching, pid file, signals, own log | yes |
 //! | [`agent`] | the one place that builds the stages and wires them | no |
 //!
-//! [`batch`], [`event`] and [`position`] hold the types that cross the borders between stages.
+//! [`batch`], [`event`] and [`position`] hold the types that cross the borders between stages;
+//! [`meter`] holds what the stages count, for those who watch them.
 //! A stage imports no other stage; only [`agent`] knows them all.
 
 pub mod agent;
@@ -34,6 +35,7 @@ pub mod discover;
 pub mod event;
 pub mod filter;
 mod lockfile;
+pub mod meter;
 pub mod position;
 pub mod send;
 pub mod service;

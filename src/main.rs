@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use remote_syslog::agent::Agent;
 use remote_syslog::cli::Cli;
 use remote_syslog::config::{self, Config, Loaded, Surroundings};
+use remote_syslog::meter::Meters;
 use remote_syslog::position::Record;
 use remote_syslog::service::detach::{self, Daemon};
 use remote_syslog::service::limits;
@@ -68,7 +69,8 @@ fn serve(
     let hangup = Hangup::for_process(daemon.is_some());
     let started = runtime.block_on(async {
         let stop = signals::listen(hangup)?;
-        Ok::<_, Error>((Agent::start(config, store, records)?, stop))
+        let agent = Agent::start(config, store, records, &Meters::new()?)?;
+        Ok::<_, Error>((agent, stop))
     });
     let (agent, stop) = match started {
         Ok(started) => started,

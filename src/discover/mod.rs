@@ -23,6 +23,7 @@ use self::places::{Places, State};
 use self::watch::{Kind, Notice, Watch};
 use crate::event::Event;
 use crate::filter::Patterns;
+use crate::meter::Finding;
 
 pub use self::glob::GlobError;
 pub use self::places::Globs;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub sweep_interval: Duration,
     /// Do without inotify.
     pub poll: bool,
+    /// What is counted meanwhile.
+    pub meters: Finding,
 }
 
 /// How often files are looked at when no events tell of changes.
@@ -139,6 +142,7 @@ impl Stage {
         let start = self.settings.globs.start();
         self.enter(Path::new("/"), &start)?;
         self.watch.keep_only(&self.wanted);
+        self.settings.meters.watched.set(self.watch.count() as i64);
         for entry in 0..self.settings.globs.len() {
             if self.matched.insert(entry) {
                 info!("nothing matches {} yet", self.settings.globs.text(entry).display());
@@ -188,6 +192,7 @@ impl Stage {
                     }
                 }
                 Notice::Overflow => {
+                    self.settings.meters.overflows.inc();
                     warn!(
                         "inotify events were lost (its queue ran over); every file is looked at \
                          now; raise fs.inotify.max_queued_events with sysctl if this comes often"
@@ -196,6 +201,7 @@ impl Stage {
                     sweep = true;
                 }
                 Notice::Dropped => {
+                    self.settings.meters.overflows.inc();
                     debug!(
                         "more happened at once than could be served; looking through everything"
                     );

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use super::*;
 use crate::config::FileEntry;
+use crate::meter::Meters;
 
 struct Fixture {
     root: tempfile::TempDir,
@@ -27,6 +28,7 @@ impl Fixture {
             exclude: Patterns::new(exclude).unwrap(),
             sweep_interval: Duration::from_secs(600),
             poll: false,
+            meters: Meters::new().unwrap().finding,
         };
         let (sender, events) = channel(1000);
         Self { _stage: spawn(settings, sender).unwrap(), root, events }

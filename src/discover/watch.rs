@@ -100,6 +100,11 @@ impl Watch {
         true
     }
 
+    /// How many directories are watched.
+    pub(super) fn count(&self) -> usize {
+        self.directories.len()
+    }
+
     /// Stops watching every directory that is not in `wanted`.
     pub(super) fn keep_only(&mut self, wanted: &HashSet<PathBuf>) {
         let Some(watcher) = &mut self.watcher else { return };

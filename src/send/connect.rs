@@ -46,6 +46,21 @@ pub(super) enum ConnectError {
     Tls { host: String, address: SocketAddr, source: Box<super::tls::TlsError> },
 }
 
+impl ConnectError {
+    /// In one word, for the meters.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Resolve { .. } | Self::NoAddress { .. } => "dns",
+            Self::Refused { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused => {
+                "refused"
+            }
+            Self::Refused { .. } => "unreachable",
+            Self::TimedOut { .. } => "timeout",
+            Self::Tls { .. } => "tls",
+        }
+    }
+}
+
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {

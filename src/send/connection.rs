@@ -58,6 +58,20 @@ pub(super) enum Why {
     Broken(io::Error),
 }
 
+impl Why {
+    /// In one word, for the meters.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::NotClosing => "not_closing",
+            Self::Renewed => "renewed",
+            Self::TimedOut(_) => "stalled",
+            Self::Broken(error) if error.kind() == io::ErrorKind::ConnectionReset => "reset",
+            Self::Broken(_) => "broken",
+        }
+    }
+}
+
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

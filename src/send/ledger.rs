@@ -46,6 +46,19 @@ pub(super) struct Ledger {
     origin: u64,
     evidence: Evidence,
     done: Confirmed,
+    tally: Tally,
+}
+
+/// What has gone through the ledger so far.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Messages written whole, repetitions included.
+    pub(super) written_messages: u64,
+    pub(super) written_bytes: u64,
+    /// Messages that a new connection gets although an earlier one had them.
+    pub(super) resent_messages: u64,
+    pub(super) confirmed_messages: u64,
+    pub(super) confirmed_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -62,6 +75,14 @@ struct Entry {
 impl Entry {
     fn end(&self) -> u64 {
         self.start + self.batch.bytes.len() as u64
+    }
+
+    /// How many messages end behind the offset `from` and at or before `to`.
+    fn messages(&self, from: u64, to: u64) -> u64 {
+        let ended = |at: u64| {
+            self.batch.frames.partition_point(|&end| self.start + u64::from(end) <= at) as u64
+        };
+        ended(to) - ended(from)
     }
 }
 
@@ -103,6 +124,7 @@ impl Ledger {
     /// A new connection begins: everything unconfirmed is still to be written. `window` is what
     /// the peer advertised before anything was sent, when its buffer was surely empty.
     pub(super) fn connected(&mut self, window: Window, now: Instant) {
+        self.tally.resent_messages += self.messages(self.confirmed, self.written);
         self.written = self.confirmed;
         self.origin = self.confirmed;
         self.evidence = Evidence::default();
@@ -139,7 +161,10 @@ impl Ledger {
 
     /// The first `count` bytes of [`Self::unwritten`] are on their way.
     pub(super) fn wrote(&mut self, count: usize) {
+        let before = self.written;
         self.written += count as u64;
+        self.tally.written_bytes += count as u64;
+        self.tally.written_messages += self.messages(before, self.written);
     }
 
     /// The peer's TCP has acknowledged the first `acked` bytes of this connection and last
@@ -163,15 +188,20 @@ impl Ledger {
             if entry.start > limit {
                 break;
             }
+            let before = self.confirmed;
             let end = entry.end();
+            let reached = if limit < end {
+                entry.start + entry.batch.frame_start((limit - entry.start) as usize) as u64
+            } else {
+                end
+            };
+            self.confirmed = before.max(reached);
+            self.tally.confirmed_messages += entry.messages(before, self.confirmed);
+            self.tally.confirmed_bytes += self.confirmed - before;
+            release_marks(entry, self.confirmed, &mut self.done.updates);
             if limit < end {
-                let whole = entry.batch.frame_start((limit - entry.start) as usize) as u64;
-                self.confirmed = self.confirmed.max(entry.start + whole);
-                release_marks(entry, self.confirmed, &mut self.done.updates);
                 break;
             }
-            self.confirmed = self.confirmed.max(end);
-            release_marks(entry, self.confirmed, &mut self.done.updates);
             let Some(Entry { mut batch, merged, .. }) = self.entries.pop_front() else { break };
             if !merged {
                 batch.clear();
@@ -207,11 +237,19 @@ impl Ledger {
 
     /// Messages that are not confirmed.
     pub(super) fn unconfirmed_messages(&self) -> u64 {
-        let in_entry = |entry: &Entry| {
-            let done = self.confirmed.saturating_sub(entry.start);
-            entry.batch.frames.iter().rev().take_while(|&&end| u64::from(end) > done).count()
-        };
-        self.entries.iter().map(in_entry).sum::<usize>() as u64
+        self.messages(self.confirmed, self.end)
+    }
+
+    /// Messages that end behind the offset `from` and at or before `to`.
+    fn messages(&self, from: u64, to: u64) -> u64 {
+        let first = self.entries.partition_point(|entry| entry.end() <= from);
+        let concerned = self.entries.range(first..).take_while(|entry| entry.start < to);
+        concerned.map(|entry| entry.messages(from, to)).sum()
+    }
+
+    /// What has gone through so far.
+    pub(super) fn tally(&self) -> Tally {
+        self.tally
     }
 
     /// Nothing is left to be written or confirmed.

@@ -59,6 +59,14 @@ fn after_a_fin_it_goes_on_with_the_frame_that_was_not_wholly_acknowledged() {
     ledger.closed_by_peer(40);
     assert_eq!(reached(&mut ledger), Some(5));
     assert!(ledger.is_settled());
+    let tally = Tally {
+        written_messages: 7,
+        written_bytes: 140,
+        resent_messages: 2,
+        confirmed_messages: 5,
+        confirmed_bytes: 100,
+    };
+    assert_eq!(ledger.tally(), tally);
 }
 
 #[test]

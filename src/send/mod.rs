@@ -52,12 +52,13 @@ pub use self::tls::Trust;
 
 use self::backoff::Backoff;
 use self::connection::{End, Why};
-use self::ledger::Ledger;
+use self::ledger::{Ledger, Tally};
 use self::link::Link;
 use self::report::Report;
 use self::returns::Returns;
 use crate::batch::Batch;
 use crate::config::{Destination, Protocol};
+use crate::meter::Sending;
 use crate::position::Update;
 
 /// How long a connection may take to end in good order after [`run`] was told to leave.
@@ -124,12 +125,13 @@ pub struct Outcome {
 /// Never fails: what goes wrong is logged and tried again.
 pub async fn run(
     target: Target,
+    meters: Sending,
     batches: mpsc::Receiver<Batch>,
     updates: mpsc::Sender<Vec<Update>>,
     spare: mpsc::Sender<Batch>,
     leave: CancellationToken,
 ) -> Outcome {
-    let report = Report::new(&target.host, target.port);
+    let report = Report::new(&target.host, target.port, meters.clone());
     let sender = Sender {
         target,
         batches,
@@ -138,6 +140,8 @@ pub async fn run(
         returns: Returns::new(updates, spare),
         backoff: Backoff::default(),
         report,
+        meters,
+        told: Tally::default(),
         leave,
     };
     sender.run().await
@@ -154,6 +158,9 @@ struct Sender {
     returns: Returns,
     backoff: Backoff,
     report: Report,
+    meters: Sending,
+    /// What of the ledger's tally the meters show already.
+    told: Tally,
     leave: CancellationToken,
 }
 
@@ -228,15 +235,32 @@ impl Sender {
     /// Takes what came from the channel.
     fn take(&mut self, batch: Option<Batch>) {
         match batch {
-            Some(batch) => self.ledger.push(batch),
+            Some(batch) => {
+                self.meters.queued_bytes.sub(batch.bytes.len() as i64);
+                self.ledger.push(batch);
+            }
             None => self.no_more = true,
         }
+        self.settle_accounts();
+    }
+
+    /// Hands back what is confirmed, and shows where things stand.
+    fn settle_accounts(&mut self) {
         self.returns.give(self.ledger.take_confirmed());
+        let now = self.ledger.tally();
+        let before = std::mem::replace(&mut self.told, now);
+        let meters = &self.meters;
+        meters.messages.inc_by(now.written_messages - before.written_messages);
+        meters.bytes.inc_by(now.written_bytes - before.written_bytes);
+        meters.resent_messages.inc_by(now.resent_messages - before.resent_messages);
+        meters.confirmed_messages.inc_by(now.confirmed_messages - before.confirmed_messages);
+        meters.confirmed_bytes.inc_by(now.confirmed_bytes - before.confirmed_bytes);
+        meters.unconfirmed_bytes.set(self.ledger.unconfirmed_bytes() as i64);
     }
 
     /// Hands over the last confirmed positions.
     async fn hand_over(&mut self) {
-        self.returns.give(self.ledger.take_confirmed());
+        self.settle_accounts();
         if !self.returns.is_empty() {
             let _ = tokio::time::timeout(Duration::from_secs(1), self.returns.pass_on()).await;
         }

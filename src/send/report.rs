@@ -1,11 +1,15 @@
-//! What the own log says about the connection: each outage and each stall once, not each attempt.
+//! What the own log and the meters say about the connection; the log each outage and each stall
+//! once, not each attempt.
 
-use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
+
+use super::connect::ConnectError;
+use super::connection::Why;
+use crate::meter::Sending;
 
 /// What has been said, so that it is not said again.
 #[derive(Debug)]
@@ -19,18 +23,21 @@ pub(super) struct Report {
     renewing: bool,
     /// The last connection came to nothing, which was said.
     useless: bool,
+    meters: Sending,
 }
 
 impl Report {
     /// A report about the receiver at `host` and `port`.
-    pub(super) fn new(host: &str, port: u16) -> Self {
+    pub(super) fn new(host: &str, port: u16, meters: Sending) -> Self {
         let receiver =
             if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        Self { receiver, gone: None, stalled: None, renewing: false, useless: false }
+        Self { receiver, gone: None, stalled: None, renewing: false, useless: false, meters }
     }
 
     /// An attempt to reach the receiver failed.
-    pub(super) fn failed(&mut self, reason: &dyn Display) {
+    pub(super) fn failed(&mut self, reason: &ConnectError) {
+        self.meters.connected.set(0);
+        self.meters.failed(reason.kind());
         let (since, warned) = *self.gone.get_or_insert_with(|| (Instant::now(), false));
         if warned {
             debug!("still no connection to {}: {reason}", self.receiver);
@@ -42,6 +49,7 @@ impl Report {
 
     /// We end the connection in good order, to begin a new one.
     pub(super) fn renewing(&mut self) {
+        self.meters.connected.set(0);
         debug!(
             "renewing the connection to {}: everything sent is confirmed by that",
             self.receiver
@@ -51,6 +59,8 @@ impl Report {
 
     /// A connection came about; `resent` bytes of an earlier one go first.
     pub(super) fn connected(&mut self, peer: SocketAddr, protocol: &str, resent: u64) {
+        self.meters.connected.set(1);
+        self.meters.connections.inc();
         if std::mem::take(&mut self.renewing) && self.gone.is_none() || self.useless {
             self.gone = None;
             debug!("connected to {} ({peer}, {protocol})", self.receiver);
@@ -68,7 +78,9 @@ impl Report {
     }
 
     /// The connection ended without our doing; `useful` when the receiver read from it.
-    pub(super) fn lost(&mut self, reason: &dyn Display, useful: bool) {
+    pub(super) fn lost(&mut self, reason: &Why, useful: bool) {
+        self.meters.connected.set(0);
+        self.meters.failed(reason.kind());
         self.stalled = None;
         self.gone = Some((Instant::now(), false));
         let receiver = &self.receiver;

@@ -39,7 +39,7 @@ impl Sender {
                 end
             }
         };
-        self.returns.give(self.ledger.take_confirmed());
+        self.settle_accounts();
         if matches!(end, End::Lost(_)) {
             connection.link.abort();
         }
@@ -50,7 +50,7 @@ impl Sender {
         self.take_waiting(connection);
         connection.write(&mut self.ledger)?;
         self.look_if_due(connection)?;
-        self.returns.give(self.ledger.take_confirmed());
+        self.settle_accounts();
         self.part_if_done(connection)?;
         self.wait(connection).await
     }

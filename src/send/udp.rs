@@ -108,7 +108,7 @@ impl Sender {
             self.report.connected(datagrams.peer, "UDP", 0);
         }
         self.ledger.closed_by_peer(sent);
-        self.returns.give(self.ledger.take_confirmed());
+        self.settle_accounts();
     }
 
     async fn send_group(&mut self, datagrams: &mut Datagrams) -> io::Result<()> {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use super::file::{self, WriteError};
 use super::table::{Snapshot, Table};
 use super::{BASE, Home, RECENT, Store, create, remedy};
+use crate::meter::Saving as Meters;
 use crate::position::Update;
 
 /// How long changes are collected. They are to be on disk a second after they came.
@@ -26,12 +27,12 @@ const RETRY_MAX: Duration = Duration::from_secs(10);
 /// Changes are on disk a second after they came. While they cannot be saved, they stay in memory
 /// and it is tried again and again; a warning says so once. Where nothing changes, nothing runs.
 /// Updates are always taken at once, however slow the disk.
-pub async fn run(store: Store, mut updates: Receiver<Vec<Update>>) {
+pub async fn run(store: Store, mut updates: Receiver<Vec<Update>>, meters: Meters) {
     let Store { home: Some(Home { dir, lock }), table } = store else {
         while updates.recv().await.is_some() {}
         return;
     };
-    let mut saver = Saver { dir, table, trouble: None };
+    let mut saver = Saver { dir, table, trouble: None, meters };
     let mut saving: Option<Saving> = None;
     let mut due = None;
     loop {
@@ -80,6 +81,7 @@ struct Saver {
     dir: PathBuf,
     table: Table,
     trouble: Option<Trouble>,
+    meters: Meters,
 }
 
 /// Saving fails.
@@ -111,6 +113,7 @@ impl Saver {
         let error = match outcome {
             Ok((snapshot, Ok(()))) => {
                 self.table.saved(&snapshot);
+                self.meters.last_saved.set(jiff::Timestamp::now().as_second());
                 if let Some(trouble) = self.trouble.take() {
                     let seconds = trouble.since.elapsed().as_secs();
                     tracing::info!(
@@ -126,6 +129,7 @@ impl Saver {
             }
             Err(error) => WriteError { path: self.dir.clone(), source: io::Error::other(error) },
         };
+        self.meters.failures.inc();
         // With the directory (or, unheard of, the task) everything that was written is gone.
         if matches!(error.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::Other) {
             self.table.need_base();

@@ -7,11 +7,16 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::meter::{Meters, Saving};
 use crate::position::{Anchor, Head, Inode, Position, Source, Update};
 
 fn source(id: u64) -> Arc<Source> {
     let inode = Inode { device: 1, number: id, born: Some(5) };
     Arc::new(Source { id: SourceId(id), order: id, path: format!("/log/{id}").into(), inode })
+}
+
+fn meters() -> Saving {
+    Meters::new().unwrap().saving
 }
 
 fn reached(id: u64, offset: u64) -> Update {
@@ -34,7 +39,7 @@ async fn lifetime(dir: &TempDir, updates: Vec<Update>) -> Vec<Record> {
     let (sender, receiver) = mpsc::channel(1);
     sender.send(updates).await.unwrap();
     drop(sender);
-    run(store, receiver).await;
+    run(store, receiver, meters()).await;
     records
 }
 
@@ -110,7 +115,7 @@ async fn what_is_no_directory_is_unusable_and_memory_remains() {
         matches!(error, StateError::Unusable { .. }) && error.to_string().contains("state_dir")
     );
     let (sender, receiver) = mpsc::channel(1);
-    let running = tokio::spawn(run(Store::unsaved(&dir.path().join("file")).0, receiver));
+    let running = tokio::spawn(run(Store::unsaved(&dir.path().join("file")).0, receiver, meters()));
     for _ in 0..3 {
         sender.send(vec![reached(1, 1)]).await.unwrap();
     }
@@ -175,7 +180,7 @@ impl Running {
         let dir = tempfile::tempdir().unwrap();
         let (store, _) = open(dir.path()).unwrap();
         let (sender, receiver) = mpsc::channel(1);
-        Self { dir, sender, task: tokio::spawn(run(store, receiver)) }
+        Self { dir, sender, task: tokio::spawn(run(store, receiver, meters())) }
     }
 
     async fn send(&self, id: u64, offset: u64) {

@@ -19,6 +19,7 @@ mod stage;
 use std::path::Path;
 
 use crate::filter::Patterns;
+use crate::meter::Reading;
 use crate::syslog::{Encoder, Header, Priority};
 
 pub use self::stage::{EntryOf, Known, Links, run};
@@ -34,6 +35,8 @@ pub struct Settings {
     pub encoder: Encoder,
     /// Files seen for the first time at start-up are read from their beginning.
     pub from_start: bool,
+    /// What is counted meanwhile.
+    pub meters: Reading,
 }
 
 /// What stands in the header of the messages.

@@ -18,6 +18,7 @@ use super::{Messages, Settings};
 use crate::batch::Batch;
 use crate::event::Event;
 use crate::filter::Patterns;
+use crate::meter::Meters;
 use crate::position::{Record, SourceId, Update};
 use crate::syslog::{Encoder, Facility, Framing, Priority, Severity};
 
@@ -349,6 +350,7 @@ impl World {
             exclude: Patterns::default(),
             encoder: Encoder::new(Framing::Newline, None),
             from_start: false,
+            meters: Meters::new().unwrap().reading,
         };
         let highest = self.records.keys().next_back().map_or(0, |id| id.0 + 1);
         let matched = self.all;

@@ -33,6 +33,7 @@ pub(super) struct Reader {
 /// What has been done so far.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Counts {
+    pub(super) bytes: u64,
     pub(super) lines: u64,
     pub(super) excluded: u64,
     pub(super) cut: u64,
@@ -192,6 +193,7 @@ impl Reader {
         let position = &mut *place.position;
         let begins_at = position.offset - back as u64;
         position.offset += consumed as u64;
+        self.counts.bytes += consumed as u64;
         position.anchor = Anchor::after(read);
         position.mid_line = mid_line;
         if usize::from(position.head.len) < Head::MAX {

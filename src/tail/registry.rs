@@ -3,8 +3,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
+use prometheus::IntCounter;
+
 use super::Messages;
 use super::generation::Generation;
+use crate::meter::Reading;
 use crate::position::{Inode, Position, SourceId, Update};
 use crate::syslog::Header;
 
@@ -14,6 +17,7 @@ type Key = (u64, u64);
 /// Shared by all followers.
 pub(super) struct Registry {
     messages: Messages,
+    rotations: IntCounter,
     next_id: u64,
     owners: HashMap<Key, (usize, Option<i64>)>,
     /// Paths whose file another follower still reads.
@@ -38,9 +42,10 @@ fn key(inode: Inode) -> Key {
 }
 
 impl Registry {
-    pub(super) fn new(messages: Messages, next_id: u64) -> Self {
+    pub(super) fn new(messages: Messages, next_id: u64, meters: &Reading) -> Self {
         Self {
             messages,
+            rotations: meters.rotations.clone(),
             next_id,
             owners: HashMap::new(),
             waiting: HashMap::new(),
@@ -50,6 +55,11 @@ impl Registry {
             retired: Vec::new(),
             handed_over: Vec::new(),
         }
+    }
+
+    /// A rotation or a truncation was noticed.
+    pub(super) fn count_rotation(&self) {
+        self.rotations.inc();
     }
 
     pub(super) fn new_id(&mut self) -> SourceId {

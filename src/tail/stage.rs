@@ -11,10 +11,11 @@ use tracing::info;
 
 use super::Settings;
 use super::follower::{ALL_NEW, Follower, Turn, Work};
-use super::reader::{Reader, mark};
+use super::reader::{Counts, Reader, mark};
 use super::registry::Registry;
 use crate::batch::Batch;
 use crate::event::Event;
+use crate::meter::Reading;
 use crate::position::{Record, Update};
 
 /// The channels to the neighbours.
@@ -60,12 +61,16 @@ const MANY: usize = 32;
 /// How often descriptors are gone through.
 const HOUSEKEEPING: Duration = Duration::from_secs(2);
 
+/// How often it is added up what there is to read.
+const MEASURING: Duration = Duration::from_millis(500);
+
 /// Follows files until `links.stop`, or until nobody sends events any more.
 pub async fn run(settings: Settings, known: Known, links: Links) {
     let Links { mut events, batches, spare, updates, stop } = links;
     let mut stage = Stage::new(settings, known, spare);
     loop {
         tell(&updates, stage.take_first_seen()).await;
+        stage.measure(now());
         let wake = stage.next_wake();
         tokio::select! {
             biased;
@@ -87,6 +92,7 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
                 // Before the batch, whose confirmation says more.
                 tell(&updates, stage.take_first_seen()).await;
                 if !batch.is_empty() {
+                    stage.meters.queued_bytes.add(batch.bytes.len() as i64);
                     permit.send(batch);
                 }
             }
@@ -144,6 +150,11 @@ pub(super) struct Stage {
     records: BTreeMap<PathBuf, Vec<Record>>,
     sweep: u32,
     spare: Receiver<Batch>,
+    meters: Reading,
+    /// What of the reader's counts the meters show already.
+    told: Counts,
+    /// When it is next added up what there is to read.
+    measure_at: Option<Instant>,
 }
 
 impl Stage {
@@ -160,7 +171,7 @@ impl Stage {
             old_before,
             entry_of: known.entry_of,
             reader: Reader::new(settings.encoder, settings.exclude),
-            registry: Registry::new(settings.messages, known.next_id),
+            registry: Registry::new(settings.messages, known.next_id, &settings.meters),
             followers: Vec::new(),
             vacant: Vec::new(),
             by_path: HashMap::new(),
@@ -172,6 +183,9 @@ impl Stage {
             records,
             sweep: 0,
             spare,
+            meters: settings.meters,
+            told: Counts::default(),
+            measure_at: None,
         }
     }
 
@@ -219,6 +233,7 @@ impl Stage {
             if let Some(follower) = &mut self.followers[id] {
                 follower.resume(records, &mut self.registry, now);
             }
+            self.count(id);
             self.queue_unread(id);
         }
         for (path, entry) in found {
@@ -229,6 +244,7 @@ impl Stage {
             if let Some(follower) = &mut self.followers[id] {
                 follower.begin(self.old_before, &mut self.registry, now);
             }
+            self.count(id);
             self.queue_unread(id);
         }
         self.registry.is_terse = false;
@@ -269,6 +285,39 @@ impl Stage {
         } else if follower.is_over() {
             self.remove(id);
         }
+        self.count(id);
+    }
+
+    /// Has a file counted, once there is one.
+    fn count(&mut self, id: usize) {
+        if let Some(follower) = &mut self.followers[id]
+            && follower.has_generations()
+            && !std::mem::replace(&mut follower.is_counted, true)
+        {
+            self.meters.files.inc();
+        }
+    }
+
+    /// Shows how much there is to read: at once that there is nothing, else every now and then.
+    fn measure(&mut self, now: Instant) {
+        if self.ready.is_empty() {
+            self.meters.unread_bytes.set(0);
+        } else if self.measure_at.is_none_or(|at| at <= now) {
+            let followers = self.ready.iter().filter_map(|&id| self.followers[id].as_ref());
+            let unread: u64 = followers.map(Follower::unread).sum();
+            self.meters.unread_bytes.set(i64::try_from(unread).unwrap_or(i64::MAX));
+            self.measure_at = Some(now + MEASURING);
+        }
+    }
+
+    /// Shows what was read.
+    fn tell_counts(&mut self) {
+        let now = self.reader.counts;
+        let before = std::mem::replace(&mut self.told, now);
+        self.meters.bytes.inc_by(now.bytes - before.bytes);
+        self.meters.lines.inc_by(now.lines - before.lines);
+        self.meters.excluded.inc_by(now.excluded - before.excluded);
+        self.meters.cut.inc_by(now.cut - before.cut);
     }
 
     fn follower(&mut self, path: PathBuf, entry: usize, now: Instant) -> usize {
@@ -285,6 +334,9 @@ impl Stage {
 
     fn remove(&mut self, id: usize) {
         if let Some(follower) = self.followers[id].take() {
+            if follower.is_counted {
+                self.meters.files.dec();
+            }
             self.by_path.remove(follower.path());
             self.registry.wait_no_more(id);
             self.open.remove(&id);
@@ -349,6 +401,7 @@ impl Stage {
         for update in self.registry.retired.drain(..) {
             mark(&mut batch, update);
         }
+        self.tell_counts();
         batch
     }
 
@@ -361,6 +414,7 @@ impl Stage {
                 Some(heir) => {
                     heir.adopt(generation, &mut self.registry, now);
                     let id = heir.id();
+                    self.count(id);
                     self.queue(id);
                 }
                 None => self.registry.forget(&generation),

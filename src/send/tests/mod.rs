@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::testing::{numbered, offsets};
 use super::{Outcome, Target, Transport, run};
 use crate::batch::Batch;
+use crate::meter::Meters;
 use crate::position::Update;
 
 /// Bytes of a numbered frame.
@@ -53,7 +54,8 @@ impl Sending {
         let (confirmed, updates) = mpsc::channel(8);
         let (spare, spares) = mpsc::channel(4);
         let leave = CancellationToken::new();
-        let task = tokio::spawn(run(target, taken, confirmed, spare, leave.clone()));
+        let meters = Meters::new().unwrap().sending;
+        let task = tokio::spawn(run(target, meters, taken, confirmed, spare, leave.clone()));
         Self { batches, updates, leave, task, _spare: spares, reached: 0 }
     }
 

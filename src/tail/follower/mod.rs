@@ -37,6 +37,8 @@ pub(in crate::tail) struct Follower {
     complaint: Option<Complaint>,
     /// Waits in the queue of those to be read.
     pub(in crate::tail) is_queued: bool,
+    /// Stands in the number of followed files.
+    pub(in crate::tail) is_counted: bool,
     /// When it comes up by itself.
     pub(in crate::tail) timer: Option<Instant>,
     /// In which sweep it was last looked at.
@@ -79,6 +81,7 @@ impl Follower {
             finished_heads: VecDeque::new(),
             complaint: None,
             is_queued: false,
+            is_counted: false,
             timer: None,
             sweep: 0,
             last_read: now,
@@ -157,6 +160,11 @@ impl Follower {
             [only] => only.is_past || only.unread() > 0,
             _ => true,
         }
+    }
+
+    /// How many bytes its files are known to hold that were not read.
+    pub(in crate::tail) fn unread(&self) -> u64 {
+        self.generations.iter().map(Generation::unread).sum()
     }
 
     fn remember_finished(&mut self, head: Head) {

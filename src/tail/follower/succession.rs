@@ -125,6 +125,7 @@ impl Follower {
     /// The file of the generation at `at` starts anew (copytruncate, or rewritten in place). What
     /// was not read of its old content is taken from the copy that rotation has made.
     pub(super) fn start_anew(&mut self, at: usize, registry: &mut Registry, now: Instant) {
+        registry.count_rotation();
         let mut old = self.generations.remove(at);
         let (order, inode, is_past) = (old.order(), old.source.inode, old.is_past);
         let stat = old.stat().or_else(|| Stat::at(&self.path).ok());
@@ -202,6 +203,7 @@ impl Follower {
             self.generations.extend(unknown);
         }
         let Some(stat) = stat else { return };
+        registry.count_rotation();
         info!("{} was rotated; following its new file", self.path.display());
         let content = open(&self.path).ok().filter(|file| {
             file.metadata().is_ok_and(|metadata| Stat::of(&metadata).inode == stat.inode)

@@ -8,17 +8,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::{Config, Protocol};
+use crate::config::Config;
 use crate::discover::{self, Discover, GlobError, Globs};
 use crate::meter::Meters;
 use crate::position::Record;
 use crate::send::{self, Outcome, Target};
 use crate::state::{self, Store};
-use crate::syslog::{Encoder, Framing};
 use crate::tail::{self, Known, Links, Messages};
 
 /// How many events wait between discovering and reading. More wait in the kernel.
@@ -94,10 +93,15 @@ impl Agent {
             stop: stop_reading.clone(),
         };
         let reading = spawn_tail(tail_settings(&config, meters), known, links)?;
-        let target = Target::from(&config.destination);
-        let sent = meters.sending.clone();
-        let sending =
-            tokio::spawn(send::run(target, sent, batches, update_tx, spare_tx, leave.clone()));
+        let (_retarget, targets) = watch::channel(Target::from(&config.destination));
+        let links = send::Links {
+            targets,
+            batches,
+            updates: update_tx,
+            spare: spare_tx,
+            leave: leave.clone(),
+        };
+        let sending = tokio::spawn(send::run(links, meters.sending.clone()));
         let saving = tokio::spawn(state::run(store, updates, meters.saving.clone()));
         let discover = discover::spawn(discover_settings(config, meters)?, event_tx)?;
         Ok(Self { discover, reading, stop_reading, leave, sending, saving })
@@ -154,10 +158,6 @@ fn spawn_tail(
 }
 
 fn tail_settings(config: &Config, meters: &Meters) -> tail::Settings {
-    let framing = match config.destination.protocol {
-        Protocol::Udp => Framing::Datagram,
-        Protocol::Tcp | Protocol::Tls => Framing::Newline,
-    };
     tail::Settings {
         messages: Messages {
             priority: config.priority,
@@ -166,7 +166,7 @@ fn tail_settings(config: &Config, meters: &Meters) -> tail::Settings {
             tags: config.files.iter().map(|entry| entry.tag.clone()).collect(),
         },
         exclude: config.exclude_patterns.clone(),
-        encoder: Encoder::new(framing, config.destination.max_message),
+        encoder: send::encoder(&config.destination),
         from_start: config.from_start,
         meters: meters.reading.clone(),
     }

@@ -14,6 +14,29 @@ pub struct Batch {
     pub frames: Vec<u32>,
     /// Which positions are reached after which byte; ascending by [`Mark::end`].
     pub marks: Vec<Mark>,
+    /// How the messages are framed.
+    pub framing: Framing,
+}
+
+/// What surrounds a message.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// One message per datagram, nothing around it (RFC 5426, section 3.1).
+    Datagram,
+    #[default]
+    /// A line feed after each message (RFC 6587, section 3.4.2, "non-transparent framing").
+    Newline,
+}
+
+impl Framing {
+    /// What follows each message. It does not count against the length limit.
+    #[must_use]
+    pub fn trailer(self) -> &'static [u8] {
+        match self {
+            Self::Datagram => b"",
+            Self::Newline => b"\n",
+        }
+    }
 }
 
 /// "When the bytes before `end` have arrived, this holds."
@@ -46,6 +69,20 @@ impl Batch {
         ended.checked_sub(1).map_or(0, |i| self.frames[i] as usize)
     }
 
+    /// What is left when the first `bytes` (whole frames) and the first `marks` are done with.
+    #[must_use]
+    pub fn behind(&self, bytes: usize, marks: usize) -> Self {
+        let shift = bytes as u32;
+        let first = self.frames.partition_point(|&end| end <= shift);
+        let shifted = |mark: &Mark| Mark { end: mark.end - shift, update: mark.update.clone() };
+        Self {
+            bytes: self.bytes[bytes..].to_vec(),
+            frames: self.frames[first..].iter().map(|end| end - shift).collect(),
+            marks: self.marks[marks..].iter().map(shifted).collect(),
+            framing: self.framing,
+        }
+    }
+
     /// Empties the batch for another use and keeps its memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -60,7 +97,7 @@ mod tests {
 
     #[test]
     fn frame_start_finds_the_frame_a_byte_lies_in() {
-        let batch = Batch { bytes: vec![0; 30], frames: vec![10, 20, 30], marks: vec![] };
+        let batch = Batch { bytes: vec![0; 30], frames: vec![10, 20, 30], ..Batch::default() };
         let starts: Vec<_> = [0, 9, 10, 19, 20, 29, 30].map(|at| batch.frame_start(at)).into();
         assert_eq!(starts, [0, 0, 10, 10, 20, 20, 30]);
     }

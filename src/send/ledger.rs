@@ -131,6 +131,17 @@ impl Ledger {
         self.evidence.observe(0, window, now);
     }
 
+    /// The next receiver wants its messages framed otherwise: `reframe` does that to what is not
+    /// confirmed. To be called between two connections.
+    pub(super) fn reframe(&mut self, reframe: impl Fn(&Batch) -> Batch) {
+        let confirmed = self.confirmed;
+        (self.written, self.end) = (confirmed, confirmed);
+        for Entry { start, batch, marks_done, .. } in std::mem::take(&mut self.entries) {
+            let done = confirmed.saturating_sub(start) as usize;
+            self.push(reframe(&batch.behind(done, marks_done)));
+        }
+    }
+
     /// The next bytes to be written: of one batch, at most `max` of them, and if at least one
     /// frame ends among those, up to the end of the last one that does. Empty: nothing is left.
     pub(super) fn unwritten(&self, max: usize) -> &[u8] {

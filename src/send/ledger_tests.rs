@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::super::testing::{numbered, offsets, source};
 use super::*;
+use crate::syslog::{Encoder, Framing};
 
 /// A batch of the frames `numbers`, and one mark behind the last whose offset counts frames.
 fn batch(numbers: std::ops::Range<u64>) -> Batch {
@@ -67,6 +68,30 @@ fn after_a_fin_it_goes_on_with_the_frame_that_was_not_wholly_acknowledged() {
         confirmed_bytes: 100,
     };
     assert_eq!(ledger.tally(), tally);
+}
+
+#[test]
+fn what_is_not_confirmed_is_framed_anew_for_another_kind_of_receiver() {
+    let mut ledger = Ledger::default();
+    ledger.connected(WINDOW, Instant::now());
+    ledger.push(batch(0..3));
+    ledger.push(batch(3..5));
+    write_all(&mut ledger);
+    ledger.closed_by_peer(45);
+    assert_eq!(reached(&mut ledger), None);
+    let encoder = Encoder::new(Framing::Datagram, None);
+    ledger.reframe(|batch| encoder.reframe(batch));
+    ledger.connected(WINDOW, Instant::now());
+    let bytes = batch(2..5).bytes;
+    let expected: Vec<_> = bytes.split(|&b| b == b'\n').filter(|line| !line.is_empty()).collect();
+    for line in expected {
+        assert_eq!(ledger.unwritten_frames().next(), Some(line));
+        ledger.wrote(line.len());
+    }
+    assert_eq!(ledger.unwritten_bytes(), 0);
+    ledger.closed_by_peer(3 * 19);
+    assert_eq!(reached(&mut ledger), Some(5));
+    assert!(ledger.is_settled());
 }
 
 #[test]

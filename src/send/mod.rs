@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `ledger`, `evidence` (pure) | what is sent, and what is proven to be read |
 //! | `backoff` (pure) | when to try again |
+//! | `target` | where to send and how |
 //! | `connect` | from a host name to a TCP connection |
 //! | `tls` | sealing, and which plaintext lies before which byte on the wire |
 //! | `link` | one connection: bytes out, what the kernel says became of them |
@@ -39,15 +40,17 @@ mod link;
 mod report;
 mod returns;
 mod session;
+mod target;
 mod tls;
 mod udp;
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+pub use self::target::{Target, Transport, encoder};
 pub use self::tls::Trust;
 
 use self::backoff::Backoff;
@@ -57,7 +60,6 @@ use self::link::Link;
 use self::report::Report;
 use self::returns::Returns;
 use crate::batch::Batch;
-use crate::config::{Destination, Protocol};
 use crate::meter::Sending;
 use crate::position::Update;
 
@@ -66,47 +68,20 @@ const GRACE: Duration = Duration::from_secs(3);
 /// A connection that lasted this long was of use even if nothing was read on it.
 const LASTING: Duration = Duration::from_secs(5);
 
-/// Where to send and how.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// Name or address, an IPv6 address without brackets.
-    pub host: String,
-    /// UDP or TCP port.
-    pub port: u16,
-    /// The way there.
-    pub transport: Transport,
-    /// How long one attempt to connect may take, TLS handshake included.
-    pub connect_timeout: Duration,
-    /// How long the receiver may acknowledge nothing while there is something to acknowledge,
-    /// before the connection is given up.
-    pub write_timeout: Duration,
-}
-
-/// The way to the receiver.
-#[derive(Debug, Clone)]
-pub enum Transport {
-    /// One message per datagram.
-    Udp,
-    /// A stream.
-    Tcp,
-    /// A stream, verified and encrypted.
-    Tls(Trust),
-}
-
-impl From<&Destination> for Target {
-    fn from(destination: &Destination) -> Self {
-        Self {
-            host: destination.host.clone(),
-            port: destination.port,
-            transport: match destination.protocol {
-                Protocol::Udp => Transport::Udp,
-                Protocol::Tcp => Transport::Tcp,
-                Protocol::Tls => Transport::Tls(Trust::System),
-            },
-            connect_timeout: destination.connect_timeout,
-            write_timeout: destination.write_timeout,
-        }
-    }
+/// The channels to the neighbours.
+#[derive(Debug)]
+pub struct Links {
+    /// Where to send. When that changes, the connection is ended in good order and what is not
+    /// confirmed goes to the new receiver.
+    pub targets: watch::Receiver<Target>,
+    /// What to send.
+    pub batches: mpsc::Receiver<Batch>,
+    /// Confirmed positions.
+    pub updates: mpsc::Sender<Vec<Update>>,
+    /// Emptied batches; dropped when it is full.
+    pub spare: mpsc::Sender<Batch>,
+    /// Leave: end the connection that stands in good order, within 3 s.
+    pub leave: CancellationToken,
 }
 
 /// What [`run`] leaves behind: taken from the channel and not confirmed.
@@ -118,22 +93,16 @@ pub struct Outcome {
     pub bytes: u64,
 }
 
-/// Sends `batches` to `target` until the channel closes and everything is confirmed, or until
-/// `leave` is cancelled: then a connection that stands is ended in good order, within 3 s.
-///
-/// Confirmed positions go to `updates`, emptied batches to `spare` (dropped when that is full).
+/// Sends batches until their channel closes and everything is confirmed, or until told to leave.
 /// Never fails: what goes wrong is logged and tried again.
-pub async fn run(
-    target: Target,
-    meters: Sending,
-    batches: mpsc::Receiver<Batch>,
-    updates: mpsc::Sender<Vec<Update>>,
-    spare: mpsc::Sender<Batch>,
-    leave: CancellationToken,
-) -> Outcome {
+pub async fn run(links: Links, meters: Sending) -> Outcome {
+    let Links { mut targets, batches, updates, spare, leave } = links;
+    let target = targets.borrow_and_update().clone();
     let report = Report::new(&target.host, target.port, meters.clone());
     let sender = Sender {
         target,
+        targets,
+        is_moving: false,
         batches,
         no_more: false,
         ledger: Ledger::default(),
@@ -151,6 +120,9 @@ pub async fn run(
 #[derive(Debug)]
 struct Sender {
     target: Target,
+    targets: watch::Receiver<Target>,
+    /// There is another target than [`Self::target`].
+    is_moving: bool,
     batches: mpsc::Receiver<Batch>,
     /// `batches` is closed and empty.
     no_more: bool,
@@ -166,15 +138,33 @@ struct Sender {
 
 impl Sender {
     async fn run(mut self) -> Outcome {
-        match self.target.transport {
-            Transport::Udp => self.run_udp().await,
-            Transport::Tcp | Transport::Tls(_) => self.run_stream().await,
+        loop {
+            match self.target.transport {
+                Transport::Udp => self.run_udp().await,
+                Transport::Tcp | Transport::Tls(_) => self.run_stream().await,
+            }
+            if !self.is_moving || self.leave.is_cancelled() {
+                break;
+            }
+            self.move_on();
         }
         self.hand_over().await;
         Outcome {
             messages: self.ledger.unconfirmed_messages(),
             bytes: self.ledger.unconfirmed_bytes(),
         }
+    }
+
+    /// Turns to the new target.
+    fn move_on(&mut self) {
+        self.is_moving = false;
+        let target = self.targets.borrow_and_update().clone();
+        if target.encoder.framing() != self.target.encoder.framing() {
+            self.ledger.reframe(|batch| target.encoder.reframe(batch));
+        }
+        self.target = target;
+        self.backoff = Backoff::default();
+        self.report = Report::new(&self.target.host, self.target.port, self.meters.clone());
     }
 
     async fn run_stream(&mut self) {
@@ -197,14 +187,17 @@ impl Sender {
         }
     }
 
-    /// A connection; `None` when there is nothing to be sent any more, or when told to leave.
+    /// A connection; `None` when there is nothing to be sent any more, or nothing to this target.
     async fn connect(&mut self) -> Option<Link> {
         loop {
             let delay = self.backoff.next(fastrand::f64());
             self.pause(Instant::now() + delay).await?;
-            let leave = self.leave.clone();
             let opened = tokio::select! {
-                () = leave.cancelled() => return None,
+                () = self.leave.cancelled() => return None,
+                () = changed(&mut self.targets) => {
+                    self.is_moving = true;
+                    return None;
+                }
                 opened = Link::open(&self.target) => opened,
             };
             match opened {
@@ -218,11 +211,13 @@ impl Sender {
     /// only to notice that the channel was closed.
     async fn pause(&mut self, until: Instant) -> Option<()> {
         loop {
-            if self.leave.is_cancelled() || (self.no_more && self.ledger.is_settled()) {
+            let is_done = self.no_more && self.ledger.is_settled();
+            if self.leave.is_cancelled() || self.is_moving || is_done {
                 return None;
             }
             tokio::select! {
                 () = self.leave.cancelled() => return None,
+                () = changed(&mut self.targets) => self.is_moving = true,
                 () = sleep_until(until) => return Some(()),
                 () = self.returns.pass_on() => {}
                 batch = self.batches.recv(), if self.ledger.is_settled() && !self.no_more => {
@@ -237,7 +232,10 @@ impl Sender {
         match batch {
             Some(batch) => {
                 self.meters.queued_bytes.sub(batch.bytes.len() as i64);
-                self.ledger.push(batch);
+                let encoder = &self.target.encoder;
+                let fits = batch.framing == encoder.framing();
+                // It was made before the target changed.
+                self.ledger.push(if fits { batch } else { encoder.reframe(&batch) });
             }
             None => self.no_more = true,
         }
@@ -264,6 +262,13 @@ impl Sender {
         if !self.returns.is_empty() {
             let _ = tokio::time::timeout(Duration::from_secs(1), self.returns.pass_on()).await;
         }
+    }
+}
+
+/// Waits for another target, for ever where none can come.
+async fn changed(targets: &mut watch::Receiver<Target>) {
+    if targets.changed().await.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::connection::{Connection, End, Ended, LOOK_BYTES, Phase, Why};
 use super::evidence::AGE;
 use super::link::Link;
-use super::{GRACE, Sender};
+use super::{GRACE, Sender, changed};
 
 /// No more is taken from the channel while this much is not written yet.
 const ENOUGH: u64 = 64 << 10;
@@ -70,6 +70,7 @@ impl Sender {
             && !connection.blocked
             && !self.no_more
             && !self.leave.is_cancelled()
+            && !self.is_moving
             && self.returns.is_empty()
             && self.ledger.unconfirmed_bytes() < MOST_KEPT
     }
@@ -99,17 +100,20 @@ impl Sender {
         let now = Instant::now();
         connection.hang_up_if_due(now);
         let leaving = self.leave.is_cancelled();
-        if leaving {
+        if leaving || self.is_moving {
             let by = *connection.leave_by.get_or_insert(now + GRACE);
-            if now >= by {
+            if now >= by && leaving {
                 return Err(Ended::Otherwise(End::Done));
+            }
+            if now >= by {
+                return Err(Ended::lost(Why::NotClosing));
             }
         }
         let too_much = self.ledger.unconfirmed_bytes() >= MOST_KEPT;
         match connection.phase {
-            Phase::Sending if leaving || self.no_more || too_much => {
+            Phase::Sending if leaving || self.is_moving || self.no_more || too_much => {
                 let patience = (AGE + GRACE).max(self.target.write_timeout);
-                connection.renewing = !leaving && !self.no_more;
+                connection.renewing = !leaving && (self.is_moving || !self.no_more);
                 connection.part(&self.ledger, connection.leave_by.unwrap_or(now + patience))?;
             }
             Phase::Dismissed(until) if now >= until => return Err(Ended::lost(Why::NotClosing)),
@@ -137,6 +141,7 @@ impl Sender {
                 connection.listen()?;
             }
             () = self.leave.cancelled(), if connection.leave_by.is_none() => {}
+            () = changed(&mut self.targets), if !self.is_moving => self.is_moving = true,
             () = self.returns.pass_on() => {}
             batch = self.batches.recv(), if takes => self.take(batch),
             () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}

@@ -20,7 +20,7 @@ use tracing::{debug, warn};
 
 use super::connect::{self, ConnectError};
 use super::evidence::Window;
-use super::{GRACE, Sender};
+use super::{GRACE, Sender, changed};
 
 /// How long an error may take to come back: longer than most round trips.
 const HOLD: Duration = Duration::from_millis(100);
@@ -84,7 +84,10 @@ impl Sender {
             if (leaving || self.no_more) && self.ledger.is_settled() {
                 return Ok(());
             }
-            if datagrams.may_send() {
+            if self.is_moving && datagrams.held.is_empty() {
+                return Ok(());
+            }
+            if datagrams.may_send() && !self.is_moving {
                 self.send_group(datagrams).await?;
             }
             self.wait_for_datagrams(datagrams).await?;
@@ -147,12 +150,14 @@ impl Sender {
         let writes_on = pending && datagrams.may_send();
         let takes =
             !pending && !self.no_more && !self.leave.is_cancelled() && self.returns.is_empty();
+        let (takes, writes_on) = (takes && !self.is_moving, writes_on && !self.is_moving);
         let held = datagrams.held.front().map(|&(at, _)| at + HOLD);
         let wake_at = [held, datagrams.leave_by].into_iter().flatten().min();
         tokio::select! {
             biased;
             ready = datagrams.ready() => ready?,
             () = self.leave.cancelled(), if datagrams.leave_by.is_none() => {}
+            () = changed(&mut self.targets), if !self.is_moving => self.is_moving = true,
             () = self.returns.pass_on() => {}
             batch = self.batches.recv(), if takes => self.take(batch),
             () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}

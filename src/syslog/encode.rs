@@ -6,7 +6,7 @@ use super::Framing;
 use crate::batch::Batch;
 
 /// Appends frames to batches.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Encoder {
     framing: Framing,
     /// Longest message in bytes, header included, framing not. `usize::MAX`: no limit.
@@ -18,6 +18,12 @@ impl Encoder {
     #[must_use]
     pub fn new(framing: Framing, limit: Option<usize>) -> Self {
         Self { framing, limit: limit.unwrap_or(usize::MAX) }
+    }
+
+    /// How it frames messages.
+    #[must_use]
+    pub fn framing(&self) -> Framing {
+        self.framing
     }
 
     /// How many bytes of a line fit behind `header`.

@@ -1,13 +1,13 @@
 //! RFC 5424 messages: priority, header, encoding and framing. Pure: no I/O, no clock.
 
 mod encode;
-mod framing;
 mod header;
 mod priority;
+mod reframe;
 mod timestamp;
 
+pub use crate::batch::Framing;
 pub use encode::Encoder;
-pub use framing::Framing;
 pub use header::{APP_NAME_MAX, HOSTNAME_MAX, Header, field};
 pub use priority::{Facility, Priority, Severity, UnknownName};
 pub use timestamp::timestamp;

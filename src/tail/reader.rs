@@ -10,7 +10,7 @@ use super::lines;
 use crate::batch::{Batch, Mark};
 use crate::filter::Patterns;
 use crate::position::{Anchor, Head, Position, Update};
-use crate::syslog::{Encoder, Header, timestamp};
+use crate::syslog::{Encoder, Framing, Header, timestamp};
 
 /// How much of a file is read at once.
 pub(super) const CHUNK: usize = 256 << 10;
@@ -71,6 +71,11 @@ impl Reader {
             buffer: vec![0; CHUNK],
             counts: Counts::default(),
         }
+    }
+
+    /// How the messages are framed.
+    pub(super) fn framing(&self) -> Framing {
+        self.encoder.framing()
     }
 
     /// Takes the time for what is read from now on.

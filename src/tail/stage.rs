@@ -366,6 +366,7 @@ impl Stage {
     pub(super) fn fill(&mut self, now: Instant) -> Batch {
         let mut batch = self.spare.try_recv().unwrap_or_default();
         batch.clear();
+        batch.framing = self.reader.framing();
         self.reader.tick();
         for _ in 0..TURNS {
             if batch.bytes.len() >= BATCH {

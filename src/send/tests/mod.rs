@@ -1,5 +1,6 @@
 //! The sender against receivers in this process, over real sockets on the loopback device.
 
+mod moving;
 mod tcp;
 mod tls;
 mod udp;
@@ -9,16 +10,17 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::testing::{numbered, offsets};
-use super::{Outcome, Target, Transport, run};
+use super::{Links, Outcome, Target, Transport, run};
 use crate::batch::Batch;
 use crate::meter::Meters;
 use crate::position::Update;
+use crate::syslog::{Encoder, Framing};
 
 /// Bytes of a numbered frame.
 const WIDTH: usize = 100;
@@ -29,6 +31,7 @@ struct Sending {
     updates: mpsc::Receiver<Vec<Update>>,
     leave: CancellationToken,
     task: JoinHandle<Outcome>,
+    retarget: watch::Sender<Target>,
     _spare: mpsc::Receiver<Batch>,
     reached: u64,
 }
@@ -38,6 +41,7 @@ fn target(address: SocketAddr) -> Target {
         host: address.ip().to_string(),
         port: address.port(),
         transport: Transport::Tcp,
+        encoder: Encoder::new(Framing::Newline, None),
         connect_timeout: Duration::from_secs(5),
         write_timeout: Duration::from_secs(30),
     }
@@ -53,10 +57,13 @@ impl Sending {
         let (batches, taken) = mpsc::channel(2);
         let (confirmed, updates) = mpsc::channel(8);
         let (spare, spares) = mpsc::channel(4);
+        let (retarget, targets) = watch::channel(target);
         let leave = CancellationToken::new();
         let meters = Meters::new().unwrap().sending;
-        let task = tokio::spawn(run(target, meters, taken, confirmed, spare, leave.clone()));
-        Self { batches, updates, leave, task, _spare: spares, reached: 0 }
+        let leave_too = leave.clone();
+        let links = Links { targets, batches: taken, updates: confirmed, spare, leave: leave_too };
+        let task = tokio::spawn(run(links, meters));
+        Self { batches, updates, leave, task, retarget, _spare: spares, reached: 0 }
     }
 
     /// Hands over the frames `numbers` in batches of `each`, as fast as they are taken.

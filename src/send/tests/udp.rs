@@ -53,7 +53,7 @@ async fn while_the_port_is_closed_nothing_is_skipped() {
 async fn what_is_too_large_for_a_datagram_does_not_stop_the_rest() {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let sending = Sending::to(udp(socket.local_addr().unwrap()));
-    let giant = Batch { bytes: vec![b'x'; 70_000], frames: vec![70_000], marks: vec![] };
+    let giant = Batch { bytes: vec![b'x'; 70_000], frames: vec![70_000], ..Batch::default() };
     sending.batches.send(giant).await.unwrap();
     sending.feed(0..10, 10);
     assert_eq!(receive(&socket, 10).await, (0..10).collect::<Vec<_>>());

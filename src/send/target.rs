@@ -1,0 +1,63 @@
+//! Where to send and how.
+
+use std::time::Duration;
+
+use super::tls::Trust;
+use crate::config::{Destination, Protocol};
+use crate::syslog::{Encoder, Framing};
+
+/// Where to send and how.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Name or address, an IPv6 address without brackets.
+    pub host: String,
+    /// UDP or TCP port.
+    pub port: u16,
+    /// The way there.
+    pub transport: Transport,
+    /// How it wants its messages.
+    pub encoder: Encoder,
+    /// How long one attempt to connect may take, TLS handshake included.
+    pub connect_timeout: Duration,
+    /// How long the receiver may acknowledge nothing while there is something to acknowledge,
+    /// before the connection is given up.
+    pub write_timeout: Duration,
+}
+
+/// The way to the receiver.
+#[derive(Debug, Clone)]
+pub enum Transport {
+    /// One message per datagram.
+    Udp,
+    /// A stream.
+    Tcp,
+    /// A stream, verified and encrypted.
+    Tls(Trust),
+}
+
+impl From<&Destination> for Target {
+    fn from(destination: &Destination) -> Self {
+        Self {
+            host: destination.host.clone(),
+            port: destination.port,
+            transport: match destination.protocol {
+                Protocol::Udp => Transport::Udp,
+                Protocol::Tcp => Transport::Tcp,
+                Protocol::Tls => Transport::Tls(Trust::System),
+            },
+            encoder: encoder(destination),
+            connect_timeout: destination.connect_timeout,
+            write_timeout: destination.write_timeout,
+        }
+    }
+}
+
+/// Frames messages as a receiver of this kind wants them.
+#[must_use]
+pub fn encoder(destination: &Destination) -> Encoder {
+    let framing = match destination.protocol {
+        Protocol::Udp => Framing::Datagram,
+        Protocol::Tcp | Protocol::Tls => Framing::Newline,
+    };
+    Encoder::new(framing, destination.max_message)
+}

@@ -3,22 +3,24 @@
 //! Order of ending on TERM: discovering and reading stop first; what was read is sent and its
 //! confirmation awaited for a grace; the state is saved last.
 
+use std::future::pending;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::Config;
+use crate::config::{Config, Destination, Mode};
 use crate::discover::{self, Discover, GlobError, Globs};
 use crate::meter::Meters;
 use crate::position::Record;
 use crate::send::{self, Outcome, Target};
-use crate::state::{self, Store};
-use crate::tail::{self, Known, Links, Messages};
+use crate::state::{self, Query, Store};
+use crate::tail::{self, EntryOf, Known, Links, Messages, Reload};
 
 /// How many events wait between discovering and reading. More wait in the kernel.
 const EVENTS: usize = 1024;
@@ -26,6 +28,8 @@ const EVENTS: usize = 1024;
 const BATCHES: usize = 2;
 /// How many lists of positions wait to be noted.
 const UPDATES: usize = 64;
+/// How many reloads wait for a reading that is busy.
+const RELOADS: usize = 4;
 /// How long the last save of positions may take.
 const LAST_SAVE: Duration = Duration::from_secs(1);
 
@@ -38,6 +42,9 @@ pub enum BuildError {
     /// No thread.
     #[error("cannot start a thread: {0}; see the limits on processes (ulimit -u)")]
     Thread(#[from] io::Error),
+    /// Earlier reloads are not taken yet.
+    #[error("reading files has taken up no earlier reload yet; a file system may hang")]
+    Busy,
 }
 
 /// A stage has ended by itself.
@@ -48,12 +55,22 @@ pub struct StageEnded(&'static str);
 /// The stages, running.
 #[derive(Debug)]
 pub struct Agent {
+    mode: Mode,
     discover: Discover,
     reading: oneshot::Receiver<()>,
+    /// Reading has ended as it should: all is read that is there.
+    has_read: bool,
+    reloads: mpsc::Sender<Reload>,
     stop_reading: CancellationToken,
     leave: CancellationToken,
-    sending: tokio::task::JoinHandle<Outcome>,
-    saving: tokio::task::JoinHandle<()>,
+    sending: JoinHandle<Outcome>,
+    /// What sending has left behind, once it has ended.
+    outcome: Option<Outcome>,
+    destination: Destination,
+    targets: watch::Sender<Target>,
+    saving: JoinHandle<()>,
+    queries: mpsc::Sender<Query>,
+    meters: Meters,
 }
 
 impl Agent {
@@ -63,7 +80,7 @@ impl Agent {
     /// # Errors
     /// When a glob is malformed or no thread can be had.
     pub fn start(
-        config: Config,
+        config: &Config,
         store: Store,
         records: Vec<Record>,
         meters: &Meters,
@@ -72,60 +89,126 @@ impl Agent {
         let (batch_tx, batches) = mpsc::channel(BATCHES);
         let (spare_tx, spare) = mpsc::channel(BATCHES);
         let (update_tx, updates) = mpsc::channel(UPDATES);
+        let (reloads, reload_rx) = mpsc::channel(RELOADS);
+        let (queries, query_rx) = mpsc::channel(1);
+        let (targets, target_rx) = watch::channel(Target::from(&config.destination));
         let stop_reading = CancellationToken::new();
         let leave = CancellationToken::new();
 
-        let entries = Globs::new(&config.files)?;
-        let exclude = config.exclude_files.clone();
-        let known = Known {
-            records,
-            next_id: store.next_id().0,
-            entry_of: Box::new(move |path| {
-                let is_excluded = exclude.matches(path.as_os_str().as_bytes());
-                if is_excluded { None } else { entries.entry_of(path) }
-            }),
-        };
+        let next_id = store.next_id().0;
+        let known = Known { records, next_id, entry_of: entry_of(config)? };
         let links = Links {
             events,
             batches: batch_tx,
             spare,
             updates: update_tx.clone(),
+            reloads: reload_rx,
             stop: stop_reading.clone(),
         };
-        let reading = spawn_tail(tail_settings(&config, meters), known, links)?;
-        let (_retarget, targets) = watch::channel(Target::from(&config.destination));
+        let reading = spawn_tail(tail_settings(config, meters), known, links)?;
         let links = send::Links {
-            targets,
+            targets: target_rx,
             batches,
             updates: update_tx,
             spare: spare_tx,
             leave: leave.clone(),
         };
-        let sending = tokio::spawn(send::run(links, meters.sending.clone()));
-        let saving = tokio::spawn(state::run(store, updates, meters.saving.clone()));
+        let sending = match config.mode {
+            Mode::DryRun { .. } => tokio::spawn(send::print(links, meters.sending.clone())),
+            Mode::Daemon | Mode::Once => tokio::spawn(send::run(links, meters.sending.clone())),
+        };
+        let saving = tokio::spawn(state::run(store, updates, query_rx, meters.saving.clone()));
         let discover = discover::spawn(discover_settings(config, meters)?, event_tx)?;
-        Ok(Self { discover, reading, stop_reading, leave, sending, saving })
+        Ok(Self {
+            mode: config.mode,
+            discover,
+            reading,
+            has_read: false,
+            reloads,
+            stop_reading,
+            leave,
+            sending,
+            outcome: None,
+            destination: config.destination.clone(),
+            targets,
+            saving,
+            queries,
+            meters: meters.clone(),
+        })
     }
 
-    /// Runs until `stop`, then ends the stages in order.
+    /// Goes on with another configuration. Files that both name are read on without a gap or a
+    /// repeat; where nothing about the receiver changes, the connection stays.
+    ///
+    /// # Errors
+    /// Then nothing has changed.
+    pub fn reload(&mut self, config: &Config) -> Result<(), BuildError> {
+        let place = self.reloads.try_reserve().map_err(|_| BuildError::Busy)?;
+        let (event_tx, events) = mpsc::channel(EVENTS);
+        let (settings, entry_of) = (tail_settings(config, &self.meters), entry_of(config)?);
+        self.discover = discover::spawn(discover_settings(config, &self.meters)?, event_tx)?;
+        place.send(Reload { settings, entry_of, events });
+        // The token is part of the messages, which are made elsewhere.
+        let without_token = |to: &Destination| Destination { token: None, ..to.clone() };
+        if without_token(&config.destination) != without_token(&self.destination) {
+            self.targets.send_replace(Target::from(&config.destination));
+        }
+        self.destination = config.destination.clone();
+        Ok(())
+    }
+
+    /// What is confirmed of each source; nothing when the stages have ended.
+    pub async fn records(&self) -> Vec<Record> {
+        let (answer, records) = oneshot::channel();
+        let _ = self.queries.send(answer).await;
+        records.await.unwrap_or_default()
+    }
+
+    /// Waits until all is done: for ever in a daemon; else until what was there is read and sent,
+    /// or nobody reads what is printed any more.
     ///
     /// # Errors
     /// A stage has ended by itself, which none of them should.
-    pub async fn run(mut self, stop: CancellationToken) -> Result<Outcome, StageEnded> {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            _ = &mut self.reading => return Err(StageEnded("reading")),
-            _ = &mut self.sending => return Err(StageEnded("sending")),
-            _ = &mut self.saving => return Err(StageEnded("saving positions")),
+    pub async fn done(&mut self) -> Result<(), StageEnded> {
+        if self.outcome.is_some() {
+            return pending().await;
         }
+        loop {
+            let reading =
+                async { if self.has_read { pending().await } else { (&mut self.reading).await } };
+            tokio::select! {
+                biased;
+                outcome = &mut self.sending => {
+                    self.outcome = Some(outcome.unwrap_or_default());
+                    return match (self.mode, self.has_read) {
+                        (Mode::DryRun { .. }, _) | (_, true) => Ok(()),
+                        _ => Err(StageEnded("sending")),
+                    };
+                }
+                _ = reading => match self.mode {
+                    Mode::Once | Mode::DryRun { once: true } => self.has_read = true,
+                    _ => return Err(StageEnded("reading")),
+                },
+                _ = &mut self.saving => return Err(StageEnded("saving positions")),
+            }
+        }
+    }
+
+    /// Ends the stages in order. Returns what was read and is not confirmed.
+    pub async fn stop(self) -> Outcome {
         self.stop_reading.cancel();
         drop(self.discover);
         self.leave.cancel();
-        let outcome = self.sending.await.unwrap_or_default();
+        let outcome = match self.outcome {
+            Some(outcome) => outcome,
+            None => self.sending.await.unwrap_or_default(),
+        };
         // Reading ends at once, unless a file system does not answer; then nothing is lost by
         // not waiting, for what was not sent is read again.
         let saved = async {
-            let _ = self.reading.await;
+            if !self.has_read {
+                let _ = self.reading.await;
+            }
             self.saving.await
         };
         if tokio::time::timeout(LAST_SAVE, saved).await.is_err() {
@@ -137,7 +220,7 @@ impl Agent {
                 outcome.messages
             );
         }
-        Ok(outcome)
+        outcome
     }
 }
 
@@ -157,6 +240,15 @@ fn spawn_tail(
     Ok(reading)
 }
 
+/// Which entry of `files` names a path.
+fn entry_of(config: &Config) -> Result<EntryOf, GlobError> {
+    let (entries, exclude) = (Globs::new(&config.files)?, config.exclude_files.clone());
+    Ok(Box::new(move |path| {
+        let is_excluded = exclude.matches(path.as_os_str().as_bytes());
+        if is_excluded { None } else { entries.entry_of(path) }
+    }))
+}
+
 fn tail_settings(config: &Config, meters: &Meters) -> tail::Settings {
     tail::Settings {
         messages: Messages {
@@ -166,16 +258,20 @@ fn tail_settings(config: &Config, meters: &Meters) -> tail::Settings {
             tags: config.files.iter().map(|entry| entry.tag.clone()).collect(),
         },
         exclude: config.exclude_patterns.clone(),
-        encoder: send::encoder(&config.destination),
+        encoder: match config.mode {
+            Mode::DryRun { .. } => send::printing_encoder(&config.destination),
+            Mode::Daemon | Mode::Once => send::encoder(&config.destination),
+        },
         from_start: config.from_start,
+        once: matches!(config.mode, Mode::Once | Mode::DryRun { once: true }),
         meters: meters.reading.clone(),
     }
 }
 
-fn discover_settings(config: Config, meters: &Meters) -> Result<discover::Settings, GlobError> {
+fn discover_settings(config: &Config, meters: &Meters) -> Result<discover::Settings, GlobError> {
     Ok(discover::Settings {
         globs: Globs::new(&config.files)?,
-        exclude: config.exclude_files,
+        exclude: config.exclude_files.clone(),
         sweep_interval: config.sweep_interval,
         poll: config.poll,
         meters: meters.finding.clone(),

@@ -120,6 +120,13 @@ pub struct Cli {
     #[arg(help = "ERROR, WARNING, INFO, DEBUG or TRACE [default: <root>=INFO]")]
     pub log_levels: Option<String>,
 
+    /// Ship what is there, wait until it is confirmed, exit 0 or 1
+    #[arg(long, help_heading = "Actions")]
+    pub once: bool,
+    /// Print messages instead of sending them; positions stay as they are
+    #[arg(long, help_heading = "Actions")]
+    pub dry_run: bool,
+
     /// No action
     #[arg(long, hide = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]

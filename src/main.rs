@@ -69,24 +69,31 @@ fn serve(
     let hangup = Hangup::for_process(daemon.is_some());
     let started = runtime.block_on(async {
         let stop = signals::listen(hangup)?;
-        let agent = Agent::start(config, store, records, &Meters::new()?)?;
+        let agent = Agent::start(&config, store, records, &Meters::new()?)?;
         Ok::<_, Error>((agent, stop))
     });
-    let (agent, stop) = match started {
+    let (mut agent, stop) = match started {
         Ok(started) => started,
         Err(error) => return fail(daemon, error),
     };
     if let Some(daemon) = daemon {
         daemon.ready()?;
     }
-    let ended = runtime.block_on(agent.run(stop));
+    let ended = runtime.block_on(async {
+        let ended = tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            ended = agent.done() => ended,
+        };
+        agent.stop().await;
+        ended
+    });
     // A save that hangs (a network file system) must not keep the process.
     runtime.shutdown_background();
     if let Some(pid_file) = pid_file {
         pid_file.remove();
     }
     match ended {
-        Ok(_) => info!("stopped"),
+        Ok(()) => info!("stopped"),
         Err(error) => {
             error!("{error}");
             return Err(error.into());

@@ -59,8 +59,17 @@ pub fn load(cli: &Cli, around: &Surroundings) -> Result<Loaded, ConfigErrors> {
         raw::environment(&around.variables, &mut findings),
         file.unwrap_or_default(),
     ];
-    let raw = resolve::Raw { layers, arguments: raw::arguments(cli), blame };
+    let (arguments, mode) = (raw::arguments(cli), mode(cli));
+    let raw = resolve::Raw { layers, arguments, mode, blame };
     resolve::resolve(&raw, around, findings)
+}
+
+fn mode(cli: &Cli) -> Mode {
+    match (cli.dry_run, cli.once) {
+        (true, once) => Mode::DryRun { once },
+        (false, true) => Mode::Once,
+        (false, false) => Mode::Daemon,
+    }
 }
 
 /// The file that was named by a flag or a variable.
@@ -73,6 +82,8 @@ fn config_file<'a>(cli: &'a Cli, around: &'a Surroundings) -> Option<&'a Path> {
 /// Everything the daemon needs to know, complete and checked.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// What it is for.
+    pub mode: Mode,
     /// What to follow, in the order of the configuration: the first entry that matches a path
     /// gives its settings.
     pub files: Vec<FileEntry>,
@@ -102,6 +113,20 @@ pub struct Config {
     pub detach: bool,
     /// Directives of the own log, in tracing's form.
     pub log_filter: String,
+}
+
+/// What the stages are to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Follow and ship until told to stop.
+    Daemon,
+    /// Ship what is there, and end.
+    Once,
+    /// Print messages instead of sending them; positions are neither read nor kept.
+    DryRun {
+        /// End when what is there is printed.
+        once: bool,
+    },
 }
 
 /// One entry of `files`.

@@ -8,8 +8,8 @@ use super::error::{ConfigErrors, Place, Problem};
 use super::keys::Key;
 use super::raw::{Findings, Item, Items, Layer, Text};
 use super::{
-    Config, Destination, FileEntry, Loaded, PidFile, Protocol, Surroundings, entry, log_filter,
-    value,
+    Config, Destination, FileEntry, Loaded, Mode, PidFile, Protocol, Surroundings, entry,
+    log_filter, value,
 };
 use crate::filter::Patterns;
 use crate::syslog::{APP_NAME_MAX, Facility, HOSTNAME_MAX, Priority, Severity, field};
@@ -26,6 +26,7 @@ pub(super) struct Raw {
     pub(super) layers: Vec<Layer>,
     /// Added to `files`.
     pub(super) arguments: Vec<Item>,
+    pub(super) mode: Mode,
     /// To blame for what is missing. `None`: the file could not be read, so nothing is.
     pub(super) blame: Option<Place>,
 }
@@ -59,6 +60,7 @@ impl<'a> Resolver<'a> {
         let severity = self.parsed(Key::Severity, named::<Severity>).unwrap_or(Severity::NOTICE);
         let state_dir = self.state_dir();
         let config = Config {
+            mode: self.raw.mode,
             files: self.files(),
             exclude_files: self.patterns(Key::ExcludeFiles),
             exclude_patterns: self.patterns(Key::ExcludePatterns),
@@ -71,7 +73,7 @@ impl<'a> Resolver<'a> {
             from_start: self.switch(Key::FromStart),
             pid_file: self.path(Key::PidFile).map_or(PidFile::Search, PidFile::At),
             debug_log_file: self.path(Key::DebugLogFile).unwrap_or_else(|| "/dev/null".into()),
-            detach: !self.switch(Key::NoDetach),
+            detach: !self.switch(Key::NoDetach) && self.raw.mode == Mode::Daemon,
             log_filter: self
                 .parsed(Key::LogLevels, log_filter::directives)
                 .unwrap_or_else(|| "info".to_owned()),
@@ -82,8 +84,10 @@ impl<'a> Resolver<'a> {
     }
 
     fn destination(&mut self) -> Option<Destination> {
-        let host = self.parsed(Key::Host, value::host);
-        if self.scalar(Key::Host).is_none() {
+        let mut host = self.parsed(Key::Host, value::host);
+        if self.scalar(Key::Host).is_none() && matches!(self.raw.mode, Mode::DryRun { .. }) {
+            host = Some(String::new());
+        } else if self.scalar(Key::Host).is_none() {
             self.missing(
                 Key::Host,
                 "no receiver is named; write its name there, or give --dest-host",

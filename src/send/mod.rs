@@ -17,6 +17,7 @@
 //! | `connection` | one link at work, how it ends, and what that proves |
 //! | `session` | the life of one connection, seen from the channels |
 //! | `udp` | datagrams |
+//! | `print` | standard output in the place of a receiver |
 //! | `returns`, `report` | positions and memory back to the other stages; the own log |
 //!
 //! # What is promised
@@ -37,6 +38,7 @@ mod connection;
 mod evidence;
 mod ledger;
 mod link;
+mod print;
 mod report;
 mod returns;
 mod session;
@@ -50,6 +52,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+pub use self::print::{print, printing_encoder};
 pub use self::target::{Target, Transport, encoder};
 pub use self::tls::Trust;
 

@@ -24,7 +24,7 @@ use self::table::Table;
 use crate::lockfile::{LockError, LockedFile};
 use crate::position::{Record, SourceId};
 
-pub use self::saver::run;
+pub use self::saver::{Query, run};
 
 /// Every source, as it was at some time.
 const BASE: &str = "positions";
@@ -86,6 +86,12 @@ impl Store {
         let table = load_unlocked(dir).unwrap_or_default();
         let records = table.records();
         (Self { home: None, table }, records)
+    }
+
+    /// Positions that nobody keeps: every file is new.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { home: None, table: Table::default() }
     }
 
     /// Above every id that was ever given in this directory.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until};
 
@@ -13,7 +14,7 @@ use super::file::{self, WriteError};
 use super::table::{Snapshot, Table};
 use super::{BASE, Home, RECENT, Store, create, remedy};
 use crate::meter::Saving as Meters;
-use crate::position::Update;
+use crate::position::{Record, Update};
 
 /// How long changes are collected. They are to be on disk a second after they came.
 const COLLECT: Duration = Duration::from_millis(750);
@@ -22,21 +23,28 @@ const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// The longest wait between attempts.
 const RETRY_MAX: Duration = Duration::from_secs(10);
 
+/// Asks what is confirmed of each source.
+pub type Query = oneshot::Sender<Vec<Record>>;
+
 /// Keeps `store` up to date with `updates` until their channel closes, then saves a last time.
 ///
 /// Changes are on disk a second after they came. While they cannot be saved, they stay in memory
 /// and it is tried again and again; a warning says so once. Where nothing changes, nothing runs.
-/// Updates are always taken at once, however slow the disk.
-pub async fn run(store: Store, mut updates: Receiver<Vec<Update>>, meters: Meters) {
-    let Store { home: Some(Home { dir, lock }), table } = store else {
-        while updates.recv().await.is_some() {}
-        return;
-    };
-    let mut saver = Saver { dir, table, trouble: None, meters };
+/// Updates and `queries` are always taken at once, however slow the disk.
+pub async fn run(
+    store: Store,
+    mut updates: Receiver<Vec<Update>>,
+    mut queries: Receiver<Query>,
+    meters: Meters,
+) {
+    let Store { home, table } = store;
+    let (dir, lock) = home.map(|Home { dir, lock }| (dir, lock)).unzip();
+    let can_save = dir.is_some();
+    let mut saver = Saver { dir: dir.unwrap_or_default(), table, trouble: None, meters };
     let mut saving: Option<Saving> = None;
     let mut due = None;
     loop {
-        if saver.table.is_dirty() {
+        if can_save && saver.table.is_dirty() {
             due.get_or_insert_with(|| Instant::now() + COLLECT);
         }
         tokio::select! {
@@ -44,6 +52,10 @@ pub async fn run(store: Store, mut updates: Receiver<Vec<Update>>, meters: Meter
                 Some(updates) => saver.take_in(updates),
                 None => break,
             },
+            Some(query) = queries.recv() => {
+                // Whoever asked may have gone.
+                let _ = query.send(saver.table.records());
+            }
             () = until(due), if due.is_some() && saving.is_none() => {
                 due = None;
                 saving = Some(saver.start());
@@ -56,7 +68,9 @@ pub async fn run(store: Store, mut updates: Receiver<Vec<Update>>, meters: Meter
             }
         }
     }
-    saver.last_save(saving).await;
+    if can_save {
+        saver.last_save(saving).await;
+    }
     drop(lock);
 }
 

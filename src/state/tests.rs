@@ -15,6 +15,10 @@ fn source(id: u64) -> Arc<Source> {
     Arc::new(Source { id: SourceId(id), order: id, path: format!("/log/{id}").into(), inode })
 }
 
+fn no_queries() -> mpsc::Receiver<Query> {
+    mpsc::channel(1).1
+}
+
 fn meters() -> Saving {
     Meters::new().unwrap().saving
 }
@@ -39,7 +43,7 @@ async fn lifetime(dir: &TempDir, updates: Vec<Update>) -> Vec<Record> {
     let (sender, receiver) = mpsc::channel(1);
     sender.send(updates).await.unwrap();
     drop(sender);
-    run(store, receiver, meters()).await;
+    run(store, receiver, no_queries(), meters()).await;
     records
 }
 
@@ -115,7 +119,12 @@ async fn what_is_no_directory_is_unusable_and_memory_remains() {
         matches!(error, StateError::Unusable { .. }) && error.to_string().contains("state_dir")
     );
     let (sender, receiver) = mpsc::channel(1);
-    let running = tokio::spawn(run(Store::unsaved(&dir.path().join("file")).0, receiver, meters()));
+    let running = tokio::spawn(run(
+        Store::unsaved(&dir.path().join("file")).0,
+        receiver,
+        no_queries(),
+        meters(),
+    ));
     for _ in 0..3 {
         sender.send(vec![reached(1, 1)]).await.unwrap();
     }
@@ -180,7 +189,7 @@ impl Running {
         let dir = tempfile::tempdir().unwrap();
         let (store, _) = open(dir.path()).unwrap();
         let (sender, receiver) = mpsc::channel(1);
-        Self { dir, sender, task: tokio::spawn(run(store, receiver, meters())) }
+        Self { dir, sender, task: tokio::spawn(run(store, receiver, no_queries(), meters())) }
     }
 
     async fn send(&self, id: u64, offset: u64) {

@@ -329,6 +329,11 @@ impl Generation {
         self.size = self.size.max(size);
     }
 
+    /// The largest size it was seen to have.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
     pub(super) fn head(&self) -> Head {
         self.position.head
     }

@@ -22,7 +22,7 @@ use crate::filter::Patterns;
 use crate::meter::Reading;
 use crate::syslog::{Encoder, Header, Priority};
 
-pub use self::stage::{EntryOf, Known, Links, run};
+pub use self::stage::{EntryOf, Known, Links, Reload, run};
 
 /// How files are read and their lines made into messages.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub struct Settings {
     pub encoder: Encoder,
     /// Files seen for the first time at start-up are read from their beginning.
     pub from_start: bool,
+    /// Read what is there, and end.
+    pub once: bool,
     /// What is counted meanwhile.
     pub meters: Reading,
 }

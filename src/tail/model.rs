@@ -350,6 +350,7 @@ impl World {
             exclude: Patterns::default(),
             encoder: Encoder::new(Framing::Newline, None),
             from_start: false,
+            once: false,
             meters: Meters::new().unwrap().reading,
         };
         let highest = self.records.keys().next_back().map_or(0, |id| id.0 + 1);

@@ -73,6 +73,11 @@ impl Reader {
         }
     }
 
+    /// Filters and frames what is read from now on.
+    pub(super) fn change(&mut self, encoder: Encoder, filter: Patterns) {
+        (self.encoder, self.filter) = (encoder, filter);
+    }
+
     /// How the messages are framed.
     pub(super) fn framing(&self) -> Framing {
         self.encoder.framing()

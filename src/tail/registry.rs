@@ -57,6 +57,11 @@ impl Registry {
         }
     }
 
+    /// Makes the headers of files by other settings from now on.
+    pub(super) fn change(&mut self, messages: Messages) {
+        self.messages = messages;
+    }
+
     /// A rotation or a truncation was noticed.
     pub(super) fn count_rotation(&self) {
         self.rotations.inc();

@@ -35,6 +35,10 @@ pub(in crate::tail) struct Follower {
     /// How the generations began that were let go last: a copy of one is no new file.
     finished_heads: VecDeque<Head>,
     complaint: Option<Complaint>,
+    /// The current file is read no further than this.
+    limit: u64,
+    /// Something is to be read at a certain time.
+    pub(in crate::tail) is_held: bool,
     /// Waits in the queue of those to be read.
     pub(in crate::tail) is_queued: bool,
     /// Stands in the number of followed files.
@@ -80,6 +84,8 @@ impl Follower {
             generations: Vec::new(),
             finished_heads: VecDeque::new(),
             complaint: None,
+            limit: u64::MAX,
+            is_held: false,
             is_queued: false,
             is_counted: false,
             timer: None,
@@ -116,6 +122,27 @@ impl Follower {
         if let Some(last) = self.generations.last_mut().filter(|last| !last.is_past) {
             last.close();
             self.header = None;
+        }
+    }
+
+    /// Another entry of `files` names it from now on.
+    pub(in crate::tail) fn belongs_to(&mut self, entry: usize) {
+        self.entry = entry;
+        self.header = None;
+    }
+
+    /// Nothing names it any more. Should another path wait for one of its files, that goes on.
+    pub(in crate::tail) fn abandon(&mut self, registry: &mut Registry) {
+        info!("not following {} any more", self.path.display());
+        while let Some(generation) = self.generations.pop() {
+            self.hand_over(generation, registry);
+        }
+    }
+
+    /// What the current file holds by now is all that is read of it.
+    pub(in crate::tail) fn read_no_further(&mut self) {
+        if let Some(last) = self.generations.last().filter(|last| !last.is_past) {
+            self.limit = last.size();
         }
     }
 

@@ -56,6 +56,7 @@ impl Follower {
     /// Reads once from the oldest generation that has something.
     pub(in crate::tail) fn read(&mut self, work: &mut Work<'_>) -> Turn {
         self.last_read = work.now;
+        self.is_held = false;
         let header = self.header(work.registry);
         let current_size = self.current_size();
         let mut wake: Option<Instant> = None;
@@ -70,6 +71,8 @@ impl Follower {
                 }
                 Step::Stop(Turn::Idle) => break,
                 Step::Stop(Turn::At(again)) => {
+                    // A file that cannot be read is not waited for.
+                    self.is_held = self.complaint.is_none();
                     wake = sooner(wake, again);
                     break;
                 }
@@ -109,7 +112,7 @@ impl Follower {
         }
         let generation = &mut self.generations[at];
         let is_current = !generation.is_past;
-        let bound = if is_current { current_size } else { u64::MAX };
+        let bound = if is_current { current_size.min(self.limit) } else { u64::MAX };
         let before = generation.position;
         match generation.read(work.reader, header, bound, work.batch, work.now) {
             Ok(Read::Some) => {
@@ -234,13 +237,18 @@ impl Follower {
     /// A past generation is complete.
     fn let_go(&mut self, at: usize, work: &mut Work<'_>) {
         let generation = self.generations.remove(at);
-        self.release(&generation, work.registry);
         debug!("{}: a rotated file is read to its end", self.path.display());
         self.remember_finished(generation.head());
-        if work.registry.is_awaited(generation.source.inode) {
-            work.registry.handed_over.push(generation);
+        self.hand_over(generation, work.registry);
+    }
+
+    /// Leaves a generation to whoever waits for it.
+    pub(super) fn hand_over(&self, generation: Generation, registry: &mut Registry) {
+        self.release(&generation, registry);
+        if registry.is_awaited(generation.source.inode) {
+            registry.handed_over.push(generation);
         } else {
-            work.registry.forget(&generation);
+            registry.forget(&generation);
         }
     }
 

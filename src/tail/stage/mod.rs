@@ -1,14 +1,18 @@
 //! The loop: events in, batches out.
 
+mod passes;
+mod upkeep;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
 
+use self::passes::old_before;
+use self::upkeep::HOUSEKEEPING;
 use super::Settings;
 use super::follower::{ALL_NEW, Follower, Turn, Work};
 use super::reader::{Counts, Reader, mark};
@@ -28,8 +32,20 @@ pub struct Links {
     pub spare: Receiver<Batch>,
     /// Positions at first sight, for the state.
     pub updates: Sender<Vec<Update>>,
+    /// Changed configurations.
+    pub reloads: Receiver<Reload>,
     /// Stop reading.
     pub stop: CancellationToken,
+}
+
+/// A changed configuration.
+pub struct Reload {
+    /// From now on. What is counted and whether it runs once stay as they are.
+    pub settings: Settings,
+    /// Finds the new entry of `files` that matches a path.
+    pub entry_of: EntryOf,
+    /// Where to look, from a first pass over the new globs on.
+    pub events: Receiver<Event>,
 }
 
 /// What is known from before.
@@ -51,30 +67,25 @@ const BATCH: usize = 256 << 10;
 const EVENTS: usize = 256;
 /// … or after so many turns, so that events do not wait for long.
 const TURNS: usize = 1024;
-/// With more files than this the log does not name each at the start.
-const NAMED_MAX: usize = 100;
-/// Descriptors of quiet files are given back after this time …
-const QUIET: Duration = Duration::from_secs(60);
-/// … or after this one when there are many.
-const QUIET_MANY: Duration = Duration::from_secs(3);
-const MANY: usize = 32;
-/// How often descriptors are gone through.
-const HOUSEKEEPING: Duration = Duration::from_secs(2);
-
-/// How often it is added up what there is to read.
-const MEASURING: Duration = Duration::from_millis(500);
-
-/// Follows files until `links.stop`, or until nobody sends events any more.
+/// Follows files until `links.stop`, or until nobody sends events any more; with `settings.once`
+/// until all that was there at the start is read.
 pub async fn run(settings: Settings, known: Known, links: Links) {
-    let Links { mut events, batches, spare, updates, stop } = links;
+    let Links { mut events, batches, spare, updates, mut reloads, stop } = links;
     let mut stage = Stage::new(settings, known, spare);
     loop {
         tell(&updates, stage.take_first_seen()).await;
         stage.measure(now());
+        if stage.is_done() {
+            return;
+        }
         let wake = stage.next_wake();
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
+            Some(mut reload) = reloads.recv() => {
+                std::mem::swap(&mut events, &mut reload.events);
+                stage.reload(reload, wall_clock(), now());
+            }
             event = events.recv() => match event {
                 Some(event) => {
                     stage.handle(event, now());
@@ -100,18 +111,6 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
     }
 }
 
-/// Which unknown files are old: all, unless it is known when we ran last. What has appeared since
-/// then is read from its beginning, as if we had been there.
-fn old_before(records: &[Record]) -> i64 {
-    let last_run = records.iter().map(|record| record.seen).max();
-    let nanoseconds = last_run.and_then(|at| {
-        // Kept to the second.
-        let since = at.duration_since(UNIX_EPOCH).ok()? + Duration::from_secs(1);
-        i64::try_from(since.as_nanos()).ok()
-    });
-    nanoseconds.unwrap_or(i64::MAX)
-}
-
 async fn tell(updates: &Sender<Vec<Update>>, first_seen: Vec<Update>) {
     if !first_seen.is_empty() {
         // It cannot fail: the state ends after this stage.
@@ -124,6 +123,12 @@ fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+/// Nanoseconds since the epoch, to be compared with times of files.
+fn wall_clock() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
 async fn sleep_until(at: Option<Instant>) {
     if let Some(at) = at {
         tokio::time::sleep_until(at.into()).await;
@@ -134,6 +139,8 @@ pub(super) struct Stage {
     /// Files that are seen for the first time in the first pass start at their end when they were
     /// born before this time, in nanoseconds since the epoch.
     old_before: i64,
+    /// Nothing is read that comes after the first pass.
+    once: bool,
     entry_of: EntryOf,
     reader: Reader,
     registry: Registry,
@@ -169,6 +176,7 @@ impl Stage {
         }
         Self {
             old_before,
+            once: settings.once,
             entry_of: known.entry_of,
             reader: Reader::new(settings.encoder, settings.exclude),
             registry: Registry::new(settings.messages, known.next_id, &settings.meters),
@@ -191,9 +199,11 @@ impl Stage {
 
     pub(super) fn handle(&mut self, event: Event, now: Instant) {
         match event {
+            _ if self.once && self.first_pass.is_none() => {}
             Event::Look { path, entry } => match &mut self.first_pass {
-                Some(found) => found.push((path, entry)),
-                None => self.look_at(path, entry, now),
+                // After a reload, files that are followed already do not wait for its end.
+                Some(found) if !self.by_path.contains_key(&path) => found.push((path, entry)),
+                _ => self.look_at(path, entry, now),
             },
             Event::Swept => {
                 if let Some(found) = self.first_pass.take() {
@@ -212,145 +222,6 @@ impl Stage {
         std::mem::take(&mut self.registry.first_seen)
     }
 
-    /// Known files first, under whatever name, so that none of them is taken for a new one.
-    fn first_pass(&mut self, found: Vec<(PathBuf, usize)>, now: Instant) {
-        self.registry.is_terse = found.len() > NAMED_MAX;
-        let found: BTreeMap<PathBuf, usize> = found.into_iter().rev().collect();
-        let mut known = Vec::new();
-        for (path, records) in std::mem::take(&mut self.records) {
-            // The path may be gone, but what was rotated away from it may have to be read.
-            let Some(entry) = found.get(&path).copied().or_else(|| (self.entry_of)(&path)) else {
-                self.drop_records(records);
-                continue;
-            };
-            let id = self.follower(path, entry, now);
-            for record in &records {
-                self.registry.claim(record.source.inode, id);
-            }
-            known.push((id, records));
-        }
-        for (id, records) in known {
-            if let Some(follower) = &mut self.followers[id] {
-                follower.resume(records, &mut self.registry, now);
-            }
-            self.count(id);
-            self.queue_unread(id);
-        }
-        for (path, entry) in found {
-            if self.by_path.contains_key(&path) {
-                continue;
-            }
-            let id = self.follower(path, entry, now);
-            if let Some(follower) = &mut self.followers[id] {
-                follower.begin(self.old_before, &mut self.registry, now);
-            }
-            self.count(id);
-            self.queue_unread(id);
-        }
-        self.registry.is_terse = false;
-        let count = self.followers.iter().flatten().filter(|f| f.has_generations()).count();
-        info!("following {count} {}", if count == 1 { "file" } else { "files" });
-    }
-
-    /// The configuration does not name these files any more.
-    fn drop_records(&mut self, records: Vec<Record>) {
-        let forget = records.into_iter().map(|record| Update::Forget(record.source.id));
-        self.registry.retired.extend(forget);
-    }
-
-    fn look_at(&mut self, path: PathBuf, entry: usize, now: Instant) {
-        let id = match self.by_path.get(&path) {
-            Some(&id) => id,
-            None => self.follower(path, entry, now),
-        };
-        self.look(id, now);
-    }
-
-    /// Looks at all files, or at those that were not named in `sweep`.
-    fn look_at_all(&mut self, unless: Option<u32>, now: Instant) {
-        for id in 0..self.followers.len() {
-            let is_due = |follower: &Follower| unless.is_none_or(|sweep| follower.sweep != sweep);
-            if self.followers[id].as_ref().is_some_and(is_due) {
-                self.look(id, now);
-            }
-        }
-    }
-
-    fn look(&mut self, id: usize, now: Instant) {
-        let sweep = self.sweep;
-        let Some(follower) = &mut self.followers[id] else { return };
-        follower.sweep = sweep;
-        if follower.look(&mut self.registry, now) {
-            self.queue(id);
-        } else if follower.is_over() {
-            self.remove(id);
-        }
-        self.count(id);
-    }
-
-    /// Has a file counted, once there is one.
-    fn count(&mut self, id: usize) {
-        if let Some(follower) = &mut self.followers[id]
-            && follower.has_generations()
-            && !std::mem::replace(&mut follower.is_counted, true)
-        {
-            self.meters.files.inc();
-        }
-    }
-
-    /// Shows how much there is to read: at once that there is nothing, else every now and then.
-    fn measure(&mut self, now: Instant) {
-        if self.ready.is_empty() {
-            self.meters.unread_bytes.set(0);
-        } else if self.measure_at.is_none_or(|at| at <= now) {
-            let followers = self.ready.iter().filter_map(|&id| self.followers[id].as_ref());
-            let unread: u64 = followers.map(Follower::unread).sum();
-            self.meters.unread_bytes.set(i64::try_from(unread).unwrap_or(i64::MAX));
-            self.measure_at = Some(now + MEASURING);
-        }
-    }
-
-    /// Shows what was read.
-    fn tell_counts(&mut self) {
-        let now = self.reader.counts;
-        let before = std::mem::replace(&mut self.told, now);
-        self.meters.bytes.inc_by(now.bytes - before.bytes);
-        self.meters.lines.inc_by(now.lines - before.lines);
-        self.meters.excluded.inc_by(now.excluded - before.excluded);
-        self.meters.cut.inc_by(now.cut - before.cut);
-    }
-
-    fn follower(&mut self, path: PathBuf, entry: usize, now: Instant) -> usize {
-        let id = self.vacant.pop().unwrap_or_else(|| {
-            self.followers.push(None);
-            self.followers.len() - 1
-        });
-        self.by_path.insert(path.clone(), id);
-        let mut follower = Follower::new(id, path, entry, now);
-        follower.sweep = self.sweep;
-        self.followers[id] = Some(follower);
-        id
-    }
-
-    fn remove(&mut self, id: usize) {
-        if let Some(follower) = self.followers[id].take() {
-            if follower.is_counted {
-                self.meters.files.dec();
-            }
-            self.by_path.remove(follower.path());
-            self.registry.wait_no_more(id);
-            self.open.remove(&id);
-            self.vacant.push(id);
-        }
-    }
-
-    /// Descriptors are for files that have something to read.
-    fn queue_unread(&mut self, id: usize) {
-        if self.followers[id].as_ref().is_some_and(Follower::has_unread) {
-            self.queue(id);
-        }
-    }
-
     fn queue(&mut self, id: usize) {
         let Some(follower) = &mut self.followers[id] else { return };
         if !std::mem::replace(&mut follower.is_queued, true) {
@@ -360,6 +231,12 @@ impl Stage {
 
     pub(super) fn has_work(&self) -> bool {
         !self.ready.is_empty() || !self.registry.retired.is_empty()
+    }
+
+    /// All is read that is to be read once.
+    fn is_done(&self) -> bool {
+        let is_held = || self.followers.iter().flatten().any(|follower| follower.is_held);
+        self.once && self.first_pass.is_none() && !self.has_work() && !is_held()
     }
 
     /// Reads from one file after the other until the batch is full or all are at their end.
@@ -421,40 +298,5 @@ impl Stage {
                 None => self.registry.forget(&generation),
             }
         }
-    }
-
-    fn next_wake(&self) -> Option<Instant> {
-        let timer = self.timers.peek().map(|Reverse((at, _))| *at);
-        timer.into_iter().chain(self.housekeeping).min()
-    }
-
-    pub(super) fn wake(&mut self, now: Instant) {
-        while let Some(&Reverse((at, id))) = self.timers.peek() {
-            if at > now {
-                break;
-            }
-            self.timers.pop();
-            if let Some(follower) = &mut self.followers[id] {
-                follower.timer = follower.timer.filter(|&set| set != at);
-            }
-            self.queue(id);
-        }
-        if self.housekeeping.is_some_and(|at| at <= now) {
-            self.close_quiet(now);
-        }
-    }
-
-    /// Files that were quiet for a while hold no descriptor.
-    fn close_quiet(&mut self, now: Instant) {
-        let quiet = if self.open.len() > MANY { QUIET_MANY } else { QUIET };
-        let followers = &mut self.followers;
-        self.open.retain(|&id| {
-            let Some(follower) = &mut followers[id] else { return false };
-            if !follower.is_queued && now.saturating_duration_since(follower.last_read) >= quiet {
-                follower.close_current();
-            }
-            follower.is_open()
-        });
-        self.housekeeping = (!self.open.is_empty()).then_some(now + HOUSEKEEPING);
     }
 }

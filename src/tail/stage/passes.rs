@@ -1,0 +1,175 @@
+//! Which paths have followers: the first pass, what is found later, what the configuration names no
+//! more.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use tracing::info;
+
+use super::{Reload, Stage};
+use crate::position::{Record, Update};
+use crate::tail::follower::{ALL_NEW, Follower};
+
+/// With more files than this the log does not name each at the start.
+const NAMED_MAX: usize = 100;
+
+/// Which unknown files are old: all, unless it is known when we ran last. What has appeared since
+/// then is read from its beginning, as if we had been there.
+pub(super) fn old_before(records: &[Record]) -> i64 {
+    let last_run = records.iter().map(|record| record.seen).max();
+    let nanoseconds = last_run.and_then(|at| {
+        // Kept to the second.
+        let since = at.duration_since(UNIX_EPOCH).ok()? + Duration::from_secs(1);
+        i64::try_from(since.as_nanos()).ok()
+    });
+    nanoseconds.unwrap_or(i64::MAX)
+}
+
+impl Stage {
+    /// Known files first, under whatever name, so that none of them is taken for a new one.
+    pub(super) fn first_pass(&mut self, found: Vec<(PathBuf, usize)>, now: Instant) {
+        self.registry.is_terse = found.len() > NAMED_MAX;
+        let found: BTreeMap<PathBuf, usize> = found.into_iter().rev().collect();
+        let mut known = Vec::new();
+        for (path, records) in std::mem::take(&mut self.records) {
+            // The path may be gone, but what was rotated away from it may have to be read.
+            let Some(entry) = found.get(&path).copied().or_else(|| (self.entry_of)(&path)) else {
+                self.drop_records(records);
+                continue;
+            };
+            let id = self.follower(path, entry, now);
+            for record in &records {
+                self.registry.claim(record.source.inode, id);
+            }
+            known.push((id, records));
+        }
+        for (id, records) in known {
+            if let Some(follower) = &mut self.followers[id] {
+                follower.resume(records, &mut self.registry, now);
+            }
+            self.count(id);
+            self.queue_unread(id);
+        }
+        for (path, entry) in found {
+            if self.by_path.contains_key(&path) {
+                continue;
+            }
+            let id = self.follower(path, entry, now);
+            if let Some(follower) = &mut self.followers[id] {
+                follower.begin(self.old_before, &mut self.registry, now);
+            }
+            self.count(id);
+            self.queue_unread(id);
+        }
+        if self.once {
+            self.followers.iter_mut().flatten().for_each(Follower::read_no_further);
+        }
+        self.registry.is_terse = false;
+        let count = self.followers.iter().flatten().filter(|f| f.has_generations()).count();
+        info!("following {count} {}", if count == 1 { "file" } else { "files" });
+    }
+
+    /// Goes on with what the new configuration names. Files that it names for the first time and
+    /// that are older than `now_ns` (nanoseconds since the epoch) start as at the first start.
+    pub(super) fn reload(&mut self, reload: Reload, now_ns: i64, now: Instant) {
+        let Reload { settings, entry_of, .. } = reload;
+        self.reader.change(settings.encoder, settings.exclude);
+        self.registry.change(settings.messages);
+        self.entry_of = entry_of;
+        if settings.from_start {
+            self.old_before = ALL_NEW;
+        } else if self.first_pass.is_none() {
+            self.old_before = now_ns;
+        }
+        self.first_pass = Some(Vec::new());
+        for id in 0..self.followers.len() {
+            let Some(follower) = &mut self.followers[id] else { continue };
+            match (self.entry_of)(follower.path()) {
+                Some(entry) => follower.belongs_to(entry),
+                None => {
+                    follower.abandon(&mut self.registry);
+                    self.remove(id);
+                }
+            }
+        }
+        self.hand_over(now);
+    }
+
+    /// The configuration does not name these files any more.
+    fn drop_records(&mut self, records: Vec<Record>) {
+        let forget = records.into_iter().map(|record| Update::Forget(record.source.id));
+        self.registry.retired.extend(forget);
+    }
+
+    pub(super) fn look_at(&mut self, path: PathBuf, entry: usize, now: Instant) {
+        let id = match self.by_path.get(&path) {
+            Some(&id) => id,
+            None => self.follower(path, entry, now),
+        };
+        self.look(id, now);
+    }
+
+    /// Looks at all files, or at those that were not named in `sweep`.
+    pub(super) fn look_at_all(&mut self, unless: Option<u32>, now: Instant) {
+        for id in 0..self.followers.len() {
+            let is_due = |follower: &Follower| unless.is_none_or(|sweep| follower.sweep != sweep);
+            if self.followers[id].as_ref().is_some_and(is_due) {
+                self.look(id, now);
+            }
+        }
+    }
+
+    pub(super) fn look(&mut self, id: usize, now: Instant) {
+        let sweep = self.sweep;
+        let Some(follower) = &mut self.followers[id] else { return };
+        follower.sweep = sweep;
+        if follower.look(&mut self.registry, now) {
+            self.queue(id);
+        } else if follower.is_over() {
+            self.remove(id);
+        }
+        self.count(id);
+    }
+
+    /// Has a file counted, once there is one.
+    pub(super) fn count(&mut self, id: usize) {
+        if let Some(follower) = &mut self.followers[id]
+            && follower.has_generations()
+            && !std::mem::replace(&mut follower.is_counted, true)
+        {
+            self.meters.files.inc();
+        }
+    }
+
+    fn follower(&mut self, path: PathBuf, entry: usize, now: Instant) -> usize {
+        let id = self.vacant.pop().unwrap_or_else(|| {
+            self.followers.push(None);
+            self.followers.len() - 1
+        });
+        self.by_path.insert(path.clone(), id);
+        let mut follower = Follower::new(id, path, entry, now);
+        follower.sweep = self.sweep;
+        self.followers[id] = Some(follower);
+        id
+    }
+
+    pub(super) fn remove(&mut self, id: usize) {
+        if let Some(follower) = self.followers[id].take() {
+            if follower.is_counted {
+                self.meters.files.dec();
+            }
+            self.by_path.remove(follower.path());
+            self.registry.wait_no_more(id);
+            self.open.remove(&id);
+            self.vacant.push(id);
+        }
+    }
+
+    /// Descriptors are for files that have something to read.
+    fn queue_unread(&mut self, id: usize) {
+        if self.followers[id].as_ref().is_some_and(Follower::has_unread) {
+            self.queue(id);
+        }
+    }
+}

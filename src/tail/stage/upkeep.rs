@@ -1,0 +1,76 @@
+//! What comes by the clock: timers, descriptors of quiet files, what the meters show.
+
+use std::cmp::Reverse;
+use std::time::{Duration, Instant};
+
+use super::Stage;
+use crate::tail::follower::Follower;
+
+/// Descriptors of quiet files are given back after this time …
+const QUIET: Duration = Duration::from_secs(60);
+/// … or after this one when there are many.
+const QUIET_MANY: Duration = Duration::from_secs(3);
+const MANY: usize = 32;
+/// How often descriptors are gone through.
+pub(super) const HOUSEKEEPING: Duration = Duration::from_secs(2);
+/// How often it is added up what there is to read.
+const MEASURING: Duration = Duration::from_millis(500);
+
+impl Stage {
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+        timer.into_iter().chain(self.housekeeping).min()
+    }
+
+    pub(in crate::tail) fn wake(&mut self, now: Instant) {
+        while let Some(&Reverse((at, id))) = self.timers.peek() {
+            if at > now {
+                break;
+            }
+            self.timers.pop();
+            if let Some(follower) = &mut self.followers[id] {
+                follower.timer = follower.timer.filter(|&set| set != at);
+            }
+            self.queue(id);
+        }
+        if self.housekeeping.is_some_and(|at| at <= now) {
+            self.close_quiet(now);
+        }
+    }
+
+    /// Files that were quiet for a while hold no descriptor.
+    fn close_quiet(&mut self, now: Instant) {
+        let quiet = if self.open.len() > MANY { QUIET_MANY } else { QUIET };
+        let followers = &mut self.followers;
+        self.open.retain(|&id| {
+            let Some(follower) = &mut followers[id] else { return false };
+            if !follower.is_queued && now.saturating_duration_since(follower.last_read) >= quiet {
+                follower.close_current();
+            }
+            follower.is_open()
+        });
+        self.housekeeping = (!self.open.is_empty()).then_some(now + HOUSEKEEPING);
+    }
+
+    /// Shows how much there is to read: at once that there is nothing, else every now and then.
+    pub(super) fn measure(&mut self, now: Instant) {
+        if self.ready.is_empty() {
+            self.meters.unread_bytes.set(0);
+        } else if self.measure_at.is_none_or(|at| at <= now) {
+            let followers = self.ready.iter().filter_map(|&id| self.followers[id].as_ref());
+            let unread: u64 = followers.map(Follower::unread).sum();
+            self.meters.unread_bytes.set(i64::try_from(unread).unwrap_or(i64::MAX));
+            self.measure_at = Some(now + MEASURING);
+        }
+    }
+
+    /// Shows what was read.
+    pub(super) fn tell_counts(&mut self) {
+        let now = self.reader.counts;
+        let before = std::mem::replace(&mut self.told, now);
+        self.meters.bytes.inc_by(now.bytes - before.bytes);
+        self.meters.lines.inc_by(now.lines - before.lines);
+        self.meters.excluded.inc_by(now.excluded - before.excluded);
+        self.meters.cut.inc_by(now.cut - before.cut);
+    }
+}

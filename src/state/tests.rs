@@ -58,7 +58,7 @@ async fn positions_survive_a_restart() {
     assert_eq!(offsets(&third), [(1, 11), (2, 20)]);
     let (store, records) = open(dir.path()).unwrap();
     assert_eq!(store.next_id(), SourceId(4), "the id of what was forgotten is not given again");
-    assert_eq!(read(dir.path()).unwrap(), records, "reading needs no lock");
+    assert_eq!(read(dir.path()).unwrap().records, records, "reading needs no lock");
     let (unsaved, same) = Store::unsaved(dir.path());
     assert_eq!((same, unsaved.next_id()), (records, store.next_id()));
 }
@@ -183,7 +183,7 @@ impl Running {
     }
 
     fn on_disk(&self) -> Vec<(u64, u64)> {
-        offsets(&read(self.dir.path()).unwrap())
+        offsets(&read(self.dir.path()).unwrap().records)
     }
 
     /// Passes time until the disk holds `expected`; at most `limit`.

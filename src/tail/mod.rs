@@ -21,6 +21,7 @@ use std::path::Path;
 use crate::filter::Patterns;
 use crate::syslog::{Encoder, Header, Priority};
 
+pub use self::rotated::is_compressed;
 pub use self::stage::{EntryOf, Known, Links, run};
 
 /// How files are read and their lines made into messages.

@@ -124,7 +124,7 @@ pub struct Cli {
     pub log_levels: Option<String>,
 
     /// Show what would be followed, and where to; exit 0 or 1
-    #[arg(long, help_heading = "Actions", conflicts_with = "status")]
+    #[arg(long, help_heading = "Actions")]
     pub check: bool,
     /// With --check: connect to the receiver, show its certificate
     #[arg(long, help_heading = "Actions", requires = "check")]
@@ -134,10 +134,11 @@ pub struct Cli {
     #[arg(allow_hyphen_values = true, conflicts_with = "connect")]
     pub line: Option<OsString>,
     /// Show how far each file is delivered; needs no daemon
-    #[arg(long, help_heading = "Actions")]
+    #[arg(long, help_heading = "Actions", conflicts_with_all = ["check", "connect", "line"])]
     pub status: bool,
     /// With --status: for machines
-    #[arg(long, help_heading = "Actions", requires = "status", conflicts_with = "check")]
+    #[arg(long, help_heading = "Actions", requires = "status")]
+    #[arg(conflicts_with_all = ["check", "connect", "line"])]
     pub json: bool,
 
     /// No action

@@ -65,10 +65,15 @@ fn sources(loaded: &Loaded, around: &Surroundings, out: Out<'_>) -> io::Result<(
 
 fn show(entry: &Entry, entries: &[Entry], out: Out<'_>) -> io::Result<()> {
     let followed = |(_, verdict): &&(_, Verdict)| matches!(verdict, Verdict::Followed(_));
-    let said = match (entry.found.len(), entry.found.iter().filter(followed).count()) {
-        (0, _) if entry.refused.is_empty() => format!("{ODD}nothing matches yet{ODD:#}"),
-        (_, 0) => format!("{ODD}nothing that can be followed{ODD:#}"),
-        (_, count) => words::count(count, "file", "files"),
+    let elsewhere =
+        |(_, verdict): &(_, Verdict)| matches!(verdict, Verdict::Earlier(_) | Verdict::SameAs(_));
+    let said = match entry.found.iter().filter(followed).count() {
+        0 if entry.found.is_empty() && entry.refused.is_empty() => {
+            format!("{ODD}nothing matches yet{ODD:#}")
+        }
+        0 if entry.found.iter().any(elsewhere) => format!("{ODD}no file of its own{ODD:#}"),
+        0 => format!("{ODD}no file that can be followed{ODD:#}"),
+        count => words::count(count, "file", "files"),
     };
     writeln!(out, "  {}: {said}", entry.title)?;
     for (path, verdict) in &entry.found {
@@ -133,11 +138,12 @@ impl Tally {
             (_, true) => (GOOD, "No fault"),
         };
         let followed = words::count(self.followed, "file", "files");
-        let left_out = words::count(self.left_out, "path is", "paths are");
-        let unreadable = self.unreadable;
+        let Self { left_out, unreadable, .. } = self;
+        let left_out = words::count(*left_out, "path", "paths");
         writeln!(
             out,
-            "\n{style}{verdict}{style:#}: {followed} to follow; {left_out} left out, {unreadable} unreadable."
+            "\n{style}{verdict}{style:#}: {followed} to follow, {left_out} left out, {unreadable} \
+             unreadable."
         )
     }
 }

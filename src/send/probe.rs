@@ -85,16 +85,16 @@ async fn stream(target: &Target, witness: &Arc<Witness>) -> Result<Answer, Strin
     let (peer, protocol) = (link.peer, link.protocol());
     let ended = |reason: &str| {
         format!(
-            "{peer} accepted the connection and ended it at once: {reason}; look at its own log: \
-             it may want a client certificate, or not know this host"
+            "{peer} accepted the connection and {reason} at once; look at its own log: it may \
+             want a client certificate, or refuse this host"
         )
     };
     let until = Instant::now() + SECOND_THOUGHTS;
     while timeout_at(until, link.ready(false)).await.is_ok() {
         match link.receive() {
             Ok(Heard::Nothing) => {}
-            Ok(Heard::Farewell | Heard::Fin) => return Err(ended("it closed it")),
-            Err(error) => return Err(ended(&error.to_string())),
+            Ok(Heard::Farewell | Heard::Fin) => return Err(ended("closed it")),
+            Err(error) => return Err(ended(&format!("broke it ({error})"))),
         }
     }
     link.farewell();

@@ -157,6 +157,13 @@ pub(super) fn explain(host: &str, error: io::Error) -> TlsError {
     }
 }
 
+const RENEW: &str = "renew it on the receiver, and check this host's clock";
+
+fn date(time: UnixTime) -> jiff::Timestamp {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX)
+}
+
 fn explain_certificate(host: &str, reason: &CertificateError) -> (String, String) {
     use CertificateError as E;
     match reason {
@@ -168,14 +175,15 @@ fn explain_certificate(host: &str, reason: &CertificateError) -> (String, String
             "it was issued by an authority that is not trusted here".into(),
             "let SSL_CERT_FILE name a PEM file that holds this authority's certificate, and check that the receiver sends its intermediate certificates".into(),
         ),
-        E::Expired | E::ExpiredContext { .. } => (
-            format!("it has expired ({reason})"),
-            "renew it on the receiver, and check this host's clock".into(),
-        ),
-        E::NotValidYet | E::NotValidYetContext { .. } => (
-            format!("it is not valid yet ({reason})"),
+        E::ExpiredContext { not_after, .. } => {
+            (format!("it has expired on {}", date(*not_after)), RENEW.into())
+        }
+        E::Expired => ("it has expired".into(), RENEW.into()),
+        E::NotValidYetContext { not_before, .. } => (
+            format!("it is not valid before {}", date(*not_before)),
             "check this host's clock".into(),
         ),
+        E::NotValidYet => ("it is not valid yet".into(), "check this host's clock".into()),
         E::Revoked => ("it was revoked".into(), "have a new one issued".into()),
         E::Other(other) if is_ca_itself(other) => (
             "it is the certificate of an authority (CA:TRUE), not of a server".into(),

@@ -3,7 +3,7 @@
 //! Values are checked here only as far as remote_syslog2 called a wrong one a wrong flag (exit
 //! 2); what they mean is up to [`crate::config`], which gets them as they were typed.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, CommandFactory, Parser};
@@ -12,12 +12,7 @@ use crate::config::value;
 
 const USAGE: &str = "remote_syslog [OPTIONS] [[TAG=]PATH]...";
 
-const EXAMPLES: &str = "\
-Examples:
-  remote_syslog -D -d logs.example.com -p 514 /var/log/app.log
-  remote_syslog -D --tls -d logs.example.com -p 6514 'web=/var/log/nginx/*.log'
-  remote_syslog -c /etc/log_files.yml --pid-file=/var/run/remote_syslog.pid
-
+const NOTES: &str = "\
 A flag wins over the environment (REMOTE_SYSLOG_<KEY>), that over the file, that over the default.
 
 Paths:
@@ -32,10 +27,18 @@ Signals:
   HUP, USR1   no effect (HUP stops what runs on a terminal in the foreground)
 
 Exit codes:
-  0  stopped cleanly, or running in the background
-  1  cannot start; every reason is printed
+  0  stopped cleanly, or running in the background; --check has found no fault
+  1  cannot start, every reason is printed; --check has found a fault, or the line is dropped
   2  wrong flag
-  128 + the signal: ended by a second one";
+  128 + the signal: ended by a second one
+
+Examples:
+  remote_syslog -D -d logs.example.com -p 514 /var/log/app.log
+  remote_syslog -D --tls -d logs.example.com -p 6514 'web=/var/log/nginx/*.log'
+  remote_syslog -c /etc/log_files.yml --pid-file=/var/run/remote_syslog.pid
+  remote_syslog --check --connect             what would be followed, and is the receiver there?
+  remote_syslog --check --line 'GET /health'  would this line be sent?
+  remote_syslog --status                      how far is each file delivered?";
 
 /// Follows log files and ships every line to a syslog receiver as RFC 5424.
 #[derive(Debug, Clone, Default, Parser)]
@@ -43,7 +46,7 @@ Exit codes:
     name = "remote_syslog",
     version,
     override_usage = USAGE,
-    after_help = EXAMPLES,
+    after_help = NOTES,
     args_override_self = true,
     max_term_width = 100,
     disable_help_flag = true,
@@ -121,11 +124,28 @@ pub struct Cli {
     pub log_levels: Option<String>,
 
     /// Ship what is there, wait until it is confirmed, exit 0 or 1
-    #[arg(long, help_heading = "Actions")]
+    #[arg(long, help_heading = "Actions", conflicts_with_all = ["check", "status"])]
     pub once: bool,
     /// Print messages instead of sending them; positions stay as they are
-    #[arg(long, help_heading = "Actions")]
+    #[arg(long, help_heading = "Actions", conflicts_with_all = ["check", "status"])]
     pub dry_run: bool,
+    /// Show what would be followed, and where to; exit 0 or 1
+    #[arg(long, help_heading = "Actions")]
+    pub check: bool,
+    /// With --check: connect to the receiver, show its certificate
+    #[arg(long, help_heading = "Actions", requires = "check")]
+    pub connect: bool,
+    /// With --check: only tell whether a pattern drops this line
+    #[arg(long, value_name = "TEXT", help_heading = "Actions", requires = "check")]
+    #[arg(allow_hyphen_values = true, conflicts_with = "connect")]
+    pub line: Option<OsString>,
+    /// Show how far each file is delivered; needs no daemon
+    #[arg(long, help_heading = "Actions", conflicts_with_all = ["check", "connect", "line"])]
+    pub status: bool,
+    /// With --status: for machines
+    #[arg(long, help_heading = "Actions", requires = "status")]
+    #[arg(conflicts_with_all = ["check", "connect", "line"])]
+    pub json: bool,
 
     /// No action
     #[arg(long, hide = true)]
@@ -146,7 +166,35 @@ pub struct Cli {
     version: Option<bool>,
 }
 
+/// What is asked for, other than to ship lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look<'a> {
+    /// What the configuration leads to.
+    Check {
+        /// Try a connection too.
+        connect: bool,
+    },
+    /// What becomes of this line.
+    Line(&'a OsStr),
+    /// How far the files are delivered.
+    Status {
+        /// For machines.
+        json: bool,
+    },
+}
+
 impl Cli {
+    /// What is only to be looked at, if anything is.
+    #[must_use]
+    pub fn look(&self) -> Option<Look<'_>> {
+        match (self.check, &self.line, self.status) {
+            (true, Some(line), _) => Some(Look::Line(line)),
+            (true, None, _) => Some(Look::Check { connect: self.connect }),
+            (false, _, true) => Some(Look::Status { json: self.json }),
+            (false, _, false) => None,
+        }
+    }
+
     /// Reads the command line, the program's own name first.
     ///
     /// # Errors
@@ -257,7 +305,7 @@ mod tests {
         for flag in ["-h", "--help"] {
             let answer = try_parse(&[flag]).unwrap_err();
             assert_eq!((answer.exit_code(), answer.use_stderr()), (0, false));
-            assert!(answer.to_string().contains(EXAMPLES));
+            assert!(answer.to_string().contains(NOTES));
         }
     }
 
@@ -265,9 +313,32 @@ mod tests {
     fn each_flag_has_one_line_of_help() {
         let help = try_parse(&["-h"]).unwrap_err().to_string();
         assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
-        for line in help.lines().take_while(|&line| line != "Examples:") {
+        for line in help.lines().take_while(|&line| line != "Paths:") {
             let continued = line.starts_with("          ") && !line.trim_start().starts_with('-');
             assert!(!continued, "{line}");
+        }
+    }
+
+    #[test]
+    fn looks_are_told_apart_and_their_switches_need_them() {
+        assert_eq!(parse(&["-D"]).look(), None);
+        assert_eq!(parse(&["--check"]).look(), Some(Look::Check { connect: false }));
+        let cli = parse(&["--check", "--connect", "--check"]);
+        assert_eq!(cli.look(), Some(Look::Check { connect: true }));
+        let cli = parse(&["--check", "--line", "--- a line"]);
+        assert_eq!(cli.look(), Some(Look::Line("--- a line".as_ref())));
+        assert_eq!(parse(&["--status", "--json"]).look(), Some(Look::Status { json: true }));
+        for bad in [
+            &["--connect"][..],
+            &["--line", "x"],
+            &["--json"],
+            &["--check", "--json"],
+            &["--status", "--connect"],
+            &["--status", "--line", "x"],
+            &["--check", "--status"],
+            &["--check", "--connect", "--line", "x"],
+        ] {
+            assert_eq!(try_parse(bad).unwrap_err().exit_code(), 2, "{bad:?}");
         }
     }
 

@@ -9,6 +9,8 @@ use regex::bytes::{RegexSet, RegexSetBuilder};
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
     set: Option<RegexSet>,
+    /// As they were written, in the order of the set.
+    written: Vec<String>,
 }
 
 /// A pattern that cannot be used.
@@ -46,7 +48,8 @@ impl Patterns {
         }
         // Each compiles by itself, so all together can only exceed the size limit.
         let set = RegexSetBuilder::new(&translated).size_limit(64 << 20).build();
-        set.map(|set| Self { set: Some(set) }).map_err(|e| vec![error(0, &e)])
+        let written = patterns.iter().map(|pattern| pattern.as_ref().to_owned()).collect();
+        set.map(|set| Self { set: Some(set), written }).map_err(|e| vec![error(0, &e)])
     }
 
     /// Whether any pattern matches `text`. Bytes that are not UTF-8 count as U+FFFD.
@@ -56,6 +59,26 @@ impl Patterns {
         set.is_match(text)
             || std::str::from_utf8(text).is_err()
                 && set.is_match(String::from_utf8_lossy(text).as_bytes())
+    }
+
+    /// The patterns that match `text`: the place of each in the list, from 0, and how it was
+    /// written. For people who ask why; [`Self::matches`] is what decides.
+    #[must_use]
+    pub fn matching(&self, text: &[u8]) -> Vec<(usize, &str)> {
+        let Some(set) = &self.set else { return Vec::new() };
+        let mut found: Vec<_> = set.matches(text).into_iter().collect();
+        if std::str::from_utf8(text).is_err() {
+            found.extend(set.matches(String::from_utf8_lossy(text).as_bytes()));
+            found.sort_unstable();
+            found.dedup();
+        }
+        found.into_iter().map(|index| (index, self.written[index].as_str())).collect()
+    }
+
+    /// How many patterns there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.written.len()
     }
 
     /// Whether there is no pattern at all.
@@ -187,6 +210,16 @@ mod tests {
         for line in ["do log on me", "things", "a start", "from a to z."] {
             assert!(!patterns.matches(line.as_bytes()), "{line}");
         }
+    }
+
+    #[test]
+    fn those_that_match_are_named_as_they_were_written() {
+        let patterns = Patterns::new(&[r"\d+", "b", "^a", "caf\u{fffd}"]).unwrap();
+        assert_eq!(patterns.len(), 4);
+        assert_eq!(patterns.matching(b"a1"), [(0, r"\d+"), (2, "^a")]);
+        assert_eq!(patterns.matching(b"x"), []);
+        assert_eq!(patterns.matching(b"b caf\xE9"), [(1, "b"), (3, "caf\u{fffd}")]);
+        assert_eq!(Patterns::default().matching(b"a"), []);
     }
 
     #[test]

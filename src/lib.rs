@@ -22,10 +22,11 @@
 //! | [`state`] | positions of confirmed lines, saved and loaded | yes |
 //! | [`service`] | detaching, pid file, signals, own log | yes |
 //! | [`agent`] | the one place that builds the stages and wires them | no |
+//! | [`inspect`] | `--check` and `--status`: looks at all of it from outside, changes nothing | yes |
 //!
 //! [`batch`], [`event`] and [`position`] hold the types that cross the borders between stages;
 //! [`meter`] holds what the stages count, for those who watch them.
-//! A stage imports no other stage; only [`agent`] knows them all.
+//! A stage imports no other stage; only [`agent`] and [`inspect`] know more than one.
 
 pub mod agent;
 pub mod batch;
@@ -34,6 +35,7 @@ pub mod config;
 pub mod discover;
 pub mod event;
 pub mod filter;
+pub mod inspect;
 mod lockfile;
 pub mod meter;
 pub mod position;

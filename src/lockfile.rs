@@ -1,8 +1,8 @@
 //! A file that only one process holds: the state directory's lock and the pid file.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Why a file is not locked.
@@ -79,4 +79,94 @@ fn pid_in(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.take(32).read_to_string(&mut text).ok()?;
     text.trim().parse().ok().filter(|&pid| pid > 0)
+}
+
+/// Who holds a locked file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process id, if that could be told.
+    pub pid: Option<u32>,
+}
+
+/// Who holds the file at `path`, by what the kernel shows of its locks. To try the lock would
+/// turn away an instance that starts at this moment.
+pub(crate) fn holder(path: &Path) -> Option<Holder> {
+    let mut file = File::open(path).ok()?;
+    let metadata = file.metadata().ok()?;
+    let pid = pid_in(&mut file);
+    if let Some(pid) = pid
+        && holds(pid, metadata.dev(), metadata.ino())
+    {
+        return Some(Holder { pid: Some(pid) });
+    }
+    // The holder has not written its number yet, or it is another user's and hides its files.
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    let place = place(metadata.dev(), metadata.ino());
+    let is_it = |line: &&str| is_flock(line) && line.contains(&place);
+    // Who locked it may have left the lock to a child, which then wrote its own number.
+    locks.lines().find(is_it).map(|_| Holder { pid: pid.filter(|&pid| is_alive(pid)) })
+}
+
+/// Whether process `pid` has this file open and locked (`proc_pid_fdinfo(5)`).
+fn holds(pid: u32, device: u64, inode: u64) -> bool {
+    let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    descriptors.flatten().any(|descriptor| {
+        let same = fs::metadata(descriptor.path())
+            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (device, inode));
+        let number = descriptor.file_name();
+        let info = || fs::read_to_string(Path::new(&format!("/proc/{pid}/fdinfo")).join(number));
+        same && info().is_ok_and(|info| info.lines().any(is_flock))
+    })
+}
+
+fn is_alive(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
+/// Whether a line of `/proc/locks` or of a descriptor's information tells of a lock by flock(2)
+/// that is held, not waited for.
+fn is_flock(line: &str) -> bool {
+    line.split_ascii_whitespace().any(|word| word == "FLOCK") && !line.contains("->")
+}
+
+/// A file as `/proc/locks` names it. On overlay and btrfs the device is another one there, so
+/// that only [`holds`] can tell.
+fn place(device: u64, inode: u64) -> String {
+    format!(" {:02x}:{:02x}:{inode} ", rustix::fs::major(device), rustix::fs::minor(device))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_holds_a_file_is_told_without_locking_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        assert_eq!(holder(&path), None);
+        let mut held = LockedFile::open(&path, 0o600).unwrap();
+        held.write_pid().unwrap();
+        assert_eq!(holder(&path), Some(Holder { pid: Some(std::process::id()) }));
+        drop(held);
+        assert_eq!(holder(&path), None, "the number alone says nothing");
+        // Looking has not locked it.
+        LockedFile::open(&path, 0o600).unwrap();
+    }
+
+    #[test]
+    fn a_holder_that_has_not_written_its_number_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let _held = LockedFile::open(&path, 0o600).unwrap();
+        assert_eq!(holder(&path), Some(Holder { pid: None }));
+    }
+
+    #[test]
+    fn lines_of_the_kernel() {
+        let line = "1: FLOCK  ADVISORY  WRITE 4711 08:01:1234567 0 EOF";
+        assert!(is_flock(line));
+        assert!(line.contains(&place(rustix::fs::makedev(8, 1), 1_234_567)));
+        assert!(!is_flock("2: -> FLOCK  ADVISORY  WRITE 4712 08:01:1234567 0 EOF"), "it waits");
+        assert!(!is_flock("3: POSIX  ADVISORY  READ 1 00:15:99 0 EOF"));
+    }
 }

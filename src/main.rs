@@ -1,10 +1,11 @@
-//! Arguments → configuration → checks → detach → runtime → run → exit code; nothing else.
+//! Arguments → a look, or configuration → checks → detach → runtime → run → exit code; nothing else.
 
 use std::process::ExitCode;
 
 use remote_syslog::agent::Agent;
 use remote_syslog::cli::Cli;
 use remote_syslog::config::{self, Config, Loaded, Surroundings};
+use remote_syslog::inspect;
 use remote_syslog::meter::Meters;
 use remote_syslog::position::Record;
 use remote_syslog::service::detach::{self, Daemon};
@@ -19,6 +20,9 @@ type Error = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    if let Some(look) = cli.look() {
+        return inspect::run(&cli, look);
+    }
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -32,7 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Error> {
-    let Loaded { config, warnings } = config::load(cli, &Surroundings::of_process()?)?;
+    let Loaded { config, warnings, .. } = config::load(cli, &Surroundings::of_process()?)?;
     let target = if config.detach {
         LogTarget::File(config.debug_log_file.clone())
     } else {

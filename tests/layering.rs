@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 /// Rooms that do work of their own and must not know each other.
 const STAGES: [&str; 6] = ["discover", "tail", "filter", "syslog", "send", "state"];
+/// Those that may know several stages, and that none of them knows.
+const OUTSIDE: [&str; 2] = ["agent", "inspect"];
 /// What belongs to the whole program.
-const SHELL: [&str; 4] = ["agent", "cli", "service", "sys"];
+const SHELL: [&str; 5] = ["agent", "cli", "inspect", "service", "sys"];
 /// Files that only compute: no stage but their own room, no I/O, no clock.
 const PURE: [&str; 10] = [
     "batch.rs",
@@ -182,7 +184,7 @@ fn stages_do_not_know_each_other() {
         let known = source.imports();
         let stages = known.iter().filter(|room| {
             let room = room.as_str();
-            room == "agent" || (STAGES.contains(&room) && !SHARED_CORE.contains(&room))
+            OUTSIDE.contains(&room) || (STAGES.contains(&room) && !SHARED_CORE.contains(&room))
         });
         broken.extend(stages.map(|room| format!("{} imports {room}", source.name)));
     }
@@ -196,11 +198,25 @@ fn the_configuration_knows_no_stage() {
         let known = source.imports();
         let stages = known.iter().filter(|room| {
             let room = room.as_str();
-            room == "agent" || (STAGES.contains(&room) && !SHARED_CORE.contains(&room))
+            OUTSIDE.contains(&room) || (STAGES.contains(&room) && !SHARED_CORE.contains(&room))
         });
         broken.extend(stages.map(|room| format!("{} imports {room}", source.name)));
     }
     assert_none("config imports stages", &broken);
+}
+
+#[test]
+fn what_looks_from_outside_is_known_to_main_alone() {
+    let sources = sources();
+    let others = sources.iter().filter(|source| !["main", "lib"].contains(&source.room()));
+    let knowing = others.filter(|source| source.imports().contains("inspect"));
+    let broken: Vec<_> = knowing.map(|source| format!("{} imports inspect", source.name)).collect();
+    assert_none("inspect is imported", &broken);
+    let knows = |room: &str| {
+        let of_it = sources.iter().filter(|source| source.room() == "inspect");
+        of_it.flat_map(Source::imports).any(|known| known == room)
+    };
+    assert!(!knows("agent") && !knows("service"), "inspect runs no stage and ends no process");
 }
 
 #[test]

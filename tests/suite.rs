@@ -10,14 +10,17 @@
 mod support;
 
 mod addresses;
+mod check;
 mod command_line;
 mod daemon;
 mod discovery;
 mod layering;
 mod log;
+mod operating;
 mod process_model;
 mod receiver;
 mod restart;
 mod rotation;
+mod status;
 mod tailing;
 mod wire;

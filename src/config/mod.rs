@@ -40,6 +40,8 @@ pub struct Loaded {
     pub config: Config,
     /// To be logged; those of the file in its order.
     pub warnings: Vec<Warning>,
+    /// The file that was read, if there is one.
+    pub file: Option<PathBuf>,
 }
 
 /// Reads the configuration from all its sources: a flag wins over an environment variable, that
@@ -49,19 +51,36 @@ pub struct Loaded {
 /// Every problem of every source, at once.
 pub fn load(cli: &Cli, around: &Surroundings) -> Result<Loaded, ConfigErrors> {
     let mut findings = raw::Findings::default();
+    let typed = typed(cli, around, &mut findings);
+    let file = match &typed.blame {
+        Some(Place::File(file)) => Some(PathBuf::clone(file)),
+        _ => None,
+    };
+    resolve::resolve(&typed, around, findings).map(|loaded| Loaded { file, ..loaded })
+}
+
+/// Where positions are kept, whatever else may be wrong with the configuration. `None` when not
+/// even that can be told.
+#[must_use]
+pub fn state_dir(cli: &Cli, around: &Surroundings) -> Option<PathBuf> {
+    let mut findings = raw::Findings::default();
+    let typed = typed(cli, around, &mut findings);
+    resolve::state_dir(&typed, around, findings)
+}
+
+/// Everything that was typed, from all sources.
+fn typed(cli: &Cli, around: &Surroundings, findings: &mut raw::Findings) -> resolve::Raw {
     let named = config_file(cli, around);
     let path = around.cwd.join(named.unwrap_or(&around.default_file));
-    let file = file::read(&path, named.is_some(), &mut findings);
+    let file = file::read(&path, named.is_some(), findings);
     let place = if path.exists() { Place::File } else { Place::NoFile };
     let blame = file.as_ref().map(|_| place(Arc::new(path)));
     let layers = vec![
         raw::flags(cli),
-        raw::environment(&around.variables, &mut findings),
+        raw::environment(&around.variables, findings),
         file.unwrap_or_default(),
     ];
-    let (arguments, mode) = (raw::arguments(cli), mode(cli));
-    let raw = resolve::Raw { layers, arguments, mode, blame };
-    resolve::resolve(&raw, around, findings)
+    resolve::Raw { layers, arguments: raw::arguments(cli), mode: mode(cli), blame }
 }
 
 fn mode(cli: &Cli) -> Mode {

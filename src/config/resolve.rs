@@ -41,9 +41,14 @@ pub(super) fn resolve(
     let config = resolver.config();
     let Findings { problems, warnings } = resolver.findings;
     match config {
-        Some(config) if problems.is_empty() => Ok(Loaded { config, warnings }),
+        Some(config) if problems.is_empty() => Ok(Loaded { config, warnings, file: None }),
         _ => Err(ConfigErrors::new(problems, warnings)),
     }
+}
+
+/// Of what was typed, only where positions are kept.
+pub(super) fn state_dir(raw: &Raw, around: &Surroundings, findings: Findings) -> Option<PathBuf> {
+    Resolver { raw, around, findings }.state_dir()
 }
 
 struct Resolver<'a> {

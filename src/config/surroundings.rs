@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+use super::keys::VARIABLE_PREFIX;
 
 /// The process's surroundings, handed in so that [`super::load`] depends on nothing else.
 #[derive(Debug, Clone)]
@@ -36,6 +39,14 @@ impl Surroundings {
             is_root: rustix::process::geteuid().is_root(),
             default_file: PathBuf::from("/etc/log_files.yml"),
         })
+    }
+
+    /// The variables of the environment that set something, or seem to.
+    pub fn settings(&self) -> impl Iterator<Item = &OsStr> {
+        let ours = self.variables.iter().filter(|(name, value)| {
+            name.as_bytes().starts_with(VARIABLE_PREFIX.as_bytes()) && !value.is_empty()
+        });
+        ours.map(|(name, _)| name.as_os_str())
     }
 
     /// Where positions are kept unless told otherwise; `None` when there is no home. Relative

@@ -5,6 +5,7 @@
 
 mod glob;
 mod places;
+mod survey;
 mod watch;
 
 use std::collections::{HashMap, HashSet};
@@ -27,6 +28,7 @@ use crate::meter::Finding;
 
 pub use self::glob::GlobError;
 pub use self::places::Globs;
+pub use self::survey::{Survey, survey};
 
 /// What to look for, and how.
 #[derive(Debug)]

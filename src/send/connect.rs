@@ -43,7 +43,7 @@ pub(super) enum ConnectError {
     )]
     TimedOut { host: String, port: u16, after: Duration },
     #[error("TLS with {host} ({address}): {source}")]
-    Tls { host: String, address: SocketAddr, source: Box<super::tls::TlsError> },
+    Tls { host: String, address: SocketAddr, source: Box<super::trust::TlsError> },
 }
 
 impl ConnectError {

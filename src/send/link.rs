@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::net::sockopt;
+use rustls::ClientConfig;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -13,6 +14,7 @@ use super::connect::{self, ConnectError};
 use super::evidence::Window;
 use super::ledger::Ledger;
 use super::tls::Tls;
+use super::trust::{self, TlsError, Trust};
 use super::{Target, Transport};
 use crate::sys;
 
@@ -76,12 +78,20 @@ pub(super) struct Look {
 impl Link {
     /// Connects to `target`, TLS handshake included, within its `connect_timeout`.
     pub(super) async fn open(target: &Target) -> Result<Self, ConnectError> {
+        Self::open_as(target, trust::client).await
+    }
+
+    /// The same with the settings of TLS that `client` makes.
+    pub(super) async fn open_as(
+        target: &Target,
+        client: impl FnOnce(&Trust) -> Result<ClientConfig, TlsError>,
+    ) -> Result<Self, ConnectError> {
         let opened = async {
             let (stream, peer) = connect::tcp(target).await?;
             let (stream, tls) = match &target.transport {
                 Transport::Tls(trust) => {
-                    let made = Tls::handshake(&target.host, trust, stream).await;
-                    let (stream, tls) = made.map_err(|source| ConnectError::Tls {
+                    let made = async { Tls::handshake(&target.host, client(trust)?, stream).await };
+                    let (stream, tls) = made.await.map_err(|source| ConnectError::Tls {
                         host: target.host.clone(),
                         address: peer,
                         source: Box::new(source),

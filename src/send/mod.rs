@@ -13,11 +13,13 @@
 //! | `target` | where to send and how |
 //! | `connect` | from a host name to a TCP connection |
 //! | `tls` | sealing, and which plaintext lies before which byte on the wire |
+//! | `trust` | whose certificates are trusted; what is said of one that is not |
 //! | `link` | one connection: bytes out, what the kernel says became of them |
 //! | `connection` | one link at work, how it ends, and what that proves |
 //! | `session` | the life of one connection, seen from the channels |
 //! | `udp` | datagrams |
 //! | `print` | standard output in the place of a receiver |
+//! | `probe` | one attempt to connect, for those who ask whether it would work |
 //! | `returns`, `report` | positions and memory back to the other stages; the own log |
 //!
 //! # What is promised
@@ -39,11 +41,13 @@ mod evidence;
 mod ledger;
 mod link;
 mod print;
+mod probe;
 mod report;
 mod returns;
 mod session;
 mod target;
 mod tls;
+mod trust;
 mod udp;
 
 use std::time::Duration;
@@ -53,8 +57,9 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 pub use self::print::{print, printing_encoder};
+pub use self::probe::{Answer, Probe, probe, resolve};
 pub use self::target::{Target, Transport, encoder};
-pub use self::tls::Trust;
+pub use self::trust::Trust;
 
 use self::backoff::Backoff;
 use self::connection::{End, Why};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::tls::Trust;
+use super::trust::Trust;
 use crate::config::{Destination, Protocol};
 use crate::syslog::{Encoder, Framing};
 

@@ -9,47 +9,17 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
+use rustls::{ClientConfig, ClientConnection};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::ledger::Ledger;
+use super::trust::{self, TlsError};
 
 /// Plaintext of one record (RFC 8446, section 5.1).
 const RECORD: usize = 16 << 10;
 /// Sealed ahead of what the kernel takes.
 const AHEAD: usize = 256 << 10;
-
-/// Whom to trust.
-#[derive(Debug, Clone)]
-pub enum Trust {
-    /// The system's roots, read at each connect; `SSL_CERT_FILE` and `SSL_CERT_DIR` replace them.
-    System,
-    /// These roots only.
-    Roots(Arc<RootCertStore>),
-}
-
-/// Why a TLS connection did not come about, and what to do.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum TlsError {
-    #[error(
-        "no trusted root certificate found{0}; install the package ca-certificates or let \
-         SSL_CERT_FILE name a file of PEM certificates"
-    )]
-    NoRoots(String),
-    #[error("\"{0}\" is neither a host name nor an address that a certificate can carry")]
-    Name(String),
-    #[error("{0}")]
-    Setup(rustls::Error),
-    #[error("the receiver's certificate was refused: {what}; {remedy}", what = .0.0, remedy = .0.1)]
-    Certificate((String, String)),
-    #[error("{0}; check that destination.port speaks TLS")]
-    Protocol(rustls::Error),
-    #[error(
-        "the connection broke during the handshake: {0}; check that destination.port speaks TLS"
-    )]
-    Broken(io::Error),
-}
 
 /// The TLS half of a link.
 #[derive(Debug)]
@@ -97,13 +67,14 @@ impl Tls {
     /// Makes the handshake for `host` over `stream`.
     pub(super) async fn handshake(
         host: &str,
-        trust: &Trust,
+        client: ClientConfig,
         stream: TcpStream,
     ) -> Result<(TcpStream, Self), TlsError> {
         let name =
             ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Name(host.into()))?;
-        let connector = TlsConnector::from(Arc::new(client(trust)?));
-        let stream = connector.connect(name, stream).await.map_err(|error| explain(host, error))?;
+        let connector = TlsConnector::from(Arc::new(client));
+        let connected = connector.connect(name, stream).await;
+        let stream = connected.map_err(|error| trust::explain(host, error))?;
         let (stream, mut session) = stream.into_inner();
         session.set_buffer_limit(None);
         let tls = Self { session, wire: Vec::new(), sent: 0, account: Account::default() };
@@ -202,78 +173,6 @@ impl Tls {
         }
         Ok(())
     }
-}
-
-/// The settings of the client, with the roots as they are now.
-fn client(trust: &Trust) -> Result<ClientConfig, TlsError> {
-    let roots = match trust {
-        Trust::Roots(roots) => Arc::clone(roots),
-        Trust::System => Arc::new(system_roots()?),
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Setup)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
-}
-
-fn system_roots() -> Result<RootCertStore, TlsError> {
-    let loaded = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(loaded.certs);
-    if roots.is_empty() {
-        let why = loaded.errors.first().map_or(String::new(), |error| format!(" ({error})"));
-        return Err(TlsError::NoRoots(why));
-    }
-    Ok(roots)
-}
-
-/// What went wrong in a handshake, in the words of someone who can mend it.
-fn explain(host: &str, error: io::Error) -> TlsError {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match inner {
-        Some(rustls::Error::InvalidCertificate(reason)) => {
-            TlsError::Certificate(explain_certificate(host, reason))
-        }
-        Some(other) => TlsError::Protocol(other.clone()),
-        None => TlsError::Broken(error),
-    }
-}
-
-fn explain_certificate(host: &str, reason: &CertificateError) -> (String, String) {
-    use CertificateError as E;
-    match reason {
-        E::NotValidForName | E::NotValidForNameContext { .. } => (
-            format!("it was not issued for \"{host}\""),
-            format!("let destination.host be a name in the certificate, or have one issued for {host} (subject alternative name)"),
-        ),
-        E::UnknownIssuer | E::BadSignature => (
-            "it was issued by an authority that is not trusted here".into(),
-            "let SSL_CERT_FILE name a PEM file that holds this authority's certificate, and check that the receiver sends its intermediate certificates".into(),
-        ),
-        E::Expired | E::ExpiredContext { .. } => (
-            format!("it has expired ({reason})"),
-            "renew it on the receiver, and check this host's clock".into(),
-        ),
-        E::NotValidYet | E::NotValidYetContext { .. } => (
-            format!("it is not valid yet ({reason})"),
-            "check this host's clock".into(),
-        ),
-        E::Revoked => ("it was revoked".into(), "have a new one issued".into()),
-        E::Other(other) if is_ca_itself(other) => (
-            "it is the certificate of an authority (CA:TRUE), not of a server".into(),
-            "give the receiver one with basicConstraints CA:FALSE".into(),
-        ),
-        other => (other.to_string(), "check the receiver's certificate chain".into()),
-    }
-}
-
-/// `openssl req -x509` makes such certificates unless told otherwise.
-fn is_ca_itself(error: &rustls::OtherError) -> bool {
-    let error = error.0.downcast_ref::<webpki::Error>();
-    matches!(error, Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 #[cfg(test)]

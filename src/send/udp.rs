@@ -183,14 +183,8 @@ impl Datagrams {
     }
 
     async fn connected(peer: SocketAddr) -> io::Result<Self> {
-        let any = match peer {
-            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-        };
-        let socket = UdpSocket::bind(any).await?;
-        socket.connect(peer).await?;
         Ok(Self {
-            socket,
+            socket: socket(peer).await?,
             peer,
             sent: 0,
             held: VecDeque::new(),
@@ -244,4 +238,15 @@ impl Datagrams {
             _ => Ok(()),
         }
     }
+}
+
+/// A socket that sends to `peer` and hears of errors from there.
+pub(super) async fn socket(peer: SocketAddr) -> io::Result<UdpSocket> {
+    let any = match peer {
+        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    let socket = UdpSocket::bind(any).await?;
+    socket.connect(peer).await?;
+    Ok(socket)
 }

@@ -47,7 +47,12 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Contents>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     }
-    Ok(Some(parse(BufReader::with_capacity(LINE_MAX as usize, File::open(path)?))))
+    match File::open(path) {
+        Ok(file) => Ok(Some(parse(BufReader::with_capacity(LINE_MAX as usize, file)))),
+        // A running instance removes the recent changes when they are part of a new base.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads what [`write()`] has written, and of anything else the lines that are sound.

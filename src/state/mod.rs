@@ -21,10 +21,11 @@ use std::path::{Path, PathBuf};
 
 use self::file::{Contents, Problem};
 use self::table::Table;
-use crate::lockfile::{LockError, LockedFile};
+use crate::lockfile::{self, LockError, LockedFile};
 use crate::position::{Record, SourceId};
 
 pub use self::saver::{Query, run};
+pub use crate::lockfile::Holder;
 
 /// Every source, as it was at some time.
 const BASE: &str = "positions";
@@ -83,7 +84,7 @@ impl Store {
     /// goes on.
     #[must_use]
     pub fn unsaved(dir: &Path) -> (Self, Vec<Record>) {
-        let table = load_unlocked(dir).unwrap_or_default();
+        let table = load_unlocked(dir).map(|(table, _)| table).unwrap_or_default();
         let records = table.records();
         (Self { home: None, table }, records)
     }
@@ -152,26 +153,48 @@ pub fn open(dir: &Path) -> Result<(Store, Vec<Record>), StateError> {
     Ok((store, records))
 }
 
-/// What `dir` holds, whoever uses it; nothing is changed there. Damage is passed over in silence.
+/// What a state directory holds, as seen by one who only looks.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// The positions that are sound.
+    pub records: Vec<Record>,
+    /// What is wrong with the files, in words: `PATH is damaged: …`.
+    pub damage: Vec<String>,
+}
+
+/// What `dir` holds, whoever uses it. Nothing is changed or locked there; while an instance saves,
+/// what it saved last is read. A directory that does not exist holds nothing.
 ///
 /// # Errors
 /// [`StateError::Unusable`] if a file is there but cannot be read.
-pub fn read(dir: &Path) -> Result<Vec<Record>, StateError> {
-    load_unlocked(dir).map(|table| table.records())
+pub fn read(dir: &Path) -> Result<Reading, StateError> {
+    let (table, damage) = load_unlocked(dir)?;
+    Ok(Reading { records: table.records(), damage })
 }
 
-fn load_unlocked(dir: &Path) -> Result<Table, StateError> {
-    let load = |name| {
+/// Whether an instance keeps its positions in `dir` now. Nothing is locked to find out.
+#[must_use]
+pub fn holder(dir: &Path) -> Option<Holder> {
+    lockfile::holder(&dir.join(LOCK))
+}
+
+fn load_unlocked(dir: &Path) -> Result<(Table, Vec<String>), StateError> {
+    let mut damage = Vec::new();
+    let mut load = |name| {
         let path = dir.join(name);
-        match file::read(&path) {
-            Ok(contents) => Ok(contents.unwrap_or_else(Contents::none)),
-            Err(source) => Err(StateError::Unusable { dir: dir.to_owned(), path, source }),
-        }
+        let contents = file::read(&path).map_err(|source| StateError::Unusable {
+            dir: dir.to_owned(),
+            path: path.clone(),
+            source,
+        })?;
+        let contents = contents.unwrap_or_else(Contents::none);
+        damage.extend(contents.problem.as_ref().map(|problem| describe(&path, problem)));
+        Ok(contents)
     };
     // In this order: between the two, a running instance may write a new base.
     let recent = load(RECENT)?;
     let base = load(BASE)?;
-    Ok(assemble(base, recent))
+    Ok((assemble(base, recent), damage))
 }
 
 /// One table of the two files.
@@ -215,16 +238,23 @@ fn keep_aside(path: &Path, problem: &Problem) -> io::Result<PathBuf> {
 }
 
 fn warn_of(path: &Path, problem: &Problem, aside: &Path, sound: usize, consequence: &str) {
-    let (path, aside) = (path.display(), aside.display());
+    let (what, aside) = (describe(path, problem), aside.display());
     match problem {
-        Problem::Newer(version) => tracing::warn!(
-            "{path} was written by a newer version (format {version}); it is kept as {aside}; \
+        Problem::Newer(_) => tracing::warn!("{what}; it is kept as {aside}; {consequence}"),
+        Problem::Damaged(_) => tracing::warn!(
+            "{what}; it is kept as {aside}, and {sound} entries of it could still be used; \
              {consequence}"
         ),
-        Problem::Damaged(reason) => tracing::warn!(
-            "{path} is damaged: {reason}; it is kept as {aside}, and {sound} entries of it \
-             could still be used; {consequence}"
-        ),
+    }
+}
+
+fn describe(path: &Path, problem: &Problem) -> String {
+    let path = path.display();
+    match problem {
+        Problem::Newer(version) => {
+            format!("{path} was written by a newer version (format {version})")
+        }
+        Problem::Damaged(reason) => format!("{path} is damaged: {reason}"),
     }
 }
 

@@ -184,7 +184,7 @@ impl Saver {
     }
 }
 
-fn write(dir: &Path, snapshot: &Snapshot) -> Result<(), WriteError> {
+pub(super) fn write(dir: &Path, snapshot: &Snapshot) -> Result<(), WriteError> {
     if !snapshot.whole {
         return file::write(dir, RECENT, snapshot);
     }

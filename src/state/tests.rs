@@ -67,7 +67,7 @@ async fn positions_survive_a_restart() {
     assert_eq!(offsets(&third), [(1, 11), (2, 20)]);
     let (store, records) = open(dir.path()).unwrap();
     assert_eq!(store.next_id(), SourceId(4), "the id of what was forgotten is not given again");
-    assert_eq!(read(dir.path()).unwrap(), records, "reading needs no lock");
+    assert_eq!(read(dir.path()).unwrap().records, records, "reading needs no lock");
     let (unsaved, same) = Store::unsaved(dir.path());
     assert_eq!((same, unsaved.next_id()), (records, store.next_id()));
 }
@@ -177,6 +177,57 @@ fn each_damaged_file_is_kept_under_a_name_of_its_own() {
     assert_eq!(names(&dir, "positions.recent.newer-").len(), 3);
 }
 
+#[test]
+fn a_reader_beside_a_running_instance_sees_each_save_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_owned();
+    let instance = std::thread::spawn(move || {
+        let mut table = Table::default();
+        for offset in 1..=300 {
+            table.apply(reached(1, offset), 0);
+            table.apply(reached(2, offset), 0);
+            if offset % 3 == 0 {
+                table.need_base();
+            }
+            let snapshot = table.snapshot();
+            saver::write(&path, &snapshot).unwrap();
+            table.saved(&snapshot);
+        }
+    });
+    let (mut last, mut looks) = (0, 0);
+    while !instance.is_finished() {
+        let Reading { records, damage } = read(dir.path()).unwrap();
+        assert_eq!(damage, [""; 0]);
+        let seen = offsets(&records);
+        let offset = seen.first().map_or(0, |&(_, offset)| offset);
+        assert!(seen.is_empty() || seen == [(1, offset), (2, offset)], "{seen:?}");
+        assert!(offset >= last, "{offset} after {last}");
+        (last, looks) = (offset, looks + 1);
+    }
+    instance.join().unwrap();
+    assert!(looks > 100, "{looks} looks");
+    assert_eq!(offsets(&read(dir.path()).unwrap().records), [(1, 300), (2, 300)]);
+}
+
+#[tokio::test]
+async fn recent_changes_that_are_folded_in_this_moment_are_no_error() {
+    let dir = tempfile::tempdir().unwrap();
+    lifetime(&dir, vec![reached(1, 10)]).await;
+    let recent = dir.path().join(RECENT);
+    let kept = dir.path().join("kept");
+    fs::rename(&recent, &kept).unwrap();
+    let instance = std::thread::spawn(move || {
+        for _ in 0..20_000 {
+            fs::hard_link(&kept, &recent).unwrap();
+            fs::remove_file(&recent).unwrap();
+        }
+    });
+    while !instance.is_finished() {
+        read(dir.path()).unwrap();
+    }
+    instance.join().unwrap();
+}
+
 /// A store that runs, and the means to look at it.
 struct Running {
     dir: TempDir,
@@ -197,7 +248,7 @@ impl Running {
     }
 
     fn on_disk(&self) -> Vec<(u64, u64)> {
-        offsets(&read(self.dir.path()).unwrap())
+        offsets(&read(self.dir.path()).unwrap().records)
     }
 
     /// Passes time until the disk holds `expected`; at most `limit`.

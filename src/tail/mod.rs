@@ -22,6 +22,7 @@ use crate::filter::Patterns;
 use crate::meter::Reading;
 use crate::syslog::{Encoder, Header, Priority};
 
+pub use self::rotated::is_compressed;
 pub use self::stage::{EntryOf, Known, Links, Reload, run};
 
 /// How files are read and their lines made into messages.

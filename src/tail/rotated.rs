@@ -141,8 +141,9 @@ fn is_rotation_of(base: &OsStr, name: &OsStr) -> bool {
     middle.is_some_and(is_stamp)
 }
 
-/// Whether a name says that the content is compressed.
-pub(super) fn is_compressed(path: &Path) -> bool {
+/// Whether a name says that the content is compressed. Such files are not followed.
+#[must_use]
+pub fn is_compressed(path: &Path) -> bool {
     let extension = path.extension().map(OsStr::as_bytes).unwrap_or_default();
     [&b"gz"[..], b"bz2", b"xz", b"zst", b"lz4", b"zip", b"Z"].contains(&extension)
 }

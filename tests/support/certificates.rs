@@ -22,6 +22,11 @@ pub struct Certificates {
 impl Certificates {
     /// For `localhost` and `address`.
     pub fn new(address: IpAddr) -> Self {
+        Self::adjusted(address, |_| ())
+    }
+
+    /// The same with a server's certificate that `adjust` has changed.
+    pub fn adjusted(address: IpAddr, adjust: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.distinguished_name.push(DnType::CommonName, "remote_syslog test authority");
@@ -32,6 +37,7 @@ impl Certificates {
         let names = vec!["localhost".to_owned(), address.to_string()];
         let mut server = CertificateParams::new(names).unwrap();
         server.distinguished_name.push(DnType::CommonName, "localhost");
+        adjust(&mut server);
         let key = KeyPair::generate().unwrap();
         let server_pem = server.signed_by(&key, &issuer).unwrap().pem();
 

@@ -7,14 +7,17 @@
 //! | [`Receiver`] | a syslog receiver in this process: comes late, stalls, closes, resets |
 //! | [`ReceiverProcess`] | the same in a process of its own, to be stopped and killed |
 //! | [`Numbered`], [`Report`] | a writer of numbered lines, and which of them arrived |
+//! | [`assert_documented`] | what a command says, held against `docs/operating.md` |
 //! | [`peers`] | rsyslogd, syslog-ng and logrotate, unpacked on first use |
 //!
 //! Every wait is bounded and waits for a condition. Every receiver has an address of its own.
 
 mod certificates;
 mod connection;
+mod doc;
 mod endpoint;
 mod message;
+mod nobody;
 mod numbered;
 pub mod peers;
 mod process;
@@ -31,8 +34,10 @@ use std::panic::Location;
 use std::time::{Duration, Instant};
 
 pub use connection::End;
+pub use doc::assert_documented;
 pub use endpoint::{Endpoint, Transport};
 pub use message::Message;
+pub use nobody::{as_nobody, give_to_nobody};
 pub use numbered::{Numbered, Reopen, line, lines};
 pub use process::{ReceiverProcess, receive_if_child};
 pub use receiver::Receiver;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rcgen::CertificateParams;
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use super::certificates::Certificates;
@@ -81,6 +82,17 @@ impl Receiver {
         let mut receiver = Self::new(Transport::Tls);
         receiver.down(End::Abrupt);
         receiver.tls.clone_from(&owner.tls);
+        receiver.up();
+        receiver
+    }
+
+    /// One whose certificate `adjust` has changed.
+    pub fn with_certificate(adjust: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut receiver = Self::new(Transport::Tls);
+        receiver.down(End::Abrupt);
+        let certificates = Certificates::adjusted(receiver.address.ip(), adjust);
+        receiver.tls = Some(certificates.server(rustls::ALL_VERSIONS));
+        receiver.certificates = Some(certificates);
         receiver.up();
         receiver
     }

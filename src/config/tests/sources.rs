@@ -79,7 +79,7 @@ fn every_flag_has_its_effect() {
         ]),
         &[],
     );
-    let loaded = Loaded { config, warnings: vec![] };
+    let loaded = Loaded { config, warnings: vec![], file: None };
     let expected = "\
 follow t = CWD/b.log
 follow /a.log

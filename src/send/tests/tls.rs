@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::super::link::Link;
-use super::super::tls::Trust;
+use super::super::trust::Trust;
 use super::*;
 
 /// An authority, and a receiver's certificate for 127.0.0.1 issued by it.

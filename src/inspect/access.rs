@@ -1,0 +1,53 @@
+//! Why a path cannot be read: whose it is, and who we are.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::{Access, access};
+
+/// Opens a log file as the daemon would: without waiting for the other end of a FIFO.
+///
+/// # Errors
+/// In words, with owner, mode and the user this runs as.
+pub(super) fn open(path: &Path) -> Result<fs::File, String> {
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let opened = fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
+    opened.map_err(|error| explain(path, &error))
+}
+
+/// What stands in the way to `path`.
+pub(super) fn explain(path: &Path, error: &io::Error) -> String {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return error.to_string();
+    }
+    // A directory that may not be entered hides all below it.
+    let closed = path.ancestors().skip(1).collect::<Vec<_>>().into_iter().rev();
+    let closed = closed.into_iter().find(|above| access(*above, Access::EXEC_OK).is_err());
+    let (what, blocked) = match closed {
+        Some(above) => (format!("{} ", above.display()), above),
+        None => ("it ".to_owned(), path),
+    };
+    let owned = fs::metadata(blocked).map(|metadata| owner(&metadata));
+    let owned = owned.unwrap_or_else(|error| format!("cannot be looked at ({error})"));
+    format!("permission denied: {what}{owned}, and this runs as {}", user())
+}
+
+/// "belongs to root:adm, mode 0640".
+fn owner(metadata: &Metadata) -> String {
+    let user = name_of(metadata.uid());
+    let group = uzers::get_group_by_gid(metadata.gid())
+        .map_or_else(|| metadata.gid().to_string(), |group| group.name().display().to_string());
+    format!("belongs to {user}:{group}, mode {:04o}", metadata.mode() & 0o7777)
+}
+
+/// Who this process is.
+pub(super) fn user() -> String {
+    name_of(rustix::process::geteuid().as_raw())
+}
+
+fn name_of(uid: u32) -> String {
+    uzers::get_user_by_uid(uid)
+        .map_or_else(|| uid.to_string(), |user| user.name().display().to_string())
+}

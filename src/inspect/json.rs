@@ -1,0 +1,105 @@
+//! The status for machines. The keys are documented in `docs/operating.md` and do not change
+//! within a major version.
+
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Out;
+use super::status::{File, Standing, Status};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    state_dir: String,
+    daemon: Daemon,
+    damage: &'a [String],
+    total: Total,
+    files: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Daemon {
+    running: bool,
+    pid: Option<u32>,
+}
+
+#[derive(Serialize, Default)]
+struct Total {
+    files: usize,
+    size: u64,
+    delivered: u64,
+    behind: u64,
+}
+
+#[derive(Serialize)]
+struct Row {
+    path: String,
+    /// The bytes of a path that is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
+    standing: &'static str,
+    size: u64,
+    delivered: Option<u64>,
+    behind: Option<u64>,
+    written: Option<String>,
+    moved: Option<String>,
+    rotated: usize,
+    unfound: usize,
+}
+
+/// Writes `status` as one JSON object on one line.
+pub(super) fn write(status: &Status, out: Out<'_>) -> io::Result<()> {
+    let mut total = Total { files: status.files.len(), ..Total::default() };
+    for file in &status.files {
+        total.size += file.size;
+        total.delivered += file.delivered;
+        total.behind += file.behind().unwrap_or(0);
+    }
+    let document = Document {
+        state_dir: status.state_dir.to_string_lossy().into_owned(),
+        daemon: Daemon {
+            running: status.daemon.is_some(),
+            pid: status.daemon.and_then(|daemon| daemon.pid),
+        },
+        damage: &status.damage,
+        total,
+        files: status.files.iter().map(Row::from).collect(),
+    };
+    serde_json::to_writer(&mut *out, &document)?;
+    writeln!(out)
+}
+
+impl From<&File> for Row {
+    fn from(file: &File) -> Self {
+        let behind = file.behind();
+        Self {
+            path: file.path.to_string_lossy().into_owned(),
+            path_hex: file.path.to_str().is_none().then(|| hex(&file.path)),
+            standing: match file.standing {
+                Standing::Followed => "followed",
+                Standing::Unknown => "unknown",
+                Standing::Unnamed => "unnamed",
+                Standing::Gone => "gone",
+            },
+            size: file.size,
+            delivered: behind.map(|_| file.delivered),
+            behind,
+            written: file.written.and_then(timestamp),
+            moved: file.moved.and_then(timestamp),
+            rotated: file.rotated,
+            unfound: file.unfound,
+        }
+    }
+}
+
+fn timestamp(time: SystemTime) -> Option<String> {
+    Timestamp::try_from(time).ok().map(|time| time.to_string())
+}
+
+fn hex(path: &Path) -> String {
+    path.as_os_str().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,104 @@
+//! What a person asks at three in the morning: `--check` says what the configuration leads to,
+//! `--status` how far each file is delivered.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | `check` | the order of what `--check` says, and its verdict |
+//! | `files` | which files the globs find, and why some of them are not followed |
+//! | `access` | why a path cannot be read, and by whom |
+//! | `receiver`, `certificate` | where messages would go, and who answers there |
+//! | `status` | how far files are delivered, from the state and the files |
+//! | `table`, `json` | the two forms of that |
+//! | `words` (pure) | sizes, ages, counts |
+//!
+//! Like [`crate::agent`] it knows several rooms, and none knows it. It uses their parts that only
+//! look: nothing is sent, locked or written here, whether a daemon runs or not.
+
+mod access;
+mod certificate;
+mod check;
+mod files;
+mod json;
+mod receiver;
+mod status;
+mod table;
+mod words;
+
+use std::ffi::OsStr;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::cli::{Cli, Look};
+use crate::config::{self, Surroundings};
+
+const HEADING: Style = Style::new().bold();
+const GOOD: Style = AnsiColor::Green.on_default();
+const ODD: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+
+/// Where answers go: colours are taken out where nobody can see them (`NO_COLOR`, no terminal).
+type Out<'a> = &'a mut dyn Write;
+
+/// Answers `look` on standard output and says whether all is well. That nobody reads on (a closed
+/// pipe) is no error.
+#[must_use]
+pub fn run(cli: &Cli, look: Look<'_>) -> ExitCode {
+    let mut out = BufWriter::new(anstream::stdout());
+    match answer(cli, look, &mut out).and_then(|well| out.flush().map(|()| well)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("cannot write to standard output: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn answer(cli: &Cli, look: Look<'_>, out: Out<'_>) -> io::Result<bool> {
+    let around = match Surroundings::of_process() {
+        Ok(around) => around,
+        Err(error) => {
+            complain(&error);
+            return Ok(false);
+        }
+    };
+    match look {
+        Look::Check { connect } => check::run(cli, &around, connect, out),
+        Look::Line(line) => self::line(cli, &around, line, out),
+        Look::Status { json } => status::run(cli, &around, json, out),
+    }
+}
+
+/// Whether the patterns let `line` pass, and which do not. False if it is dropped.
+fn line(cli: &Cli, around: &Surroundings, line: &OsStr, out: Out<'_>) -> io::Result<bool> {
+    let patterns = match config::load(cli, around) {
+        Ok(loaded) => loaded.config.exclude_patterns,
+        Err(errors) => {
+            complain(&errors);
+            return Ok(false);
+        }
+    };
+    let matching = patterns.matching(line.as_bytes());
+    for (index, pattern) in &matching {
+        writeln!(out, "{ODD}dropped{ODD:#}: exclude_patterns {} matches: {pattern}", index + 1)?;
+    }
+    if matching.is_empty() {
+        let why = match patterns.len() {
+            0 => "there are no exclude_patterns".to_owned(),
+            1 => "the one of exclude_patterns does not match".to_owned(),
+            count => format!("none of the {count} exclude_patterns matches"),
+        };
+        writeln!(out, "{GOOD}sent{GOOD:#}: {why}")?;
+    }
+    Ok(matching.is_empty())
+}
+
+/// Says what is wrong where the daemon would say it.
+fn complain(problem: &dyn std::fmt::Display) {
+    // Nobody there to be told: the exit code tells.
+    let _ = writeln!(io::stderr(), "{problem}");
+}

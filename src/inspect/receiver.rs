@@ -1,0 +1,74 @@
+//! Where messages would go, and who answers there.
+
+use std::io;
+
+use jiff::Timestamp;
+
+use super::certificate::Certificate;
+use super::{BAD, GOOD, HEADING, Out};
+use crate::config::{Destination, Protocol};
+use crate::send::{self, Answer, Probe, Target};
+
+/// Says where `destination` leads, and tries it with `connect`. False if it leads nowhere.
+pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io::Result<bool> {
+    let Destination { host, port, .. } = destination;
+    let protocol = match destination.protocol {
+        Protocol::Udp => "UDP",
+        Protocol::Tcp => "TCP",
+        Protocol::Tls => "TLS",
+    };
+    writeln!(out, "\n{HEADING}Receiver{HEADING:#}")?;
+    writeln!(out, "  {host}, port {port}, {protocol}")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let target = Target::from(destination);
+    let resolved = runtime.block_on(send::resolve(&target));
+    match &resolved {
+        Ok(addresses) => {
+            let list: Vec<_> = addresses.iter().map(|a| a.ip().to_string()).collect();
+            writeln!(out, "  resolved: {}", list.join(", "))?;
+        }
+        Err(error) => writeln!(out, "  {BAD}not resolved{BAD:#}: {error}")?,
+    }
+    let well = match resolved.is_ok() && connect {
+        true => tell(&runtime.block_on(send::probe(&target)), out)?,
+        false => resolved.is_ok(),
+    };
+    // A resolver that does not answer must not keep us.
+    runtime.shutdown_background();
+    Ok(well)
+}
+
+fn tell(probe: &Probe, out: Out<'_>) -> io::Result<bool> {
+    match &probe.outcome {
+        Ok(Answer::Connected { peer, protocol }) => {
+            writeln!(out, "  {GOOD}connected{GOOD:#}: {peer}, {protocol}; nothing was sent")?;
+        }
+        Ok(Answer::Route { from, to }) => {
+            writeln!(out, "  {GOOD}there is a way{GOOD:#}: from {} to {to}", from.ip())?;
+            writeln!(
+                out,
+                "  whether somebody listens there, UDP does not tell: a closed port shows in the \
+                 log when messages are sent, and a firewall not at all"
+            )?;
+        }
+        Err(error) => writeln!(out, "  {BAD}not connected{BAD:#}: {error}")?,
+    }
+    if let Some(shown) = probe.certificates.first() {
+        match Certificate::read(shown) {
+            Some(certificate) => describe(&certificate, out)?,
+            None => writeln!(out, "  the certificate it shows cannot be read")?,
+        }
+    }
+    Ok(probe.outcome.is_ok())
+}
+
+fn describe(certificate: &Certificate, out: Out<'_>) -> io::Result<()> {
+    let names = match &certificate.names[..] {
+        [] => "no name at all (it has no subject alternative name)".to_owned(),
+        names => names.join(", "),
+    };
+    writeln!(out, "  certificate: {}", certificate.subject)?;
+    writeln!(out, "    for {names}")?;
+    writeln!(out, "    issued by {}", certificate.issuer)?;
+    writeln!(out, "    {}", certificate.validity(Timestamp::now()))
+}

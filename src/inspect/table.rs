@@ -1,0 +1,103 @@
+//! The status as a table for people.
+
+use std::io;
+use std::time::SystemTime;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use super::status::{File, Standing, Status};
+use super::{GOOD, HEADING, ODD, Out, words};
+
+const COLUMNS: [&str; 7] = ["SIZE", "DELIVERED", "BEHIND", "", "WRITTEN", "MOVED", "FILE"];
+
+/// Writes `status` as it is at `now`.
+pub(super) fn write(status: &Status, now: SystemTime, out: Out<'_>) -> io::Result<()> {
+    let dir = status.state_dir.display();
+    match status.daemon.map(|daemon| daemon.pid) {
+        Some(Some(pid)) => writeln!(out, "{dir}: {GOOD}in use by process {pid}{GOOD:#}")?,
+        Some(None) => writeln!(out, "{dir}: {GOOD}in use by a process{GOOD:#}")?,
+        None => {
+            writeln!(out, "{dir}: {ODD}in use by no process{ODD:#}; what follows is what was left")?
+        }
+    }
+    for damage in &status.damage {
+        writeln!(out, "{ODD}warning{ODD:#}: {damage}; what is sound of it is shown")?;
+    }
+    if status.files.is_empty() {
+        return writeln!(out, "No file is known there, and none matches.");
+    }
+    writeln!(out)?;
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(COLUMNS);
+    table.add_rows(status.files.iter().map(|file| row(file, now)));
+    table.add_row(total(&status.files));
+    if let Some(width) = terminal_width() {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        let is_number = index < 3 || (4..6).contains(&index);
+        column.set_padding((0, 2));
+        if is_number {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for (index, line) in table.lines().enumerate() {
+        match index {
+            0 => writeln!(out, "{HEADING}{}{HEADING:#}", line.trim_end())?,
+            _ => writeln!(out, "{}", line.trim_end())?,
+        }
+    }
+    Ok(())
+}
+
+fn row(file: &File, now: SystemTime) -> [String; 7] {
+    let age = |time: Option<SystemTime>| {
+        let age = time.map(|time| now.duration_since(time).unwrap_or_default());
+        age.map_or_else(|| "-".to_owned(), words::age)
+    };
+    let (delivered, behind, bar) = match file.behind() {
+        Some(0) => (words::bytes(file.delivered), "0 B".to_owned(), String::new()),
+        Some(behind) => {
+            (words::bytes(file.delivered), words::bytes(behind), words::bar(behind, file.size))
+        }
+        None => ("-".to_owned(), "-".to_owned(), String::new()),
+    };
+    let path = format!("{}{}", file.path.display(), remarks(file));
+    let size = words::bytes(file.size);
+    [size, delivered, behind, bar, age(file.written), age(file.moved), path]
+}
+
+fn remarks(file: &File) -> String {
+    let mut remarks = Vec::new();
+    match file.standing {
+        Standing::Followed => {}
+        Standing::Unknown => remarks.push("no position yet".to_owned()),
+        Standing::Unnamed => remarks.push("not in the configuration any more".to_owned()),
+        Standing::Gone => remarks.push("nothing there now".to_owned()),
+    }
+    if file.rotated > 0 {
+        remarks
+            .push(format!("with {}", words::count(file.rotated, "rotated file", "rotated files")));
+    }
+    if file.unfound > 0 {
+        let files = words::count(file.unfound, "file", "files");
+        remarks.push(format!("and {files} more, compressed or deleted"));
+    }
+    if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join(", ")) }
+}
+
+fn total(files: &[File]) -> [String; 7] {
+    let sum = |of: fn(&File) -> u64| files.iter().map(of).fold(0, u64::saturating_add);
+    let known = |file: &File| if file.behind().is_some() { file.size } else { 0 };
+    let (size, behind) = (sum(|file| file.size), sum(|file| file.behind().unwrap_or(0)));
+    let bar = if behind == 0 { String::new() } else { words::bar(behind, sum(known)) };
+    let count = format!("total: {}", words::count(files.len(), "file", "files"));
+    let delivered = words::bytes(sum(|file| file.delivered));
+    [words::bytes(size), delivered, words::bytes(behind), bar, String::new(), String::new(), count]
+}
+
+/// The width of the terminal that standard output is, if it is one.
+fn terminal_width() -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col)
+}

@@ -1,0 +1,302 @@
+//! `--check`: what it finds wrong, and that it changes nothing.
+
+use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::fs::symlink;
+use std::process::Output;
+use std::thread;
+
+use insta::assert_snapshot;
+use rcgen::SanType;
+
+use crate::support::{Endpoint, Receiver, Shipper, Site, Transport, bare_command, finish};
+
+fn check(shipper: &Shipper, more: &[&str]) -> Output {
+    finish(shipper.command().arg("--check").args(more))
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// What `--check --connect` says of a receiver, with its address and port replaced, and its exit
+/// code.
+fn connect(endpoint: &Endpoint) -> (String, i32) {
+    let site = Site::new();
+    site.append("app.log", "one\n");
+    let output = check(&Shipper::new(&site).follow("app.log").to(endpoint), &["--connect"]);
+    let said = stdout(&output);
+    let from = said.find("Receiver\n").unwrap() + "Receiver\n".len();
+    let to = said.find("\nPositions").unwrap();
+    let said = said[from..to].replace(&endpoint.host, "HOST");
+    let said = said.replace(&endpoint.port.to_string(), "PORT");
+    let days = regex::Regex::new(r"\d+ (more days|days ago)").unwrap();
+    (days.replace_all(&said, "N $1").into_owned(), output.status.code().unwrap())
+}
+
+#[test]
+fn a_bad_configuration_is_said_on_stderr_as_the_daemon_does() {
+    let site = Site::new();
+    let shipper = Shipper::new(&site).follow("app.log").yaml("facility: none\nsevirity: info");
+    let output = check(&shipper, &[]);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));
+    assert_eq!(stderr(&output), stderr(&shipper.output()));
+    assert!(stderr(&output).contains("conf.yml:3: facility:"), "{}", stderr(&output));
+}
+
+#[test]
+fn nothing_to_follow_is_a_fault() {
+    let site = Site::new();
+    let receiver = Receiver::tcp();
+    let shipper = Shipper::new(&site).follow("none/*.log").to(&receiver.endpoint());
+    let output = check(&shipper, &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    assert!(stdout(&output).ends_with(
+        "\nFault: nothing can be followed: 0 files to follow, 0 paths left out, 0 unreadable.\n"
+    ));
+}
+
+#[test]
+fn what_cannot_be_followed_is_told_with_the_reason() {
+    let site = Site::new();
+    let receiver = Receiver::tcp();
+    for name in ["a.log", "b.log", "c.log.gz", "d/x.log"] {
+        site.append(name, "one\n");
+    }
+    symlink(site.path("b.log"), site.path("0.log")).unwrap();
+    symlink(site.path("nowhere"), site.path("e.log")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, site.path("f.log"), rustix::fs::Mode::RWXU).unwrap();
+    let shipper = Shipper::new(&site).to(&receiver.endpoint()).follow("*.log*").follow("**/x.log");
+    let output = check(&shipper, &[]);
+    let said = stdout(&output).replace(site.dir().to_str().unwrap(), "");
+    let files = &said[said.find("Files\n").unwrap()..said.find("\nReceiver").unwrap()];
+    assert_snapshot!(files, @r"
+    Files
+      /*.log*: 2 files
+        /0.log, 4 B
+        /a.log, 4 B
+        /b.log: the same file as /0.log, which is followed
+        /c.log.gz: not followed: compressed, by its name
+        /e.log: not followed: a symbolic link that leads nowhere
+        /f.log: not followed: no regular file
+      /**/x.log: 1 file
+        /d/x.log, 4 B
+    ");
+    assert!(said.contains("3 files to follow, 4 paths left out, 0 unreadable"), "{said}");
+}
+
+#[test]
+fn warnings_and_variables_are_shown() {
+    let site = Site::new();
+    site.append("app.log", "one\n");
+    let shipper = Shipper::new(&site).follow("app.log").to(&Receiver::tcp().endpoint());
+    let shipper = shipper.yaml("facilty: local0").env("REMOTE_SYSLOG_SEVERITY", "info");
+    let said = stdout(&check(&shipper, &[]));
+    assert!(said.contains("\n  variable REMOTE_SYSLOG_SEVERITY\n"), "{said}");
+    assert!(said.contains("warning: ") && said.contains("did you mean facility"), "{said}");
+}
+
+#[test]
+fn a_name_that_cannot_be_resolved_is_a_fault_without_connect_too() {
+    let site = Site::new();
+    site.append("app.log", "one\n");
+    let mut endpoint = Receiver::tcp().endpoint();
+    endpoint.host = "no-such-host.invalid".to_owned();
+    let output = check(&Shipper::new(&site).follow("app.log").to(&endpoint), &[]);
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let told = "not resolved: cannot resolve \"no-such-host.invalid\": ";
+    assert!(said.contains(told) && said.contains("the receiver cannot be found"), "{said}");
+}
+
+#[test]
+fn a_closed_port_is_told_from_an_open_one() {
+    let mut receiver = Receiver::tcp();
+    let (said, code) = connect(&receiver.endpoint());
+    assert_eq!(code, 0);
+    assert_snapshot!(said, @r"
+    HOST, port PORT, TCP
+    resolved: HOST
+    connected: HOST:PORT, TCP; nothing was sent
+    ");
+    receiver.down(crate::support::End::Clean);
+    let (said, code) = connect(&receiver.endpoint());
+    assert_eq!(code, 1);
+    assert_snapshot!(said, @r"
+    HOST, port PORT, TCP
+    resolved: HOST
+    not connected: cannot connect to HOST:PORT (HOST): Connection refused (os error 111); nothing listens there: check that the receiver runs and destination.port is right
+    ");
+    assert!(receiver.frames().is_empty());
+}
+
+#[test]
+fn over_udp_it_says_what_cannot_be_known() {
+    let receiver = Receiver::new(Transport::Udp);
+    let (said, code) = connect(&receiver.endpoint());
+    assert_eq!(code, 0);
+    assert_snapshot!(said, @r"
+    HOST, port PORT, UDP
+    resolved: HOST
+    there is a way: from 127.0.0.1 to HOST:PORT
+    whether somebody listens there, UDP does not tell: a closed port shows in the log when messages are sent, and a firewall not at all
+    ");
+    assert!(receiver.frames().is_empty());
+}
+
+#[test]
+fn a_certificate_for_another_name_is_shown_with_its_names() {
+    let receiver = Receiver::with_certificate(|params| {
+        params.subject_alt_names = vec![SanType::DnsName("other.example".try_into().unwrap())];
+    });
+    let (said, code) = connect(&receiver.endpoint());
+    assert_eq!(code, 1);
+    assert_snapshot!(said, @r#"
+    HOST, port PORT, TLS
+    resolved: HOST
+    not connected: TLS with HOST (HOST:PORT): the receiver's certificate was refused: it was not issued for "HOST"; let destination.host be a name in the certificate, or have one issued for HOST (subject alternative name)
+    certificate: CN=localhost
+      for other.example
+      issued by CN=remote_syslog test authority
+      valid until 4096-01-01, N more days
+    "#);
+}
+
+#[test]
+fn an_expired_certificate_is_shown_with_its_end() {
+    let receiver = Receiver::with_certificate(|params| {
+        params.not_before = rcgen::date_time_ymd(2024, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2025, 1, 1);
+    });
+    let (said, code) = connect(&receiver.endpoint());
+    assert_eq!(code, 1);
+    assert_snapshot!(said, @r"
+    HOST, port PORT, TLS
+    resolved: HOST
+    not connected: TLS with HOST (HOST:PORT): the receiver's certificate was refused: it has expired on 2025-01-01T00:00:00Z; renew it on the receiver, and check this host's clock
+    certificate: CN=localhost
+      for localhost, HOST
+      issued by CN=remote_syslog test authority
+      expired on 2025-01-01, N days ago
+    ");
+}
+
+#[test]
+fn an_unknown_authority_is_refused() {
+    let (receiver, other) = (Receiver::new(Transport::Tls), Receiver::new(Transport::Tls));
+    let mut endpoint = receiver.endpoint();
+    endpoint.trust = other.endpoint().trust;
+    let (said, code) = connect(&endpoint);
+    assert_eq!(code, 1);
+    assert!(said.contains("not connected: TLS with HOST (HOST:PORT): "), "{said}");
+    assert!(said.contains("an authority that is not trusted here; let SSL_CERT_FILE"), "{said}");
+    assert!(said.contains("\n    issued by CN=remote_syslog test authority\n"), "{said}");
+}
+
+/// A server that does one thing with the first connection.
+fn server(act: impl FnOnce(std::net::TcpStream) + Send + 'static) -> Endpoint {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || act(listener.accept().unwrap().0));
+    let trust = None;
+    Endpoint { transport: Transport::Tcp, host: "127.0.0.1".to_owned(), port, trust }
+}
+
+#[test]
+fn a_port_that_does_not_speak_tls_is_told() {
+    let mut endpoint = server(|mut stream| {
+        stream.write_all(b"220 hello, this is not TLS\r\n").unwrap();
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    endpoint.transport = Transport::Tls;
+    let receiver = Receiver::new(Transport::Tls);
+    endpoint.trust = receiver.endpoint().trust;
+    let (said, code) = connect(&endpoint);
+    assert_eq!(code, 1);
+    assert!(said.contains("check that destination.port speaks TLS"), "{said}");
+    assert!(!said.contains("certificate:"), "{said}");
+}
+
+#[test]
+fn a_receiver_that_ends_the_connection_at_once_is_told() {
+    let (said, code) = connect(&server(drop));
+    assert_eq!(code, 1);
+    assert_snapshot!(said, @r"
+    HOST, port PORT, TCP
+    resolved: HOST
+    not connected: HOST:PORT accepted the connection and closed it at once; look at its own log: it may want a client certificate, or refuse this host
+    ");
+}
+
+#[test]
+fn a_line_is_judged_as_it_stands_in_the_file() {
+    let site = Site::new();
+    let shipper = Shipper::new(&site).follow("app.log").to(&Receiver::tcp().endpoint());
+    let shipper = shipper.yaml("exclude_patterns: ['^-', '\\d{3}', x]");
+    let judge = |line: &str| {
+        let output = check(&shipper, &["--line", line]);
+        assert!(output.stderr.is_empty());
+        (stdout(&output), output.status.code())
+    };
+    let sent = "sent: none of the 3 exclude_patterns matches\n".to_owned();
+    assert_eq!(judge("a line"), (sent, Some(0)));
+    let dropped = "dropped: exclude_patterns 1 matches: ^-\n\
+                   dropped: exclude_patterns 2 matches: \\d{3}\n";
+    assert_eq!(judge("- 404"), (dropped.to_owned(), Some(1)));
+    let shipper = Shipper::new(&site).follow("app.log").to(&Receiver::tcp().endpoint());
+    let output = check(&shipper, &["--line", ""]);
+    assert_eq!(stdout(&output), "sent: there are no exclude_patterns\n");
+    assert_eq!(check(&Shipper::new(&site), &["--line", "x"]).status.code(), Some(1));
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_those_who_insist() {
+    let site = Site::new();
+    site.append("app.log", "one\n");
+    let receiver = Receiver::tcp();
+    let coloured = |variables: &[(&str, &str)]| {
+        let shipper = Shipper::new(&site).follow("app.log").to(&receiver.endpoint());
+        let mut command = shipper.command();
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM"] {
+            command.env_remove(name);
+        }
+        command.arg("--check").envs(variables.iter().copied());
+        let output = finish(&mut command);
+        assert_eq!(output.status.code(), Some(0));
+        output.stdout.contains(&0x1B)
+    };
+    assert!(!coloured(&[]), "no terminal");
+    assert!(coloured(&[("CLICOLOR_FORCE", "1")]));
+    assert!(!coloured(&[("NO_COLOR", "1")]));
+}
+
+#[test]
+fn nothing_is_made_or_changed() {
+    let site = Site::new();
+    site.append("app.log", "one\n");
+    let output = check(&Shipper::new(&site).follow("app.log").to(&Receiver::tcp().endpoint()), &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let names = fs::read_dir(site.dir()).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    assert_eq!(names, ["app.log", "conf.yml"]);
+}
+
+#[test]
+fn without_any_configuration_file_that_is_said() {
+    let site = Site::new();
+    site.append("app.log", "one\n");
+    let empty = site.append("empty.yml", "");
+    let mut command = bare_command();
+    command.current_dir(site.dir()).arg("-c").arg(empty).args(["--state-dir", "state"]);
+    command.args(["--check", "-d", "127.0.0.1", "app.log"]);
+    let output = finish(&mut command);
+    let said = stdout(&output).replace(site.dir().to_str().unwrap(), "");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.starts_with("Configuration\n  /empty.yml\n"), "{said}");
+}

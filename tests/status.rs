@@ -1,0 +1,300 @@
+//! `--status`: what it tells of the state and the files, and that it only looks.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Endpoint, Receiver, Running, SOON, Shipper, Site, as_nobody, finish, lines, wait_exit,
+    wait_until,
+};
+
+fn shipper(site: &Site, endpoint: &Endpoint) -> Shipper {
+    Shipper::new(site).follow("*.log").to(endpoint).reading_from_start()
+}
+
+fn status(shipper: &Shipper, more: &[&str]) -> Output {
+    finish(shipper.command().arg("--status").args(more))
+}
+
+#[track_caller]
+fn as_json(shipper: &Shipper) -> Value {
+    let output = status(shipper, &["--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// What it says of one file of the site.
+fn of(status: &Value, path: &Path) -> Value {
+    let files = status["files"].as_array().unwrap();
+    let file = files.iter().find(|file| file["path"] == path.to_str().unwrap());
+    file.unwrap_or_else(|| panic!("{} in {status:#}", path.display())).clone()
+}
+
+/// Standing, size, delivered, behind, rotated, unfound.
+fn facts(status: &Value, path: &Path) -> Value {
+    let file = of(status, path);
+    let keys = ["standing", "size", "delivered", "behind", "rotated", "unfound"];
+    Value::Array(keys.map(|key| file[key].clone()).to_vec())
+}
+
+/// Ships what `site` holds and stops, so that all of it is confirmed.
+fn ship(site: &Site, receiver: &Receiver, count: usize) -> Shipper {
+    let mut running = shipper(site, &receiver.endpoint()).start();
+    receiver.wait_for(count);
+    running.term();
+    shipper(site, &receiver.endpoint())
+}
+
+/// Every file below `dir` with its content and the time it was written.
+fn contents(dir: &Path) -> Vec<(String, Vec<u8>, SystemTime)> {
+    let mut all: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let written = fs::metadata(&path).unwrap().modified().unwrap();
+            (path.display().to_string(), fs::read(&path).unwrap(), written)
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn without_a_state_the_files_are_listed_and_nothing_is_made() {
+    let site = Site::new();
+    let log = site.append("app.log", "12345\n");
+    let shipper = shipper(&site, &Receiver::tcp().endpoint());
+    let said = as_json(&shipper);
+    assert_eq!(facts(&said, &log), json!(["unknown", 6, null, null, 0, 0]));
+    assert_eq!(said["daemon"], json!({"running": false, "pid": null}));
+    let output = status(&shipper, &[]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains("in use by no process"), "{table}");
+    assert!(table.contains("app.log (no position yet)"), "{table}");
+    assert!(!site.path("state").exists());
+}
+
+#[test]
+fn nothing_known_and_nothing_matching_is_no_error() {
+    let site = Site::new();
+    let output = status(&shipper(&site, &Receiver::tcp().endpoint()), &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.ends_with("No file is known there, and none matches.\n"), "{said}");
+}
+
+#[test]
+fn a_running_daemon_is_named_and_not_disturbed() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", lines(1..=10));
+    let mut running: Running = shipper(&site, &receiver.endpoint()).start();
+    receiver.wait_for(10);
+    let look = shipper(&site, &receiver.endpoint());
+    for _ in 0..20 {
+        let pid = running.pid().as_raw_nonzero().get();
+        assert_eq!(as_json(&look)["daemon"], json!({"running": true, "pid": pid}));
+    }
+    running.term();
+    assert_eq!(as_json(&look)["daemon"], json!({"running": false, "pid": null}));
+    running.restart();
+    site.append("app.log", lines(11..=20));
+    receiver.wait_for(20);
+}
+
+#[test]
+fn a_daemon_in_the_background_is_named_by_its_own_number() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", "one\n");
+    let look = shipper(&site, &receiver.endpoint());
+    let pid_file = site.path("daemon.pid");
+    let started = finish(look.command().arg("--pid-file").arg(&pid_file));
+    assert_eq!(started.status.code(), Some(0), "{}", String::from_utf8_lossy(&started.stderr));
+    let pid: i32 = fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();
+    let said = as_json(&look);
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+    assert_eq!(said["daemon"], json!({"running": true, "pid": pid}));
+    wait_until("it has stopped", SOON, || as_json(&look)["daemon"]["running"] == false);
+}
+
+#[test]
+fn it_only_looks() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", lines(1..=10));
+    let look = ship(&site, &receiver, 10);
+    let before = contents(&site.path("state"));
+    assert_eq!(before.len(), 2, "positions and the lock");
+    as_json(&look);
+    status(&look, &[]);
+    assert_eq!(contents(&site.path("state")), before);
+}
+
+#[test]
+fn what_became_of_files_while_nothing_ran() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let names = ["grown", "truncated", "gone", "renamed", "compressed", "unnamed"];
+    let path = |name: &str| site.path(format!("{name}.log"));
+    for name in names {
+        site.append(path(name), "one line of 24 bytes....\n".repeat(10));
+    }
+    let look = ship(&site, &receiver, 60);
+    for name in names {
+        assert_eq!(facts(&as_json(&look), &path(name)), json!(["followed", 250, 250, 0, 0, 0]));
+    }
+    site.append(path("grown"), "12345\n");
+    fs::write(path("truncated"), "123\n").unwrap();
+    fs::remove_file(path("gone")).unwrap();
+    site.append(path("renamed"), "unread\n");
+    fs::rename(path("renamed"), site.path("renamed.log.1")).unwrap();
+    site.append(path("renamed"), "new\n");
+    site.append(site.path("compressed.log.1.gz"), "not really");
+    fs::remove_file(path("compressed")).unwrap();
+    site.append(path("compressed"), "new\n");
+    let look = look.yaml("exclude_files: unnamed");
+    let said = as_json(&look);
+    assert_eq!(facts(&said, &path("grown")), json!(["followed", 256, 250, 6, 0, 0]));
+    assert_eq!(facts(&said, &path("truncated")), json!(["followed", 4, 0, 4, 0, 0]));
+    assert_eq!(facts(&said, &path("gone")), json!(["gone", 0, 0, 0, 0, 1]));
+    assert_eq!(facts(&said, &path("renamed")), json!(["followed", 261, 250, 11, 1, 0]));
+    assert_eq!(facts(&said, &path("compressed")), json!(["followed", 4, 0, 4, 0, 1]));
+    assert_eq!(facts(&said, &path("unnamed")), json!(["unnamed", 250, 250, 0, 0, 0]));
+    let total = json!({"files": 6, "size": 775, "delivered": 750, "behind": 25});
+    assert_eq!(said["total"], total);
+    let behind = said["files"].as_array().unwrap().iter().map(|file| file["behind"].as_u64());
+    assert!(behind.is_sorted_by(|a, b| a >= b), "those furthest behind come first");
+}
+
+#[test]
+fn a_deleted_file_that_is_still_read_is_counted() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    receiver.stall();
+    let log = site.append("app.log", lines(1..=200_000));
+    let size = fs::metadata(&log).unwrap().len();
+    let running = shipper(&site, &receiver.endpoint()).start();
+    let look = shipper(&site, &receiver.endpoint());
+    wait_until("it is read", SOON, || of_any(&as_json(&look), &log, "standing") == "followed");
+    running.wait_log(&["connected to"]);
+    wait_until("it is open", SOON, || running.descriptors().contains(&log));
+    fs::remove_file(&log).unwrap();
+    assert_eq!(facts(&as_json(&look), &log), json!(["gone", size, 0, size, 1, 0]));
+}
+
+fn of_any(status: &Value, path: &Path, key: &str) -> Value {
+    let files = status["files"].as_array().unwrap().iter();
+    let mut found = files.filter(|file| file["path"] == path.to_str().unwrap());
+    found.next().map_or(Value::Null, |file| file[key].clone())
+}
+
+#[test]
+fn a_damaged_state_is_told_and_left_alone() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let log = site.append("app.log", lines(1..=10));
+    let look = ship(&site, &receiver, 10);
+    let positions = fs::read_dir(site.path("state")).unwrap().map(|entry| entry.unwrap().path());
+    let positions = positions.filter(|path| !path.ends_with("lock")).collect::<Vec<_>>();
+    for path in &positions {
+        let mut bytes = fs::read(path).unwrap();
+        bytes.truncate(bytes.len() - 10);
+        fs::write(path, bytes).unwrap();
+    }
+    let before = contents(&site.path("state"));
+    let said = as_json(&look);
+    let damage = said["damage"][0].as_str().unwrap();
+    assert!(damage.contains(" is damaged: ") && damage.starts_with('/'), "{damage}");
+    assert_eq!(facts(&said, &log)[0], "followed", "what is sound is used");
+    let table = String::from_utf8(status(&look, &[]).stdout).unwrap();
+    assert!(table.contains(&format!("warning: {damage}")), "{table}");
+    assert_eq!(contents(&site.path("state")), before);
+}
+
+#[test]
+fn a_state_that_may_not_be_read_is_an_error() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", lines(1..=10));
+    let look = ship(&site, &receiver, 10);
+    let state = site.path("state");
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o000)).unwrap();
+    let mut command = look.command();
+    command.arg("--status");
+    let output = finish(&mut as_nobody(command, &site));
+    let said = String::from_utf8(output.stderr).unwrap();
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("positions") && said.contains("ermission denied"), "{said}");
+}
+
+#[test]
+fn a_broken_configuration_does_not_hide_the_state() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let log = site.append("app.log", lines(1..=10));
+    let look = ship(&site, &receiver, 10).yaml("severity: very");
+    let output = status(&look, &["--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("very"));
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(facts(&said, &log)[0], "followed");
+}
+
+#[test]
+fn a_path_that_is_not_utf8_is_given_as_bytes_too() {
+    let site = Site::new();
+    let name = OsStr::from_bytes(b"caf\xE9.log");
+    site.append(name, "one\n");
+    let said = as_json(&shipper(&site, &Receiver::tcp().endpoint()));
+    let file = &said["files"][0];
+    let bytes = site.path(name).as_os_str().as_bytes().to_owned();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(file["path_hex"], hex);
+    assert!(file["path"].as_str().unwrap().ends_with("caf\u{fffd}.log"));
+}
+
+#[test]
+fn a_closed_pipe_ends_it_quietly() {
+    let site = Site::new();
+    for number in 0..3000 {
+        site.append(format!("{number}.log"), "");
+    }
+    let mut command = shipper(&site, &Receiver::tcp().endpoint()).command();
+    let mut child = command
+        .args(["--status", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // More than a pipe holds; nobody reads it.
+    drop(child.stdout.take());
+    let ended = wait_exit(&mut child, SOON).expect("it ends");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((ended.code(), output.stderr), (Some(0), vec![]));
+}
+
+#[test]
+fn ten_thousand_files_take_less_than_a_second() {
+    const FILES: usize = 10_000;
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    for number in 0..FILES {
+        fs::write(site.path(format!("{number}.log")), "one line\n").unwrap();
+    }
+    let look = ship(&site, &receiver, FILES);
+    // The fastest of some: other tests want the processors as well.
+    let fastest = (0..10).map(|_| {
+        let started = Instant::now();
+        let said = as_json(&look);
+        assert_eq!(said["total"]["delivered"], 9 * FILES);
+        started.elapsed()
+    });
+    let fastest = fastest.min().unwrap();
+    println!("10,000 files: {fastest:?}");
+    assert!(fastest < Duration::from_secs(1), "{fastest:?}");
+    let started = Instant::now();
+    let table = status(&look, &[]).stdout;
+    println!("as a table: {:?}", started.elapsed());
+    assert_eq!(table.split(|&byte| byte == b'\n').count(), FILES + 5);
+}

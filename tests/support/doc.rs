@@ -1,0 +1,31 @@
+//! Blocks of `docs/operating.md` that tests keep true.
+
+use std::fs;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+const DOCUMENT: &str = "docs/operating.md";
+/// Set to anything, makes the tests write the blocks instead of comparing them.
+const UPDATE: &str = "UPDATE_DOCS";
+
+/// Compares the block below the mark `<!-- output: NAME -->` with `said`.
+#[track_caller]
+pub fn assert_documented(name: &str, said: &str) {
+    // One at a time: each rewrites the whole file.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCUMENT);
+    let text = fs::read_to_string(&path).unwrap();
+    let mark = format!("<!-- output: {name} -->\n```console\n");
+    let start = text.find(&mark).unwrap_or_else(|| panic!("{DOCUMENT} has no {mark}")) + mark.len();
+    let end = start + text[start..].find("```\n").expect("an end of the block");
+    if std::env::var_os(UPDATE).is_some() {
+        fs::write(&path, format!("{}{said}{}", &text[..start], &text[end..])).unwrap();
+        return;
+    }
+    assert!(
+        text[start..end] == *said,
+        "{DOCUMENT} says of {name}:\n{}\nbut it is (write it there with {UPDATE}=1):\n{said}",
+        &text[start..end]
+    );
+}

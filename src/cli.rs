@@ -18,7 +18,8 @@ Examples:
   remote_syslog -D --tls -d logs.example.com -p 6514 'web=/var/log/nginx/*.log'
   remote_syslog -c /etc/log_files.yml --pid-file=/var/run/remote_syslog.pid
 
-A flag wins over the environment (REMOTE_SYSLOG_<KEY>), that over the file, that over the default.
+Environment:
+  REMOTE_SYSLOG_<KEY>  a key of the configuration; a flag wins over it, and it over the file
 
 Paths:
   /etc/log_files.yml      configuration, when no other is named; may be missing

@@ -28,6 +28,7 @@
 //! A stage imports no other stage; only [`agent`] knows them all.
 
 pub mod agent;
+pub mod announce;
 pub mod batch;
 pub mod cli;
 pub mod config;
@@ -37,6 +38,7 @@ pub mod filter;
 mod lockfile;
 pub mod meter;
 pub mod position;
+pub mod pulse;
 pub mod send;
 pub mod service;
 pub mod state;

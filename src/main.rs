@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use remote_syslog::agent::Agent;
+use remote_syslog::announce;
 use remote_syslog::cli::Cli;
 use remote_syslog::config::{self, Config, Loaded, Surroundings};
 use remote_syslog::meter::Meters;
@@ -69,7 +70,9 @@ fn serve(
     let hangup = Hangup::for_process(daemon.is_some());
     let started = runtime.block_on(async {
         let stop = signals::listen(hangup)?;
-        let agent = Agent::start(config, store, records, &Meters::new()?)?;
+        let meters = Meters::new()?;
+        let agent = Agent::start(config, store, records, &meters)?;
+        tokio::spawn(announce::run(meters, stop.clone()));
         Ok::<_, Error>((agent, stop))
     });
     let (agent, stop) = match started {

@@ -19,5 +19,6 @@ mod process_model;
 mod receiver;
 mod restart;
 mod rotation;
+mod systemd;
 mod tailing;
 mod wire;

@@ -205,7 +205,7 @@ impl Sender {
             let leave = self.leave.clone();
             let opened = tokio::select! {
                 () = leave.cancelled() => return None,
-                opened = Link::open(&self.target) => opened,
+                opened = self.meters.beat.during(Link::open(&self.target)) => opened,
             };
             match opened {
                 Ok(link) => return Some(link),
@@ -221,9 +221,11 @@ impl Sender {
             if self.leave.is_cancelled() || (self.no_more && self.ledger.is_settled()) {
                 return None;
             }
+            self.meters.beat.turn();
             tokio::select! {
                 () = self.leave.cancelled() => return None,
                 () = sleep_until(until) => return Some(()),
+                () = self.meters.beat.asked() => {}
                 () = self.returns.pass_on() => {}
                 batch = self.batches.recv(), if self.ledger.is_settled() && !self.no_more => {
                     self.take(batch);

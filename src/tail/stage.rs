@@ -67,14 +67,17 @@ const MEASURING: Duration = Duration::from_millis(500);
 /// Follows files until `links.stop`, or until nobody sends events any more.
 pub async fn run(settings: Settings, known: Known, links: Links) {
     let Links { mut events, batches, spare, updates, stop } = links;
+    let beat = settings.meters.beat.clone();
     let mut stage = Stage::new(settings, known, spare);
     loop {
+        beat.turn();
         tell(&updates, stage.take_first_seen()).await;
         stage.measure(now());
         let wake = stage.next_wake();
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
+            () = beat.asked() => {}
             event = events.recv() => match event {
                 Some(event) => {
                     stage.handle(event, now());
@@ -250,6 +253,7 @@ impl Stage {
         self.registry.is_terse = false;
         let count = self.followers.iter().flatten().filter(|f| f.has_generations()).count();
         info!("following {count} {}", if count == 1 { "file" } else { "files" });
+        self.meters.under_way.cancel();
     }
 
     /// The configuration does not name these files any more.

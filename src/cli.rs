@@ -107,6 +107,9 @@ pub struct Cli {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_name = "BOOL", value_parser = value::boolean)]
     pub no_detach: Option<bool>,
+    /// Become this user once everything is opened that takes root
+    #[arg(long, value_name = "NAME", help_heading = "Daemon")]
+    pub user: Option<String>,
     /// File for the process id [default: see Paths, when detached]
     #[arg(long, value_name = "FILE", help_heading = "Daemon")]
     pub pid_file: Option<OsString>,

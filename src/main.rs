@@ -12,6 +12,7 @@ use remote_syslog::service::detach::{self, Daemon};
 use remote_syslog::service::limits;
 use remote_syslog::service::log::{self, LogTarget};
 use remote_syslog::service::pidfile::PidFile;
+use remote_syslog::service::privileges;
 use remote_syslog::service::signals::{self, Hangup};
 use remote_syslog::state::{self, StateError, Store};
 use tracing::{error, info, warn};
@@ -45,11 +46,14 @@ fn run(cli: &Cli) -> Result<(), Error> {
         warn!("{warning}");
     }
     // All that can fail is tried before detaching, while somebody is looking.
-    let (store, records) = open_state(&config)?;
     let pid_file = match (&config.pid_file, config.detach) {
         (config::PidFile::Search, false) => None,
         (choice, _) => Some(PidFile::acquire(choice)?),
     };
+    if let Some(user) = &config.user {
+        privileges::become_user(user, &config.state_dir)?;
+    }
+    let (store, records) = open_state(&config)?;
     let daemon = if config.detach { Some(detach::detach()?) } else { None };
     serve(config, pid_file, store, records, daemon)
 }

@@ -15,6 +15,7 @@ mod daemon;
 mod discovery;
 mod layering;
 mod log;
+mod privileges;
 mod process_model;
 mod receiver;
 mod restart;

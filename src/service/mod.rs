@@ -5,5 +5,6 @@ pub mod detach;
 pub mod limits;
 pub mod log;
 pub mod pidfile;
+pub mod privileges;
 pub mod signals;
 pub mod systemd;

@@ -13,7 +13,8 @@ use crate::config::value;
 const USAGE: &str = "remote_syslog [OPTIONS] [[TAG=]PATH]...";
 
 const NOTES: &str = "\
-A flag wins over the environment (REMOTE_SYSLOG_<KEY>), that over the file, that over the default.
+Environment:
+  REMOTE_SYSLOG_<KEY>  a key of the configuration; a flag wins over it, and it over the file
 
 Paths:
   /etc/log_files.yml      configuration, when no other is named; may be missing
@@ -109,6 +110,9 @@ pub struct Cli {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_name = "BOOL", value_parser = value::boolean)]
     pub no_detach: Option<bool>,
+    /// Become this user once everything is opened that takes root
+    #[arg(long, value_name = "NAME", help_heading = "Daemon")]
+    pub user: Option<String>,
     /// File for the process id [default: see Paths, when detached]
     #[arg(long, value_name = "FILE", help_heading = "Daemon")]
     pub pid_file: Option<OsString>,

@@ -29,6 +29,7 @@
 //! A stage imports no other stage; only [`agent`] and [`inspect`] know more than one.
 
 pub mod agent;
+pub mod announce;
 pub mod batch;
 pub mod cli;
 pub mod config;
@@ -39,6 +40,7 @@ pub mod inspect;
 mod lockfile;
 pub mod meter;
 pub mod position;
+pub mod pulse;
 pub mod send;
 pub mod service;
 pub mod state;

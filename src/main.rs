@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use remote_syslog::agent::Agent;
+use remote_syslog::announce;
 use remote_syslog::cli::Cli;
 use remote_syslog::config::{self, Config, Loaded, Surroundings};
 use remote_syslog::inspect;
@@ -12,6 +13,7 @@ use remote_syslog::service::detach::{self, Daemon};
 use remote_syslog::service::limits;
 use remote_syslog::service::log::{self, LogTarget};
 use remote_syslog::service::pidfile::PidFile;
+use remote_syslog::service::privileges;
 use remote_syslog::service::signals::{self, Hangup};
 use remote_syslog::state::{self, StateError, Store};
 use tracing::{error, info, warn};
@@ -48,11 +50,14 @@ fn run(cli: &Cli) -> Result<(), Error> {
         warn!("{warning}");
     }
     // All that can fail is tried before detaching, while somebody is looking.
-    let (store, records) = open_state(&config)?;
     let pid_file = match (&config.pid_file, config.detach) {
         (config::PidFile::Search, false) => None,
         (choice, _) => Some(PidFile::acquire(choice)?),
     };
+    if let Some(user) = &config.user {
+        privileges::become_user(user, &config.state_dir)?;
+    }
+    let (store, records) = open_state(&config)?;
     let daemon = if config.detach { Some(detach::detach()?) } else { None };
     serve(config, pid_file, store, records, daemon)
 }
@@ -73,7 +78,9 @@ fn serve(
     let hangup = Hangup::for_process(daemon.is_some());
     let started = runtime.block_on(async {
         let stop = signals::listen(hangup)?;
-        let agent = Agent::start(&config, store, records, &Meters::new()?)?;
+        let meters = Meters::new()?;
+        let agent = Agent::start(&config, store, records, &meters)?;
+        tokio::spawn(announce::run(meters, stop.clone()));
         Ok::<_, Error>((agent, stop))
     });
     let (mut agent, stop) = match started {

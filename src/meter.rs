@@ -4,9 +4,14 @@
 //! is moved per batch or per event, never per line. Names and units follow the conventions of
 //! Prometheus (<https://prometheus.io/docs/practices/naming/>).
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use tokio_util::sync::CancellationToken;
+
+use crate::pulse::Beat;
 
 /// All of them.
 #[derive(Debug, Clone)]
@@ -27,6 +32,10 @@ pub struct Meters {
 /// Files and what is read from them.
 #[derive(Debug, Clone)]
 pub struct Reading {
+    /// Shows that the loop goes round.
+    pub beat: Beat,
+    /// Cancelled once the first pass is done: from then on the files are followed.
+    pub under_way: CancellationToken,
     /// Files that are followed.
     pub files: IntGauge,
     /// Bytes they are known to hold that are not read.
@@ -48,6 +57,9 @@ pub struct Reading {
 /// Messages on their way to the receiver.
 #[derive(Debug, Clone)]
 pub struct Sending {
+    /// Shows that the loop goes round.
+    pub beat: Beat,
+    receiver: Arc<Mutex<Option<String>>>,
     /// 1 while there is a connection, else 0.
     pub connected: IntGauge,
     /// Connections that came about.
@@ -120,6 +132,8 @@ impl Meters {
 impl Reading {
     fn new(maker: &Maker, queued_bytes: IntGauge) -> prometheus::Result<Self> {
         Ok(Self {
+            beat: Beat::default(),
+            under_way: CancellationToken::new(),
             files: maker.gauge("files", "Files that are followed.")?,
             unread_bytes: maker.gauge("unread_bytes", "Bytes in files that are not read yet.")?,
             bytes: maker.counter("read_bytes_total", "Bytes read from files.")?,
@@ -136,6 +150,8 @@ impl Reading {
 impl Sending {
     fn new(maker: &Maker, queued_bytes: IntGauge) -> prometheus::Result<Self> {
         Ok(Self {
+            beat: Beat::default(),
+            receiver: Arc::default(),
             connected: maker.gauge("connected", "1 while connected to the receiver, else 0.")?,
             connections: maker.counter("connections_total", "Connections that came about.")?,
             failures: maker.counters(
@@ -174,6 +190,25 @@ impl Sending {
             )?,
             queued_bytes,
         })
+    }
+
+    /// There is a connection to `receiver`, as people know it.
+    pub fn reached(&self, receiver: String) {
+        self.connected.set(1);
+        self.connections.inc();
+        *self.receiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
+    }
+
+    /// There is none any more.
+    pub fn left(&self) {
+        self.connected.set(0);
+        *self.receiver.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whom there is a connection to.
+    #[must_use]
+    pub fn receiver(&self) -> Option<String> {
+        self.receiver.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// An attempt to connect, or a connection, has failed.

@@ -27,6 +27,7 @@ pub(super) enum Key {
     DebugLogFile,
     NoDetach,
     LogLevels,
+    User,
 }
 
 /// What may stand behind a key.
@@ -42,7 +43,7 @@ use Key as K;
 use Shape::{List, Scalar};
 
 /// In the order of [`Key`].
-const TABLE: [(Key, &str, &str, Shape); 24] = [
+const TABLE: [(Key, &str, &str, Shape); 25] = [
     (K::Files, "files", "", List),
     (K::ExcludeFiles, "exclude_files", "", List),
     (K::ExcludePatterns, "exclude_patterns", "", List),
@@ -67,6 +68,7 @@ const TABLE: [(Key, &str, &str, Shape); 24] = [
     (K::DebugLogFile, "debug_log_file", "--debug-log-cfg", Scalar),
     (K::NoDetach, "no_detach", "--no-detach", Scalar),
     (K::LogLevels, "log_levels", "--log", Scalar),
+    (K::User, "user", "--user", Scalar),
 ];
 
 /// The section whose keys are written with a dot here.

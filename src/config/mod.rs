@@ -130,6 +130,8 @@ pub struct Config {
     pub debug_log_file: PathBuf,
     /// Leave the terminal and go on in the background.
     pub detach: bool,
+    /// Whom to become once everything is opened that only root can open.
+    pub user: Option<String>,
     /// Directives of the own log, in tracing's form.
     pub log_filter: String,
 }

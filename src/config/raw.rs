@@ -68,6 +68,7 @@ pub(super) fn flags(cli: &Cli) -> Layer {
         (Key::Severity, &cli.severity),
         (Key::NewFileCheckInterval, &cli.new_file_check_interval),
         (Key::LogLevels, &cli.log_levels),
+        (Key::User, &cli.user),
     ];
     for (key, text) in texts {
         layer.set(key, text.as_deref().unwrap_or_default(), Place::Flag(key.flag()));

@@ -79,6 +79,7 @@ impl<'a> Resolver<'a> {
             pid_file: self.path(Key::PidFile).map_or(PidFile::Search, PidFile::At),
             debug_log_file: self.path(Key::DebugLogFile).unwrap_or_else(|| "/dev/null".into()),
             detach: !self.switch(Key::NoDetach) && self.raw.mode == Mode::Daemon,
+            user: self.parsed(Key::User, |name| Ok(name.to_owned())),
             log_filter: self
                 .parsed(Key::LogLevels, log_filter::directives)
                 .unwrap_or_else(|| "info".to_owned()),

@@ -206,7 +206,7 @@ impl Sender {
                     self.is_moving = true;
                     return None;
                 }
-                opened = Link::open(&self.target) => opened,
+                opened = self.meters.beat.during(Link::open(&self.target)) => opened,
             };
             match opened {
                 Ok(link) => return Some(link),
@@ -223,10 +223,12 @@ impl Sender {
             if self.leave.is_cancelled() || self.is_moving || is_done {
                 return None;
             }
+            self.meters.beat.turn();
             tokio::select! {
                 () = self.leave.cancelled() => return None,
                 () = changed(&mut self.targets) => self.is_moving = true,
                 () = sleep_until(until) => return Some(()),
+                () = self.meters.beat.asked() => {}
                 () = self.returns.pass_on() => {}
                 batch = self.batches.recv(), if self.ledger.is_settled() && !self.no_more => {
                     self.take(batch);

@@ -36,7 +36,7 @@ impl Report {
 
     /// An attempt to reach the receiver failed.
     pub(super) fn failed(&mut self, reason: &ConnectError) {
-        self.meters.connected.set(0);
+        self.meters.left();
         self.meters.failed(reason.kind());
         let (since, warned) = *self.gone.get_or_insert_with(|| (Instant::now(), false));
         if warned {
@@ -49,7 +49,7 @@ impl Report {
 
     /// We end the connection in good order, to begin a new one.
     pub(super) fn renewing(&mut self) {
-        self.meters.connected.set(0);
+        self.meters.left();
         debug!(
             "renewing the connection to {}: everything sent is confirmed by that",
             self.receiver
@@ -59,11 +59,11 @@ impl Report {
 
     /// A connection came about; `resent` bytes of an earlier one go first.
     pub(super) fn connected(&mut self, peer: SocketAddr, protocol: &str, resent: u64) {
-        self.meters.connected.set(1);
-        self.meters.connections.inc();
+        let receiver = format!("{} ({peer}, {protocol})", self.receiver);
+        self.meters.reached(receiver.clone());
         if std::mem::take(&mut self.renewing) && self.gone.is_none() || self.useless {
             self.gone = None;
-            debug!("connected to {} ({peer}, {protocol})", self.receiver);
+            debug!("connected to {receiver}");
             return;
         }
         let again = match self.gone.take() {
@@ -74,12 +74,12 @@ impl Report {
             0 => String::new(),
             bytes => format!("; {bytes} bytes go out again that may not have arrived"),
         };
-        info!("connected to {} ({peer}, {protocol}){again}{resent}", self.receiver);
+        info!("connected to {receiver}{again}{resent}");
     }
 
     /// The connection ended without our doing; `useful` when the receiver read from it.
     pub(super) fn lost(&mut self, reason: &Why, useful: bool) {
-        self.meters.connected.set(0);
+        self.meters.left();
         self.meters.failed(reason.kind());
         self.stalled = None;
         self.gone = Some((Instant::now(), false));

@@ -52,6 +52,7 @@ impl Sender {
         self.look_if_due(connection)?;
         self.settle_accounts();
         self.part_if_done(connection)?;
+        self.meters.beat.turn();
         self.wait(connection).await
     }
 
@@ -143,6 +144,7 @@ impl Sender {
             () = self.leave.cancelled(), if connection.leave_by.is_none() => {}
             () = changed(&mut self.targets), if !self.is_moving => self.is_moving = true,
             () = self.returns.pass_on() => {}
+            () = self.meters.beat.asked() => {}
             batch = self.batches.recv(), if takes => self.take(batch),
             () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
             () = std::future::ready(()), if writes_on => {}

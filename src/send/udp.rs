@@ -53,7 +53,8 @@ impl Sender {
             if self.pause(Instant::now() + delay).await.is_none() {
                 return;
             }
-            let mut datagrams = match Datagrams::open(&self.target.host, self.target.port).await {
+            let opening = Datagrams::open(&self.target.host, self.target.port);
+            let mut datagrams = match self.meters.beat.during(opening).await {
                 Ok(datagrams) => datagrams,
                 Err(error) => {
                     self.report.failed(&error);
@@ -73,6 +74,7 @@ impl Sender {
 
     async fn serve(&mut self, datagrams: &mut Datagrams) -> io::Result<()> {
         loop {
+            self.meters.beat.turn();
             self.settle(datagrams);
             let leaving = self.leave.is_cancelled();
             if leaving {
@@ -159,6 +161,7 @@ impl Sender {
             () = self.leave.cancelled(), if datagrams.leave_by.is_none() => {}
             () = changed(&mut self.targets), if !self.is_moving => self.is_moving = true,
             () = self.returns.pass_on() => {}
+            () = self.meters.beat.asked() => {}
             batch = self.batches.recv(), if takes => self.take(batch),
             () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
             () = std::future::ready(()), if writes_on => {}

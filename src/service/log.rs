@@ -1,11 +1,13 @@
 //! The program's own log.
 //!
-//! In the foreground short lines for whoever looks on; in the background complete ones, appended
-//! to a file. RUST_LOG has no say: a daemon's log is set where the rest of it is.
+//! In the foreground short lines for whoever looks on, or for the journal what it cannot know
+//! itself; in the background complete ones, appended to a file. RUST_LOG has no say: a daemon's
+//! log is set where the rest of it is.
 
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -92,9 +94,10 @@ impl LogControl {
 pub fn init(target: LogTarget, filter: &str) -> Result<LogControl, LogError> {
     let (filter, handle) = reload::Layer::new(parse(filter)?);
     let color = io::stderr().is_terminal() && color_is_welcome();
+    let watched = if stderr_is_journal() { Style::Journal } else { Style::Short };
     match target {
         LogTarget::Stderr => {
-            let stderr = layer(Style::Short, io::stderr, color);
+            let stderr = layer(watched, io::stderr, color);
             tracing_subscriber::registry().with(filter).with(stderr).try_init()?;
         }
         LogTarget::File(path) => {
@@ -103,7 +106,7 @@ pub fn init(target: LogTarget, filter: &str) -> Result<LogControl, LogError> {
                 Err(source) => return Err(LogError::File { path, source }),
             };
             let file = layer(Style::Full, Arc::new(file), false);
-            let stderr = layer(Style::Short, io::stderr, color).with_filter(LevelFilter::WARN);
+            let stderr = layer(watched, io::stderr, color).with_filter(LevelFilter::WARN);
             tracing_subscriber::registry().with(filter).with(file).with(stderr).try_init()?;
         }
     }
@@ -113,6 +116,18 @@ pub fn init(target: LogTarget, filter: &str) -> Result<LogControl, LogError> {
 /// See <https://no-color.org>.
 fn color_is_welcome() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn stderr_is_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    is_stream(&stream, io::stderr())
+}
+
+/// Whether `file` is what systemd has connected to its journal: `JOURNAL_STREAM` holds
+/// `device:inode` in decimal, systemd.exec(5). The variable alone says nothing, for children
+/// inherit it.
+fn is_stream(stream: &str, file: impl AsFd) -> bool {
+    rustix::fs::fstat(file).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, LogError> {
@@ -146,6 +161,8 @@ enum Style {
     Short,
     /// `2026-11-23T12:00:01.123+01:00 WARN  message key=value`
     Full,
+    /// `<4>message key=value`, sd-daemon(3): the journal adds the time, and shows the level.
+    Journal,
 }
 
 impl<S, N> FormatEvent<S, N> for Style
@@ -159,17 +176,12 @@ where
         mut out: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let time = Timestamp::now().to_zoned_datetime(TimeZone::system());
-        let time = match self {
-            Self::Short => time.strftime("%H:%M:%S"),
-            Self::Full => time.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z"),
-        };
         let metadata = event.metadata();
-        let level = metadata.level();
-        if out.has_ansi_escapes() {
-            write!(out, "\x1b[2m{time}\x1b[0m \x1b[{}m{level:<5}\x1b[0m ", color_of(*level))?;
-        } else {
-            write!(out, "{time} {level:<5} ")?;
+        let level = *metadata.level();
+        match self {
+            Self::Short => head(&mut out, "%H:%M:%S", level)?,
+            Self::Full => head(&mut out, "%Y-%m-%dT%H:%M:%S%.3f%:z", level)?,
+            Self::Journal => write!(out, "<{}>", severity_of(level))?,
         }
         let target = metadata.target();
         if target.split("::").next() != Some(env!("CARGO_PKG_NAME")) {
@@ -178,6 +190,26 @@ where
         let mut text = Text::default();
         event.record(&mut text);
         writeln!(out, "{}{}", text.message, text.fields)
+    }
+}
+
+fn head(out: &mut Writer<'_>, time: &str, level: Level) -> fmt::Result {
+    let now = Timestamp::now().to_zoned_datetime(TimeZone::system());
+    let time = now.strftime(time);
+    if out.has_ansi_escapes() {
+        write!(out, "\x1b[2m{time}\x1b[0m \x1b[{}m{level:<5}\x1b[0m ", color_of(level))
+    } else {
+        write!(out, "{time} {level:<5} ")
+    }
+}
+
+/// In syslog's numbers.
+fn severity_of(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
     }
 }
 

@@ -128,10 +128,12 @@ impl PidFile {
         &self.path
     }
 
-    /// Removes the file at a clean stop, unless another has taken its place.
+    /// Removes the file at a clean stop, unless another has taken its place. Where the directory
+    /// is not ours (any more), an empty file says as well that nothing runs.
     pub fn remove(self) {
         if self.is_in_place()
             && let Err(error) = fs::remove_file(&self.path)
+            && self.file.file().set_len(0).is_err()
         {
             tracing::warn!("the pid file {} stays behind: {error}", self.path.display());
         }

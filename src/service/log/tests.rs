@@ -55,6 +55,28 @@ fn lines_are_short_in_the_foreground_and_complete_in_a_file() {
 }
 
 #[test]
+fn the_journal_gets_the_level_in_front_and_no_time() {
+    let text = logged(Style::Journal, false, "trace", || {
+        tracing::error!("a\n<0>b");
+        tracing::warn!(n = 1, "c");
+        tracing::info!("d");
+        tracing::debug!("e");
+        tracing::trace!("f");
+    });
+    assert_eq!(text, "<3>a\\n<0>b\n<4>c n=1\n<6>d\n<7>e\n<7>f\n");
+}
+
+#[test]
+fn the_journal_is_known_by_device_and_inode() {
+    let file = tempfile::tempfile().unwrap();
+    let stat = rustix::fs::fstat(&file).unwrap();
+    let stream = format!("{}:{}", stat.st_dev, stat.st_ino);
+    assert!(is_stream(&stream, &file));
+    let another = tempfile::tempfile().unwrap();
+    assert!(!is_stream(&stream, &another) && !is_stream("", &file));
+}
+
+#[test]
 fn by_default_libraries_only_warn() {
     let text = logged(Style::Short, false, " ", || {
         tracing::info!("ours");

@@ -71,8 +71,10 @@ const TURNS: usize = 1024;
 /// until all that was there at the start is read.
 pub async fn run(settings: Settings, known: Known, links: Links) {
     let Links { mut events, batches, spare, updates, mut reloads, stop } = links;
+    let beat = settings.meters.beat.clone();
     let mut stage = Stage::new(settings, known, spare);
     loop {
+        beat.turn();
         tell(&updates, stage.take_first_seen()).await;
         stage.measure(now());
         if stage.is_done() {
@@ -86,6 +88,7 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
                 std::mem::swap(&mut events, &mut reload.events);
                 stage.reload(reload, wall_clock(), now());
             }
+            () = beat.asked() => {}
             event = events.recv() => match event {
                 Some(event) => {
                     stage.handle(event, now());

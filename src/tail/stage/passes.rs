@@ -68,6 +68,7 @@ impl Stage {
         self.registry.is_terse = false;
         let count = self.followers.iter().flatten().filter(|f| f.has_generations()).count();
         info!("following {count} {}", if count == 1 { "file" } else { "files" });
+        self.meters.under_way.cancel();
     }
 
     /// Goes on with what the new configuration names. Files that it names for the first time and

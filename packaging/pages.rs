@@ -1,0 +1,109 @@
+//! Writes the manual page and the completions of shells into a directory. Both come from the
+//! definition of the command line, so that nothing is written twice.
+//!
+//! ```text
+//! cargo run --example pages -- target/package
+//! ```
+
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Command, CommandFactory};
+use clap_complete::{Shell, generate_to};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
+use remote_syslog::cli::Cli;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let directory = std::env::args_os().nth(1).ok_or("name the directory to write to")?;
+    let directory = PathBuf::from(directory);
+    fs::create_dir_all(&directory)?;
+    manual(&mut File::create(directory.join("remote_syslog.8"))?)?;
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        generate_to(shell, &mut Cli::command(), "remote_syslog", &directory)?;
+    }
+    Ok(())
+}
+
+/// Section 8: a daemon, and those who run it.
+fn manual(out: &mut dyn Write) -> io::Result<()> {
+    // Headings among the flags would become sections beside those of the page.
+    let command = Cli::command().mut_args(|flag| match flag.get_help().map(ToString::to_string) {
+        Some(help) => flag.help_heading(None).help(help.replace("see Paths", "see FILES")),
+        None => flag.help_heading(None),
+    });
+    let man = Man::new(command.clone()).section("8").manual("remote_syslog");
+    man.render_title(out)?;
+    man.render_name_section(out)?;
+    man.render_synopsis_section(out)?;
+    man.render_description_section(out)?;
+    man.render_options_section(out)?;
+    for (heading, lines) in chapters(&command) {
+        let mut page = Roff::new();
+        page.control("SH", [heading.as_str()]).control("nf", []);
+        for line in lines {
+            page.text([roman(line)]);
+        }
+        page.control("fi", []).to_writer(out)?;
+    }
+    let mut page = Roff::new();
+    page.control("SH", ["SEE ALSO"]);
+    page.text([roman("All keys of /etc/log_files.yml: /usr/share/doc/remote-syslog/examples")]);
+    page.to_writer(out)
+}
+
+/// What `--help` says behind the flags: headings at the margin, what belongs to them indented.
+fn chapters(command: &Command) -> Vec<(String, Vec<String>)> {
+    let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let mut chapters: Vec<(String, Vec<String>)> = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        match (line.strip_suffix(':'), chapters.last_mut()) {
+            (Some(heading), _) if !line.starts_with(' ') => {
+                chapters.push((conventional(heading), Vec::new()));
+            }
+            (_, Some((_, lines))) => lines.push(line.strip_prefix("  ").unwrap_or(line).to_owned()),
+            (_, None) => {}
+        }
+    }
+    chapters
+}
+
+/// The names that man-pages(7) gives.
+fn conventional(heading: &str) -> String {
+    match heading {
+        "Paths" => "FILES".to_owned(),
+        "Exit codes" => "EXIT STATUS".to_owned(),
+        other => other.to_uppercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_has_every_flag_and_what_help_says_behind_them() {
+        let mut page = Vec::new();
+        manual(&mut page).unwrap();
+        let page = String::from_utf8(page).unwrap().replace("\\-", "-");
+        for argument in Cli::command().get_arguments().filter(|a| !a.is_hide_set()) {
+            if let Some(flag) = argument.get_long() {
+                assert!(page.contains(&format!("--{flag}")), "--{flag} in {page}");
+            }
+        }
+        let headings: Vec<_> = page.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
+        for heading in ["NAME", "ENVIRONMENT", "FILES", "SIGNALS", "\"EXIT STATUS\""] {
+            assert!(headings.contains(&heading), "{heading} in {headings:?}");
+        }
+        let help = Cli::command().get_after_help().unwrap().to_string();
+        for line in help.lines().filter(|line| line.starts_with(' ')) {
+            let words = line.split_whitespace().max_by_key(|word| word.len()).unwrap();
+            assert!(
+                page.contains(&words.replace('\'', "\\*(Aq")) || page.contains(words),
+                "{line}"
+            );
+        }
+    }
+}

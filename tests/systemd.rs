@@ -1,0 +1,128 @@
+//! What a service manager is told, by a socket in its place.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::sys::ptrace;
+use nix::sys::wait::{WaitPidFlag, waitpid};
+
+use crate::support::{End, Receiver, Running, SOON, Shipper, Site, wait_until};
+
+/// A watchdog in a hurry.
+const LIMIT: Duration = Duration::from_millis(900);
+
+/// A manager's end of the line.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    fn new(site: &Site) -> Self {
+        let socket = UnixDatagram::bind(site.path("notify")).unwrap();
+        socket.set_read_timeout(Some(SOON)).unwrap();
+        Self(socket)
+    }
+
+    /// The next message.
+    fn hears(&self) -> String {
+        let mut buffer = [0; 1024];
+        let length = self.0.recv(&mut buffer).expect("a message");
+        String::from_utf8(buffer[..length].to_vec()).unwrap().trim_end().to_owned()
+    }
+
+    /// Skips messages until one that has all of `parts`.
+    fn hears_of(&self, parts: &[&str]) {
+        wait_until(&format!("{parts:?} was told"), SOON, || {
+            let said = self.hears();
+            parts.iter().all(|part| said.contains(part))
+        });
+    }
+}
+
+fn shipper(site: &Site, receiver: &Receiver) -> Shipper {
+    let shipper = Shipper::new(site).follow("*.log").to(&receiver.endpoint());
+    shipper.env("NOTIFY_SOCKET", site.path("notify"))
+}
+
+#[test]
+fn it_is_ready_when_the_files_are_followed_and_says_how_it_fares() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let manager = Manager::new(&site);
+    site.append("a.log", "old\n");
+    site.append("b.log", "old\n");
+    let mut shipper = shipper(&site, &receiver).start();
+    assert!(manager.hears().starts_with("STATUS=following 2 files, "));
+    assert_eq!(manager.hears(), "READY=1");
+    let endpoint = receiver.endpoint();
+    let peer = format!("connected to {}:{}", endpoint.host, endpoint.port);
+    manager.hears_of(&["STATUS=following 2 files, 0 lines/s, 0 bytes behind", &peer]);
+    shipper.term();
+    manager.hears_of(&["STOPPING=1"]);
+}
+
+/// Holds one thread of `shipper` as a file system that does not answer would.
+struct Held(nix::unistd::Pid);
+
+impl Held {
+    fn new(shipper: &Running, name: &str) -> Self {
+        let tasks = format!("/proc/{}/task", shipper.pid().as_raw_nonzero());
+        let is_it = |task: &PathBuf| fs::read_to_string(task.join("comm")).unwrap().trim() == name;
+        let mut tasks = fs::read_dir(tasks).unwrap().map(|task| task.unwrap().path());
+        let task = tasks.find(is_it).unwrap();
+        let id = task.file_name().unwrap().to_str().unwrap().parse().unwrap();
+        let thread = nix::unistd::Pid::from_raw(id);
+        ptrace::attach(thread).unwrap();
+        waitpid(thread, Some(WaitPidFlag::__WALL)).unwrap();
+        Self(thread)
+    }
+
+    fn go_on(self) {
+        ptrace::detach(self.0, None).unwrap();
+    }
+}
+
+#[test]
+fn the_watchdog_is_not_fed_while_reading_hangs() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let manager = Manager::new(&site);
+    let mut shipper =
+        shipper(&site, &receiver).env("WATCHDOG_USEC", LIMIT.as_micros().to_string()).start();
+    manager.hears_of(&["WATCHDOG=1"]);
+    manager.hears_of(&["WATCHDOG=1"]);
+    let held = Held::new(&shipper, "tail");
+    for _ in 0..3 {
+        let before = shipper.log_lines(&["does not answer"]).count();
+        wait_until("it is missed", SOON, || {
+            shipper.log_lines(&["does not answer"]).count() > before
+        });
+    }
+    // What was said up to here: at most one more, of a turn before the hold.
+    manager.0.set_nonblocking(true).unwrap();
+    let mut buffer = [0; 1024];
+    let said =
+        std::iter::from_fn(|| manager.0.recv(&mut buffer).ok().map(|n| buffer[..n].to_vec()));
+    assert!(said.filter(|message| message.starts_with(b"WATCHDOG")).count() <= 1);
+    manager.0.set_nonblocking(false).unwrap();
+    held.go_on();
+    manager.hears_of(&["WATCHDOG=1"]);
+    shipper.term();
+}
+
+#[test]
+fn the_watchdog_is_fed_while_there_is_no_receiver() {
+    let (site, mut receiver) = (Site::new(), Receiver::tcp());
+    receiver.down(End::Reset);
+    let manager = Manager::new(&site);
+    site.append("a.log", "one\n");
+    let mut shipper = shipper(&site, &receiver)
+        .reading_from_start()
+        .env("WATCHDOG_USEC", LIMIT.as_micros().to_string())
+        .start();
+    for _ in 0..3 {
+        manager.hears_of(&["WATCHDOG=1"]);
+    }
+    receiver.up();
+    receiver.wait_for_text("one");
+    shipper.term();
+    assert_eq!(shipper.log_lines(&["does not answer"]).count(), 0, "{}", shipper.log());
+}

@@ -157,11 +157,10 @@ impl Agent {
         Ok(())
     }
 
-    /// What is confirmed of each source; nothing when the stages have ended.
-    pub async fn records(&self) -> Vec<Record> {
-        let (answer, records) = oneshot::channel();
-        let _ = self.queries.send(answer).await;
-        records.await.unwrap_or_default()
+    /// What is confirmed of each source, for those who ask now and then.
+    #[must_use]
+    pub fn records(&self) -> Records {
+        Records(self.queries.clone())
     }
 
     /// Waits until all is done: for ever in a daemon; else until what was there is read and sent,
@@ -221,6 +220,19 @@ impl Agent {
             );
         }
         outcome
+    }
+}
+
+/// Tells what is confirmed of each source.
+#[derive(Debug, Clone)]
+pub struct Records(mpsc::Sender<Query>);
+
+impl Records {
+    /// As it is now; nothing when the stages have ended.
+    pub async fn get(&self) -> Vec<Record> {
+        let (answer, records) = oneshot::channel();
+        let _ = self.0.send(answer).await;
+        records.await.unwrap_or_default()
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) enum Key {
     NoDetach,
     LogLevels,
     User,
+    MetricsListen,
 }
 
 /// What may stand behind a key.
@@ -43,7 +44,7 @@ use Key as K;
 use Shape::{List, Scalar};
 
 /// In the order of [`Key`].
-const TABLE: [(Key, &str, &str, Shape); 25] = [
+const TABLE: [(Key, &str, &str, Shape); 26] = [
     (K::Files, "files", "", List),
     (K::ExcludeFiles, "exclude_files", "", List),
     (K::ExcludePatterns, "exclude_patterns", "", List),
@@ -69,6 +70,7 @@ const TABLE: [(Key, &str, &str, Shape); 25] = [
     (K::NoDetach, "no_detach", "--no-detach", Scalar),
     (K::LogLevels, "log_levels", "--log", Scalar),
     (K::User, "user", "--user", Scalar),
+    (K::MetricsListen, "metrics_listen", "", Scalar),
 ];
 
 /// The section whose keys are written with a dot here.

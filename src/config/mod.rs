@@ -22,6 +22,7 @@ pub(crate) mod value;
 mod yaml;
 
 use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,6 +133,8 @@ pub struct Config {
     pub detach: bool,
     /// Whom to become once everything is opened that only root can open.
     pub user: Option<String>,
+    /// Where metrics are served, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// Directives of the own log, in tracing's form.
     pub log_filter: String,
 }

@@ -80,6 +80,7 @@ impl<'a> Resolver<'a> {
             debug_log_file: self.path(Key::DebugLogFile).unwrap_or_else(|| "/dev/null".into()),
             detach: !self.switch(Key::NoDetach) && self.raw.mode == Mode::Daemon,
             user: self.parsed(Key::User, |name| Ok(name.to_owned())),
+            metrics_listen: self.parsed(Key::MetricsListen, value::listen),
             log_filter: self
                 .parsed(Key::LogLevels, log_filter::directives)
                 .unwrap_or_else(|| "info".to_owned()),

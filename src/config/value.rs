@@ -1,6 +1,6 @@
 //! What a word means behind a key. Pure; every error says what is wrong and what to write.
 
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::Protocol;
@@ -31,6 +31,14 @@ pub(crate) fn port(text: &str) -> Result<u16, String> {
         Ok(0) | Err(_) => Err(format!("{text:?} is not a port number; write 1 to 65535")),
         Ok(port) => Ok(port),
     }
+}
+
+/// A port, on the loopback address, or an address and a port.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    let alone = port(text).map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    alone.or_else(|_| text.parse()).map_err(|_| {
+        format!("{text:?} is no address to listen on; write a port, or 127.0.0.1:9600")
+    })
 }
 
 /// Whole seconds (`10`), or numbers with units as in Go (`5s`, `1m30s`, `500ms`); at most
@@ -186,6 +194,16 @@ mod tests {
         }
         assert!(interval("999ms").is_err() && interval("1").is_ok());
         assert_eq!(timeout("0"), Ok(NO_LIMIT));
+    }
+
+    #[test]
+    fn addresses_to_listen_on() {
+        assert_eq!(listen("9600"), Ok(SocketAddr::from(([127, 0, 0, 1], 9600))));
+        assert_eq!(listen("[::]:9600"), Ok(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 9600))));
+        assert_eq!(listen("0.0.0.0:9600"), Ok(SocketAddr::from(([0, 0, 0, 0], 9600))));
+        for bad in ["", "localhost:9600", "127.0.0.1", "70000", ":9600"] {
+            assert!(listen(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What a person asks at three in the morning: `--check` says what the configuration leads to,
-//! `--status` how far each file is delivered.
+//! `--status` how far each file is delivered (which a running process tells its log and Prometheus).
 //!
 //! | module | what it knows |
 //! |---|---|
@@ -33,6 +33,8 @@ use anstyle::{AnsiColor, Style};
 
 use crate::cli::{Cli, Look};
 use crate::config::{self, Surroundings};
+
+pub use self::status::{File, Standing, delivered};
 
 const HEADING: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default();

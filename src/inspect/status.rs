@@ -30,27 +30,29 @@ pub(super) struct Status {
 
 /// A followed path: its file, and those rotated away from it that are not read to their end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct File {
-    pub(super) path: PathBuf,
-    pub(super) standing: Standing,
+pub struct File {
+    /// As followed.
+    pub path: PathBuf,
+    /// What the state and the configuration say of it.
+    pub standing: Standing,
     /// Bytes of all its content that is on disk.
-    pub(super) size: u64,
+    pub size: u64,
     /// Bytes of that which have arrived.
-    pub(super) delivered: u64,
+    pub delivered: u64,
     /// When the file was last written to.
-    pub(super) written: Option<SystemTime>,
+    pub written: Option<SystemTime>,
     /// When its position last moved.
-    pub(super) moved: Option<SystemTime>,
+    pub moved: Option<SystemTime>,
     /// Files rotated away whose content is still counted here.
-    pub(super) rotated: usize,
+    pub rotated: usize,
     /// Rotated generations that are under no name beside the path, so that nobody can tell how
     /// much of them is missing: compressed, copied, or deleted.
-    pub(super) unfound: usize,
+    pub unfound: usize,
 }
 
 /// What the state and the configuration say of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub enum Standing {
     /// It has a position.
     Followed,
     /// It matches and has no position yet.
@@ -63,7 +65,8 @@ pub(super) enum Standing {
 
 impl File {
     /// How many bytes are to be delivered yet; nothing where it is not decided what is to be.
-    pub(super) fn behind(&self) -> Option<u64> {
+    #[must_use]
+    pub fn behind(&self) -> Option<u64> {
         (self.standing != Standing::Unknown).then(|| self.size.saturating_sub(self.delivered))
     }
 }
@@ -102,6 +105,13 @@ pub(super) fn run(
         table::write(&status, SystemTime::now(), out)?;
     }
     Ok(true)
+}
+
+/// How far each file is delivered of which this process keeps `records`, those furthest behind
+/// first.
+#[must_use]
+pub fn delivered(records: Vec<Record>) -> Vec<File> {
+    files(records, None, Some(Holder { pid: Some(std::process::id()) }))
 }
 
 fn files(records: Vec<Record>, config: Option<&Config>, daemon: Option<Holder>) -> Vec<File> {

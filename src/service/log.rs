@@ -4,12 +4,12 @@
 //! itself; in the background complete ones, appended to a file. RUST_LOG has no say: a daemon's
 //! log is set where the rest of it is.
 
+mod output;
+
 use std::fmt::{self, Write as _};
-use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -22,6 +22,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, reload};
+
+pub use self::output::show_progress;
+use self::output::{LogFile, Stderr};
 
 /// What is logged unless told otherwise: our own doings, and what worries the libraries.
 pub const DEFAULT_FILTER: &str = "warn,remote_syslog=info";
@@ -71,18 +74,24 @@ pub enum LogError {
 #[derive(Debug, Clone)]
 pub struct LogControl {
     filter: reload::Handle<EnvFilter, Registry>,
+    file: Option<LogFile>,
 }
 
 impl LogControl {
-    /// Logs by `filter` from now on.
-    ///
-    /// # Errors
-    /// [`LogError::Filter`]; the old filter then stays.
-    pub fn set_filter(&self, filter: &str) -> Result<(), LogError> {
-        let filter = parse(filter)?;
+    /// Logs by `filter` from now on, which [`parse`] has made.
+    pub fn set_filter(&self, filter: EnvFilter) {
         // It fails only once the log is gone.
         let _ = self.filter.reload(filter);
-        Ok(())
+    }
+
+    /// Opens the file anew, if the log goes to one: it may have been rotated.
+    ///
+    /// # Errors
+    /// [`LogError::File`]; the old file then stays.
+    pub fn reopen(&self) -> Result<(), LogError> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let path = || file.path().to_owned();
+        file.reopen().map_err(|source| LogError::File { path: path(), source })
     }
 }
 
@@ -95,22 +104,24 @@ pub fn init(target: LogTarget, filter: &str) -> Result<LogControl, LogError> {
     let (filter, handle) = reload::Layer::new(parse(filter)?);
     let color = io::stderr().is_terminal() && color_is_welcome();
     let watched = if stderr_is_journal() { Style::Journal } else { Style::Short };
+    let mut log_file = None;
     match target {
         LogTarget::Stderr => {
-            let stderr = layer(watched, io::stderr, color);
+            let stderr = layer(watched, || Stderr, color);
             tracing_subscriber::registry().with(filter).with(stderr).try_init()?;
         }
         LogTarget::File(path) => {
-            let file = match append_to(&path) {
+            let file = match LogFile::open(&path) {
                 Ok(file) => file,
                 Err(source) => return Err(LogError::File { path, source }),
             };
-            let file = layer(Style::Full, Arc::new(file), false);
-            let stderr = layer(watched, io::stderr, color).with_filter(LevelFilter::WARN);
+            log_file = Some(file.clone());
+            let file = layer(Style::Full, file, false);
+            let stderr = layer(watched, || Stderr, color).with_filter(LevelFilter::WARN);
             tracing_subscriber::registry().with(filter).with(file).with(stderr).try_init()?;
         }
     }
-    Ok(LogControl { filter: handle })
+    Ok(LogControl { filter: handle, file: log_file })
 }
 
 /// See <https://no-color.org>.
@@ -130,15 +141,15 @@ fn is_stream(stream: &str, file: impl AsFd) -> bool {
     rustix::fs::fstat(file).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
-fn parse(filter: &str) -> Result<EnvFilter, LogError> {
+/// Understands tracing's directives; none stand for [`DEFAULT_FILTER`].
+///
+/// # Errors
+/// [`LogError::Filter`].
+pub fn parse(filter: &str) -> Result<EnvFilter, LogError> {
     let text = if filter.trim().is_empty() { DEFAULT_FILTER } else { filter };
     EnvFilter::builder()
         .parse(text)
         .map_err(|source| LogError::Filter { filter: filter.to_owned(), source })
-}
-
-fn append_to(path: &std::path::Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
 }
 
 fn layer<S, W>(style: Style, writer: W, color: bool) -> impl Layer<S>

@@ -1,10 +1,10 @@
-//! What the daemon does when it is signalled.
+//! What signals ask for.
 //!
 //! | signal | effect |
 //! |---|---|
 //! | TERM, INT | a clean stop; another one half a second later or more ends the process at once |
-//! | HUP | a clean stop in the foreground of a terminal (which is gone), else none |
-//! | USR1 | none: scripts made for other daemons send it after a rotation |
+//! | HUP | the configuration is loaded anew; a clean stop where it says that the terminal is gone |
+//! | USR1 | the log tells how far each file is delivered |
 //! | PIPE | none: Rust's runtime ignores it, a broken connection is an error of its write |
 
 use std::io::{self, IsTerminal};
@@ -12,72 +12,99 @@ use std::process;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// What HUP means.
+/// What is asked of a process that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// Load the configuration anew.
+    Reload,
+    /// Say how far each file is delivered.
+    Report,
+}
+
+/// What signals have led to so far.
+#[derive(Debug)]
+pub struct Signals {
+    /// Cancelled when the process is to stop; others may cancel it as well.
+    pub stop: CancellationToken,
+    /// What else was asked for. Of many at once some may be missing.
+    pub requests: mpsc::Receiver<Request>,
+}
+
+/// Where HUP may come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hangup {
-    /// The terminal is gone: stop cleanly.
-    Stop,
-    /// A request that has no meaning yet.
-    Ignore,
+    /// From the terminal, when it goes away, or from a person.
+    Terminal,
+    /// From nobody but a person or a program that wants a reload.
+    Request,
 }
 
 impl Hangup {
-    /// As befits a process that runs in the background or not. In the foreground without a
-    /// terminal a supervisor or nohup(1) watches over it, and HUP does not mean "stop".
+    /// As befits a process that runs in the background or not.
     #[must_use]
     pub fn for_process(detached: bool) -> Self {
-        if !detached && io::stderr().is_terminal() { Self::Stop } else { Self::Ignore }
+        if !detached && io::stderr().is_terminal() { Self::Terminal } else { Self::Request }
+    }
+
+    /// A terminal that has hung up is none any more.
+    fn means_stop(self) -> bool {
+        self == Self::Terminal && !io::stderr().is_terminal()
     }
 }
 
-/// Listens from now on, in a task of the current runtime. The token is cancelled when the process
-/// is to stop; it may also be cancelled by others.
+/// Listens from now on, in a task of the current runtime.
 ///
 /// # Errors
 /// A handler cannot be installed.
-pub fn listen(hangup: Hangup) -> io::Result<CancellationToken> {
-    let signals = Signals {
+pub fn listen(hangup: Hangup) -> io::Result<Signals> {
+    let (requests, requested) = mpsc::channel(2);
+    let stop = CancellationToken::new();
+    let listener = Listener {
         terminate: signal(SignalKind::terminate())?,
         interrupt: signal(SignalKind::interrupt())?,
         hangup: signal(SignalKind::hangup())?,
         user1: signal(SignalKind::user_defined1())?,
+        requests,
+        stop: stop.clone(),
     };
-    let stop = CancellationToken::new();
-    tokio::spawn(signals.run(hangup, stop.clone()));
-    Ok(stop)
+    tokio::spawn(listener.run(hangup));
+    Ok(Signals { stop, requests: requested })
 }
 
 /// A second signal means "at once" only when it comes this much later.
 const INSISTING: Duration = Duration::from_millis(500);
 
-struct Signals {
+struct Listener {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
     user1: Signal,
+    requests: mpsc::Sender<Request>,
+    stop: CancellationToken,
 }
 
-impl Signals {
-    async fn run(mut self, hangup: Hangup, stop: CancellationToken) {
+impl Listener {
+    async fn run(mut self, hangup: Hangup) {
         let mut stopping = None;
         loop {
             let (name, number) = tokio::select! {
                 _ = self.terminate.recv() => ("TERM", 15),
                 _ = self.interrupt.recv() => ("INT", 2),
                 _ = self.hangup.recv() => {
-                    if hangup == Hangup::Stop {
+                    if hangup.means_stop() {
                         tracing::info!("stopping (HUP: the terminal is gone)");
-                        stop.cancel();
+                        self.stop.cancel();
                     } else {
-                        tracing::info!("ignored HUP: a changed configuration needs a restart");
+                        self.request(Request::Reload);
                     }
                     continue;
                 }
                 _ = self.user1.recv() => {
-                    tracing::info!("ignored USR1: rotated files are noticed without it");
+                    self.request(Request::Report);
                     continue;
                 }
             };
@@ -88,11 +115,16 @@ impl Signals {
                 // As a shell reports it for a process that a signal has ended.
                 process::exit(128 + number);
             }
-            if !stop.is_cancelled() {
+            if !self.stop.is_cancelled() {
                 tracing::info!("stopping ({name})");
-                stop.cancel();
+                self.stop.cancel();
             }
         }
+    }
+
+    fn request(&self, request: Request) {
+        // While as many wait, one more says nothing new.
+        let _ = self.requests.try_send(request);
     }
 }
 
@@ -112,13 +144,12 @@ mod tests {
         if std::env::var_os(MARK).is_none() {
             return;
         }
-        let stop = listen(Hangup::Ignore).unwrap();
-        let mut seen = signal(SignalKind::user_defined1()).unwrap();
-        for harmless in [Signal::HUP, Signal::USR1, Signal::PIPE] {
-            kill_process(getpid(), harmless).unwrap();
-        }
-        seen.recv().await;
-        tokio::task::yield_now().await;
+        let Signals { stop, mut requests } = listen(Hangup::Request).unwrap();
+        kill_process(getpid(), Signal::PIPE).unwrap();
+        kill_process(getpid(), Signal::HUP).unwrap();
+        assert_eq!(requests.recv().await, Some(Request::Reload));
+        kill_process(getpid(), Signal::USR1).unwrap();
+        assert_eq!(requests.recv().await, Some(Request::Report));
         assert!(!stop.is_cancelled());
         kill_process(getpid(), Signal::TERM).unwrap();
         stop.cancelled().await;
@@ -144,6 +175,7 @@ mod tests {
 
     #[test]
     fn a_daemon_outlives_every_terminal() {
-        assert_eq!(Hangup::for_process(true), Hangup::Ignore);
+        assert_eq!(Hangup::for_process(true), Hangup::Request);
+        assert!(!Hangup::Request.means_stop());
     }
 }

@@ -1,5 +1,6 @@
 //! The lines of the log, and which are written.
 
+use std::sync::Arc;
 use std::sync::Mutex;
 
 use super::*;
@@ -110,7 +111,7 @@ fn errors_tell_what_to_do() {
 fn the_filter_can_be_changed() {
     let out = Arc::new(Mutex::new(Vec::new()));
     let (filter, handle) = reload::Layer::new(parse("error").unwrap());
-    let control = LogControl { filter: handle };
+    let control = LogControl { filter: handle, file: None };
     let subscriber = tracing_subscriber::registry().with(filter).with(layer(
         Style::Short,
         SharedWriter(out.clone()),
@@ -118,9 +119,9 @@ fn the_filter_can_be_changed() {
     ));
     tracing::subscriber::with_default(subscriber, || {
         tracing::info!("before");
-        control.set_filter("info").unwrap();
+        control.set_filter(parse("info").unwrap());
         tracing::info!("after");
-        assert!(control.set_filter("a=b=c").is_err());
+        assert!(parse("a=b=c").is_err());
     });
     let text = String::from_utf8(out.lock().unwrap().clone()).unwrap();
     assert!(text.ends_with("after\n") && text.lines().count() == 1, "{text}");

@@ -1,0 +1,140 @@
+//! The life of the process that ships lines: configuration → log → locks → detach → stages, then
+//! whatever signals ask for, and an end in good order.
+
+mod once;
+mod serve;
+
+use std::net::TcpListener;
+use std::process::ExitCode;
+
+use tokio::runtime::Runtime;
+use tracing::{error, info, warn};
+
+use self::serve::Process;
+use crate::cli::Cli;
+use crate::config::{self, Config, Loaded, Mode, Surroundings};
+use crate::exporter;
+use crate::position::Record;
+use crate::service::detach::{self, Daemon};
+use crate::service::limits;
+use crate::service::log::{self, LogTarget};
+use crate::service::pidfile::PidFile;
+use crate::service::privileges;
+use crate::state::{self, StateError, Store};
+
+type Error = Box<dyn std::error::Error>;
+
+/// Runs until told to stop, or until all is done that was asked for.
+///
+/// # Errors
+/// It cannot start, or a stage has ended by itself; nobody has been told yet.
+pub fn run(cli: Cli) -> Result<ExitCode, Error> {
+    let around = Surroundings::of_process()?;
+    let Loaded { config, warnings, .. } = config::load(&cli, &around)?;
+    let target = if config.detach {
+        LogTarget::File(config.debug_log_file.clone())
+    } else {
+        LogTarget::Stderr
+    };
+    let log = log::init(target, &config.log_filter)?;
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    // All that can fail is tried before detaching, while somebody is looking.
+    let held = Held::acquire(&config)?;
+    let daemon = if config.detach { Some(detach::detach()?) } else { None };
+    work(Process { cli, around, config, log }, held, daemon)
+}
+
+/// What nobody else may have at the same time.
+struct Held {
+    pid_file: Option<PidFile>,
+    metrics: Option<TcpListener>,
+    store: Store,
+    records: Vec<Record>,
+}
+
+impl Held {
+    fn acquire(config: &Config) -> Result<Self, Error> {
+        let pid_file = match (&config.pid_file, config.detach) {
+            (config::PidFile::Search, false) => None,
+            (choice, _) => Some(PidFile::acquire(choice)?),
+        };
+        let metrics = config.metrics_listen.map(exporter::bind).transpose()?;
+        if let Some(user) = &config.user {
+            privileges::become_user(user, &config.state_dir)?;
+        }
+        let (store, records) = open_state(config)?;
+        Ok(Self { pid_file, metrics, store, records })
+    }
+
+    /// The process that works is another than the one that acquired them.
+    fn write_pid(&mut self) -> Result<(), Error> {
+        if let Some(pid_file) = &mut self.pid_file {
+            pid_file.write_pid()?;
+        }
+        self.store.write_pid();
+        Ok(())
+    }
+}
+
+/// Positions are worth a lot, but logs that are not shipped at all are worse.
+fn open_state(config: &Config) -> Result<(Store, Vec<Record>), Error> {
+    if matches!(config.mode, Mode::DryRun { .. }) {
+        return Ok((Store::none(), Vec::new()));
+    }
+    match state::open(&config.state_dir) {
+        Err(error @ StateError::Unusable { .. }) => {
+            warn!("{error}; until then lines are shipped, but a restart repeats or misses some");
+            Ok(Store::unsaved(&config.state_dir))
+        }
+        result => Ok(result?),
+    }
+}
+
+/// The life of the process that does the work.
+fn work(process: Process, mut held: Held, daemon: Option<Daemon>) -> Result<ExitCode, Error> {
+    let runtime = match held.write_pid().and_then(|()| runtime()) {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(daemon, error),
+    };
+    let Held { pid_file, metrics, store, records } = held;
+    let started =
+        runtime.block_on(async { process.start(metrics, store, records, daemon.is_some()) });
+    let working = match started {
+        Ok(working) => working,
+        Err(error) => return fail(daemon, error),
+    };
+    if let Some(daemon) = daemon {
+        daemon.ready()?;
+    }
+    let ended = runtime.block_on(working.run());
+    // A save that hangs (a network file system) must not keep the process.
+    runtime.shutdown_background();
+    if let Some(pid_file) = pid_file {
+        pid_file.remove();
+    }
+    match ended {
+        Ok(code) => {
+            info!("stopped");
+            Ok(code)
+        }
+        Err(error) => {
+            error!("{error}");
+            Err(error.into())
+        }
+    }
+}
+
+fn runtime() -> Result<Runtime, Error> {
+    limits::raise_open_files();
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+/// Tells the one who started us, on whatever way leads there.
+fn fail(daemon: Option<Daemon>, error: Error) -> Result<ExitCode, Error> {
+    match daemon {
+        Some(daemon) => daemon.failed(1, &error.to_string()),
+        None => Err(error),
+    }
+}

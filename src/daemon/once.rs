@@ -1,0 +1,120 @@
+//! Shipping what is there: how far it has come, when there is no hope, and what came of it.
+
+use std::io::{IsTerminal, Write, stderr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use humansize::{BINARY, format_size};
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::{Instant, interval};
+
+use crate::config::{Config, Mode};
+use crate::meter::Meters;
+use crate::send::Outcome;
+use crate::service::log::show_progress;
+
+/// How often it is looked.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Watches a run that ends by itself.
+pub(super) struct Watch {
+    is_once: bool,
+    meters: Meters,
+    started: Instant,
+    /// Without any progress for so long it is given up.
+    patience: Duration,
+    bar: Option<ProgressBar>,
+}
+
+impl Watch {
+    /// Watches what `meters` show. Where there is a terminal, a bar shows it too.
+    pub(super) fn new(config: &Config, meters: &Meters) -> Self {
+        let is_once = config.mode == Mode::Once;
+        let to = &config.destination;
+        Self {
+            is_once,
+            meters: meters.clone(),
+            started: Instant::now(),
+            patience: to.connect_timeout + to.write_timeout,
+            bar: (is_once && stderr().is_terminal()).then(bar),
+        }
+    }
+
+    /// Ends when nothing has moved for too long; never in a daemon.
+    pub(super) async fn give_up(&self) {
+        if !self.is_once {
+            return std::future::pending().await;
+        }
+        let mut ticks = interval(TICK);
+        let (mut last, mut since) = (self.progress(), Instant::now());
+        loop {
+            ticks.tick().await;
+            let now = self.progress();
+            if now != last {
+                (last, since) = (now, Instant::now());
+            } else if since.elapsed() >= self.patience {
+                return;
+            }
+            self.show();
+        }
+    }
+
+    fn progress(&self) -> (u64, u64, bool) {
+        let (reading, sending) = (&self.meters.reading, &self.meters.sending);
+        (reading.bytes.get(), sending.confirmed_bytes.get(), reading.under_way.is_cancelled())
+    }
+
+    /// What was read counts as done when none of it waits any more.
+    fn show(&self) {
+        let Some(bar) = &self.bar else { return };
+        let Meters { reading, sending, .. } = &self.meters;
+        let waiting = sending.unconfirmed_bytes.get() + reading.queued_bytes.get();
+        let read = reading.bytes.get();
+        bar.set_length(read + u64::try_from(reading.unread_bytes.get()).unwrap_or(0));
+        bar.set_position(read.saturating_sub(u64::try_from(waiting).unwrap_or(0)));
+    }
+
+    /// Says what came of it; the exit code says the same.
+    pub(super) fn verdict(&self, left: Outcome, stopped: bool) -> ExitCode {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let Meters { reading, sending, .. } = &self.meters;
+        let unread = u64::try_from(reading.unread_bytes.get()).unwrap_or(0);
+        let waiting = u64::try_from(reading.queued_bytes.get()).unwrap_or(0);
+        let (messages, bytes) = (sending.confirmed_messages.get(), sending.confirmed_bytes.get());
+        let seconds = self.started.elapsed().as_secs_f64();
+        let shipped = format!(
+            "{messages} messages ({}) confirmed in {seconds:.1} s",
+            format_size(bytes, BINARY)
+        );
+        let is_complete = left.messages == 0 && unread == 0 && waiting == 0 && !stopped;
+        // Nobody there to be told: the exit code tells.
+        if is_complete {
+            let _ = writeln!(stderr(), "{shipped}");
+            return ExitCode::SUCCESS;
+        }
+        let why = match stopped {
+            true => "stopped by a signal".to_owned(),
+            false => format!("the receiver took nothing for {} s", self.patience.as_secs()),
+        };
+        let _ = writeln!(
+            stderr(),
+            "{shipped}; {why}: {} messages are not confirmed and {} not sent; the next run goes \
+             on from there",
+            left.messages,
+            format_size(unread + waiting, BINARY)
+        );
+        ExitCode::FAILURE
+    }
+}
+
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let template = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    show_progress(bar.clone());
+    bar
+}

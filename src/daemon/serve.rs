@@ -1,0 +1,167 @@
+//! The stages at work, and what is asked of them meanwhile.
+
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tracing::{error, info, warn};
+
+use super::{Error, once};
+use crate::agent::{Agent, Records, StageEnded};
+use crate::announce;
+use crate::cli::Cli;
+use crate::config::{self, Config, Loaded, Mode, Surroundings};
+use crate::exporter::{self, Exporter};
+use crate::inspect;
+use crate::meter::Meters;
+use crate::position::Record;
+use crate::service::log::{self, LogControl};
+use crate::service::signals::{self, Hangup, Request, Signals};
+use crate::service::systemd;
+use crate::state::Store;
+
+/// What the process was told, and tells.
+pub(super) struct Process {
+    pub(super) cli: Cli,
+    pub(super) around: Surroundings,
+    /// As loaded last.
+    pub(super) config: Config,
+    pub(super) log: LogControl,
+}
+
+/// The stages at work.
+pub(super) struct Working {
+    process: Process,
+    agent: Agent,
+    signals: Signals,
+    meters: Meters,
+    exporter: Option<Exporter>,
+}
+
+impl Process {
+    /// Starts the stages; must be called within a runtime.
+    pub(super) fn start(
+        self,
+        metrics: Option<TcpListener>,
+        store: Store,
+        records: Vec<Record>,
+        is_detached: bool,
+    ) -> Result<Working, Error> {
+        let signals = signals::listen(Hangup::for_process(is_detached))?;
+        let meters = Meters::new()?;
+        let agent = Agent::start(&self.config, store, records, &meters)?;
+        let records = agent.records();
+        let serve = |listener| exporter::serve(listener, meters.clone(), records);
+        let exporter = metrics.map(serve).transpose()?;
+        tokio::spawn(announce::run(meters.clone(), signals.stop.clone()));
+        Ok(Working { process: self, agent, signals, meters, exporter })
+    }
+}
+
+impl Working {
+    /// Works until told to stop, or until all is done that was asked for.
+    pub(super) async fn run(mut self) -> Result<ExitCode, StageEnded> {
+        let watch = once::Watch::new(&self.process.config, &self.meters);
+        let given_up = watch.give_up();
+        tokio::pin!(given_up);
+        let ended = loop {
+            tokio::select! {
+                () = self.signals.stop.cancelled() => break Ok(()),
+                done = self.agent.done() => break done,
+                () = &mut given_up => break Ok(()),
+                Some(request) = self.signals.requests.recv() => match request {
+                    Request::Reload => self.reload().await,
+                    Request::Report => drop(tokio::spawn(report(self.agent.records()))),
+                },
+            }
+        };
+        let stopped = self.signals.stop.is_cancelled();
+        let outcome = self.agent.stop().await;
+        ended?;
+        Ok(match self.process.config.mode {
+            Mode::Once => watch.verdict(outcome, stopped),
+            Mode::Daemon | Mode::DryRun { .. } => ExitCode::SUCCESS,
+        })
+    }
+
+    /// Goes on with the configuration as it is now, or with the old one where that is no good.
+    async fn reload(&mut self) {
+        systemd::reloading();
+        let result = self.try_reload();
+        // systemd waits for this, whatever came of it.
+        systemd::ready();
+        let result = match result {
+            Ok(()) => {
+                info!("the configuration is loaded anew");
+                "ok"
+            }
+            Err(error) => {
+                for line in error.to_string().lines() {
+                    error!("{line}");
+                }
+                error!("the new configuration is refused; the old one stays in force");
+                "refused"
+            }
+        };
+        self.meters.reloads.with_label_values(&[result]).inc();
+    }
+
+    fn try_reload(&mut self) -> Result<(), Error> {
+        let Process { cli, around, config: old, log } = &mut self.process;
+        // After a rotation of the own log, HUP is what makes a daemon leave the old file.
+        if let Err(error) = log.reopen() {
+            warn!("{error}");
+        }
+        let Loaded { config: new, warnings, .. } = config::load(cli, around)?;
+        for warning in warnings {
+            warn!("{warning}");
+        }
+        let filter = log::parse(&new.log_filter)?;
+        let moved = new.metrics_listen != old.metrics_listen;
+        let listener = new.metrics_listen.filter(|_| moved).map(exporter::bind).transpose()?;
+        self.agent.reload(&new)?;
+        log.set_filter(filter);
+        if moved {
+            let records = self.agent.records();
+            let serve = |listener| exporter::serve(listener, self.meters.clone(), records);
+            self.exporter = listener.map(serve).transpose()?;
+        }
+        warn_of_fixed(old, &new);
+        *old = new;
+        Ok(())
+    }
+}
+
+/// Names what takes a restart to change.
+fn warn_of_fixed(old: &Config, new: &Config) {
+    let fixed = [
+        ("state_dir", old.state_dir != new.state_dir),
+        ("pid_file", old.pid_file != new.pid_file),
+        ("debug_log_file", old.debug_log_file != new.debug_log_file),
+        ("no_detach", old.detach != new.detach),
+        ("user", old.user != new.user),
+    ];
+    for (key, _) in fixed.into_iter().filter(|(_, differs)| *differs) {
+        warn!("{key} has changed: that takes a restart");
+    }
+}
+
+/// Tells the log how far each file is delivered.
+async fn report(records: Records) {
+    let records = records.get().await;
+    // It asks the file system for the size of each.
+    let files = spawn_blocking(move || inspect::delivered(records)).await.unwrap_or_default();
+    let behind: u64 = files.iter().filter_map(inspect::File::behind).sum();
+    info!("{} files, {behind} bytes behind", files.len());
+    for file in files {
+        let (path, behind) = (file.path.display(), file.behind().unwrap_or(0));
+        let since = file.moved.and_then(|at| at.elapsed().ok()).unwrap_or(Duration::ZERO);
+        info!(
+            "{path}: {} of {} bytes delivered, {behind} behind, last moved {} s ago",
+            file.delivered,
+            file.size,
+            since.as_secs()
+        );
+    }
+}

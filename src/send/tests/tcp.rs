@@ -20,6 +20,27 @@ async fn read_until_empty(stream: &mut TcpStream, at_least: usize, into: &mut Ve
     }
 }
 
+/// Reads `stream`, and the connections that follow it (with very much unconfirmed it is renewed),
+/// until the sender has ended. Returns the frames and the position reached.
+async fn read_on(
+    mut stream: TcpStream,
+    listener: &TcpListener,
+    sending: Sending,
+) -> (Vec<u64>, u64) {
+    let mut finished = tokio::spawn(sending.finish());
+    let mut arrived = Vec::new();
+    loop {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        drop(stream);
+        arrived.extend(frames(&bytes));
+        stream = tokio::select! {
+            next = listener.accept() => next.unwrap().0,
+            ended = &mut finished => return (arrived, ended.unwrap().1),
+        };
+    }
+}
+
 #[tokio::test]
 async fn everything_arrives_in_order_and_is_confirmed_by_the_receivers_fin() {
     let (listener, address) = listen().await;
@@ -121,7 +142,7 @@ async fn a_receiver_that_stalls_is_waited_for_and_memory_stays_flat() {
     let (listener, address) = listen().await;
     let sending = Sending::to(target(address));
     let fed = sending.feed(0..400_000, 1000);
-    let (mut stream, _) = within(1, listener.accept()).await.unwrap();
+    let (stream, _) = within(1, listener.accept()).await.unwrap();
     // It takes no more once the buffers of both kernels are full.
     let free = sending.batches.clone();
     let (mut room, mut unchanged) = (free.capacity(), 0);
@@ -132,12 +153,8 @@ async fn a_receiver_that_stalls_is_waited_for_and_memory_stays_flat() {
     }
     drop(free);
     assert!(!fed.is_finished(), "40 MB went somewhere");
-    let finished = tokio::spawn(sending.finish());
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).await.unwrap();
-    drop(stream);
-    assert_eq!(tally(&frames(&bytes), 400_000), (0, 0));
-    assert_eq!(finished.await.unwrap().1, 400_000);
+    let (arrived, reached) = read_on(stream, &listener, sending).await;
+    assert_eq!((tally(&arrived, 400_000), reached), ((0, 0), 400_000));
 }
 
 #[tokio::test]
@@ -235,14 +252,10 @@ async fn what_a_half_closed_receiver_still_reads_is_not_sent_again() {
     stream.shutdown().await.unwrap();
     stream.read_to_end(&mut bytes).await.unwrap();
     drop(stream);
-    let (mut stream, _) = within(2, listener.accept()).await.unwrap();
-    let finished = tokio::spawn(sending.finish());
-    let mut rest = Vec::new();
-    stream.read_to_end(&mut rest).await.unwrap();
-    drop(stream);
-    let arrived = [frames(&bytes), frames(&rest)].concat();
-    assert_eq!(tally(&arrived, 200_000), (0, 0));
-    assert_eq!(finished.await.unwrap().1, 200_000);
+    let (stream, _) = within(2, listener.accept()).await.unwrap();
+    let (rest, reached) = read_on(stream, &listener, sending).await;
+    let arrived = [frames(&bytes), rest].concat();
+    assert_eq!((tally(&arrived, 200_000), reached), ((0, 0), 200_000));
     feeding.await.unwrap();
 }
 

@@ -182,6 +182,10 @@ impl Generation {
             // A copy may be shorter than the file was when it was truncated.
             self.size = self.position.offset;
         }
+        if matches!(found.content, Content::Gzip(_)) {
+            // It has the time of what it was made of.
+            self.position.modified = self.position.modified.max(found.stat.modified);
+        }
         self.reads = found.stat.inode;
         self.content = Some(found.content);
     }
@@ -220,6 +224,14 @@ impl Generation {
         self.position.head = Head::of(&bytes[..count]);
         self.position.modified = stat.modified;
         Some(self.position)
+    }
+
+    /// `previous`, which came before, is let go. Returns the position if nothing was read yet: then
+    /// the next start must tell copies of `previous` from those of this one, by their time.
+    pub(super) fn begins_after(&mut self, previous: &Self) -> Option<Position> {
+        let position = &mut self.position;
+        position.modified = position.modified.max(previous.position.modified);
+        (position.offset == 0).then_some(*position)
     }
 
     /// Reads once into `batch`, no further than `bound`.

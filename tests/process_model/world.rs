@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Kind, Op};
 use crate::support::{
-    End, Receiver, Report, Running, SOON, Shipper, Site, Transport, line, lines, wait_until,
+    End, Receiver, Report, Running, SOON, Shipper, Site, line, lines, wait_until,
 };
 
 /// A position lies where a read of the file ended, and no more than this is read at once: so many
@@ -46,7 +46,6 @@ pub(super) struct World {
     half_confirmed: u64,
     /// The receiver has closed its connections at least once.
     has_closed: bool,
-    is_tls: bool,
 }
 
 impl World {
@@ -71,7 +70,6 @@ impl World {
             losses: 0,
             half_confirmed: 0,
             has_closed: false,
-            is_tls: kind.transport == Transport::Tls,
         };
         // A file that is rotated away before it was seen for the first time is nobody's.
         world.wait_started();
@@ -271,8 +269,7 @@ impl World {
 
     fn down(&mut self, end: End) {
         if self.is_up {
-            // When it closes while a TLS record is half written, the resend window is repeated.
-            self.losses += u64::from(end == End::Reset || self.is_tls);
+            self.losses += u64::from(end == End::Reset);
             self.has_closed = true;
             self.receiver.down(end);
             self.is_up = false;

@@ -15,9 +15,9 @@ use tracing::{debug, info, warn};
 use super::content::Stat;
 use super::generation::{Generation, end, order_between, start};
 use super::registry::Registry;
-use super::rotated;
+use super::rotated::{self, Found};
 use super::rotation::Change;
-use crate::position::{Head, Update};
+use crate::position::{Head, Position, Update};
 use crate::syslog::Header;
 
 pub(super) use self::reading::{Turn, Work};
@@ -32,8 +32,8 @@ pub(in crate::tail) struct Follower {
     header: Option<Arc<Header>>,
     /// Oldest first; only the last can be the file that the path names now.
     generations: Vec<Generation>,
-    /// How the generations began that were let go last: a copy of one is no new file.
-    finished_heads: VecDeque<Head>,
+    /// The generations that were let go last: a copy of one is no new file.
+    finished: VecDeque<Finished>,
     complaint: Option<Complaint>,
     /// The current file is read no further than this.
     limit: u64,
@@ -63,9 +63,25 @@ enum Complaint {
 /// For [`Follower::begin`]: no file is old enough to be read from its end.
 pub(in crate::tail) const ALL_NEW: i64 = i64::MIN;
 
-/// How many beginnings are remembered …
-const FINISHED_HEADS: usize = 8;
-/// … of at least this length: many files begin with the same few words.
+/// What is remembered of a generation that was let go.
+struct Finished {
+    head: Head,
+    /// When it was written last.
+    modified: i64,
+}
+
+impl Finished {
+    /// Whether `found` is a copy of it. Many files begin with the same few words: where there are
+    /// no more, they must be of the same time as well, as what gzip makes is.
+    fn is_in(&self, found: &mut Found) -> bool {
+        let is_telling = self.head.len >= TELLING_HEAD || self.modified == found.stat.modified;
+        is_telling && found.begins_with(self.head)
+    }
+}
+
+/// How many generations are remembered.
+const FINISHED_MAX: usize = 8;
+/// A beginning of this length is nobody else's.
 const TELLING_HEAD: u16 = 128;
 
 impl Complaint {
@@ -82,7 +98,7 @@ impl Follower {
             entry,
             header: None,
             generations: Vec::new(),
-            finished_heads: VecDeque::new(),
+            finished: VecDeque::new(),
             complaint: None,
             limit: u64::MAX,
             is_held: false,
@@ -194,11 +210,10 @@ impl Follower {
         self.generations.iter().map(Generation::unread).sum()
     }
 
-    fn remember_finished(&mut self, head: Head) {
-        if head.len >= TELLING_HEAD {
-            self.finished_heads.truncate(FINISHED_HEADS - 1);
-            self.finished_heads.push_front(head);
-        }
+    fn remember_finished(&mut self, position: &Position) {
+        let &Position { head, modified, .. } = position;
+        self.finished.truncate(FINISHED_MAX - 1);
+        self.finished.push_front(Finished { head, modified });
     }
 
     /// Looks at what the path names now. Returns whether there may be something to read.

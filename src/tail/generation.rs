@@ -250,7 +250,9 @@ impl Generation {
             return Ok(Read::Rewritten);
         }
         let before = reader.counts;
-        let mut place = Place { content, position: &mut self.position, header, bound };
+        let modified = stat.map_or(self.position.modified, |stat| stat.modified);
+        let (position, source) = (&mut self.position, &self.source);
+        let mut place = Place { content, position, header, bound, source, modified };
         let read = reader.read(&mut place, batch)?;
         self.tell(before, reader.counts);
         if let Some(stat) = stat.filter(|_| !matches!(read, Read::Rewritten)) {
@@ -294,7 +296,9 @@ impl Generation {
         batch: &mut Batch,
     ) -> io::Result<()> {
         let Some(content) = &mut self.content else { return Ok(()) };
-        let place = &mut Place { content, position: &mut self.position, header, bound: u64::MAX };
+        let modified = self.position.modified;
+        let (position, source) = (&mut self.position, &self.source);
+        let place = &mut Place { content, position, header, bound: u64::MAX, source, modified };
         reader.read_unfinished(place, batch)?;
         mark(batch, Update::Reached(Arc::clone(&self.source), self.position));
         Ok(())

@@ -9,9 +9,9 @@ use crate::support::{
     End, Receiver, Report, Running, SOON, Shipper, Site, line, lines, wait_until,
 };
 
-/// A position lies where a read of the file ended, and no more than this is read at once: so many
-/// lines can follow a position although a receiver that closed has confirmed them.
-const READ_LINES: u64 = (256 << 10) / 52;
+/// Positions are marked every 16 KiB of a read: so many lines can follow one although a receiver
+/// that closed has confirmed them.
+const STEP_LINES: u64 = (16 << 10) / 52 + 1;
 /// A file that was seen for the first time is known after a KILL as soon as positions have been
 /// saved: a second later, and some more on a busy machine.
 const SAVED: Duration = Duration::from_millis(1_500);
@@ -42,7 +42,7 @@ pub(super) struct World {
     is_stalled: bool,
     /// How often something happened that may make all lines come twice,
     losses: u64,
-    /// and how often something that may make [`READ_LINES`] come twice.
+    /// and how often something that may make [`STEP_LINES`] come twice.
     half_confirmed: u64,
     /// The receiver has closed its connections at least once.
     has_closed: bool,
@@ -306,7 +306,7 @@ impl World {
         self.wait_disconnected();
         let report = Report::of(self.written, &self.receiver.frames());
         report
-            .assert_repeated_at_most(self.losses * self.written + self.half_confirmed * READ_LINES);
+            .assert_repeated_at_most(self.losses * self.written + self.half_confirmed * STEP_LINES);
     }
 }
 

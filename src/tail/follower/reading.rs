@@ -242,7 +242,7 @@ impl Follower {
     fn let_go(&mut self, at: usize, work: &mut Work<'_>) {
         let generation = self.generations.remove(at);
         debug!("{}: a rotated file is read to its end", self.path.display());
-        self.remember_finished(&generation.position);
+        self.finished.remember(&generation.position);
         if let Some(next) = self.generations.get_mut(at)
             && let Some(position) = next.begins_after(&generation)
         {

@@ -237,7 +237,7 @@ impl Follower {
             }
             let Some(mut found) = Found::open(sibling.path) else { continue };
             let is_known = self.generations.iter().any(|known| found.begins_with(known.head()))
-                || self.finished.iter().any(|finished| finished.is_in(&mut found));
+                || self.finished.has(&mut found);
             if is_known {
                 continue;
             }

@@ -158,3 +158,33 @@ fn what_is_let_go_is_not_given_to_another_path() {
     world.written.extend([100, 101]);
     assert_eq!(world.received, world.written);
 }
+
+/// A connection may end at any mark in a batch, or between two.
+#[test]
+fn reading_goes_on_at_every_mark_within_a_batch() {
+    let written = 3_000;
+    let batch_of = |world: &mut World| {
+        for _ in 0..written / 250 {
+            world.write_lines(250);
+        }
+        world.look();
+        world.fill();
+    };
+    let mut world = World::new(Rotation::Rename);
+    batch_of(&mut world);
+    let ends: Vec<_> = world.unconfirmed[0].marks.iter().map(|mark| mark.end).collect();
+    // Messages are longer than their lines.
+    let is_close = |pair: &[u32]| pair[1] - pair[0] < 3 * (16 << 10);
+    assert!(ends.len() > 5 && ends.windows(2).all(is_close), "{ends:?}");
+    for count in 1..=ends.len() {
+        let mut world = World::new(Rotation::Rename);
+        batch_of(&mut world);
+        let batch = &mut world.unconfirmed[0];
+        batch.marks.truncate(count);
+        batch.bytes.truncate(batch.marks[count - 1].end as usize);
+        world.confirm();
+        world.stop(false);
+        world.settle();
+        assert!(world.received == world.written, "after mark {count}");
+    }
+}

@@ -182,6 +182,10 @@ impl Generation {
             // A copy may be shorter than the file was when it was truncated.
             self.size = self.position.offset;
         }
+        if matches!(found.content, Content::Gzip(_)) {
+            // It has the time of what it was made of.
+            self.position.modified = self.position.modified.max(found.stat.modified);
+        }
         self.reads = found.stat.inode;
         self.content = Some(found.content);
     }
@@ -222,6 +226,14 @@ impl Generation {
         Some(self.position)
     }
 
+    /// `previous`, which came before, is let go. Returns the position if nothing was read yet: then
+    /// the next start must tell copies of `previous` from those of this one, by their time.
+    pub(super) fn begins_after(&mut self, previous: &Self) -> Option<Position> {
+        let position = &mut self.position;
+        position.modified = position.modified.max(previous.position.modified);
+        (position.offset == 0).then_some(*position)
+    }
+
     /// Reads once into `batch`, no further than `bound`.
     pub(super) fn read(
         &mut self,
@@ -238,7 +250,9 @@ impl Generation {
             return Ok(Read::Rewritten);
         }
         let before = reader.counts;
-        let mut place = Place { content, position: &mut self.position, header, bound };
+        let modified = stat.map_or(self.position.modified, |stat| stat.modified);
+        let (position, source) = (&mut self.position, &self.source);
+        let mut place = Place { content, position, header, bound, source, modified };
         let read = reader.read(&mut place, batch)?;
         self.tell(before, reader.counts);
         if let Some(stat) = stat.filter(|_| !matches!(read, Read::Rewritten)) {
@@ -282,7 +296,9 @@ impl Generation {
         batch: &mut Batch,
     ) -> io::Result<()> {
         let Some(content) = &mut self.content else { return Ok(()) };
-        let place = &mut Place { content, position: &mut self.position, header, bound: u64::MAX };
+        let modified = self.position.modified;
+        let (position, source) = (&mut self.position, &self.source);
+        let place = &mut Place { content, position, header, bound: u64::MAX, source, modified };
         reader.read_unfinished(place, batch)?;
         mark(batch, Update::Reached(Arc::clone(&self.source), self.position));
         Ok(())

@@ -34,6 +34,14 @@ pub(super) fn split(piece: &[u8], at_start: bool, mid_line: bool) -> Split<'_> {
     Split { nuls, skipped, mid_line, lines, rest }
 }
 
+/// How long the lines of `whole` are together that lie within the first `at_most` bytes; the first
+/// counts in any case.
+pub(super) fn step(whole: &[u8], at_most: usize) -> usize {
+    let within = &whole[..whole.len().min(at_most)];
+    let last = memrchr(b'\n', within).or_else(|| memchr(b'\n', whole));
+    last.map_or(whole.len(), |newline| newline + 1)
+}
+
 /// The lines of `whole` lines, without their newlines.
 pub(super) fn each(whole: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut start = 0;
@@ -54,6 +62,12 @@ mod tests {
         let found = split(b"one\n\ntwo\nthr", true, false);
         assert_eq!((found.lines, found.rest), (&b"one\n\ntwo\n"[..], &b"thr"[..]));
         assert_eq!(each(found.lines).collect::<Vec<_>>(), [&b"one"[..], b"", b"two"]);
+    }
+
+    #[test]
+    fn a_step_is_as_many_lines_as_fit_but_at_least_one() {
+        let steps = [1, 4, 7, 8, 99].map(|at_most| step(b"one\ntwo\n", at_most));
+        assert_eq!(steps, [4, 4, 4, 8, 8]);
     }
 
     #[test]

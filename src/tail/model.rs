@@ -4,6 +4,8 @@
 //!
 //! `PROPTEST_CASES=10000 cargo test --lib tail::model` runs more cases than the usual 256.
 
+mod regressions;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::io::Write;
@@ -33,8 +35,8 @@ enum Op {
     Rename { create: bool },
     /// The writer opens the path anew.
     Reopen,
-    /// Rotation by copying and truncating.
-    CopyTruncate,
+    /// Rotation by copying and truncating; within one tick of the file system's clock, or not.
+    CopyTruncate { at_once: bool },
     /// The writer removes what it has written and begins again, once all was read.
     Truncate,
     /// Removed and made again, once it was seen.
@@ -81,6 +83,8 @@ struct World {
     now: Instant,
     /// Seconds that are given to files as their time, so that no two are alike.
     clock: u64,
+    /// When the youngest file was born.
+    born: Option<SystemTime>,
     /// The rotated file that the writer still has open is `.1`.
     writer_is_behind: bool,
 }
@@ -107,6 +111,7 @@ impl World {
             next_id: 0,
             now: Instant::now(),
             clock: 0,
+            born: None,
             writer_is_behind: false,
         };
         world.writer = world.create();
@@ -127,12 +132,27 @@ impl World {
     /// Opens the path for the writer, as a new file where there is none.
     fn create(&mut self) -> File {
         let path = self.path("app.log");
-        let is_new = !path.exists();
-        let file = append(&path);
-        if is_new {
-            self.stamp(&file);
+        if path.exists() {
+            return append(&path);
         }
+        let file = self.new_file(&path);
+        self.stamp(&file);
         file
+    }
+
+    /// Inodes are reused at once, but not within one tick of the clock that births are taken from:
+    /// no host rotates, compresses and creates again in 4 ms.
+    fn new_file(&mut self, path: &Path) -> File {
+        loop {
+            let file = append(path);
+            let born = file.metadata().unwrap().created().ok();
+            if born.is_none() || born > self.born {
+                self.born = born;
+                return file;
+            }
+            fs::remove_file(path).unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn write(&mut self, text: &str) {
@@ -184,6 +204,11 @@ impl World {
         if self.rotation == Rotation::CopyTruncate || self.writer_is_behind || self.is_empty() {
             return;
         }
+        if self.all {
+            // A file that was rotated twice and compressed between two looks may be read by two
+            // followers then, see docs/reliability.md.
+            self.look();
+        }
         self.shift();
         fs::rename(self.path("app.log"), self.path("app.log.1")).unwrap();
         self.writer_is_behind = true;
@@ -200,18 +225,19 @@ impl World {
         }
     }
 
-    fn copy_truncate(&mut self) {
+    fn copy_truncate(&mut self, at_once: bool) {
         if self.rotation != Rotation::CopyTruncate || self.is_empty() {
             return;
         }
         // That an empty file was written to is seen before it is copied and truncated.
         self.look();
         self.shift();
-        fs::copy(self.path("app.log"), self.path("app.log.1")).unwrap();
-        let copy = File::options().append(true).open(self.path("app.log.1")).unwrap();
+        let mut copy = self.new_file(&self.path("app.log.1"));
+        copy.write_all(&fs::read(self.path("app.log")).unwrap()).unwrap();
         self.stamp(&copy);
         self.writer.set_len(0).unwrap();
         let writer = self.writer.try_clone().unwrap();
+        self.clock -= u64::from(at_once);
         self.stamp(&writer);
         self.partial = None;
     }
@@ -243,7 +269,7 @@ impl World {
         let target = PathBuf::from(format!("{}.gz", path.display()));
         let content = fs::read(&path).unwrap();
         let modified = path.metadata().unwrap().modified().unwrap();
-        let file = File::create(&target).unwrap();
+        let file = self.new_file(&target);
         let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
         gzip.write_all(&content).unwrap();
         gzip.finish().unwrap().set_modified(modified).unwrap();
@@ -326,12 +352,15 @@ impl World {
 
     fn deliver_all(&mut self) {
         // An unfinished line of a rotated file holds what comes after it for a second.
-        for _ in 0..3 {
+        for round in 0..40 {
             self.read_all();
             self.pass(11);
-        }
-        while !self.unconfirmed.is_empty() {
-            self.confirm();
+            while !self.unconfirmed.is_empty() {
+                self.confirm();
+            }
+            if round >= 2 && self.received.len() >= self.written.len() {
+                break;
+            }
         }
     }
 
@@ -384,7 +413,7 @@ impl World {
             Op::Partial => self.begin_line(),
             Op::Rename { create } => self.rename(create),
             Op::Reopen => self.reopen(),
-            Op::CopyTruncate => self.copy_truncate(),
+            Op::CopyTruncate { at_once } => self.copy_truncate(at_once),
             Op::Truncate => self.truncate(),
             Op::Recreate => self.recreate(),
             Op::Compress => self.compress(),
@@ -441,7 +470,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(Op::Partial),
         3 => any::<bool>().prop_map(|create| Op::Rename { create }),
         4 => Just(Op::Reopen),
-        3 => Just(Op::CopyTruncate),
+        3 => any::<bool>().prop_map(|at_once| Op::CopyTruncate { at_once }),
         1 => Just(Op::Truncate),
         1 => Just(Op::Recreate),
         2 => Just(Op::Compress),
@@ -487,101 +516,5 @@ proptest! {
         // Rotated files are paths of their own here, and order holds within a path only.
         world.received.sort_unstable();
         prop_assert_eq!(world.received, world.written);
-    }
-}
-
-/// Sequences that once went wrong.
-mod regressions {
-    use super::*;
-
-    #[test]
-    fn a_file_that_was_deleted_while_it_was_closed_is_forgotten() {
-        let mut world = World::new(Rotation::Rename);
-        world.write_lines(3);
-        world.deliver_all();
-        // Its descriptor is given back, then it is deleted.
-        for _ in 0..40 {
-            world.pass(20);
-        }
-        fs::remove_file(world.path("app.log")).unwrap();
-        for _ in 0..80 {
-            world.read_all();
-            world.pass(10);
-        }
-        world.deliver_all();
-        assert!(world.records.is_empty(), "{:?}", world.records);
-        assert_eq!(world.received, world.written);
-    }
-
-    #[test]
-    fn a_file_whose_device_has_another_number_after_a_reboot_goes_on() {
-        let mut world = World::new(Rotation::Rename);
-        world.write_lines(3);
-        world.deliver_all();
-        world.stop(true);
-        for record in world.records.values_mut() {
-            record.source.inode.device += 1;
-        }
-        world.write_lines(2);
-        world.settle();
-        assert_eq!(world.received, world.written);
-    }
-
-    #[test]
-    fn a_file_that_only_looks_like_a_rotated_one_is_left_alone() {
-        let mut world = World::new(Rotation::Rename);
-        drop(append(&world.path("app-2.log")));
-        world.write_lines(1);
-        world.recreate();
-        fs::write(world.path("app-2.log"), "999:not ours\n").unwrap();
-        // The one that is followed now is younger than what only looks like its successor.
-        world.write_lines(1);
-        world.deliver_all();
-        world.rename(true);
-        fs::write(world.path("app-2.log"), "999:not ours\n").unwrap();
-        world.settle();
-        assert_eq!(world.received, world.written);
-    }
-
-    #[test]
-    fn a_copy_of_what_was_let_go_is_no_new_file() {
-        let mut world = World::new(Rotation::Rename);
-        world.write_lines(10);
-        world.rename(true);
-        world.reopen();
-        world.write_lines(10);
-        world.settle();
-        let copy = world.path("app.log.1.gz");
-        fs::copy(world.path("app.log.1"), world.path("app.log.3")).unwrap();
-        assert!(!copy.exists());
-        world.rename(true);
-        world.settle();
-        assert_eq!(world.received, world.written);
-    }
-
-    #[test]
-    fn what_is_let_go_is_not_given_to_another_path() {
-        let mut world = World::new(Rotation::RenameWithinGlob);
-        world.write_lines(3);
-        world.deliver_all();
-        world.rename(true);
-        world.reopen();
-        world.write_lines(1);
-        world.look();
-        // The path that waits for the rotated file goes, and another one comes.
-        fs::remove_file(world.path("app.log.1")).unwrap();
-        world.look();
-        world.handle(Event::Look { path: world.path("app.log.1"), entry: 0 });
-        fs::write(world.path("other.log"), "100:x\n").unwrap();
-        for _ in 0..20 {
-            world.read_all();
-            world.pass(10);
-        }
-        fs::rename(world.path("other.log"), world.path("other.log.1")).unwrap();
-        fs::write(world.path("other.log"), "101:x\n").unwrap();
-        world.settle();
-        world.received.sort_unstable();
-        world.written.extend([100, 101]);
-        assert_eq!(world.received, world.written);
     }
 }

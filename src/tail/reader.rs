@@ -1,6 +1,8 @@
 //! From the bytes of a file to messages in a batch: the hot path.
 
 use std::io;
+use std::ops::Range;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -9,11 +11,14 @@ use super::content::Content;
 use super::lines;
 use crate::batch::{Batch, Mark};
 use crate::filter::Patterns;
-use crate::position::{Anchor, Head, Position, Update};
+use crate::position::{Anchor, Head, Position, Source, Update};
 use crate::syslog::{Encoder, Framing, Header, timestamp};
 
 /// How much of a file is read at once.
 pub(super) const CHUNK: usize = 256 << 10;
+/// Positions are marked this often within what is read at once: so much comes twice when a
+/// connection ends between two marks and there is no other before the end.
+const STEP: usize = 16 << 10;
 /// The longest line where messages have no limit: beyond it a line is cut all the same, since it
 /// has to fit into memory.
 const LINE_MAX: usize = 16 << 20;
@@ -58,6 +63,10 @@ pub(super) struct Place<'a> {
     pub(super) header: &'a Header,
     /// Read no further than this offset.
     pub(super) bound: u64,
+    /// Whose positions are marked on the way.
+    pub(super) source: &'a Arc<Source>,
+    /// The file's modification time, for those marks.
+    pub(super) modified: i64,
 }
 
 impl Reader {
@@ -126,11 +135,12 @@ impl Reader {
             }
             self.counts.nuls += nuls as u64;
             let consumed = if too_long { rest } else { consumed };
-            self.encode(place.header, back + nuls + skipped, whole, batch);
+            let text = back + nuls + skipped;
+            let done = self.encode_steps(place, back, text..text + whole, batch)?;
             if too_long {
                 self.encode_cut(place.header, back, count, batch);
             }
-            self.advance(place, back, consumed, mid_line || too_long)?;
+            self.advance(place, done, back + consumed - done, mid_line || too_long)?;
             if self.buffer.len() > CHUNK {
                 self.buffer = vec![0; CHUNK];
             }
@@ -163,6 +173,31 @@ impl Reader {
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
         grows
+    }
+
+    /// Encodes the lines at `text` and marks a position after each [`STEP`] but the last. Returns up
+    /// to where in the buffer the position was moved, from `back`.
+    fn encode_steps(
+        &mut self,
+        place: &mut Place<'_>,
+        back: usize,
+        text: Range<usize>,
+        batch: &mut Batch,
+    ) -> io::Result<usize> {
+        let (mut done, mut from) = (back, text.start);
+        while text.end - from > STEP {
+            let len = lines::step(&self.buffer[from..text.end], STEP);
+            self.encode(place.header, from, len, batch);
+            from += len;
+            if from < text.end {
+                self.advance(place, done, from - done, false)?;
+                done = from;
+                let position = Position { modified: place.modified, ..*place.position };
+                mark(batch, Update::Reached(Arc::clone(place.source), position));
+            }
+        }
+        self.encode(place.header, from, text.end - from, batch);
+        Ok(done)
     }
 
     fn encode(&mut self, header: &Header, from: usize, len: usize, batch: &mut Batch) {

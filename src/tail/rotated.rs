@@ -85,11 +85,12 @@ pub(super) fn successors(path: &Path, inode: Inode, modified: i64) -> Vec<Siblin
     successors
 }
 
-/// The siblings of `path` with content that was written last between two times, oldest first:
-/// copies that were made before a file was truncated.
-pub(super) fn copies(path: &Path, after: i64, before: i64) -> Vec<Sibling> {
+/// The siblings of `path` with content that was written last after one time and up to another,
+/// oldest first: copies that were made before a file was truncated. A small file is copied and
+/// truncated within one tick of the clock.
+pub(super) fn copies(path: &Path, after: i64, until: i64) -> Vec<Sibling> {
     let mut copies = siblings(path);
-    copies.retain(|s| s.stat.size > 0 && s.stat.modified > after && s.stat.modified < before);
+    copies.retain(|s| s.stat.size > 0 && s.stat.modified > after && s.stat.modified <= until);
     copies.sort_by_key(|sibling| sibling.stat.modified);
     copies
 }

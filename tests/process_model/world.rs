@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::{Kind, Op};
 use crate::support::{
-    End, Receiver, Report, Running, SOON, Shipper, Site, Transport, line, lines, wait_until,
+    End, Receiver, Report, Running, SOON, Shipper, Site, line, lines, wait_until,
 };
 
-/// A position lies where a read of the file ended, and no more than this is read at once: so many
-/// lines can follow a position although a receiver that closed has confirmed them.
-const READ_LINES: u64 = (256 << 10) / 52;
+/// Positions are marked every 16 KiB of a read: so many lines can follow one although a receiver
+/// that closed has confirmed them.
+const STEP_LINES: u64 = (16 << 10) / 52 + 1;
 /// A file that was seen for the first time is known after a KILL as soon as positions have been
 /// saved: a second later, and some more on a busy machine.
 const SAVED: Duration = Duration::from_millis(1_500);
@@ -42,11 +42,10 @@ pub(super) struct World {
     is_stalled: bool,
     /// How often something happened that may make all lines come twice,
     losses: u64,
-    /// and how often something that may make [`READ_LINES`] come twice.
+    /// and how often something that may make [`STEP_LINES`] come twice.
     half_confirmed: u64,
     /// The receiver has closed its connections at least once.
     has_closed: bool,
-    is_tls: bool,
 }
 
 impl World {
@@ -71,7 +70,6 @@ impl World {
             losses: 0,
             half_confirmed: 0,
             has_closed: false,
-            is_tls: kind.transport == Transport::Tls,
         };
         // A file that is rotated away before it was seen for the first time is nobody's.
         world.wait_started();
@@ -271,8 +269,7 @@ impl World {
 
     fn down(&mut self, end: End) {
         if self.is_up {
-            // When it closes while a TLS record is half written, the resend window is repeated.
-            self.losses += u64::from(end == End::Reset || self.is_tls);
+            self.losses += u64::from(end == End::Reset);
             self.has_closed = true;
             self.receiver.down(end);
             self.is_up = false;
@@ -309,7 +306,7 @@ impl World {
         self.wait_disconnected();
         let report = Report::of(self.written, &self.receiver.frames());
         report
-            .assert_repeated_at_most(self.losses * self.written + self.half_confirmed * READ_LINES);
+            .assert_repeated_at_most(self.losses * self.written + self.half_confirmed * STEP_LINES);
     }
 }
 

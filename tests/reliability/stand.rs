@@ -25,8 +25,8 @@ pub const QUIET: Duration = Duration::from_secs(30);
 const UNLOOKED: usize = (64 << 10) + (128 << 10);
 /// What the daemon adds to twice the widest window (`MARGIN`).
 const MARGIN: usize = 64 << 10;
-/// Positions lie where a read of a file ended; so much is read at once.
-pub const READ: usize = 256 << 10;
+/// Positions are marked this often in what is read.
+pub const STEP: usize = 16 << 10;
 
 /// The log that most rows write.
 pub const LOG: &str = "app.log";

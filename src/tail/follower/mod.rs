@@ -1,25 +1,28 @@
 //! One followed path: its current file and those that rotation has moved away and that are not
 //! read to their end yet.
 
+mod complaint;
+mod finished;
 mod reading;
 mod succession;
 
-use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::content::Stat;
 use super::generation::{Generation, end, order_between, start};
 use super::registry::Registry;
 use super::rotated;
 use super::rotation::Change;
-use crate::position::{Head, Update};
+use crate::position::Update;
 use crate::syslog::Header;
 
+use self::complaint::Complaint;
+use self::finished::Finished;
 pub(super) use self::reading::{Turn, Work};
 
 /// A followed path.
@@ -32,8 +35,8 @@ pub(in crate::tail) struct Follower {
     header: Option<Arc<Header>>,
     /// Oldest first; only the last can be the file that the path names now.
     generations: Vec<Generation>,
-    /// How the generations began that were let go last: a copy of one is no new file.
-    finished_heads: VecDeque<Head>,
+    /// The generations that were let go last: a copy of one is no new file.
+    finished: Finished,
     complaint: Option<Complaint>,
     /// The current file is read no further than this.
     limit: u64,
@@ -50,29 +53,8 @@ pub(in crate::tail) struct Follower {
     pub(in crate::tail) last_read: Instant,
 }
 
-/// Why a path is not followed although it matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Complaint {
-    NotRegular,
-    Compressed,
-    SameAs(usize),
-    /// With the number of the error.
-    Unreadable(i32),
-}
-
 /// For [`Follower::begin`]: no file is old enough to be read from its end.
 pub(in crate::tail) const ALL_NEW: i64 = i64::MIN;
-
-/// How many beginnings are remembered …
-const FINISHED_HEADS: usize = 8;
-/// … of at least this length: many files begin with the same few words.
-const TELLING_HEAD: u16 = 128;
-
-impl Complaint {
-    fn unreadable(error: &io::Error) -> Self {
-        Self::Unreadable(error.raw_os_error().unwrap_or_default())
-    }
-}
 
 impl Follower {
     pub(in crate::tail) fn new(id: usize, path: PathBuf, entry: usize, now: Instant) -> Self {
@@ -82,7 +64,7 @@ impl Follower {
             entry,
             header: None,
             generations: Vec::new(),
-            finished_heads: VecDeque::new(),
+            finished: Finished::default(),
             complaint: None,
             limit: u64::MAX,
             is_held: false,
@@ -194,13 +176,6 @@ impl Follower {
         self.generations.iter().map(Generation::unread).sum()
     }
 
-    fn remember_finished(&mut self, head: Head) {
-        if head.len >= TELLING_HEAD {
-            self.finished_heads.truncate(FINISHED_HEADS - 1);
-            self.finished_heads.push_front(head);
-        }
-    }
-
     /// Looks at what the path names now. Returns whether there may be something to read.
     pub(in crate::tail) fn look(&mut self, registry: &mut Registry, now: Instant) -> bool {
         let stat = self.look_at_path();
@@ -297,27 +272,6 @@ impl Follower {
                 true
             }
             _ => false,
-        }
-    }
-
-    /// Says once why the path is not followed, and again when the reason changes.
-    fn complain(&mut self, complaint: Complaint) {
-        if self.complaint == Some(complaint) {
-            return;
-        }
-        self.complaint = Some(complaint);
-        let path = self.path.display();
-        match complaint {
-            Complaint::NotRegular => warn!("not following {path}: it is not a regular file"),
-            Complaint::Compressed => {
-                warn!("not following {path}: it is compressed; exclude_files can leave it out");
-            }
-            Complaint::SameAs(_) => debug!("{path} names a file that is followed already"),
-            Complaint::Unreadable(number) => warn!(
-                "cannot read {path}: {}; it is followed as soon as that is possible; see that \
-                 the user this runs as may read it",
-                io::Error::from_raw_os_error(number)
-            ),
         }
     }
 }

@@ -130,6 +130,10 @@ impl Follower {
                 self.let_go(at, work);
                 Step::Same
             }
+            // Its content went with the file: what is beside it is not all older.
+            Ok(Read::Rewritten) if is_current && !generation.is_at(&self.path) => {
+                Step::Stop(Turn::Look)
+            }
             Ok(Read::Rewritten) => {
                 self.start_anew(at, work.registry, work.now);
                 Step::Stop(Turn::Again)
@@ -238,7 +242,12 @@ impl Follower {
     fn let_go(&mut self, at: usize, work: &mut Work<'_>) {
         let generation = self.generations.remove(at);
         debug!("{}: a rotated file is read to its end", self.path.display());
-        self.remember_finished(generation.head());
+        self.finished.remember(&generation.position);
+        if let Some(next) = self.generations.get_mut(at)
+            && let Some(position) = next.begins_after(&generation)
+        {
+            work.registry.first_seen.push(Update::Reached(Arc::clone(&next.source), position));
+        }
         self.hand_over(generation, work.registry);
     }
 

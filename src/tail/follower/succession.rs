@@ -11,7 +11,7 @@ use crate::tail::content::{Content, Stat, open};
 use crate::tail::generation::{Generation, order_between, start};
 use crate::tail::registry::Registry;
 use crate::tail::rotated::{self, Fit, Found, Sibling};
-use crate::tail::rotation::Change;
+use crate::tail::rotation::{Change, same_inode};
 
 impl Follower {
     /// Takes up the generations that were known when the last run ended.
@@ -80,27 +80,31 @@ impl Follower {
                 self.open_past(at, registry);
             }
         }
-        let Some(mut last) = self.generations.pop() else { return };
+        let at = self.generations.len() - 1;
+        let previous = self.generations[..at].last().map(Generation::order);
+        let last = &mut self.generations[at];
         let at_path = || Stat::at(&self.path).ok().filter(|stat| stat.inode == last.source.inode);
-        let until = last.stat().or_else(at_path).map_or(i64::MAX, |stat| stat.modified);
+        let stat = last.stat().or_else(at_path);
         let (modified, inode) = (last.position.modified, last.source.inode);
-        let copies = rotated::copies(&self.path, modified, until);
-        let previous = self.generations.last().map(Generation::order);
+        // So that a copy of what it holds by now is told from one of what it held before.
+        let fingerprint = stat.and_then(|stat| last.fingerprint_unread(&self.path, &stat));
+        let copies = rotated::copies(&self.path, modified, stat.map_or(i64::MAX, |s| s.modified));
         let between = (previous, Some(last.order()));
         let copies = self.unknown_among(copies, inode, between, registry, now);
+        let last = &mut self.generations[at];
         if let Some(newest) = copies.last() {
             // So that the next start does not find them again, when they are read and forgotten.
-            last.position.modified = newest.position.modified;
-            registry.first_seen.push(Update::Reached(Arc::clone(&last.source), last.position));
+            last.position.modified = last.position.modified.max(newest.position.modified);
         }
         let is_lost = last.is_past && !last.is_open() && !copies.is_empty();
-        self.generations.extend(copies);
         if is_lost {
             // One of them is what became of it.
             registry.first_seen.push(Update::Forget(last.source.id));
-        } else {
-            self.generations.push(last);
+            self.generations.pop();
+        } else if fingerprint.is_some() || !copies.is_empty() {
+            registry.first_seen.push(Update::Reached(Arc::clone(&last.source), last.position));
         }
+        self.generations.splice(at..at, copies);
     }
 
     /// Looks for the file of a past generation. False when it holds something else by now.
@@ -226,13 +230,15 @@ impl Follower {
         let mut unknown = Vec::new();
         for sibling in siblings {
             let inode = sibling.stat.inode;
-            if inode.number == current.number || registry.is_known(inode) {
+            // The device may have had another number when `current` was noted.
+            let is_current = same_inode(Inode { device: current.device, ..inode }, current);
+            if is_current || registry.is_known(inode) {
                 continue;
             }
             let Some(mut found) = Found::open(sibling.path) else { continue };
-            let known = self.generations.iter().map(Generation::head);
-            let mut known = known.chain(self.finished_heads.iter().copied());
-            if known.any(|head| found.begins_with(head)) {
+            let is_known = self.generations.iter().any(|known| found.begins_with(known.head()))
+                || self.finished.has(&mut found);
+            if is_known {
                 continue;
             }
             info!(

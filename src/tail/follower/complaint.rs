@@ -1,0 +1,46 @@
+//! Why a path is not followed although it matches.
+
+use std::io;
+
+use tracing::{debug, warn};
+
+use super::Follower;
+
+/// Why a path is not followed although it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Complaint {
+    NotRegular,
+    Compressed,
+    SameAs(usize),
+    /// With the number of the error.
+    Unreadable(i32),
+}
+
+impl Complaint {
+    pub(super) fn unreadable(error: &io::Error) -> Self {
+        Self::Unreadable(error.raw_os_error().unwrap_or_default())
+    }
+}
+
+impl Follower {
+    /// Says once why the path is not followed, and again when the reason changes.
+    pub(super) fn complain(&mut self, complaint: Complaint) {
+        if self.complaint == Some(complaint) {
+            return;
+        }
+        self.complaint = Some(complaint);
+        let path = self.path.display();
+        match complaint {
+            Complaint::NotRegular => warn!("not following {path}: it is not a regular file"),
+            Complaint::Compressed => {
+                warn!("not following {path}: it is compressed; exclude_files can leave it out");
+            }
+            Complaint::SameAs(_) => debug!("{path} names a file that is followed already"),
+            Complaint::Unreadable(number) => warn!(
+                "cannot read {path}: {}; it is followed as soon as that is possible; see that \
+                 the user this runs as may read it",
+                io::Error::from_raw_os_error(number)
+            ),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Sequences that once went wrong.
+
+use super::*;
+
+fn assert_exact(rotation: Rotation, ops: &[Op]) {
+    let world = run(rotation, ops);
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn a_file_that_was_refilled_and_rotated_twice_unseen_keeps_its_order() {
+    use Op::{Append, Fill, Look, Rename, Reopen, Truncate};
+    let rename = Rename { create: false };
+    let ops = [Append(1), Truncate, Append(1), Look, rename, Reopen, Append(1), rename, Fill];
+    assert_exact(Rotation::Rename, &ops);
+}
+
+#[test]
+fn a_compressed_file_is_not_read_again_when_the_next_one_has_only_begun() {
+    use Op::{Append, Compress, Fill, Partial, Pass, Rename, Reopen, Stop};
+    let (rename, stop) = (Rename { create: true }, Stop { clean: true });
+    // The writer is late: what was rotated is younger than the new file.
+    let late = [Append(1), rename, Append(1), Reopen, Compress, Partial];
+    assert_exact(Rotation::Rename, &[&late[..], &[Fill, Pass(110), Fill, stop]].concat());
+}
+
+#[test]
+fn what_is_compressed_after_it_was_let_go_is_no_new_file_however_short() {
+    use Op::{Append, Compress, CopyTruncate, Pass, Recreate, Start, Stop};
+    let (copy, stop) = (CopyTruncate { at_once: true }, Stop { clean: true });
+    let ops = [stop, Append(1), copy, Start, Pass(110), Compress, Recreate];
+    assert_exact(Rotation::CopyTruncate, &ops);
+}
+
+#[test]
+fn a_compressed_file_that_reuses_the_inode_of_what_was_rotated_is_not_taken_for_it() {
+    let mut world = World::new(Rotation::Rename);
+    world.begin_line();
+    world.rename(false);
+    world.stop(true);
+    world.reopen();
+    world.write_lines(3);
+    world.rename(true);
+    // The first makes room for the second.
+    world.compress();
+    world.reopen();
+    world.compress();
+    world.write_lines(4);
+    world.rename(true);
+    world.settle();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn a_file_that_was_deleted_while_it_was_closed_is_forgotten() {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(3);
+    world.deliver_all();
+    // Its descriptor is given back, then it is deleted.
+    for _ in 0..40 {
+        world.pass(20);
+    }
+    fs::remove_file(world.path("app.log")).unwrap();
+    for _ in 0..80 {
+        world.read_all();
+        world.pass(10);
+    }
+    world.deliver_all();
+    assert!(world.records.is_empty(), "{:?}", world.records);
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn a_file_that_was_filled_copied_and_truncated_while_we_were_down_is_read_from_its_copy() {
+    for at_once in [false, true] {
+        for after in [0, 1] {
+            let mut world = World::new(Rotation::CopyTruncate);
+            world.stop(true);
+            world.write_lines(3);
+            world.copy_truncate(at_once);
+            world.write_lines(after);
+            world.start();
+            world.settle();
+            assert_eq!(world.received, world.written, "{at_once} {after}");
+        }
+    }
+}
+
+#[test]
+fn a_file_whose_device_has_another_number_after_a_reboot_goes_on() {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(3);
+    world.deliver_all();
+    world.stop(true);
+    for record in world.records.values_mut() {
+        record.source.inode.device += 1;
+    }
+    world.write_lines(2);
+    world.settle();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn a_file_that_only_looks_like_a_rotated_one_is_left_alone() {
+    let mut world = World::new(Rotation::Rename);
+    drop(world.new_file(&world.path("other.log")));
+    world.write_lines(1);
+    world.recreate();
+    fs::rename(world.path("other.log"), world.path("app-2.log")).unwrap();
+    fs::write(world.path("app-2.log"), "999:not ours\n").unwrap();
+    // The one that is followed now is younger than what only looks like its successor.
+    world.write_lines(1);
+    world.deliver_all();
+    world.rename(true);
+    fs::write(world.path("app-2.log"), "999:not ours\n").unwrap();
+    world.settle();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn a_copy_of_what_was_let_go_is_no_new_file() {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(10);
+    world.rename(true);
+    world.reopen();
+    world.write_lines(10);
+    world.settle();
+    let copy = world.path("app.log.1.gz");
+    fs::copy(world.path("app.log.1"), world.path("app.log.3")).unwrap();
+    assert!(!copy.exists());
+    world.rename(true);
+    world.settle();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn what_is_let_go_is_not_given_to_another_path() {
+    let mut world = World::new(Rotation::RenameWithinGlob);
+    world.write_lines(3);
+    world.deliver_all();
+    world.rename(true);
+    world.reopen();
+    world.write_lines(1);
+    world.look();
+    // The path that waits for the rotated file goes, and another one comes.
+    fs::remove_file(world.path("app.log.1")).unwrap();
+    world.look();
+    world.handle(Event::Look { path: world.path("app.log.1"), entry: 0 });
+    fs::write(world.path("other.log"), "100:x\n").unwrap();
+    for _ in 0..20 {
+        world.read_all();
+        world.pass(10);
+    }
+    fs::rename(world.path("other.log"), world.path("other.log.1")).unwrap();
+    fs::write(world.path("other.log"), "101:x\n").unwrap();
+    world.settle();
+    world.received.sort_unstable();
+    world.written.extend([100, 101]);
+    assert_eq!(world.received, world.written);
+}
+
+/// A connection may end at any mark in a batch, or between two.
+#[test]
+fn reading_goes_on_at_every_mark_within_a_batch() {
+    let written = 3_000;
+    let batch_of = |world: &mut World| {
+        for _ in 0..written / 250 {
+            world.write_lines(250);
+        }
+        world.look();
+        world.fill();
+    };
+    let mut world = World::new(Rotation::Rename);
+    batch_of(&mut world);
+    let ends: Vec<_> = world.unconfirmed[0].marks.iter().map(|mark| mark.end).collect();
+    // Messages are longer than their lines.
+    let is_close = |pair: &[u32]| pair[1] - pair[0] < 3 * (16 << 10);
+    assert!(ends.len() > 5 && ends.windows(2).all(is_close), "{ends:?}");
+    for count in 1..=ends.len() {
+        let mut world = World::new(Rotation::Rename);
+        batch_of(&mut world);
+        let batch = &mut world.unconfirmed[0];
+        batch.marks.truncate(count);
+        batch.bytes.truncate(batch.marks[count - 1].end as usize);
+        world.confirm();
+        world.stop(false);
+        world.settle();
+        assert!(world.received == world.written, "after mark {count}");
+    }
+}

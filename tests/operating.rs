@@ -176,6 +176,16 @@ fn check_connect_refused() {
 }
 
 #[test]
+fn check_connect_where_nothing_listens() {
+    let mut scene = Scene::new(Transport::Tcp, "files: ROOT/var/log/app.log\n");
+    scene.log("app.log", 10);
+    scene.receiver.down(End::Clean);
+    let said = scene.shown(&["--check", "--connect"]);
+    let receiver = said.find("Receiver\n").unwrap()..said.find("\nPositions").unwrap();
+    assert_documented("nothing-listens", &said[receiver]);
+}
+
+#[test]
 fn check_line() {
     let scene = Scene::new(Transport::Tcp, FILES);
     let dropped = scene.shown(&["--check", "--line", "GET / ELB-HealthChecker/2.0"]);
@@ -211,5 +221,15 @@ fn status() {
     // One line in truth; for people one for each file.
     let json = json.replace(",\"files\":[", ",\n \"files\":[").replace("},{", "},\n  {");
     assert_documented("status-json", &json);
+    term(&mut daemon.0);
+}
+
+#[test]
+fn a_second_instance() {
+    let scene = Scene::new(Transport::Tcp, "files: ROOT/var/log/app.log\n");
+    scene.log("app.log", 10);
+    let mut daemon = scene.start();
+    scene.receiver.wait_for(10);
+    assert_documented("second-instance", &scene.shown(&["-D"]));
     term(&mut daemon.0);
 }

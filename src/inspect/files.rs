@@ -1,6 +1,6 @@
 //! Which files the globs find, and why some of them are not followed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -107,15 +107,13 @@ fn judge(path: &Path, exclude: &Patterns, names: &mut Names) -> Verdict {
 /// For each path whose file is followed under another name: that name. A name with a position
 /// wins, else the first in order, as in `tail`'s first pass.
 fn owners(names: Names, records: &[Record]) -> HashMap<PathBuf, PathBuf> {
+    let sources = records.iter().map(|record| &record.source);
+    let known: HashSet<_> =
+        sources.map(|it| (it.path.as_path(), it.inode.device, it.inode.number)).collect();
     let mut owners = HashMap::new();
     for ((device, number), mut paths) in names.into_iter().filter(|(_, paths)| paths.len() > 1) {
         paths.sort_unstable();
-        let is_known = |path: &&PathBuf| {
-            records.iter().any(|Record { source, .. }| {
-                source.path == **path
-                    && (source.inode.device, source.inode.number) == (device, number)
-            })
-        };
+        let is_known = |path: &&PathBuf| known.contains(&(path.as_path(), device, number));
         let owner = paths.iter().find(is_known).unwrap_or(&paths[0]).clone();
         let others = paths.into_iter().filter(|path| *path != owner);
         owners.extend(others.map(|path| (path, owner.clone())));

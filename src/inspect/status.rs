@@ -261,6 +261,3 @@ fn held_by(daemon: Option<Holder>) -> Vec<Metadata> {
     let open = descriptors.filter_map(|descriptor| fs::metadata(descriptor.path()).ok());
     open.filter(|metadata| metadata.is_file() && metadata.nlink() == 0).collect()
 }
-
-#[cfg(test)]
-mod tests;

@@ -22,11 +22,14 @@
 //! | [`state`] | positions of confirmed lines, saved and loaded | yes |
 //! | [`service`] | detaching, pid file, signals, own log | yes |
 //! | [`agent`] | the one place that builds the stages and wires them | no |
+//! | [`daemon`] | the life of the process: start, reload, report, end | yes |
+//! | [`announce`], [`exporter`] | systemd and Prometheus are told how the stages fare | yes |
 //! | [`inspect`] | `--check` and `--status`: looks at all of it from outside, changes nothing | yes |
 //!
 //! [`batch`], [`event`] and [`position`] hold the types that cross the borders between stages;
 //! [`meter`] holds what the stages count, for those who watch them.
-//! A stage imports no other stage; only [`agent`] and [`inspect`] know more than one.
+//! A stage imports no other stage; only [`agent`] and [`inspect`] know more than one. [`pulse`] shows
+//! that a stage's loop goes round.
 
 pub mod agent;
 pub mod announce;

@@ -6,7 +6,8 @@
 //! device, inode and birth time, by a hash of its first bytes ([`Head`]), and a place in it by a
 //! hash of the bytes just before that place ([`Anchor`]).
 
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -23,7 +24,7 @@ pub struct Source {
     /// Its place among the generations of its path: older content has a lower number.
     pub order: u64,
     /// The path as followed (not where rotation has moved the file since).
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     /// The file on disk.
     pub inode: Inode,
 }
@@ -140,7 +141,7 @@ pub struct Record {
 #[derive(Debug, Clone)]
 pub enum Update {
     /// Everything before this position has arrived (or was there before we came).
-    Reached(std::sync::Arc<Source>, Position),
+    Reached(Arc<Source>, Position),
     /// The file is gone from disk: nothing about it needs to be kept.
     Forget(SourceId),
 }

@@ -17,7 +17,7 @@ const PURE: [&str; 10] = [
     "batch.rs",
     "event.rs",
     "position.rs",
-    "filter.rs",
+    "filter/",
     "syslog/",
     "tail/lines.rs",
     "tail/rotation.rs",

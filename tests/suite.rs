@@ -17,6 +17,7 @@ mod discovery;
 mod layering;
 mod log;
 mod operating;
+mod performance;
 mod privileges;
 mod process_model;
 mod receiver;

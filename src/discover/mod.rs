@@ -4,7 +4,9 @@
 //! it names paths to look at, and [`crate::tail`] finds out what is there.
 
 mod glob;
+mod happened;
 mod places;
+mod shortcut;
 mod survey;
 mod watch;
 
@@ -13,15 +15,17 @@ use std::ffi::OsStr;
 use std::fs::{self, FileType};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
-use tracing::{debug, info, trace, warn};
+use tracing::{info, trace, warn};
 
 use self::places::{Places, State};
-use self::watch::{Kind, Notice, Watch};
+use self::shortcut::Shortcut;
+use self::watch::{Notice, Watch};
 use crate::event::Event;
 use crate::filter::Patterns;
 use crate::meter::Finding;
@@ -52,8 +56,8 @@ const SWEEP_SHARE: u32 = 200;
 /// How long to wait, at the least, before looking again where directories come and go; and never
 /// more than half of the time is spent on that.
 const SETTLING: Duration = Duration::from_millis(10);
-/// How many notices are taken at once, so that many of one file count as one.
-const NOTICES_AT_ONCE: usize = 512;
+/// How many events are sent together.
+const OUTBOX: usize = 256;
 
 /// The running stage; dropping it ends it.
 #[derive(Debug)]
@@ -73,12 +77,15 @@ impl Drop for Discover {
 /// # Errors
 /// When no thread can be had.
 pub fn spawn(settings: Settings, events: Sender<Event>) -> std::io::Result<Discover> {
-    let watch = Watch::new(settings.poll);
+    let shortcut = Arc::new(Shortcut::new(events.clone()));
+    let watch = Watch::new(settings.poll, Arc::clone(&shortcut));
     let stop = watch.sender();
     let stage = Stage {
         settings,
         watch,
+        shortcut,
         events,
+        outbox: Vec::new(),
         places: Places::new(),
         spellings: HashMap::new(),
         links: HashMap::new(),
@@ -101,7 +108,10 @@ struct Closed;
 struct Stage {
     settings: Settings,
     watch: Watch,
+    shortcut: Arc<Shortcut>,
     events: Sender<Event>,
+    /// Events that are sent together.
+    outbox: Vec<Event>,
     /// The directories the globs lead through, as spelled, and what to expect there.
     places: Places,
     /// Canonical directory → its spellings among `places`.
@@ -137,6 +147,7 @@ impl Stage {
 
     /// Walks all globs from the root and names every file that matches.
     fn sweep(&mut self) -> Result<(), Closed> {
+        self.shortcut.forget();
         self.places.clear();
         self.spellings.clear();
         self.links.clear();
@@ -150,7 +161,8 @@ impl Stage {
                 info!("nothing matches {} yet", self.settings.globs.text(entry).display());
             }
         }
-        self.send(Event::Swept)
+        self.send(Event::Swept)?;
+        self.flush()
     }
 
     /// Passes on what happens, until `deadline` or until everything has to be looked through.
@@ -167,6 +179,7 @@ impl Stage {
                     return Ok(());
                 }
                 self.send(Event::LookAll)?;
+                self.flush()?;
                 continue;
             }
             if self.serve(first)? || self.unsettled {
@@ -176,67 +189,6 @@ impl Stage {
                 return Ok(());
             }
         }
-    }
-
-    /// Serves `first` and what has come with it. Returns whether a sweep is needed now.
-    fn serve(&mut self, first: Notice) -> Result<bool, Closed> {
-        let mut changed = HashSet::new();
-        let mut sweep = false;
-        let mut notice = first;
-        for _ in 0..NOTICES_AT_ONCE {
-            match notice {
-                Notice::Path(path, kind) => {
-                    if kind == Kind::Gone && self.watch.forget(&path) {
-                        sweep = true;
-                    }
-                    if changed.insert((path.clone(), kind)) {
-                        self.happened(&path, kind)?;
-                    }
-                }
-                Notice::Overflow => {
-                    self.settings.meters.overflows.inc();
-                    warn!(
-                        "inotify events were lost (its queue ran over); every file is looked at \
-                         now; raise fs.inotify.max_queued_events with sysctl if this comes often"
-                    );
-                    self.watch.forget_all();
-                    sweep = true;
-                }
-                Notice::Dropped => {
-                    self.settings.meters.overflows.inc();
-                    debug!(
-                        "more happened at once than could be served; looking through everything"
-                    );
-                    self.watch.forget_all();
-                    sweep = true;
-                }
-                Notice::Stop => return Err(Closed),
-                Notice::Timeout => break,
-            }
-            notice = self.watch.next(Duration::ZERO);
-        }
-        Ok(sweep)
-    }
-
-    /// Something happened to a name in a watched directory.
-    fn happened(&mut self, path: &Path, kind: Kind) -> Result<(), Closed> {
-        for (followed, entry) in self.links.get(path).cloned().unwrap_or_default() {
-            self.send(Event::Look { path: followed, entry })?;
-        }
-        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
-            return Ok(());
-        };
-        for spelled in self.spellings.get(directory).cloned().unwrap_or_default() {
-            let Some(states) = self.places.get(&spelled).cloned() else { continue };
-            let path = spelled.join(name);
-            if kind == Kind::Appeared {
-                let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-                self.meet(&spelled, name, Some(metadata.file_type()), &states)?;
-            } else if let Some(entry) = self.settings.globs.step(&states, name).file_of {
-                self.candidate(path, entry)?;
-            }
-        }
-        Ok(())
     }
 
     /// Looks at what `directory` holds, which was reached in `states`.
@@ -368,12 +320,19 @@ impl Stage {
     }
 
     fn candidate(&mut self, path: PathBuf, entry: usize) -> Result<(), Closed> {
-        if self.settings.exclude.matches(path.as_os_str().as_bytes()) {
-            trace!("not following {}: it matches exclude_files", path.display());
+        if self.is_excluded(&path) {
             return Ok(());
         }
         self.matched.insert(entry);
         self.send(Event::Look { path, entry })
+    }
+
+    fn is_excluded(&self, path: &Path) -> bool {
+        let excluded = self.settings.exclude.matches(path.as_os_str().as_bytes());
+        if excluded {
+            trace!("not following {}: it matches exclude_files", path.display());
+        }
+        excluded
     }
 
     fn report_once(&mut self, path: &Path, error: &std::io::Error) {
@@ -386,8 +345,16 @@ impl Stage {
         }
     }
 
-    fn send(&self, event: Event) -> Result<(), Closed> {
-        self.events.blocking_send(event).map_err(|_| Closed)
+    /// Has `event` sent with others.
+    fn send(&mut self, event: Event) -> Result<(), Closed> {
+        self.outbox.push(event);
+        if self.outbox.len() < OUTBOX { Ok(()) } else { self.flush() }
+    }
+
+    /// Sends what waits. One after the other, each would wake the one that reads.
+    fn flush(&mut self) -> Result<(), Closed> {
+        let mut events = self.outbox.drain(..);
+        events.try_for_each(|event| self.events.blocking_send(event).map_err(|_| Closed))
     }
 }
 

@@ -13,6 +13,8 @@ use notify::event::{EventKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tracing::{debug, warn};
 
+use super::shortcut::Shortcut;
+
 /// What happened in the watched directories.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Notice {
@@ -57,10 +59,12 @@ const QUEUE: usize = 8192;
 
 impl Watch {
     /// Watches nothing yet; never anything with `poll`.
-    pub(super) fn new(poll: bool) -> Self {
+    /// What `shortcut` can pass on does not come as a notice.
+    pub(super) fn new(poll: bool, shortcut: Arc<Shortcut>) -> Self {
         let (sender, notices) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicBool::new(false));
-        let watcher = if poll { None } else { watcher(sender.clone(), Arc::clone(&dropped)) };
+        let dropping = Arc::clone(&dropped);
+        let watcher = if poll { None } else { watcher(sender.clone(), dropping, shortcut) };
         let directories = HashMap::new();
         Self { watcher, notices, sender, directories, limit_reported: false, dropped }
     }
@@ -151,9 +155,16 @@ impl Watch {
     }
 }
 
-fn watcher(sender: SyncSender<Notice>, dropped: Arc<AtomicBool>) -> Option<RecommendedWatcher> {
+fn watcher(
+    sender: SyncSender<Notice>,
+    dropped: Arc<AtomicBool>,
+    shortcut: Arc<Shortcut>,
+) -> Option<RecommendedWatcher> {
     let handler = move |event: notify::Result<notify::Event>| {
         for notice in event.map(notices).unwrap_or_default() {
+            if matches!(&notice, Notice::Path(path, Kind::Changed) if shortcut.pass_on(path)) {
+                continue;
+            }
             // The other side has gone only at the end of the program.
             if let Err(TrySendError::Full(_)) = sender.try_send(notice) {
                 dropped.store(true, Ordering::Release);

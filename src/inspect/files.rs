@@ -109,7 +109,7 @@ fn judge(path: &Path, exclude: &Patterns, names: &mut Names) -> Verdict {
 fn owners(names: Names, records: &[Record]) -> HashMap<PathBuf, PathBuf> {
     let sources = records.iter().map(|record| &record.source);
     let known: HashSet<_> =
-        sources.map(|it| (it.path.as_path(), it.inode.device, it.inode.number)).collect();
+        sources.map(|it| (&*it.path, it.inode.device, it.inode.number)).collect();
     let mut owners = HashMap::new();
     for ((device, number), mut paths) in names.into_iter().filter(|(_, paths)| paths.len() > 1) {
         paths.sort_unstable();

@@ -120,7 +120,7 @@ fn files(records: Vec<Record>, config: Option<&Config>, daemon: Option<Holder>) 
     let mut known: HashSet<_> = records.iter().map(|r| number(r.source.inode)).collect();
     let mut by_path: BTreeMap<PathBuf, Vec<Record>> = BTreeMap::new();
     for record in records {
-        by_path.entry(record.source.path.clone()).or_default().push(record);
+        by_path.entry(record.source.path.to_path_buf()).or_default().push(record);
     }
     let mut files = Vec::with_capacity(by_path.len());
     for (path, mut records) in by_path {

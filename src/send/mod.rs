@@ -35,6 +35,8 @@
 //! resend window twice: TCP does not tell which of them it had read.
 
 mod backoff;
+#[doc(hidden)]
+pub mod bench;
 mod connect;
 mod connection;
 mod evidence;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::batch::{Batch, Mark};
@@ -11,7 +11,7 @@ use crate::position::{Anchor, Head, Inode, Position, Source, SourceId, Update};
 /// A followed file.
 pub(super) fn source() -> Source {
     let inode = Inode { device: 1, number: 2, born: None };
-    Source { id: SourceId(1), order: 1, path: PathBuf::from("/log"), inode }
+    Source { id: SourceId(1), order: 1, path: Path::new("/log").into(), inode }
 }
 
 /// Frames of `width` bytes, each a number and a newline, with one mark behind the last. Its

@@ -188,9 +188,9 @@ impl<'a> From<&'a Kept> for RecordLine<'a> {
 
 impl RecordLine<'_> {
     fn into_kept(self) -> Option<Kept> {
-        let path = match (self.path, self.path_hex) {
-            (Some(path), None) => PathBuf::from(path.into_owned()),
-            (None, Some(hex)) => from_hex(&hex)?,
+        let path: Arc<Path> = match (self.path, self.path_hex) {
+            (Some(path), None) => Path::new(&*path).into(),
+            (None, Some(hex)) => from_hex(&hex)?.into(),
             _ => return None,
         };
         let born = match self.born {

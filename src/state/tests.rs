@@ -12,7 +12,8 @@ use crate::position::{Anchor, Head, Inode, Position, Source, Update};
 
 fn source(id: u64) -> Arc<Source> {
     let inode = Inode { device: 1, number: id, born: Some(5) };
-    Arc::new(Source { id: SourceId(id), order: id, path: format!("/log/{id}").into(), inode })
+    let path = Path::new(&format!("/log/{id}")).into();
+    Arc::new(Source { id: SourceId(id), order: id, path, inode })
 }
 
 fn no_queries() -> mpsc::Receiver<Query> {

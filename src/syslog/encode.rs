@@ -1,6 +1,6 @@
 //! From the bytes of a line to one frame. Knows no clock: the header comes with its time.
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr_iter, memchr2};
 
 use super::Framing;
 use crate::batch::Batch;
@@ -30,6 +30,28 @@ impl Encoder {
     #[must_use]
     pub fn room(&self, header: &[u8]) -> usize {
         self.limit.saturating_sub(header.len())
+    }
+
+    /// Appends one frame for each of whole `lines`, which end with a newline each. Returns how many
+    /// had to be cut.
+    pub fn append_lines(&self, header: &[u8], lines: &[u8], batch: &mut Batch) -> u64 {
+        // Looked for once, not once for each line.
+        let has_controls = memchr2(b'\r', 0, lines).is_some();
+        let (room, trailer) = (self.room(header), self.framing.trailer());
+        let (mut start, mut cut) = (0, 0);
+        for newline in memchr_iter(b'\n', lines) {
+            let line = &lines[start..newline];
+            start = newline + 1;
+            if has_controls || line.len() > room {
+                cut += u64::from(self.append(header, line, batch));
+                continue;
+            }
+            batch.bytes.extend_from_slice(header);
+            batch.bytes.extend_from_slice(line);
+            batch.bytes.extend_from_slice(trailer);
+            batch.frames.push(batch.bytes.len() as u32);
+        }
+        cut
     }
 
     /// Appends one frame of `header` and `line` (without its newline) to `batch`. Returns whether
@@ -72,15 +94,10 @@ fn cut(line: &[u8], max: usize) -> &[u8] {
 }
 
 fn blank_controls(text: &mut [u8]) {
-    // memchr3 would do, but a line feed can only occur when lines are joined, so the two
-    // searches are kept apart: each stops at its first hit, and there is none in most lines.
-    let Some(first) = memchr2(b'\r', 0, text).into_iter().chain(memchr(b'\n', text)).min() else {
-        return;
-    };
-    for byte in &mut text[first..] {
-        if matches!(byte, b'\n' | b'\r' | 0) {
-            *byte = b' ';
-        }
+    // A line feed can only occur where lines are joined.
+    for byte in text {
+        // Written back in any case: so it is done many at a time.
+        *byte = if matches!(*byte, b'\n' | b'\r' | 0) { b' ' } else { *byte };
     }
 }
 
@@ -142,6 +159,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn many_lines_are_what_each_is(
+            lines in proptest::collection::vec("[a\r\0é]{0,9}", 0..9), room in 0usize..12,
+            newline: bool,
+        ) {
+            let framing = if newline { Framing::Newline } else { Framing::Datagram };
+            let encoder = Encoder::new(framing, Some(HEADER.len() + room));
+            let (mut each, mut all) = (Batch::default(), Batch::default());
+            let cut = lines.iter().filter(|it| encoder.append(HEADER, it.as_bytes(), &mut each));
+            let cut = cut.count() as u64;
+            let joined: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+            prop_assert_eq!(encoder.append_lines(HEADER, joined.as_bytes(), &mut all), cut);
+            prop_assert_eq!((all.bytes, all.frames), (each.bytes, each.frames));
+        }
+
         #[test]
         fn any_line_makes_one_frame_within_the_limit(
             line in proptest::collection::vec(any::<u8>(), 0..300), room in 0usize..200,

@@ -256,13 +256,15 @@ impl Generation {
         let read = reader.read(&mut place, batch)?;
         self.tell(before, reader.counts);
         if let Some(stat) = stat.filter(|_| !matches!(read, Read::Rewritten)) {
-            if stat.size > self.size {
-                self.size = stat.size;
+            // What was written while it was read is seen by reading alone.
+            let size = stat.size.max(self.position.offset);
+            if size > self.size {
+                self.size = size;
                 self.last_growth = now;
             }
             self.position.modified = stat.modified;
         }
-        if matches!(read, Read::Some) {
+        if matches!(read, Read::Some { .. }) {
             mark(batch, Update::Reached(Arc::clone(&self.source), self.position));
         }
         Ok(read)

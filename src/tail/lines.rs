@@ -42,16 +42,6 @@ pub(super) fn step(whole: &[u8], at_most: usize) -> usize {
     last.map_or(whole.len(), |newline| newline + 1)
 }
 
-/// The lines of `whole` lines, without their newlines.
-pub(super) fn each(whole: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut start = 0;
-    memchr::memchr_iter(b'\n', whole).map(move |newline| {
-        let line = &whole[start..newline];
-        start = newline + 1;
-        line
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,7 +51,6 @@ mod tests {
     fn whole_lines_and_an_unfinished_one() {
         let found = split(b"one\n\ntwo\nthr", true, false);
         assert_eq!((found.lines, found.rest), (&b"one\n\ntwo\n"[..], &b"thr"[..]));
-        assert_eq!(each(found.lines).collect::<Vec<_>>(), [&b"one"[..], b"", b"two"]);
     }
 
     #[test]
@@ -98,8 +87,6 @@ mod tests {
             prop_assert!(!found.rest.contains(&b'\n'));
             prop_assert!(found.lines.is_empty() || found.lines.ends_with(b"\n"));
             prop_assert!(!found.mid_line || found.lines.is_empty() && found.rest.is_empty());
-            let joined: Vec<u8> = each(found.lines).flat_map(|l| [l, b"\n"].concat()).collect();
-            prop_assert_eq!(joined, found.lines);
         }
     }
 }

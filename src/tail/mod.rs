@@ -4,6 +4,8 @@
 //! While nothing can be sent it goes on watching what becomes of the files, and holds on to those
 //! that are rotated away or deleted.
 
+#[doc(hidden)]
+pub mod bench;
 mod content;
 mod follower;
 mod generation;

@@ -48,8 +48,8 @@ pub(super) struct Counts {
 /// What came of reading once.
 #[derive(Debug)]
 pub(super) enum Read {
-    /// Something was read; there may be more.
-    Some,
+    /// Something was read. `at_end`: nothing more was there.
+    Some { at_end: bool },
     /// Nothing more for now. `unfinished` bytes of a line without its newline are left.
     End { unfinished: usize },
     /// The content is not what it was: the file was truncated or written anew.
@@ -144,7 +144,7 @@ impl Reader {
             if self.buffer.len() > CHUNK {
                 self.buffer = vec![0; CHUNK];
             }
-            return Ok(Read::Some);
+            return Ok(Read::Some { at_end: count < want && consumed + rest == count - back });
         }
     }
 
@@ -205,14 +205,13 @@ impl Reader {
             return;
         }
         header.render(&self.now, &mut self.header);
-        for line in lines::each(&self.buffer[from..from + len]) {
-            self.counts.lines += 1;
-            if self.filter.matches(line) {
-                self.counts.excluded += 1;
-            } else if self.encoder.append(&self.header, line, batch) {
-                self.counts.cut += 1;
-            }
+        let mut kept = self.filter.kept(&self.buffer[from..from + len]);
+        let before = batch.frames.len();
+        for lines in kept.by_ref() {
+            self.counts.cut += self.encoder.append_lines(&self.header, lines, batch);
         }
+        self.counts.excluded += kept.dropped;
+        self.counts.lines += (batch.frames.len() - before) as u64 + kept.dropped;
     }
 
     fn encode_cut(&mut self, header: &Header, from: usize, to: usize, batch: &mut Batch) {

@@ -33,9 +33,10 @@ use std::io::Write;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
+pub use certificates::Certificates;
 pub use connection::End;
 pub use doc::assert_documented;
-pub use endpoint::{Endpoint, Transport};
+pub use endpoint::{Endpoint, Transport, own_address};
 pub use message::Message;
 pub use nobody::{as_nobody, give_to_nobody};
 pub use numbered::{Numbered, Reopen, line, lines};

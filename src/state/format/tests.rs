@@ -20,7 +20,7 @@ fn a_line_is_for_people() {
     let source = Source {
         id: SourceId(7),
         order: 3,
-        path: "/var/log/a.log".into(),
+        path: Path::new("/var/log/a.log").into(),
         inode: Inode { device: 2049, number: 131_072, born: Some(1_700_000_000_123_456_789) },
     };
     let position = Position {
@@ -44,7 +44,7 @@ fn the_extremes_survive() {
         let source = Source {
             id: SourceId(number),
             order: number,
-            path: PathBuf::from(OsString::from_vec(b"/a\xFF\n\0\"".to_vec())),
+            path: PathBuf::from(OsString::from_vec(b"/a\xFF\n\0\"".to_vec())).into(),
             inode: Inode { device: number, number, born: Some(time) },
         };
         let position = Position {

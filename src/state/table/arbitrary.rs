@@ -15,7 +15,7 @@ pub(in crate::state) fn source(id: u64) -> impl Strategy<Value = Source> {
     ];
     (path, any::<(u64, u64, Option<i64>)>()).prop_map(move |(path, (device, number, born))| {
         let inode = Inode { device, number, born };
-        Source { id: SourceId(id), order: id, path: path.into(), inode }
+        Source { id: SourceId(id), order: id, path: std::path::PathBuf::from(path).into(), inode }
     })
 }
 

@@ -1,5 +1,7 @@
 //! The table, without a file.
 
+use std::path::Path;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -10,7 +12,8 @@ const DAY: i64 = 24 * 3600;
 
 fn source(id: u64) -> Arc<Source> {
     let inode = Inode { device: 1, number: id, born: None };
-    Arc::new(Source { id: SourceId(id), order: id, path: format!("/log/{id}").into(), inode })
+    let path = Path::new(&format!("/log/{id}")).into();
+    Arc::new(Source { id: SourceId(id), order: id, path, inode })
 }
 
 fn at(offset: u64) -> Position {

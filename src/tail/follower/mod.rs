@@ -7,7 +7,7 @@ mod reading;
 mod succession;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,7 +29,7 @@ pub(super) use self::reading::{Turn, Work};
 pub(in crate::tail) struct Follower {
     /// Its place among the followers.
     id: usize,
-    path: PathBuf,
+    path: Arc<Path>,
     /// Index of its entry in `files`.
     pub(in crate::tail) entry: usize,
     header: Option<Arc<Header>>,
@@ -57,7 +57,7 @@ pub(in crate::tail) struct Follower {
 pub(in crate::tail) const ALL_NEW: i64 = i64::MIN;
 
 impl Follower {
-    pub(in crate::tail) fn new(id: usize, path: PathBuf, entry: usize, now: Instant) -> Self {
+    pub(in crate::tail) fn new(id: usize, path: Arc<Path>, entry: usize, now: Instant) -> Self {
         Self {
             id,
             path,
@@ -147,6 +147,8 @@ impl Follower {
         };
         let order = order_between(None, None);
         let new = self.generation(order, &stat, position, None, registry, now);
+        // Most have one: room for four in each of 100,000 would be most of the memory.
+        self.generations.reserve_exact(1);
         self.generations.push(new);
         self.announce(registry);
     }

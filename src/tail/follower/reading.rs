@@ -115,14 +115,15 @@ impl Follower {
         let bound = if is_current { current_size.min(self.limit) } else { u64::MAX };
         let before = generation.position;
         match generation.read(work.reader, header, bound, work.batch, work.now) {
-            Ok(Read::Some) => {
+            Ok(Read::Some { at_end }) => {
                 if before.offset == 0 {
                     // Should we end before this is confirmed, the file must be known again.
                     let position = Position { head: generation.head(), ..before };
                     let source = Arc::clone(&generation.source);
                     work.registry.first_seen.push(Update::Reached(source, position));
                 }
-                Step::Stop(Turn::Again)
+                // What is appended from now on is an event.
+                Step::Stop(if at_end && is_current { Turn::Idle } else { Turn::Again })
             }
             Ok(Read::End { .. }) if is_current => Step::Stop(Turn::Idle),
             Ok(Read::End { unfinished }) => self.at_end(at, unfinished, followed, header, work),

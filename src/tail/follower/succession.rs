@@ -22,6 +22,7 @@ impl Follower {
         now: Instant,
     ) {
         records.sort_by_key(|record| record.source.order);
+        self.generations.reserve_exact(records.len());
         for record in records {
             let mut generation = Generation::new(Arc::new(record.source), record.position, now);
             generation.retire(now);

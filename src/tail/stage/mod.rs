@@ -6,6 +6,7 @@ mod upkeep;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::{Receiver, Sender};
@@ -149,7 +150,7 @@ pub(super) struct Stage {
     registry: Registry,
     followers: Vec<Option<Follower>>,
     vacant: Vec<usize>,
-    by_path: HashMap<PathBuf, usize>,
+    by_path: HashMap<Arc<Path>, usize>,
     ready: VecDeque<usize>,
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
     open: HashSet<usize>,
@@ -157,7 +158,7 @@ pub(super) struct Stage {
     /// During the first pass: what was found, so that known files are told apart before any is
     /// taken for new.
     first_pass: Option<Vec<(PathBuf, usize)>>,
-    records: BTreeMap<PathBuf, Vec<Record>>,
+    records: BTreeMap<Arc<Path>, Vec<Record>>,
     sweep: u32,
     spare: Receiver<Batch>,
     meters: Reading,
@@ -170,9 +171,9 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) fn new(settings: Settings, known: Known, spare: Receiver<Batch>) -> Self {
         let old_before = if settings.from_start { ALL_NEW } else { old_before(&known.records) };
-        let mut records: BTreeMap<PathBuf, Vec<Record>> = BTreeMap::new();
+        let mut records: BTreeMap<Arc<Path>, Vec<Record>> = BTreeMap::new();
         for record in known.records {
-            records.entry(record.source.path.clone()).or_default().push(record);
+            records.entry(Arc::clone(&record.source.path)).or_default().push(record);
         }
         for records in records.values_mut() {
             records.sort_by_key(|record| record.source.id);
@@ -205,7 +206,7 @@ impl Stage {
             _ if self.once && self.first_pass.is_none() => {}
             Event::Look { path, entry } => match &mut self.first_pass {
                 // After a reload, files that are followed already do not wait for its end.
-                Some(found) if !self.by_path.contains_key(&path) => found.push((path, entry)),
+                Some(found) if !self.by_path.contains_key(&*path) => found.push((path, entry)),
                 _ => self.look_at(path, entry, now),
             },
             Event::Swept => {

@@ -2,7 +2,8 @@
 //! more.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tracing::info;
@@ -31,10 +32,12 @@ impl Stage {
     pub(super) fn first_pass(&mut self, found: Vec<(PathBuf, usize)>, now: Instant) {
         self.registry.is_terse = found.len() > NAMED_MAX;
         let found: BTreeMap<PathBuf, usize> = found.into_iter().rev().collect();
+        // Not twice as many, as it would grow.
+        self.followers.reserve_exact(found.len());
         let mut known = Vec::new();
         for (path, records) in std::mem::take(&mut self.records) {
             // The path may be gone, but what was rotated away from it may have to be read.
-            let Some(entry) = found.get(&path).copied().or_else(|| (self.entry_of)(&path)) else {
+            let Some(entry) = found.get(&*path).copied().or_else(|| (self.entry_of)(&path)) else {
                 self.drop_records(records);
                 continue;
             };
@@ -52,10 +55,10 @@ impl Stage {
             self.queue_unread(id);
         }
         for (path, entry) in found {
-            if self.by_path.contains_key(&path) {
+            if self.by_path.contains_key(&*path) {
                 continue;
             }
-            let id = self.follower(path, entry, now);
+            let id = self.follower(path.into(), entry, now);
             if let Some(follower) = &mut self.followers[id] {
                 follower.begin(self.old_before, &mut self.registry, now);
             }
@@ -104,9 +107,9 @@ impl Stage {
     }
 
     pub(super) fn look_at(&mut self, path: PathBuf, entry: usize, now: Instant) {
-        let id = match self.by_path.get(&path) {
+        let id = match self.by_path.get(&*path) {
             Some(&id) => id,
-            None => self.follower(path, entry, now),
+            None => self.follower(path.into(), entry, now),
         };
         self.look(id, now);
     }
@@ -143,12 +146,12 @@ impl Stage {
         }
     }
 
-    fn follower(&mut self, path: PathBuf, entry: usize, now: Instant) -> usize {
+    fn follower(&mut self, path: Arc<Path>, entry: usize, now: Instant) -> usize {
         let id = self.vacant.pop().unwrap_or_else(|| {
             self.followers.push(None);
             self.followers.len() - 1
         });
-        self.by_path.insert(path.clone(), id);
+        self.by_path.insert(Arc::clone(&path), id);
         let mut follower = Follower::new(id, path, entry, now);
         follower.sweep = self.sweep;
         self.followers[id] = Some(follower);

@@ -1,0 +1,45 @@
+//! The kinds of work, in the order of the table.
+
+mod backlog;
+mod idle;
+mod live;
+mod size;
+
+use crate::results::Row;
+
+/// How thoroughly to measure.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// At the size that the targets speak of; otherwise smaller, for a quick look.
+    pub full: bool,
+    pub rounds: usize,
+}
+
+impl Settings {
+    /// `full` at full size, else `quick`.
+    fn pick<T>(&self, quick: T, full: T) -> T {
+        if self.full { full } else { quick }
+    }
+}
+
+/// A kind of work that can be measured by itself.
+pub struct Kind {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub run: fn(Row, Settings) -> Row,
+}
+
+pub const KINDS: [Kind; 12] = [
+    Kind { name: "backlog", what: "backlog of an access log over TCP", run: backlog::tcp },
+    Kind { name: "exclude", what: "backlog, 5 exclude_patterns", run: backlog::exclude },
+    Kind { name: "tls", what: "backlog over TLS 1.3", run: backlog::tls },
+    Kind { name: "udp", what: "backlog over UDP", run: backlog::udp },
+    Kind { name: "files", what: "20 files at once over TCP", run: backlog::files },
+    Kind { name: "latency", what: "write to wire at 2,000 lines/s over TCP", run: live::latency },
+    Kind { name: "cold", what: "start to first byte sent, one file", run: live::cold },
+    Kind { name: "idle", what: "10,000 idle files", run: idle::many },
+    Kind { name: "fleet", what: "100,000 idle files in 1,000 directories", run: idle::very_many },
+    Kind { name: "gone", what: "receiver gone, 10 GB unread", run: idle::receiver_gone },
+    Kind { name: "long", what: "300 MB without a newline", run: size::long_line },
+    Kind { name: "binary", what: "the stripped binary", run: size::binary },
+];

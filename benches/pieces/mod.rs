@@ -1,0 +1,101 @@
+//! The hot path, piece by piece: what `benches/micro.rs` times and `benches/instructions.rs` counts.
+
+#[allow(dead_code, reason = "the comparison of whole processes uses the rest of it")]
+#[path = "../field/load.rs"]
+mod load;
+
+use std::fs;
+
+use remote_syslog::batch::Batch;
+use remote_syslog::filter::Patterns;
+use remote_syslog::syslog::{Encoder, Facility, Framing, Header, Priority, Severity};
+use remote_syslog::{send, tail};
+
+use load::{EXCLUDE, Load};
+
+/// Some work that can be done again and again.
+pub struct Piece {
+    /// Lines that go through it each time.
+    pub lines: u64,
+    pub work: Box<dyn FnMut()>,
+}
+
+/// Enough for some reads of 256 KiB.
+const LINES: u64 = 10_000;
+const CHUNK: usize = 256 << 10;
+
+/// What they are called, in the order in which a line meets them.
+pub const NAMES: [&str; 7] =
+    ["split", "filter", "filter_any", "encode", "read", "reframe", "ledger"];
+
+/// The piece of this name, ready to work.
+pub fn piece(name: &str) -> Piece {
+    let load = Load::access_log(LINES);
+    let content = fs::read(&load.path).expect("the load");
+    let work: Box<dyn FnMut()> = match name {
+        "split" => Box::new(move || tail::bench::split(&content)),
+        // Found by literals, and by an automaton.
+        "filter" => filter(content, &EXCLUDE),
+        "filter_any" => filter(content, &[r"\d{4}-\d\d", "^$", r"\sTRACE\s"]),
+        "encode" => encode(content),
+        "read" => {
+            let read = tail::bench::read(&load.path, encoder(Framing::Newline), header());
+            let mut read = read.expect("the load");
+            Box::new(move || read().expect("the load"))
+        }
+        "reframe" => {
+            let batch = encoded(&content);
+            let datagrams = encoder(Framing::Datagram);
+            Box::new(move || drop(std::hint::black_box(datagrams.reframe(&batch))))
+        }
+        "ledger" => Box::new(send::bench::ledger(encoded(&content))),
+        other => panic!("there is no piece {other}"),
+    };
+    Piece { lines: LINES, work }
+}
+
+fn encoder(framing: Framing) -> Encoder {
+    Encoder::new(framing, Some(99_990))
+}
+
+fn header() -> Header {
+    Header::new(Priority::new(Facility::USER, Severity::NOTICE), "host-1", "access.log", None)
+}
+
+fn encoded(content: &[u8]) -> Batch {
+    let mut batch = Batch::default();
+    encoder(Framing::Newline).append_lines(HEADER, content, &mut batch);
+    batch
+}
+
+/// As rendered: `encode` knows no clock.
+const HEADER: &[u8] = b"<13>1 2026-11-24T10:20:30.123456Z host-1 access.log - - - ";
+
+fn filter(content: Vec<u8>, patterns: &[&str]) -> Box<dyn FnMut()> {
+    let patterns = Patterns::new(patterns).expect("patterns");
+    Box::new(move || {
+        let kept: usize = chunks(&content).map(|lines| patterns.kept(lines).count()).sum();
+        std::hint::black_box(kept);
+    })
+}
+
+fn encode(content: Vec<u8>) -> Box<dyn FnMut()> {
+    let mut batch = Batch::default();
+    Box::new(move || {
+        for lines in chunks(&content) {
+            batch.clear();
+            encoder(Framing::Newline).append_lines(HEADER, lines, &mut batch);
+        }
+    })
+}
+
+/// Whole lines of about 256 KiB.
+fn chunks(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = content;
+    std::iter::from_fn(move || {
+        let most = &rest[..rest.len().min(CHUNK)];
+        let (lines, behind) = rest.split_at(memchr::memrchr(b'\n', most)? + 1);
+        rest = behind;
+        Some(lines)
+    })
+}

@@ -1,0 +1,153 @@
+//! Finds, among very many lines at once, those that may match.
+//!
+//! What is paid for each byte is then the search for a few literals, or one automaton that never
+//! stops at a newline; what is paid for each line is paid only for those that are found. Whoever
+//! asks judges them one by one, so that what is found here may be too much, and must not be too
+//! little.
+
+use std::slice::from_ref;
+
+use regex_automata::meta;
+use regex_automata::util::prefilter::Prefilter;
+use regex_automata::util::syntax;
+use regex_automata::{Input, MatchKind, Span};
+use regex_syntax::hir::literal::{Extractor, Seq};
+use regex_syntax::hir::{
+    Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look,
+    Repetition,
+};
+
+/// How to find lines that may match.
+#[derive(Debug, Clone)]
+pub(super) enum Scan {
+    /// Every match holds one of a few literals.
+    Literals(Prefilter),
+    /// All patterns at once, for text that is UTF-8.
+    Automaton(Box<meta::Regex>),
+    /// Every line may.
+    Lines,
+}
+
+/// Shorter literals stand in too many lines.
+const SHORTEST: usize = 3;
+/// For the automaton's code, in bytes.
+const SIZE_LIMIT: usize = 64 << 20;
+
+impl Scan {
+    /// For patterns in the syntax of the `regex` crate.
+    pub(super) fn new(patterns: &[String]) -> Self {
+        let config = syntax::Config::new().utf8(false);
+        match syntax::parse_many_with(patterns, &config) {
+            Ok(parsed) => literals(&parsed).or_else(|| automaton(&parsed)).unwrap_or(Self::Lines),
+            Err(_) => Self::Lines,
+        }
+    }
+
+    /// How to find them in `lines`.
+    pub(super) fn of(&self, lines: &[u8]) -> &Self {
+        match self {
+            // Bytes that are not UTF-8 are judged as U+FFFD, which the automaton does not see.
+            Self::Automaton(_) if std::str::from_utf8(lines).is_err() => &Self::Lines,
+            scan => scan,
+        }
+    }
+
+    /// A place in the next line that may match, at or behind `from`, which is at the start of a
+    /// line.
+    pub(super) fn candidate(&self, lines: &[u8], from: usize) -> Option<usize> {
+        match self {
+            Self::Literals(finder) => {
+                finder.find(lines, Span::from(from..lines.len())).map(|found| found.start)
+            }
+            Self::Automaton(regex) => {
+                let input = Input::new(lines).span(from..lines.len()).earliest(true);
+                regex.search_half(&input).map(|found| found.offset())
+            }
+            Self::Lines => Some(from).filter(|&from| from < lines.len()),
+        }
+    }
+}
+
+/// The search for literals of which each match of any of `patterns` holds one, where there are
+/// such for all of them.
+fn literals(patterns: &[Hir]) -> Option<Scan> {
+    let mut all = Seq::empty();
+    for pattern in patterns {
+        all.union(&mut required(pattern)?);
+    }
+    let finder = Prefilter::new(MatchKind::LeftmostFirst, all.literals()?)?;
+    finder.is_fast().then_some(Scan::Literals(finder))
+}
+
+/// Literals of which every match of `pattern` holds one; the best there are.
+fn required(pattern: &Hir) -> Option<Seq> {
+    let parts = match pattern.kind() {
+        HirKind::Concat(parts) => parts.as_slice(),
+        _ => from_ref(pattern),
+    };
+    // A match holds one of the rest of the pattern, from each part of it on.
+    let rests = (0..parts.len()).map(|at| Hir::concat(parts[at..].to_vec()));
+    let starts = rests.map(|rest| Extractor::new().extract(&rest));
+    let inside = parts.iter().filter_map(|part| match part.kind() {
+        HirKind::Capture(capture) => required(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => required(&repetition.sub),
+        HirKind::Alternation(branches) => {
+            let mut all = Seq::empty();
+            for branch in branches {
+                all.union(&mut required(branch)?);
+            }
+            Some(all)
+        }
+        _ => None,
+    });
+    let useful = starts.chain(inside).filter(is_useful);
+    useful.max_by_key(|seq| (seq.min_literal_len(), seq.len().map(std::cmp::Reverse)))
+}
+
+fn is_useful(seq: &Seq) -> bool {
+    // In a line that is not UTF-8 a character U+FFFD (EF BF BD) stands for other bytes.
+    let is_plain = |bytes: &[u8]| !bytes.iter().any(|byte| matches!(byte, 0xEF | 0xBF | 0xBD));
+    let literals = seq.literals().unwrap_or_default();
+    literals.iter().all(|it| it.len() >= SHORTEST && is_plain(it.as_bytes()))
+        && !literals.is_empty()
+}
+
+/// All patterns at once.
+fn automaton(patterns: &[Hir]) -> Option<Scan> {
+    let all = Hir::alternation(patterns.iter().map(within_lines).collect());
+    let config = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(SIZE_LIMIT));
+    let regex = meta::Builder::new().configure(config).build_from_hir(&all).ok()?;
+    Some(Scan::Automaton(Box::new(regex)))
+}
+
+/// A pattern that finds among many lines what `pattern` finds in one: what begins or ends a text
+/// begins or ends a line, and nothing matches a newline.
+fn within_lines(pattern: &Hir) -> Hir {
+    match pattern.kind() {
+        HirKind::Literal(literal) if literal.0.contains(&b'\n') => Hir::fail(),
+        HirKind::Empty | HirKind::Literal(_) => pattern.clone(),
+        HirKind::Class(Class::Unicode(class)) => {
+            let mut class = class.clone();
+            class.difference(&ClassUnicode::new([ClassUnicodeRange::new('\n', '\n')]));
+            Hir::class(Class::Unicode(class))
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            let mut class = class.clone();
+            class.difference(&ClassBytes::new([ClassBytesRange::new(b'\n', b'\n')]));
+            Hir::class(Class::Bytes(class))
+        }
+        HirKind::Look(Look::Start) => Hir::look(Look::StartLF),
+        HirKind::Look(Look::End) => Hir::look(Look::EndLF),
+        // Beside a carriage return as well: left to whoever judges the line.
+        HirKind::Look(Look::StartCRLF | Look::EndCRLF) => Hir::empty(),
+        // At a newline they hold as they do at the end of a text.
+        HirKind::Look(_) => pattern.clone(),
+        HirKind::Repetition(repetition) => {
+            let sub = Box::new(within_lines(&repetition.sub));
+            Hir::repetition(Repetition { sub, ..repetition.clone() })
+        }
+        HirKind::Capture(capture) => within_lines(&capture.sub),
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(within_lines).collect()),
+        HirKind::Alternation(parts) => Hir::alternation(parts.iter().map(within_lines).collect()),
+    }
+}

@@ -62,6 +62,24 @@ fn nothing_to_follow_is_a_fault() {
 }
 
 #[test]
+fn a_user_that_does_not_exist_is_a_fault() {
+    let site = Site::new();
+    site.append("app.log", "one\n");
+    let shipper = Shipper::new(&site).follow("app.log").to(&Receiver::tcp().endpoint());
+    let said = |user: &str| {
+        let output = check(&shipper, &["--user", user]);
+        (stdout(&output), output.status.code())
+    };
+    let (text, code) = said("no such user");
+    assert!(text.contains("there is no user no such user: create it"), "{text}");
+    assert!(text.contains("\nFault: there is no such user: 1 file to follow"), "{text}");
+    assert_eq!(code, Some(1));
+    let (text, code) = said("nobody");
+    assert!(text.contains("  becomes the user nobody, and reads what root may\n"), "{text}");
+    assert_eq!(code, Some(0));
+}
+
+#[test]
 fn what_cannot_be_followed_is_told_with_the_reason() {
     let site = Site::new();
     let receiver = Receiver::tcp();

@@ -21,6 +21,7 @@ mod performance;
 mod privileges;
 mod process_model;
 mod receiver;
+mod reload;
 mod restart;
 mod rotation;
 mod status;

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use nix::unistd::{Gid, Group, Uid, User};
 use rustix::fs::{Access, access};
 
 /// Opens a log file as the daemon would: without waiting for the other end of a FIFO.
@@ -37,8 +38,8 @@ pub(super) fn explain(path: &Path, error: &io::Error) -> String {
 /// "belongs to root:adm, mode 0640".
 fn owner(metadata: &Metadata) -> String {
     let user = name_of(metadata.uid());
-    let group = uzers::get_group_by_gid(metadata.gid())
-        .map_or_else(|| metadata.gid().to_string(), |group| group.name().display().to_string());
+    let group = Group::from_gid(Gid::from_raw(metadata.gid())).ok().flatten();
+    let group = group.map_or_else(|| metadata.gid().to_string(), |group| group.name);
     format!("belongs to {user}:{group}, mode {:04o}", metadata.mode() & 0o7777)
 }
 
@@ -48,6 +49,6 @@ pub(super) fn user() -> String {
 }
 
 fn name_of(uid: u32) -> String {
-    uzers::get_user_by_uid(uid)
-        .map_or_else(|| uid.to_string(), |user| user.name().display().to_string())
+    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    user.map_or_else(|| uid.to_string(), |user| user.name)
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use nix::unistd::User;
 use rustix::fs::{Access, access};
 
 use super::files::{self, Entry, Verdict};
@@ -28,6 +29,7 @@ pub(super) fn run(
     };
     sources(&loaded, around, out)?;
     let config = &loaded.config;
+    let user_exists = user(config.user.as_deref(), out)?;
     let state = state::read(&config.state_dir);
     let records = state.as_ref().map_or(&[][..], |reading| &reading.records);
     let entries = match files::find(config, records) {
@@ -44,8 +46,29 @@ pub(super) fn run(
     let tally = Tally::of(&entries);
     let reachable = receiver::show(&config.destination, connect, out)?;
     positions(&config.state_dir, state, out)?;
-    tally.show(reachable, connect, out)?;
-    Ok(reachable && tally.followed > 0)
+    let fault = match (tally.followed, reachable) {
+        _ if !user_exists => Some("there is no such user"),
+        (0, _) => Some("nothing can be followed"),
+        (_, false) if connect => Some("the receiver cannot be reached"),
+        (_, false) => Some("the receiver cannot be found"),
+        (_, true) => None,
+    };
+    tally.show(fault, out)?;
+    Ok(fault.is_none())
+}
+
+/// Says whom the daemon would become. False if there is no such user.
+fn user(user: Option<&str>, out: Out<'_>) -> io::Result<bool> {
+    let Some(name) = user else { return Ok(true) };
+    if User::from_name(name).is_ok_and(|found| found.is_some()) {
+        writeln!(out, "  becomes the user {name}, and reads what root may")?;
+        return Ok(true);
+    }
+    writeln!(
+        out,
+        "  {BAD}there is no user {name}{BAD:#}: create it, or name another one with --user (user)"
+    )?;
+    Ok(false)
 }
 
 fn sources(loaded: &Loaded, around: &Surroundings, out: Out<'_>) -> io::Result<()> {
@@ -130,12 +153,10 @@ impl Tally {
         tally
     }
 
-    fn show(&self, reachable: bool, connect: bool, out: Out<'_>) -> io::Result<()> {
-        let (style, verdict) = match (self.followed, reachable) {
-            (0, _) => (BAD, "Fault: nothing can be followed"),
-            (_, false) if connect => (BAD, "Fault: the receiver cannot be reached"),
-            (_, false) => (BAD, "Fault: the receiver cannot be found"),
-            (_, true) => (GOOD, "No fault"),
+    fn show(&self, fault: Option<&str>, out: Out<'_>) -> io::Result<()> {
+        let (style, verdict) = match fault {
+            Some(fault) => (BAD, format!("Fault: {fault}")),
+            None => (GOOD, "No fault".to_owned()),
         };
         let followed = words::count(self.followed, "file", "files");
         let Self { left_out, unreadable, .. } = self;

@@ -42,7 +42,7 @@ pub use nobody::{as_nobody, give_to_nobody};
 pub use numbered::{Numbered, Reopen, line, lines};
 pub use process::{ReceiverProcess, receive_if_child};
 pub use receiver::Receiver;
-pub use report::Report;
+pub use report::{Report, number};
 pub use running::Running;
 pub use shipper::{Guarded, Shipper, bare_command, finish, wait_exit};
 pub use site::Site;

@@ -179,9 +179,10 @@ impl Agent {
                 biased;
                 outcome = &mut self.sending => {
                     self.outcome = Some(outcome.unwrap_or_default());
-                    return match (self.mode, self.has_read) {
-                        (Mode::DryRun { .. }, _) | (_, true) => Ok(()),
-                        _ => Err(StageEnded("sending")),
+                    return match self.mode {
+                        // It ends because reading has, which may show a moment later.
+                        Mode::Once | Mode::DryRun { .. } => Ok(()),
+                        Mode::Daemon => Err(StageEnded("sending")),
                     };
                 }
                 _ = reading => match self.mode {

@@ -33,7 +33,12 @@ pub async fn print(links: Links, meters: Sending) -> Outcome {
             stdout.write_all(&batch.bytes).await?;
             stdout.flush().await
         };
-        if let Err(error) = written.await {
+        let written = tokio::select! {
+            written = written => written,
+            // Whoever reads the pipe may have stopped doing so.
+            () = leave.cancelled() => break,
+        };
+        if let Err(error) = written {
             // The reader of a pipe has seen enough.
             if error.kind() != ErrorKind::BrokenPipe {
                 error!("cannot write to standard output: {error}");

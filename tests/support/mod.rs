@@ -8,7 +8,7 @@
 //! | [`ReceiverProcess`] | the same in a process of its own, to be stopped and killed |
 //! | [`Numbered`], [`Report`] | a writer of numbered lines, and which of them arrived |
 //! | [`assert_documented`] | what a command says, held against `docs/operating.md` |
-//! | [`peers`] | rsyslogd, syslog-ng and logrotate, unpacked on first use |
+//! | [`peers`] | rsyslogd, syslog-ng, logrotate and promtool, unpacked on first use |
 //!
 //! Every wait is bounded and waits for a condition. Every receiver has an address of its own.
 

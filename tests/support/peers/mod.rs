@@ -22,7 +22,7 @@ use super::{Message, skip};
 pub use logrotate::Logrotate;
 pub use rsyslogd::Rsyslogd;
 pub use syslog_ng::SyslogNg;
-pub use unpack::{Program, RSYSLOG, SYSLOG_NG};
+pub use unpack::{PROMETHEUS, Program, RSYSLOG, SYSLOG_NG};
 
 /// A receiver that is somebody else's program, listening for UDP, TCP and TLS at once.
 pub trait Peer {

@@ -17,6 +17,8 @@ pub struct Bundle {
 
 /// rsyslog with TLS, and logrotate.
 pub static RSYSLOG: Bundle = Bundle::new("rsyslog", &["rsyslog", "rsyslog-gnutls", "logrotate"]);
+/// promtool, which judges metrics and rules.
+pub static PROMETHEUS: Bundle = Bundle::new("prometheus", &["prometheus"]);
 /// syslog-ng.
 pub static SYSLOG_NG: Bundle = Bundle::new("syslog-ng", &["syslog-ng-core"]);
 
@@ -50,11 +52,11 @@ impl Bundle {
     fn find(&self, name: &str) -> Result<Program, String> {
         let reason = match self.unpacked.get_or_init(|| self.unpack()) {
             Ok(root) => {
-                let path = root.join("usr/sbin").join(name);
-                if path.exists() {
+                let paths = ["usr/sbin", "usr/bin"].map(|dir| root.join(dir).join(name));
+                if let Some(path) = paths.into_iter().find(|path| path.exists()) {
                     return Ok(Program { path, root: Some(root.clone()) });
                 }
-                format!("{} is not in its package", path.display())
+                format!("{} holds no such program", root.display())
             }
             Err(reason) => reason.clone(),
         };

@@ -1,0 +1,198 @@
+//! `metrics_listen`: what Prometheus scrapes, judged by promtool, and the examples that use it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Stdio;
+
+use regex::Regex;
+
+use crate::support::peers::PROMETHEUS;
+use crate::support::{
+    End, Receiver, SOON, Shipper, Site, Transport, lines, own_address, wait_until,
+};
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/monitoring");
+
+/// An address that nothing listens on.
+fn address() -> SocketAddr {
+    TcpListener::bind((own_address(), 0)).unwrap().local_addr().unwrap()
+}
+
+fn get(address: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+/// The body of `/metrics`.
+#[track_caller]
+fn scrape(address: SocketAddr) -> String {
+    let answer = get(address, "/metrics").expect("it answers");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+    assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
+    body.to_owned()
+}
+
+/// What stands behind a metric and its labels.
+fn value(metrics: &str, name: &str) -> Option<f64> {
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map(|value| value.parse().unwrap())
+}
+
+fn shipper(site: &Site, receiver: &Receiver, metrics: SocketAddr) -> Shipper {
+    let shipper = Shipper::new(site).follow("app.log").to(&receiver.endpoint());
+    shipper.reading_from_start().yaml(&format!("metrics_listen: '{metrics}'"))
+}
+
+#[test]
+fn they_count_what_has_been_done() {
+    let (site, mut receiver) = (Site::new(), Receiver::new(Transport::Udp));
+    let metrics = address();
+    let text = format!("{}noise\n{}\n", lines(1..=98), "x".repeat(2_000));
+    let log = site.append("app.log", &text);
+    let running = shipper(&site, &receiver, metrics).yaml("exclude_patterns: [noise]").start();
+    receiver.wait_for(99);
+    let name = format!("remote_syslog_file_behind_bytes{{path=\"{}\"}}", log.display());
+    wait_until("all is confirmed", SOON, || value(&scrape(metrics), &name) == Some(0.0));
+    let now = scrape(metrics);
+    let wire: usize = receiver.frames().iter().map(Vec::len).sum();
+    for (name, expected) in [
+        ("files", 1.0),
+        ("read_bytes_total", text.len() as f64),
+        ("read_lines_total", 100.0),
+        ("excluded_lines_total", 1.0),
+        ("cut_lines_total", 1.0),
+        ("sent_messages_total", 99.0),
+        ("sent_bytes_total", wire as f64),
+        ("confirmed_messages_total", 99.0),
+        ("confirmed_bytes_total", wire as f64),
+        ("resent_messages_total", 0.0),
+        ("unread_bytes", 0.0),
+        ("queued_bytes", 0.0),
+        ("unconfirmed_bytes", 0.0),
+        ("connected", 1.0),
+        ("connections_total", 1.0),
+        ("rotations_total", 0.0),
+    ] {
+        assert_eq!(value(&now, &format!("remote_syslog_{name}")), Some(expected), "{name}");
+    }
+    assert!(value(&now, "process_resident_memory_bytes").unwrap() > 1e6);
+    assert!(value(&now, "process_open_fds").unwrap() > 5.0);
+    // A rotation, and a receiver that is gone.
+    site.rename("app.log", "app.log.1");
+    site.append("app.log", "");
+    running.wait_log(&["was rotated"]);
+    receiver.down(End::Clean);
+    site.append("app.log", lines(99..=99));
+    let refused = "remote_syslog_connection_failures_total{kind=\"refused\"}";
+    wait_until("it is refused", SOON, || value(&scrape(metrics), refused) >= Some(1.0));
+    let now = scrape(metrics);
+    assert_eq!(value(&now, "remote_syslog_rotations_total"), Some(1.0));
+    assert_eq!(value(&now, "remote_syslog_connected"), Some(0.0));
+    let at = "remote_syslog_last_connection_failure_timestamp_seconds{kind=\"refused\"}";
+    assert!(value(&now, at).unwrap() > 1.7e9);
+}
+
+#[test]
+fn what_is_sent_again_is_counted() {
+    let (site, mut receiver) = (Site::new(), Receiver::tcp());
+    let metrics = address();
+    site.append("app.log", "one\n");
+    let _running = shipper(&site, &receiver, metrics).start();
+    receiver.wait_for(1);
+    receiver.down(End::Reset);
+    receiver.up();
+    receiver.wait_for(2);
+    let resent = || value(&scrape(metrics), "remote_syslog_resent_messages_total");
+    wait_until("it is counted", SOON, || resent() == Some(1.0));
+    assert_eq!(value(&scrape(metrics), "remote_syslog_sent_messages_total"), Some(2.0));
+}
+
+#[test]
+fn promtool_finds_no_fault() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let metrics = address();
+    site.append("app.log", "one\n");
+    let _running = shipper(&site, &receiver, metrics).start();
+    receiver.wait_for(1);
+    let Some(promtool) = PROMETHEUS.program("promtool") else { return };
+    let mut command = promtool.command();
+    command.args(["check", "metrics"]).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(scrape(metrics).as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn other_pages_are_not_there_and_slow_scrapers_keep_nobody_out() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let metrics = address();
+    site.append("app.log", "one\n");
+    let _running = shipper(&site, &receiver, metrics).start();
+    receiver.wait_for(1);
+    let _slow: Vec<_> = (0..4).map(|_| TcpStream::connect(metrics).unwrap()).collect();
+    let answer = get(metrics, "/").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 404 Not Found"), "{answer}");
+    assert!(answer.ends_with("metrics are at /metrics\n"), "{answer}");
+}
+
+#[test]
+fn a_port_in_use_is_an_error_and_said_before_it_detaches() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", "one\n");
+    let taken = TcpListener::bind((own_address(), 0)).unwrap();
+    let shipper = shipper(&site, &receiver, taken.local_addr().unwrap());
+    let mut command = shipper.command();
+    let output = crate::support::finish(command.arg("--pid-file").arg(site.path("p.pid")));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("metrics_listen: cannot listen on"), "{said}");
+    assert!(said.contains("name another port, or end what uses this one"), "{said}");
+}
+
+fn example(name: &str) -> String {
+    fs::read_to_string(Path::new(EXAMPLES).join(name)).unwrap()
+}
+
+/// The examples name no metric that is not there.
+#[test]
+fn dashboard_and_rules_speak_of_metrics_that_exist() {
+    let (site, mut receiver) = (Site::new(), Receiver::tcp());
+    let metrics = address();
+    receiver.down(End::Reset);
+    site.append("app.log", "one\n");
+    let running = shipper(&site, &receiver, metrics).start();
+    running.wait_warning(&["cannot connect"]);
+    running.signal(rustix::process::Signal::HUP);
+    running.wait_log(&["loaded anew"]);
+    let name = Regex::new(r"\b(?:remote_syslog|process)_[a-z_]+\b").unwrap();
+    let names = |text: &str| -> BTreeSet<_> {
+        name.find_iter(text).map(|found| found.as_str().to_owned()).collect()
+    };
+    let known = names(&scrape(metrics));
+    let dashboard: serde_json::Value = serde_json::from_str(&example("grafana.json")).unwrap();
+    assert!(dashboard["panels"].as_array().unwrap().len() >= 6);
+    for text in [dashboard["panels"].to_string(), example("alerts.yml")] {
+        let used = names(&text);
+        assert!(!used.is_empty());
+        assert_eq!(used.difference(&known).collect::<Vec<_>>(), [""; 0]);
+    }
+}
+
+#[test]
+fn promtool_accepts_the_rules_and_they_fire_when_they_should() {
+    let Some(promtool) = PROMETHEUS.program("promtool") else { return };
+    for arguments in [["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]] {
+        let output = promtool.command().args(arguments).current_dir(EXAMPLES).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&said));
+    }
+}

@@ -1,0 +1,136 @@
+//! `--once`: what is there is shipped and confirmed, and the exit code says so.
+
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::peers::Logrotate;
+use crate::support::{
+    End, Guarded, Numbered, Receiver, Reopen, Report, Shipper, Site, Transport, lines, wait_exit,
+};
+
+fn once(site: &Site, receiver: &Receiver) -> Shipper {
+    let shipper = Shipper::new(site).follow("*.log").to(&receiver.endpoint());
+    shipper.reading_from_start().arg("--once")
+}
+
+#[track_caller]
+fn said(output: &Output, code: i32) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    said
+}
+
+fn everything_is_shipped(transport: Transport) {
+    let (site, receiver) = (Site::new(), Receiver::new(transport));
+    site.append("app.log", lines(1..=30_000));
+    site.append("empty.log", "");
+    let text = said(&once(&site, &receiver).output(), 0);
+    assert!(text.contains("30000 messages ("), "{text}");
+    assert!(text.contains(" confirmed in "), "{text}");
+    Report::of(30_000, &receiver.frames()).assert_exact();
+    // The next run goes on where this one ended.
+    assert!(said(&once(&site, &receiver).output(), 0).contains("0 messages (0 B) confirmed"));
+    site.append("app.log", lines(30_001..=30_010));
+    assert!(said(&once(&site, &receiver).output(), 0).contains("10 messages ("));
+    Report::of(30_010, &receiver.frames()).assert_exact();
+}
+
+#[test]
+fn everything_is_shipped_over_tcp() {
+    everything_is_shipped(Transport::Tcp);
+}
+
+#[test]
+fn everything_is_shipped_over_tls() {
+    everything_is_shipped(Transport::Tls);
+}
+
+#[test]
+fn over_udp_it_is_what_the_kernel_took() {
+    let (site, receiver) = (Site::new(), Receiver::new(Transport::Udp));
+    site.append("app.log", "one\ntwo\n");
+    assert!(said(&once(&site, &receiver).output(), 0).contains("2 messages ("));
+    assert_eq!(receiver.texts(), ["one", "two"]);
+}
+
+#[test]
+fn what_rotated_away_is_shipped_too() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let log = site.append("app.log", lines(1..=10));
+    let Some(logrotate) = Logrotate::new(&site, &log, "create\n  compress") else { return };
+    said(&once(&site, &receiver).output(), 0);
+    // The second of the three is compressed before anybody has seen it.
+    for numbers in [11..=20, 21..=30] {
+        site.append("app.log", lines(numbers));
+        logrotate.rotate();
+    }
+    site.append("app.log", lines(31..=40));
+    assert!(said(&once(&site, &receiver).output(), 0).contains("30 messages ("));
+    Report::of(40, &receiver.frames()).assert_exact();
+}
+
+#[test]
+fn the_unfinished_line_of_a_rotated_file_is_shipped_and_that_of_the_current_one_waits() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", "one\nunfin");
+    said(&once(&site, &receiver).output(), 0);
+    assert_eq!(receiver.texts(), ["one"]);
+    site.append("app.log", "ished");
+    site.rename("app.log", "app.log.1");
+    site.append("app.log", "two\nmore");
+    said(&once(&site, &receiver).output(), 0);
+    assert_eq!(receiver.texts(), ["one", "unfinished", "two"]);
+}
+
+#[test]
+fn it_ends_although_the_writer_goes_on() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let log = site.append("app.log", "");
+    let writer = Numbered::start(&log, 20_000, Reopen::AtOnce);
+    writer.wait_for_more(10_000);
+    said(&once(&site, &receiver).output(), 0);
+    let count = receiver.count();
+    assert!(count >= 10_000, "{count}");
+    let written = writer.stop();
+    said(&once(&site, &receiver).output(), 0);
+    Report::of(written, &receiver.frames()).assert_exact();
+}
+
+#[test]
+fn without_a_receiver_it_gives_up_and_says_what_is_left() {
+    let (site, mut receiver) = (Site::new(), Receiver::tcp());
+    receiver.down(End::Reset);
+    site.append("app.log", "one\ntwo\n");
+    let patient = once(&site, &receiver).yaml("connect_timeout: 1\nwrite_timeout: 1");
+    let text = said(&patient.output(), 1);
+    assert!(text.contains("0 messages (0 B) confirmed"), "{text}");
+    assert!(text.contains("the receiver took nothing for 2 s: 2 messages are not conf"), "{text}");
+    receiver.up();
+    said(&once(&site, &receiver).output(), 0);
+    assert_eq!(receiver.texts(), ["one", "two"]);
+}
+
+#[test]
+fn stopped_by_a_signal_it_says_what_is_left() {
+    let (site, mut receiver) = (Site::new(), Receiver::tcp());
+    receiver.down(End::Reset);
+    site.append("app.log", "one\n");
+    let mut command = once(&site, &receiver).foreground();
+    let mut child = Guarded(command.stderr(Stdio::piped()).spawn().unwrap());
+    let site_state = site.path("state/lock");
+    crate::support::wait_until("it runs", Duration::from_secs(10), || site_state.exists());
+    // It has taken the line as soon as its first attempt to connect has failed; either way the
+    // signal leaves it unconfirmed.
+    kill_process(Pid::from_child(&child.0), Signal::TERM).unwrap();
+    let status = wait_exit(&mut child.0, Duration::from_secs(5)).expect("it ends in time");
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn nothing_to_ship_is_soon_done() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    assert!(said(&once(&site, &receiver).output(), 0).contains("0 messages (0 B) confirmed"));
+    assert!(said(&once(&site, &receiver).arg("--no-detach=false").output(), 0).contains("0 mess"));
+}

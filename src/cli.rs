@@ -25,11 +25,13 @@ Paths:
 
 Signals:
   TERM, INT   stop cleanly; another one, 0.5 s later or more, at once
-  HUP, USR1   no effect (HUP stops what runs on a terminal in the foreground)
+  HUP         load the configuration again; stop cleanly if the terminal is gone
+  USR1        log how far each file is delivered
 
 Exit codes:
-  0  stopped cleanly, or running in the background; --check has found no fault
-  1  cannot start, every reason is printed; --check has found a fault, or the line is dropped
+  0  stopped cleanly, or running in the background; --check has found no fault; --once is done
+  1  cannot start, every reason is printed; --check has found a fault, or the line is dropped;
+     --once has something left
   2  wrong flag
   128 + the signal: ended by a second one
 
@@ -39,7 +41,8 @@ Examples:
   remote_syslog -c /etc/log_files.yml --pid-file=/var/run/remote_syslog.pid
   remote_syslog --check --connect             what would be followed, and is the receiver there?
   remote_syslog --check --line 'GET /health'  would this line be sent?
-  remote_syslog --status                      how far is each file delivered?";
+  remote_syslog --status                      how far is each file delivered?
+  remote_syslog --dry-run --once --from-start /var/log/app.log";
 
 /// Follows log files and ships every line to a syslog receiver as RFC 5424.
 #[derive(Debug, Clone, Default, Parser)]

@@ -16,7 +16,8 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{Encoder, IntGaugeVec, Opts, TextEncoder};
+use prometheus::proto::MetricFamily;
+use prometheus::{Encoder, IntGaugeVec, Opts, Registry, TextEncoder};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::{debug, info, warn};
@@ -131,7 +132,7 @@ impl Page {
     async fn text(&self) -> prometheus::Result<Vec<u8>> {
         let mut families = self.meters.gather();
         families.extend(ProcessCollector::for_self().collect());
-        families.extend(self.behind().await?.collect());
+        families.extend(self.behind().await?);
         // An error in the eyes of the encoder.
         families.retain(|family| !family.get_metric().is_empty());
         let mut text = Vec::new();
@@ -140,7 +141,7 @@ impl Page {
     }
 
     /// How far files are behind, those furthest behind only.
-    async fn behind(&self) -> prometheus::Result<IntGaugeVec> {
+    async fn behind(&self) -> prometheus::Result<Vec<MetricFamily>> {
         let records = self.records.get().await;
         // It asks the file system for the size of each.
         let files = spawn_blocking(move || delivered(records)).await.unwrap_or_default();
@@ -151,6 +152,9 @@ impl Page {
             let behind = i64::try_from(file.behind().unwrap_or(0)).unwrap_or(i64::MAX);
             gauges.with_label_values(&[&file.path.to_string_lossy()]).set(behind);
         }
-        Ok(gauges)
+        // It puts them in order.
+        let registry = Registry::new();
+        registry.register(Box::new(gauges))?;
+        Ok(registry.gather())
     }
 }

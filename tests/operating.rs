@@ -1,6 +1,8 @@
 //! The commands of `docs/operating.md`, run for real; what they say there is what they say here.
 //! Names, addresses, ports, process ids and times are replaced by those of the document.
 
+mod running;
+
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! The content of a path between two rotations, and how far it has been read.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -143,20 +144,17 @@ impl Generation {
         if stat.size == self.position.offset && stat.modified == self.position.modified {
             return true;
         }
-        let Ok(file) = open(path) else { return true };
-        let fit = rotated::compare(&mut Content::Plain(file), &self.position);
-        stat.size >= self.position.offset && !fit.is_ok_and(|fit| fit != Fit::Continues)
+        // Where it cannot be opened, or was renamed since: reading shows what it holds.
+        let file = open_as(path, stat.inode).ok().flatten();
+        let fit = file.map(|file| rotated::compare(&mut Content::Plain(file), &self.position));
+        let is_other = matches!(fit, Some(Ok(Fit::Different | Fit::Shorter)));
+        stat.size >= self.position.offset && !is_other
     }
 
     /// Opens the current file at `path`. False when the path names another file by now.
     pub(super) fn open_current(&mut self, path: &Path) -> io::Result<bool> {
-        let file = open(path)?;
-        let stat = Stat::of(&file.metadata()?);
-        if !same_inode(self.source.inode, stat.inode) || !stat.is_regular {
-            return Ok(false);
-        }
-        self.content = Some(Content::Plain(file));
-        Ok(true)
+        self.content = open_as(path, self.source.inode)?.map(Content::Plain);
+        Ok(self.content.is_some())
     }
 
     /// Looks for a past generation whose descriptor is closed: what holds its content now.
@@ -216,7 +214,10 @@ impl Generation {
         let mut bytes = [0; Head::MAX];
         let count = match &mut self.content {
             Some(content) => content.read_at(0, &mut bytes).ok()?,
-            None => Content::Plain(open(path).ok()?).read_at(0, &mut bytes).ok()?,
+            None => {
+                let file = open_as(path, stat.inode).ok()??;
+                Content::Plain(file).read_at(0, &mut bytes).ok()?
+            }
         };
         if !self.position.head.matches(&bytes[..count]) {
             return None;
@@ -363,6 +364,13 @@ impl Generation {
             self.last_growth = now;
         }
     }
+}
+
+/// Opens what `path` names, if that is the regular file with `inode`.
+fn open_as(path: &Path, inode: Inode) -> io::Result<Option<File>> {
+    let file = open(path)?;
+    let stat = Stat::of(&file.metadata()?);
+    Ok((stat.is_regular && same_inode(inode, stat.inode)).then_some(file))
 }
 
 /// The position at the start of a file.

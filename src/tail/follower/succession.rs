@@ -133,7 +133,13 @@ impl Follower {
         registry.count_rotation();
         let mut old = self.generations.remove(at);
         let (order, inode, is_past) = (old.order(), old.source.inode, old.is_past);
-        let stat = old.stat().or_else(|| Stat::at(&self.path).ok());
+        let at_path = || Stat::at(&self.path).ok().filter(|stat| same_inode(stat.inode, inode));
+        let Some(stat) = old.stat().or_else(at_path) else {
+            // Renamed since it was looked at. It is read where it is then, which leads here again.
+            old.retire(now);
+            self.generations.insert(at, old);
+            return;
+        };
         let content = old.take_content();
         let unread = old.unread();
         old.retire(now);
@@ -167,20 +173,18 @@ impl Follower {
                 registry.retired.push(Update::Forget(old.source.id));
             }
         }
-        if let Some(stat) = stat {
-            let until = if is_past { stat.modified } else { i64::MAX };
-            let copies = rotated::copies(&self.path, baseline, until);
-            let next = self.generations.get(at).map(Generation::order);
-            let place = order_between(Some(order), next);
-            let mut new = self.generation(place, &stat, start(&stat), content, registry, now);
-            if is_past {
-                new.retire(now);
-            }
-            // In the list first: a copy of it may be under way already.
-            self.generations.insert(at, new);
-            let between = (Some(order), Some(place));
-            anew.extend(self.unknown_among(copies, inode, between, registry, now));
+        let until = if is_past { stat.modified } else { i64::MAX };
+        let copies = rotated::copies(&self.path, baseline, until);
+        let next = self.generations.get(at).map(Generation::order);
+        let place = order_between(Some(order), next);
+        let mut new = self.generation(place, &stat, start(&stat), content, registry, now);
+        if is_past {
+            new.retire(now);
         }
+        // In the list first: a copy of it may be under way already.
+        self.generations.insert(at, new);
+        let between = (Some(order), Some(place));
+        anew.extend(self.unknown_among(copies, inode, between, registry, now));
         self.generations.splice(at..at, anew);
     }
 

@@ -153,11 +153,12 @@ async fn report(records: Records) {
     // It asks the file system for the size of each.
     let files = spawn_blocking(move || inspect::delivered(records)).await.unwrap_or_default();
     let behind: u64 = files.iter().filter_map(inspect::File::behind).sum();
-    info!("{} files, {behind} bytes behind", files.len());
+    info!(target: log::ASKED_FOR, "{} files, {behind} bytes behind", files.len());
     for file in files {
         let (path, behind) = (file.path.display(), file.behind().unwrap_or(0));
         let since = file.moved.and_then(|at| at.elapsed().ok()).unwrap_or(Duration::ZERO);
         info!(
+            target: log::ASKED_FOR,
             "{path}: {} of {} bytes delivered, {behind} behind, last moved {} s ago",
             file.delivered,
             file.size,

@@ -51,8 +51,10 @@ pub struct Settings {
 
 /// How often files are looked at when no events tell of changes.
 const BLIND_INTERVAL: Duration = Duration::from_secs(1);
-/// A sweep takes at most this share of the time; with very many files it comes less often.
-const SWEEP_SHARE: u32 = 200;
+/// A sweep takes at most this share of the time; with very many files it comes less often,
+const SWEEP_SHARE: u32 = 1000;
+/// and more often where nothing but a sweep finds new files.
+const BLIND_SWEEP_SHARE: u32 = 200;
 /// How long to wait, at the least, before looking again where directories come and go; and never
 /// more than half of the time is spent on that.
 const SETTLING: Duration = Duration::from_millis(10);
@@ -138,7 +140,8 @@ impl Stage {
         loop {
             let started = Instant::now();
             self.sweep()?;
-            let interval = self.settings.sweep_interval.max(started.elapsed() * SWEEP_SHARE);
+            let share = if self.watch.is_blind() { BLIND_SWEEP_SHARE } else { SWEEP_SHARE };
+            let interval = self.settings.sweep_interval.max(started.elapsed() * share);
             let unsettled = std::mem::take(&mut self.unsettled);
             let not_before = Instant::now() + SETTLING + started.elapsed();
             self.listen(if unsettled { not_before } else { started + interval }, not_before)?;

@@ -4,17 +4,21 @@
 //! itself; in the background complete ones, appended to a file. RUST_LOG has no say: a daemon's
 //! log is set where the rest of it is.
 
+mod limit;
 mod output;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use tracing::callsite::Identifier;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, ParseError};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
@@ -23,6 +27,7 @@ use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, reload};
 
+use self::limit::Limit;
 pub use self::output::show_progress;
 use self::output::{LogFile, Stderr};
 
@@ -162,7 +167,28 @@ where
         .with_writer(writer)
         .with_ansi(color)
         .log_internal_errors(false)
-        .event_format(style)
+        .event_format(Format { style, limit: Mutex::default() })
+}
+
+/// Lines of this target are asked for, however many they are.
+pub const ASKED_FOR: &str = "remote_syslog::asked_for";
+
+/// How a line looks, and whether it is there.
+#[derive(Debug)]
+struct Format {
+    style: Style,
+    limit: Mutex<Limit<Identifier>>,
+}
+
+impl Format {
+    /// How many lines like that of `metadata` were left out before it; `None`: it is, too.
+    fn admit(&self, metadata: &Metadata<'_>) -> Option<u64> {
+        if *metadata.level() > Level::INFO || metadata.target() == ASKED_FOR {
+            return Some(0);
+        }
+        let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+        limit.admit(metadata.callsite(), Instant::now())
+    }
 }
 
 /// How a line looks.
@@ -176,7 +202,7 @@ enum Style {
     Journal,
 }
 
-impl<S, N> FormatEvent<S, N> for Style
+impl<S, N> FormatEvent<S, N> for Format
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -188,11 +214,12 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let metadata = event.metadata();
+        let Some(left_out) = self.admit(metadata) else { return Ok(()) };
         let level = *metadata.level();
-        match self {
-            Self::Short => head(&mut out, "%H:%M:%S", level)?,
-            Self::Full => head(&mut out, "%Y-%m-%dT%H:%M:%S%.3f%:z", level)?,
-            Self::Journal => write!(out, "<{}>", severity_of(level))?,
+        match self.style {
+            Style::Short => head(&mut out, "%H:%M:%S", level)?,
+            Style::Full => head(&mut out, "%Y-%m-%dT%H:%M:%S%.3f%:z", level)?,
+            Style::Journal => write!(out, "<{}>", severity_of(level))?,
         }
         let target = metadata.target();
         if target.split("::").next() != Some(env!("CARGO_PKG_NAME")) {
@@ -200,7 +227,11 @@ where
         }
         let mut text = Text::default();
         event.record(&mut text);
-        writeln!(out, "{}{}", text.message, text.fields)
+        write!(out, "{}{}", text.message, text.fields)?;
+        if left_out > 0 {
+            write!(out, " ({left_out} more of this kind were left out)")?;
+        }
+        writeln!(out)
     }
 }
 

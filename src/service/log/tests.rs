@@ -1,7 +1,6 @@
 //! The lines of the log, and which are written.
 
 use std::sync::Arc;
-use std::sync::Mutex;
 
 use super::*;
 
@@ -53,6 +52,19 @@ fn lines_are_short_in_the_foreground_and_complete_in_a_file() {
     assert!(full.ends_with(":00 WARN  cannot read path=/a b count=3\n"), "{full}");
     let colored = logged(Style::Short, true, "", || tracing::info!("x"));
     assert!(colored.ends_with("\x1b[32mINFO \x1b[0m x\n"), "{colored}");
+}
+
+#[test]
+fn what_is_repeated_is_left_out_and_counted_unless_it_was_asked_for() {
+    let text = logged(Style::Short, false, "debug", || {
+        for number in 0..300 {
+            tracing::info!("rotated {number}");
+            tracing::debug!("looked {number}");
+            tracing::info!(target: ASKED_FOR, "asked {number}");
+        }
+    });
+    let count = |what| text.lines().filter(|line| line.contains(what)).count();
+    assert_eq!((count("rotated"), count("looked"), count("asked")), (120, 300, 300));
 }
 
 #[test]

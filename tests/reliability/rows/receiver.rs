@@ -1,7 +1,7 @@
 //! The receiver ends, stalls, resets.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::outcome::Outcome;
 use crate::stand::{Conditions, QUIET, conclude, resend_window};
@@ -59,6 +59,11 @@ fn rsyslogd(c: &Conditions, pausing: bool) -> Outcome {
     }
     writer.wait_for_more(c.lines_in(0.5));
     let written = writer.stop();
+    // The shipper may wait some seconds before it connects again.
+    let started = Instant::now();
+    while (rsyslogd.messages().len() as u64) < written && started.elapsed() < QUIET {
+        sleep(Duration::from_millis(500));
+    }
     let mut seen = None;
     // rsyslogd writes in the background.
     while seen != Some(rsyslogd.messages().len()) {

@@ -98,6 +98,8 @@ global(workDirectory="{dir}" maxMessageSize="256k" net.enableDNS="off"
   parser.escapeControlCharactersOnReceive="off"
   defaultNetstreamDriverCAFile="{authority}" defaultNetstreamDriverCertFile="{certificate}"
   defaultNetstreamDriverKeyFile="{key}")
+# One worker keeps the order; on a busy machine it needs its time to write what it has read.
+main_queue(queue.workerThreads="1" queue.timeoutShutdown="10000")
 module(load="imudp")
 module(load="imtcp")
 template(name="fields" type="list") {{

@@ -25,9 +25,10 @@ async fn what_the_old_receiver_has_read_is_not_repeated_to_the_new_one() {
     let mut sending = Sending::to(target(old_address));
     sending.feed(0..100_000, 500);
     let old = tokio::spawn(read_one(old));
-    let new = tokio::spawn(read_one(new));
     sending.confirmed(500).await;
     sending.move_to(target(new_address));
+    // Its time begins only now.
+    let new = tokio::spawn(read_one(new));
     assert_eq!(sending.finish().await, (Outcome::default(), 100_000));
     let mut arrived = old.await.unwrap();
     let to_new = new.await.unwrap();

@@ -58,7 +58,7 @@ pub struct Agent {
     mode: Mode,
     discover: Discover,
     reading: oneshot::Receiver<()>,
-    /// Reading has ended as it should: all is read that is there.
+    /// Reading has ended: all is read that is there, or something is wrong.
     has_read: bool,
     reloads: mpsc::Sender<Reload>,
     stop_reading: CancellationToken,
@@ -146,8 +146,10 @@ impl Agent {
         let place = self.reloads.try_reserve().map_err(|_| BuildError::Busy)?;
         let (event_tx, events) = mpsc::channel(EVENTS);
         let (settings, entry_of) = (tail_settings(config, &self.meters), entry_of(config)?);
-        self.discover = discover::spawn(discover_settings(config, &self.meters)?, event_tx)?;
+        let discover = discover::spawn(discover_settings(config, &self.meters)?, event_tx)?;
+        // In this order: events that end without a reload end reading.
         place.send(Reload { settings, entry_of, events });
+        self.discover = discover;
         // The token is part of the messages, which are made elsewhere.
         let without_token = |to: &Destination| Destination { token: None, ..to.clone() };
         if without_token(&config.destination) != without_token(&self.destination) {
@@ -185,10 +187,12 @@ impl Agent {
                         Mode::Daemon => Err(StageEnded("sending")),
                     };
                 }
-                _ = reading => match self.mode {
-                    Mode::Once | Mode::DryRun { once: true } => self.has_read = true,
-                    _ => return Err(StageEnded("reading")),
-                },
+                _ = reading => {
+                    self.has_read = true;
+                    if !matches!(self.mode, Mode::Once | Mode::DryRun { once: true }) {
+                        return Err(StageEnded("reading"));
+                    }
+                }
                 _ = &mut self.saving => return Err(StageEnded("saving positions")),
             }
         }
@@ -209,7 +213,10 @@ impl Agent {
             if !self.has_read {
                 let _ = self.reading.await;
             }
-            self.saving.await
+            // It may have ended by itself, and is not to be asked again then.
+            if !self.saving.is_finished() {
+                let _ = self.saving.await;
+            }
         };
         if tokio::time::timeout(LAST_SAVE, saved).await.is_err() {
             warn!("positions could not be saved in time; some lines will be sent again");

@@ -111,6 +111,23 @@ fn another_receiver_over_tls() {
 }
 
 #[test]
+fn many_reloads_leave_it_working() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let log = site.append("app.log", "");
+    let mut running = shipper(&site, &receiver).start();
+    running.wait_following("app.log");
+    let writer = Numbered::start(&log, RATE, Reopen::AtOnce);
+    // No more than the log tells of in a minute.
+    for _ in 0..100 {
+        reload(&running, &shipper(&site, &receiver));
+    }
+    let written = writer.stop();
+    receiver.wait_for_number(written, SOON);
+    running.term();
+    Report::of(written, &receiver.frames()).assert_exact();
+}
+
+#[test]
 fn lines_that_no_stream_receiver_took_go_out_as_datagrams() {
     let site = Site::new();
     let (mut absent, udp) = (Receiver::tcp(), Receiver::new(Transport::Udp));

@@ -33,7 +33,7 @@ pub struct Links {
     pub spare: Receiver<Batch>,
     /// Positions at first sight, for the state.
     pub updates: Sender<Vec<Update>>,
-    /// Changed configurations.
+    /// Changed configurations; each is sent before what sends the events so far is ended.
     pub reloads: Receiver<Reload>,
     /// Stop reading.
     pub stop: CancellationToken,
@@ -68,8 +68,8 @@ const BATCH: usize = 256 << 10;
 const EVENTS: usize = 256;
 /// … or after so many turns, so that events do not wait for long.
 const TURNS: usize = 1024;
-/// Follows files until `links.stop`, or until nobody sends events any more; with `settings.once`
-/// until all that was there at the start is read.
+/// Follows files until `links.stop`, or until nobody sends events any more and no reload brings
+/// others; with `settings.once` until all that was there at the start is read.
 pub async fn run(settings: Settings, known: Known, links: Links) {
     let Links { mut events, batches, spare, updates, mut reloads, stop } = links;
     let beat = settings.meters.beat.clone();
@@ -85,10 +85,7 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            Some(mut reload) = reloads.recv() => {
-                std::mem::swap(&mut events, &mut reload.events);
-                stage.reload(reload, wall_clock(), now());
-            }
+            Some(reload) = reloads.recv() => events = stage.reload(reload, wall_clock(), now()),
             () = beat.asked() => {}
             event = events.recv() => match event {
                 Some(event) => {
@@ -98,7 +95,12 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
                         stage.handle(event, now());
                     }
                 }
-                None => return,
+                // A reload comes before the end of the events it replaces, and may have come since
+                // it was looked for above.
+                None => match reloads.try_recv() {
+                    Ok(reload) => events = stage.reload(reload, wall_clock(), now()),
+                    Err(_) => return,
+                },
             },
             () = sleep_until(wake), if wake.is_some() => stage.wake(now()),
             permit = batches.reserve(), if stage.has_work() => {

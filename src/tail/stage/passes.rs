@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use tokio::sync::mpsc::Receiver;
 use tracing::info;
 
 use super::{Reload, Stage};
+use crate::event::Event;
 use crate::position::{Record, Update};
 use crate::tail::follower::{ALL_NEW, Follower};
 
@@ -76,8 +78,9 @@ impl Stage {
 
     /// Goes on with what the new configuration names. Files that it names for the first time and
     /// that are older than `now_ns` (nanoseconds since the epoch) start as at the first start.
-    pub(super) fn reload(&mut self, reload: Reload, now_ns: i64, now: Instant) {
-        let Reload { settings, entry_of, .. } = reload;
+    /// Returns where events come from now.
+    pub(super) fn reload(&mut self, reload: Reload, now_ns: i64, now: Instant) -> Receiver<Event> {
+        let Reload { settings, entry_of, events } = reload;
         self.reader.change(settings.encoder, settings.exclude);
         self.registry.change(settings.messages);
         self.entry_of = entry_of;
@@ -98,6 +101,7 @@ impl Stage {
             }
         }
         self.hand_over(now);
+        events
     }
 
     /// The configuration does not name these files any more.

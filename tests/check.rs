@@ -4,13 +4,16 @@ use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::thread;
 
 use insta::assert_snapshot;
 use rcgen::SanType;
+use rustix::process::geteuid;
 
-use crate::support::{Endpoint, Receiver, Shipper, Site, Transport, bare_command, finish};
+use crate::support::{
+    Endpoint, Receiver, Shipper, Site, Transport, as_nobody, bare_command, finish, skip,
+};
 
 fn check(shipper: &Shipper, more: &[&str]) -> Output {
     finish(shipper.command().arg("--check").args(more))
@@ -74,9 +77,30 @@ fn a_user_that_does_not_exist_is_a_fault() {
     assert!(text.contains("there is no user no such user: create it"), "{text}");
     assert!(text.contains("\nFault: there is no such user: 1 file to follow"), "{text}");
     assert_eq!(code, Some(1));
-    let (text, code) = said("nobody");
+}
+
+#[test]
+fn only_root_becomes_another_user() {
+    let site = Site::new();
+    site.append("app.log", "one\n");
+    let shipper = Shipper::new(&site).follow("app.log").to(&Receiver::tcp().endpoint());
+    let said = |user: &str, runs_as: &dyn Fn(Command) -> Command| {
+        let mut command = shipper.command();
+        command.args(["--check", "--user", user]);
+        let output = finish(&mut runs_as(command));
+        assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+        stdout(&output)
+    };
+    let other = |command| as_nobody(command, &site);
+    let text = said("root", &other);
+    assert!(text.contains("  warning: only root can become the user root; what fol"), "{text}");
+    if !geteuid().is_root() {
+        return skip("root", "only root becomes another user");
+    }
+    let text = said("nobody", &other);
+    assert!(text.contains("  runs as the user nobody\n"), "{text}");
+    let text = said("nobody", &|command| command);
     assert!(text.contains("  becomes the user nobody, and reads what root may\n"), "{text}");
-    assert_eq!(code, Some(0));
 }
 
 #[test]

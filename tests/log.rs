@@ -36,6 +36,26 @@ fn it_says_once_what_it_follows_and_where_it_connects() {
 }
 
 #[test]
+fn many_rotations_do_not_fill_it() {
+    const FILES: usize = 200;
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let name = |number| format!("{number}.log");
+    for number in 0..FILES {
+        site.append(name(number), "old\n");
+    }
+    let mut shipper = shipper(&site, &receiver).start();
+    receiver.wait_for(FILES);
+    for number in 0..FILES {
+        site.rename(name(number), format!("{number}.old"));
+        site.append(name(number), "new\n");
+    }
+    receiver.wait_for(2 * FILES);
+    shipper.term();
+    assert_eq!(count(&shipper, &["was rotated; following its new file"]), 120);
+    assert_eq!(receiver.count(), 2 * FILES);
+}
+
+#[test]
 fn it_never_says_what_a_line_says() {
     let (site, mut receiver) = (Site::new(), Receiver::tcp());
     let long = format!("{SECRET} {}", "x".repeat(2_000));

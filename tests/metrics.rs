@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Stdio;
@@ -142,6 +142,20 @@ fn other_pages_are_not_there_and_slow_scrapers_keep_nobody_out() {
     let answer = get(metrics, "/").unwrap();
     assert!(answer.starts_with("HTTP/1.1 404 Not Found"), "{answer}");
     assert!(answer.ends_with("metrics are at /metrics\n"), "{answer}");
+}
+
+#[test]
+fn a_port_alone_is_served_on_the_loopback_address_only() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", "one\n");
+    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let shipper = Shipper::new(&site).follow("app.log").to(&receiver.endpoint());
+    let running = shipper.yaml(&format!("metrics_listen: {port}")).start();
+    running.wait_log(&[&format!("metrics are at http://127.0.0.1:{port}/metrics")]);
+    scrape(([127, 0, 0, 1], port).into());
+    // Were it served on all addresses, it would be here too.
+    let elsewhere = TcpStream::connect(SocketAddr::from(([127, 0, 0, 2], port)));
+    assert_eq!(elsewhere.unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }
 
 #[test]

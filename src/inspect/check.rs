@@ -5,6 +5,7 @@ use std::path::Path;
 
 use nix::unistd::User;
 use rustix::fs::{Access, access};
+use rustix::process::geteuid;
 
 use super::files::{self, Entry, Verdict};
 use super::{BAD, GOOD, HEADING, ODD, Out, access, complain, receiver, words};
@@ -60,15 +61,28 @@ pub(super) fn run(
 /// Says whom the daemon would become. False if there is no such user.
 fn user(user: Option<&str>, out: Out<'_>) -> io::Result<bool> {
     let Some(name) = user else { return Ok(true) };
-    if User::from_name(name).is_ok_and(|found| found.is_some()) {
+    let Some(account) = User::from_name(name).ok().flatten() else {
+        writeln!(
+            out,
+            "  {BAD}there is no user {name}{BAD:#}: create it, or name another one with --user \
+             (user)"
+        )?;
+        return Ok(false);
+    };
+    let me = geteuid();
+    if account.uid.as_raw() == me.as_raw() {
+        writeln!(out, "  runs as the user {name}")?;
+    } else if me.is_root() {
         writeln!(out, "  becomes the user {name}, and reads what root may")?;
-        return Ok(true);
+    } else {
+        writeln!(
+            out,
+            "  {ODD}warning{ODD:#}: only root can become the user {name}; what follows holds for \
+             {}",
+            access::user()
+        )?;
     }
-    writeln!(
-        out,
-        "  {BAD}there is no user {name}{BAD:#}: create it, or name another one with --user (user)"
-    )?;
-    Ok(false)
+    Ok(true)
 }
 
 fn sources(loaded: &Loaded, around: &Surroundings, out: Out<'_>) -> io::Result<()> {

@@ -332,7 +332,9 @@ fn ten_thousand_files_take_less_than_a_second() {
     });
     let fastest = fastest.min().unwrap();
     println!("10,000 files: {fastest:?}");
-    assert!(fastest < Duration::from_secs(1), "{fastest:?}");
+    // Without optimisation it takes three times as long, which leaves no room on a busy machine.
+    let limit = Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 1 });
+    assert!(fastest < limit, "{fastest:?}");
     let started = Instant::now();
     let table = status(&look, &[]).stdout;
     println!("as a table: {:?}", started.elapsed());

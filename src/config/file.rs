@@ -92,7 +92,8 @@ impl Reader<'_> {
             } else if let Some(key) = Key::of(&name) {
                 self.setting(key, *line, node, layer);
             } else {
-                self.unknown(*line, &name, nearest(&name, Key::all().map(Key::name)));
+                let known = Key::all().map(Key::name).chain([DESTINATION]);
+                self.unknown(*line, &name, nearest(&name, known));
             }
         }
     }

@@ -98,7 +98,10 @@ impl Working {
             }
             Err(error) => {
                 for line in error.to_string().lines() {
-                    error!("{line}");
+                    match line.strip_prefix("warning: ") {
+                        Some(warning) => warn!("{warning}"),
+                        None => error!("{line}"),
+                    }
                 }
                 error!("the new configuration is refused; the old one stays in force");
                 "refused"

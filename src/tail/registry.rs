@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
+use std::sync::Arc;
 
 use prometheus::IntCounter;
 
 use super::Messages;
 use super::generation::Generation;
+use super::rotated::{self, Found};
 use crate::meter::Reading;
 use crate::position::{Inode, Position, SourceId, Update};
 use crate::syslog::Header;
@@ -23,7 +25,7 @@ pub(super) struct Registry {
     /// Paths whose file another follower still reads.
     waiting: HashMap<Inode, usize>,
     /// The files let go last, and how far they were read: another glob may name them later.
-    finished: VecDeque<(Inode, Position)>,
+    finished: VecDeque<(Arc<Path>, Inode, Position)>,
     /// There are so many files that the log does not name each at the start.
     pub(super) is_terse: bool,
     /// Positions at first sight, for the state.
@@ -102,17 +104,29 @@ impl Registry {
         self.owner(inode).is_some() || self.finished(inode).is_some()
     }
 
-    /// This file was read up to `position` and let go.
-    pub(super) fn finish(&mut self, inode: Inode, position: Position) {
+    /// The file of this generation was read up to its position and let go.
+    fn finish(&mut self, generation: &Generation) {
         if self.finished.len() >= FINISHED_MAX {
             self.finished.pop_front();
         }
-        self.finished.push_back((inode, position));
+        let source = &generation.source;
+        self.finished.push_back((Arc::clone(&source.path), source.inode, generation.position));
     }
 
     /// How far a file was read that was let go.
     pub(super) fn finished(&self, inode: Inode) -> Option<Position> {
-        self.finished.iter().rev().find(|(known, _)| *known == inode).map(|&(_, position)| position)
+        let mut newest_first = self.finished.iter().rev();
+        newest_first.find(|(_, known, _)| *known == inode).map(|&(_, _, position)| position)
+    }
+
+    /// Whether `found` is what rotation has made of a file that was let go, under whatever path it
+    /// was followed. Logs may begin alike: it must have the same time as well.
+    pub(super) fn was_read(&self, found: &mut Found) -> bool {
+        self.finished.iter().any(|(path, _, position)| {
+            position.modified == found.stat.modified
+                && rotated::is_sibling_of(path, &found.path)
+                && found.begins_with(position.head)
+        })
     }
 
     /// `follower` takes this file over when its owner lets it go.
@@ -132,7 +146,7 @@ impl Registry {
     /// A generation is complete: nothing more is to be known of it, once it has arrived, but that
     /// its file was read.
     pub(super) fn forget(&mut self, generation: &Generation) {
-        self.finish(generation.source.inode, generation.position);
+        self.finish(generation);
         self.retired.push(Update::Forget(generation.source.id));
     }
 

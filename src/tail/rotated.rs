@@ -118,6 +118,12 @@ fn is_being_compressed(path: &Path, sibling: &Path) -> bool {
     sibling.extension() == Some(OsStr::new("gz")) && plain != path && plain.exists()
 }
 
+/// Whether the name of `other` says that it was rotated away from `path`.
+pub(super) fn is_sibling_of(path: &Path, other: &Path) -> bool {
+    let names = path.file_name().zip(other.file_name());
+    path.parent() == other.parent() && names.is_some_and(|(own, its)| is_rotation_of(own, its))
+}
+
 /// Whether `name` is what rotation makes of `base`: a number or date behind it or before its
 /// extension, then perhaps `.gz` (`app.log.1`, `app.log-20261123.gz`, `app-20261123.log`).
 fn is_rotation_of(base: &OsStr, name: &OsStr) -> bool {

@@ -242,7 +242,8 @@ impl Follower {
             }
             let Some(mut found) = Found::open(sibling.path) else { continue };
             let is_known = self.generations.iter().any(|known| found.begins_with(known.head()))
-                || self.finished.has(&mut found);
+                || self.finished.has(&mut found)
+                || registry.was_read(&mut found);
             if is_known {
                 continue;
             }

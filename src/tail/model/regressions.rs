@@ -188,3 +188,17 @@ fn reading_goes_on_at_every_mark_within_a_batch() {
         assert!(world.received == world.written, "after mark {count}");
     }
 }
+
+#[test]
+fn what_another_path_has_read_is_not_read_again_when_it_is_compressed() {
+    use Op::{Append, Compress, Fill, Look, Pass, Rename, Reopen};
+    let rename = Rename { create: false };
+    let begin = [Append(1), rename, Reopen, Look, Pass(110), Append(1), Fill];
+    let mut world = run(
+        Rotation::RenameWithinGlob,
+        &[&begin[..], &[Compress, rename, Reopen, Compress]].concat(),
+    );
+    // Rotated files are paths of their own here, and order holds within a path only.
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}

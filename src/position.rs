@@ -41,6 +41,12 @@ pub struct Inode {
     pub born: Option<i64>,
 }
 
+/// `at` in nanoseconds since the epoch, as [`Inode::born`] has it. None before it and after 2262.
+#[must_use]
+pub fn nanoseconds(at: SystemTime) -> Option<i64> {
+    i64::try_from(at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_nanos()).ok()
+}
+
 /// A place in a file's content up to which it has been read (or delivered).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {

@@ -17,11 +17,11 @@ use crate::support::{
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/monitoring");
 
 /// An address that nothing listens on.
-fn address() -> SocketAddr {
+pub(crate) fn address() -> SocketAddr {
     TcpListener::bind((own_address(), 0)).unwrap().local_addr().unwrap()
 }
 
-fn get(address: SocketAddr, path: &str) -> Option<String> {
+pub(crate) fn get(address: SocketAddr, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();

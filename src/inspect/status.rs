@@ -6,13 +6,13 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::{Out, complain, json, table};
 use crate::cli::Cli;
 use crate::config::{self, Config, Surroundings};
 use crate::discover::{Globs, survey};
-use crate::position::{Inode, Record};
+use crate::position::{Inode, Record, nanoseconds};
 use crate::state::{self, Holder, Reading};
 use crate::tail::is_compressed;
 
@@ -207,8 +207,7 @@ fn number(inode: Inode) -> (u64, u64) {
 
 /// Whether this is the file with `inode`. The device may have another number after a reboot.
 fn is(inode: Inode, metadata: &Metadata) -> bool {
-    let born = metadata.created().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-    let born = born.and_then(|since| i64::try_from(since.as_nanos()).ok());
+    let born = metadata.created().ok().and_then(nanoseconds);
     let same_birth = inode.born.is_some() && inode.born == born;
     let unknown_birth = inode.born.is_none() || born.is_none();
     inode.number == metadata.ino()

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::position::Inode;
+use crate::position::{Inode, nanoseconds};
 
 /// What the kernel says of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,10 +24,7 @@ pub(super) struct Stat {
 
 impl Stat {
     pub(super) fn of(metadata: &Metadata) -> Self {
-        let born = metadata.created().ok().and_then(|at| {
-            let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
-            i64::try_from(since.as_nanos()).ok()
-        });
+        let born = metadata.created().ok().and_then(nanoseconds);
         Self {
             inode: Inode { device: metadata.dev(), number: metadata.ino(), born },
             size: metadata.size(),

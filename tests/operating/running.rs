@@ -1,13 +1,12 @@
 //! The commands that ship, print and reload, as `docs/operating.md` shows them.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 
 use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{LINE, Scene, term};
+use crate::metrics::{address, get};
 use crate::support::{SOON, Site, Transport, assert_documented, bare_command, finish, wait_until};
 
 /// The log with times as the document shows them.
@@ -116,17 +115,13 @@ fn usr1() {
 
 #[test]
 fn metrics() {
-    let address = TcpListener::bind((crate::support::own_address(), 0)).unwrap();
-    let address = { address }.local_addr().unwrap();
+    let address = address();
     let scene = Scene::new(Transport::Udp, &format!("metrics_listen: '{address}'\n{FILES}"));
     scene.log("app.log", 400);
     scene.log("cron.log", 12);
     let mut daemon = scene.start();
     scene.wait_status("all is delivered", is_delivered);
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    let answer = get(address, "/metrics").unwrap();
     term(&mut daemon.0);
     let lines = answer.lines().filter(|line| line.starts_with("remote_syslog_"));
     let said: String = lines.map(|line| format!("{line}\n")).collect();

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
 
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,7 @@ use super::registry::Registry;
 use crate::batch::Batch;
 use crate::event::Event;
 use crate::meter::Reading;
-use crate::position::{Record, Update};
+use crate::position::{Record, Update, nanoseconds};
 
 /// The channels to the neighbours.
 pub struct Links {
@@ -68,6 +68,7 @@ const BATCH: usize = 256 << 10;
 const EVENTS: usize = 256;
 /// … or after so many turns, so that events do not wait for long.
 const TURNS: usize = 1024;
+
 /// Follows files until `links.stop`, or until nobody sends events any more and no reload brings
 /// others; with `settings.once` until all that was there at the start is read.
 pub async fn run(settings: Settings, known: Known, links: Links) {
@@ -129,10 +130,9 @@ fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Nanoseconds since the epoch, to be compared with times of files.
+/// To be compared with times of files.
 fn wall_clock() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+    nanoseconds(SystemTime::now()).unwrap_or_default()
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Receiver;
 use tracing::info;
 
 use super::{Reload, Stage};
 use crate::event::Event;
-use crate::position::{Record, Update};
+use crate::position::{Record, Update, nanoseconds};
 use crate::tail::follower::{ALL_NEW, Follower};
 
 /// With more files than this the log does not name each at the start.
@@ -21,12 +21,9 @@ const NAMED_MAX: usize = 100;
 /// then is read from its beginning, as if we had been there.
 pub(super) fn old_before(records: &[Record]) -> i64 {
     let last_run = records.iter().map(|record| record.seen).max();
-    let nanoseconds = last_run.and_then(|at| {
-        // Kept to the second.
-        let since = at.duration_since(UNIX_EPOCH).ok()? + Duration::from_secs(1);
-        i64::try_from(since.as_nanos()).ok()
-    });
-    nanoseconds.unwrap_or(i64::MAX)
+    // Kept to the second.
+    let until = last_run.and_then(|at| at.checked_add(Duration::from_secs(1)));
+    until.and_then(nanoseconds).unwrap_or(i64::MAX)
 }
 
 impl Stage {

@@ -106,6 +106,12 @@ impl ConfigErrors {
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
+
+    /// What is odd besides.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
 }
 
 impl fmt::Display for ConfigErrors {

@@ -1,5 +1,6 @@
 //! The stages at work, and what is asked of them meanwhile.
 
+use std::io;
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::{Error, once};
 use crate::agent::{Agent, Records, StageEnded};
 use crate::announce;
 use crate::cli::Cli;
-use crate::config::{self, Config, Loaded, Mode, Surroundings};
+use crate::config::{self, Config, Mode, Surroundings};
 use crate::exporter::{self, Exporter};
 use crate::inspect;
 use crate::meter::Meters;
@@ -51,9 +52,7 @@ impl Process {
         let signals = signals::listen(Hangup::for_process(is_detached))?;
         let meters = Meters::new()?;
         let agent = Agent::start(&self.config, store, records, &meters)?;
-        let records = agent.records();
-        let serve = |listener| exporter::serve(listener, meters.clone(), records);
-        let exporter = metrics.map(serve).transpose()?;
+        let exporter = export(metrics, &meters, &agent)?;
         tokio::spawn(announce::run(meters.clone(), signals.stop.clone()));
         Ok(Working { process: self, agent, signals, meters, exporter })
     }
@@ -71,7 +70,7 @@ impl Working {
                 done = self.agent.done() => break done,
                 () = &mut given_up => break Ok(()),
                 Some(request) = self.signals.requests.recv() => match request {
-                    Request::Reload => self.reload().await,
+                    Request::Reload => self.reload(),
                     Request::Report => drop(tokio::spawn(report(self.agent.records()))),
                 },
             }
@@ -86,54 +85,60 @@ impl Working {
     }
 
     /// Goes on with the configuration as it is now, or with the old one where that is no good.
-    async fn reload(&mut self) {
+    fn reload(&mut self) {
         systemd::reloading();
-        let result = self.try_reload();
-        // systemd waits for this, whatever came of it.
-        systemd::ready();
-        let result = match result {
-            Ok(()) => {
-                info!("the configuration is loaded anew");
-                "ok"
-            }
-            Err(error) => {
-                for line in error.to_string().lines() {
-                    match line.strip_prefix("warning: ") {
-                        Some(warning) => warn!("{warning}"),
-                        None => error!("{line}"),
-                    }
-                }
-                error!("the new configuration is refused; the old one stays in force");
-                "refused"
-            }
-        };
-        self.meters.reloads.with_label_values(&[result]).inc();
-    }
-
-    fn try_reload(&mut self) -> Result<(), Error> {
-        let Process { cli, around, config: old, log } = &mut self.process;
+        let Process { cli, around, log, .. } = &self.process;
         // After a rotation of the own log, HUP is what makes a daemon leave the old file.
         if let Err(error) = log.reopen() {
             warn!("{error}");
         }
-        let Loaded { config: new, warnings, .. } = config::load(cli, around)?;
-        for warning in warnings {
-            warn!("{warning}");
+        let result = match config::load(cli, around) {
+            Ok(loaded) => {
+                loaded.warnings.iter().for_each(|warning| warn!("{warning}"));
+                self.take_up(loaded.config).map_err(|error| error!("{error}"))
+            }
+            Err(errors) => {
+                errors.problems().iter().for_each(|problem| error!("{problem}"));
+                errors.warnings().iter().for_each(|warning| warn!("{warning}"));
+                Err(())
+            }
+        };
+        // systemd waits for this, whatever came of it.
+        systemd::ready();
+        match result {
+            Ok(()) => info!("the configuration is loaded anew"),
+            Err(()) => error!("the new configuration is refused; the old one stays in force"),
         }
+        let result = if result.is_ok() { "ok" } else { "refused" };
+        self.meters.reloads.with_label_values(&[result]).inc();
+    }
+
+    /// On an error nothing has changed.
+    fn take_up(&mut self, new: Config) -> Result<(), Error> {
+        let Process { config: old, log, .. } = &mut self.process;
         let filter = log::parse(&new.log_filter)?;
         let moved = new.metrics_listen != old.metrics_listen;
         let listener = new.metrics_listen.filter(|_| moved).map(exporter::bind).transpose()?;
+        let exporter = export(listener, &self.meters, &self.agent)?;
         self.agent.reload(&new)?;
         log.set_filter(filter);
         if moved {
-            let records = self.agent.records();
-            let serve = |listener| exporter::serve(listener, self.meters.clone(), records);
-            self.exporter = listener.map(serve).transpose()?;
+            self.exporter = exporter;
         }
         warn_of_fixed(old, &new);
         *old = new;
         Ok(())
     }
+}
+
+/// Serves the meters, if there is a place to do so.
+fn export(
+    listener: Option<TcpListener>,
+    meters: &Meters,
+    agent: &Agent,
+) -> io::Result<Option<Exporter>> {
+    let serve = |listener| exporter::serve(listener, meters.clone(), agent.records());
+    listener.map(serve).transpose()
 }
 
 /// Names what takes a restart to change.

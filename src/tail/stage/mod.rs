@@ -21,6 +21,7 @@ use super::registry::Registry;
 use crate::batch::Batch;
 use crate::event::Event;
 use crate::meter::Reading;
+use crate::outlet::{Outlet, Room};
 use crate::position::{Record, Update, nanoseconds};
 
 /// The channels to the neighbours.
@@ -28,7 +29,7 @@ pub struct Links {
     /// Where to look.
     pub events: Receiver<Event>,
     /// Messages to send.
-    pub batches: Sender<Batch>,
+    pub outlet: Outlet,
     /// Used batches come back here, for their memory.
     pub spare: Receiver<Batch>,
     /// Positions at first sight, for the state.
@@ -72,7 +73,7 @@ const TURNS: usize = 1024;
 /// Follows files until `links.stop`, or until nobody sends events any more and no reload brings
 /// others; with `settings.once` until all that was there at the start is read.
 pub async fn run(settings: Settings, known: Known, links: Links) {
-    let Links { mut events, batches, spare, updates, mut reloads, stop } = links;
+    let Links { mut events, mut outlet, spare, updates, mut reloads, stop } = links;
     let beat = settings.meters.beat.clone();
     let mut stage = Stage::new(settings, known, spare);
     loop {
@@ -104,15 +105,12 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
                 },
             },
             () = sleep_until(wake), if wake.is_some() => stage.wake(now()),
-            permit = batches.reserve(), if stage.has_work() => {
-                let Ok(permit) = permit else { return };
+            room = outlet.room(), if stage.has_work() => {
+                let Ok(room) = room else { return };
                 let batch = stage.fill(now());
                 // Before the batch, whose confirmation says more.
                 tell(&updates, stage.take_first_seen()).await;
-                if !batch.is_empty() {
-                    stage.meters.queued_bytes.add(batch.bytes.len() as i64);
-                    permit.send(batch);
-                }
+                stage.hand_on(batch, room);
             }
         }
     }
@@ -163,6 +161,8 @@ pub(super) struct Stage {
     records: BTreeMap<Arc<Path>, Vec<Record>>,
     sweep: u32,
     spare: Receiver<Batch>,
+    /// Memory for the next batch, before that of `spare`.
+    memory: Option<Batch>,
     meters: Reading,
     /// What of the reader's counts the meters show already.
     told: Counts,
@@ -197,6 +197,7 @@ impl Stage {
             records,
             sweep: 0,
             spare,
+            memory: None,
             meters: settings.meters,
             told: Counts::default(),
             measure_at: None,
@@ -247,7 +248,8 @@ impl Stage {
 
     /// Reads from one file after the other until the batch is full or all are at their end.
     pub(super) fn fill(&mut self, now: Instant) -> Batch {
-        let mut batch = self.spare.try_recv().unwrap_or_default();
+        let memory = self.memory.take().or_else(|| self.spare.try_recv().ok());
+        let mut batch = memory.unwrap_or_default();
         batch.clear();
         batch.framing = self.reader.framing();
         self.reader.tick();
@@ -287,6 +289,20 @@ impl Stage {
         }
         self.tell_counts();
         batch
+    }
+
+    fn hand_on(&mut self, batch: Batch, room: Room<'_>) {
+        if batch.is_empty() {
+            self.memory = Some(batch);
+            return;
+        }
+        match room.pass(batch) {
+            Ok(memory) => self.memory = Some(memory),
+            Err(batch) => {
+                self.meters.queued_bytes.add(batch.bytes.len() as i64);
+                room.queue(batch);
+            }
+        }
     }
 
     /// Gives files that were let go to the paths that wait for them.

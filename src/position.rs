@@ -64,6 +64,8 @@ pub struct Position {
 }
 
 /// Hash of the first `len` bytes of a file, `len` ≤ [`Head::MAX`].
+// Packed, for each followed file has some of them.
+#[repr(Rust, packed(2))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     /// How many bytes are hashed.
@@ -97,6 +99,8 @@ impl Default for Head {
 }
 
 /// Hash of the `len` bytes before a place in a file, `len` ≤ [`Anchor::MAX`].
+// As above.
+#[repr(Rust, packed(2))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Anchor {
     /// How many bytes are hashed; 0 only at the start of a file.

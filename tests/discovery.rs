@@ -1,14 +1,17 @@
 //! Which files are followed.
 
 use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
 use rustix::fs::{CWD, Mode, mkfifoat};
 
-use crate::support::{A_WHILE, Receiver, Report, SOON, Shipper, Site, lines, skip};
+use crate::support::{
+    A_WHILE, Guarded, Receiver, Report, SOON, Shipper, Site, as_nobody, give_to_nobody, lines, skip,
+};
 
 /// Follows globs of the site, from their beginning.
 fn shipper(site: &Site, receiver: &Receiver, globs: &[&str]) -> Shipper {
@@ -196,6 +199,25 @@ fn only_regular_files_are_followed_and_that_is_said_once() {
         assert!(shipper.log_lines(&[name]).count() <= 1, "{name}:\n{}", shipper.log());
     }
     assert_eq!(receiver.texts(), ["one"]);
+}
+
+#[test]
+fn files_in_a_directory_that_may_only_be_passed_are_looked_at_every_second() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let log = site.append("shut/a.log", "one\n");
+    let shut = log.parent().unwrap();
+    fs::set_permissions(shut, fs::Permissions::from_mode(0o711)).unwrap();
+    give_to_nobody(site.dir());
+    let shipper = shipper(&site, &receiver, &["shut/a.log"]).yaml("new_file_check_interval: 600");
+    let (command, said) = (shipper.foreground(), site.path("said"));
+    let mut command = as_nobody(command, &site);
+    let _running = Guarded(command.stderr(File::create(&said).unwrap()).spawn().unwrap());
+    receiver.wait_for_text("one");
+    site.append("shut/a.log", "two\n");
+    receiver.wait_for_text("two");
+    let warning = format!("cannot watch {}: ", shut.canonicalize().unwrap().display());
+    let said = fs::read_to_string(said).unwrap();
+    assert_eq!(said.matches(&warning).count(), 1, "{said}");
 }
 
 #[test]

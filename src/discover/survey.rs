@@ -5,8 +5,8 @@ use std::fs::{self, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::LINKS_MAX;
 use super::places::{Globs, Places, State};
+use super::walk::LINKS_MAX;
 
 /// What a walk over the globs has found.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! The stage on real directories: which paths are named, without reading any file.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::os::unix::fs::symlink;
 
 use tokio::runtime::Builder;

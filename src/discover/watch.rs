@@ -40,6 +40,8 @@ pub(super) struct Watch {
     sender: SyncSender<Notice>,
     directories: HashMap<PathBuf, Watched>,
     limit_reported: bool,
+    /// Directories that the kernel will not watch although files in them are followed.
+    refused: HashSet<PathBuf>,
     lost: Arc<Lost>,
 }
 
@@ -82,18 +84,28 @@ impl Watch {
             listening.spawn(token.clone().run_until_cancelled_owned(listen));
             Instance { inotify, _listening: token.drop_guard() }
         });
-        let directories = HashMap::new();
-        Self { instance, notices, sender, directories, limit_reported: false, lost }
+        Self {
+            instance,
+            notices,
+            sender,
+            directories: HashMap::new(),
+            limit_reported: false,
+            refused: HashSet::new(),
+            lost,
+        }
     }
 
     /// Whether changes are only found by looking.
     pub(super) fn is_blind(&self) -> bool {
-        self.instance.is_none() || self.limit_reported || self.lost.all.load(Ordering::Acquire)
+        self.instance.is_none()
+            || self.limit_reported
+            || !self.refused.is_empty()
+            || self.lost.all.load(Ordering::Acquire)
     }
 
     /// Watches `directory` from now on, which must be a canonical path. False when it is not there
-    /// any more.
-    pub(super) fn add(&mut self, directory: &Path) -> bool {
+    /// any more. `by_name`: there may be something to follow where it cannot be listed, nor watched.
+    pub(super) fn add(&mut self, directory: &Path, by_name: bool) -> bool {
         let Some(Instance { inotify, .. }) = &self.instance else { return true };
         let Ok(metadata) = fs::metadata(directory) else { return false };
         let inode = (metadata.dev(), metadata.ino());
@@ -103,6 +115,7 @@ impl Watch {
         match inotify.add(directory) {
             Ok(id) => {
                 debug!(directory = %directory.display(), "watching");
+                self.refused.remove(directory);
                 let watched = Watched { inode, id };
                 if let Some(before) = self.directories.insert(directory.to_owned(), watched)
                     && before.id != id
@@ -121,6 +134,16 @@ impl Watch {
                 }
             }
             Err(Errno::NOENT | Errno::NOTDIR) => return false,
+            Err(error) if by_name => {
+                if self.refused.insert(directory.to_owned()) {
+                    warn!(
+                        "cannot watch {}: {error}; files are looked at every second instead; see \
+                         that the user this runs as may read it",
+                        directory.display()
+                    );
+                }
+            }
+            // That it cannot be listed is said as well.
             Err(error) => debug!(directory = %directory.display(), %error, "cannot watch"),
         }
         true
@@ -134,6 +157,7 @@ impl Watch {
     /// Stops watching every directory that is not in `wanted`.
     pub(super) fn keep_only(&mut self, wanted: &HashSet<PathBuf>) {
         let Some(Instance { inotify, .. }) = &self.instance else { return };
+        self.refused.retain(|directory| wanted.contains(directory));
         self.directories.retain(|directory, watched| {
             let keep = wanted.contains(directory);
             if !keep {

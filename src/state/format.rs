@@ -180,8 +180,8 @@ impl<'a> From<&'a Kept> for RecordLine<'a> {
             device: inode.device,
             inode: inode.number,
             born: inode.born.map(nanoseconds_to_text),
-            head: format!("{}:{:016x}", head.len, head.hash),
-            anchor: format!("{}:{:016x}", anchor.len, anchor.hash),
+            head: format!("{}:{:016x}", head.len, { head.hash }),
+            anchor: format!("{}:{:016x}", anchor.len, { anchor.hash }),
         }
     }
 }

@@ -1,15 +1,15 @@
 //! The generations that were let go last: a copy of one is no new file.
 
-use std::collections::VecDeque;
-
 use crate::position::{Head, Position};
 use crate::tail::rotated::Found;
 
-/// See the module's documentation; the last is first.
+/// See the module's documentation; the last is first. Most files have never rotated: it is as small
+/// as can be.
 #[derive(Default)]
-pub(super) struct Finished(VecDeque<Generation>);
+pub(super) struct Finished(Box<[Generation]>);
 
 /// What is remembered of one.
+#[derive(Clone, Copy)]
 struct Generation {
     head: Head,
     /// When it was written last.
@@ -24,8 +24,9 @@ const TELLING_HEAD: u16 = 128;
 impl Finished {
     /// One was let go that had been read up to `position`.
     pub(super) fn remember(&mut self, position: &Position) {
-        self.0.truncate(MAX - 1);
-        self.0.push_front(Generation { head: position.head, modified: position.modified });
+        let new = Generation { head: position.head, modified: position.modified };
+        let before = self.0.iter().copied().take(MAX - 1);
+        self.0 = std::iter::once(new).chain(before).collect();
     }
 
     /// Whether `found` is a copy of one. Many files begin with the same few words: where there are

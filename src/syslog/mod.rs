@@ -10,4 +10,4 @@ pub use crate::batch::Framing;
 pub use encode::Encoder;
 pub use header::{APP_NAME_MAX, HOSTNAME_MAX, Header, field};
 pub use priority::{Facility, Priority, Severity, UnknownName};
-pub use timestamp::timestamp;
+pub use timestamp::Timestamps;

@@ -12,7 +12,7 @@ use super::lines;
 use crate::batch::{Batch, Mark};
 use crate::filter::Patterns;
 use crate::position::{Anchor, Head, Position, Source, Update};
-use crate::syslog::{Encoder, Framing, Header, timestamp};
+use crate::syslog::{Encoder, Framing, Header, Timestamps};
 
 /// How much of a file is read at once.
 pub(super) const CHUNK: usize = 256 << 10;
@@ -27,7 +27,7 @@ const LINE_MAX: usize = 16 << 20;
 pub(super) struct Reader {
     encoder: Encoder,
     filter: Patterns,
-    zone: TimeZone,
+    timestamps: Timestamps,
     /// The TIMESTAMP of what is read now.
     now: String,
     header: Vec<u8>,
@@ -76,7 +76,7 @@ impl Reader {
         Self {
             encoder,
             filter,
-            zone: TimeZone::system(),
+            timestamps: Timestamps::new(TimeZone::system()),
             now: String::new(),
             header: Vec::new(),
             buffer: vec![0; CHUNK],
@@ -96,7 +96,7 @@ impl Reader {
 
     /// Takes the time for what is read from now on.
     pub(super) fn tick(&mut self) {
-        self.now = timestamp(Timestamp::now(), &self.zone);
+        self.timestamps.of(Timestamp::now()).clone_into(&mut self.now);
     }
 
     /// Reads once, appends the messages to `batch` and advances the position.
@@ -261,8 +261,8 @@ fn is_at_start(position: &Position, before: &[u8]) -> bool {
     let nuls = [0; Head::MAX];
     position.offset == 0
         || position.head.len > 0
-            && position.head == Head::of(&nuls[..usize::from(position.head.len)])
             && before.iter().all(|&byte| byte == 0)
+            && position.head == Head::of(&nuls[..usize::from(position.head.len)])
 }
 
 /// Notes in `batch` that everything it holds now carries `update` with it.

@@ -195,6 +195,13 @@ impl Generation {
         !is_shorter && !matches!(compared, Some(Ok(Fit::Different | Fit::Shorter)))
     }
 
+    /// Whether `found` is what rotation has made of its file: logs may begin alike, so it must have
+    /// the same time as well.
+    pub(super) fn is_in(&self, found: &mut Found) -> bool {
+        let modified = self.stat().map_or(self.position.modified, |stat| stat.modified);
+        modified == found.stat.modified && found.continues(&self.position)
+    }
+
     /// Whether what is open is compressed, and so complete.
     pub(super) fn is_compressed(&self) -> bool {
         matches!(self.content, Some(Content::Gzip(_)))

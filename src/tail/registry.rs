@@ -1,7 +1,7 @@
 //! What the followers share: who reads which file, and what there is to tell the state.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use prometheus::IntCounter;
@@ -15,6 +15,15 @@ use crate::syslog::Header;
 
 /// Device and inode number.
 type Key = (u64, u64);
+
+/// A rotated file of which nobody had known, and that is to be read.
+pub(super) struct Discovery {
+    /// Who has found it.
+    pub(super) follower: usize,
+    pub(super) source: SourceId,
+    /// Where it was found.
+    pub(super) path: PathBuf,
+}
 
 /// Shared by all followers.
 pub(super) struct Registry {
@@ -34,6 +43,8 @@ pub(super) struct Registry {
     pub(super) retired: Vec<Update>,
     /// Generations that are let go while another path is waiting for them.
     pub(super) handed_over: Vec<Generation>,
+    /// What another path may read already.
+    pub(super) discovered: Vec<Discovery>,
 }
 
 /// How many files are remembered that were let go.
@@ -56,6 +67,7 @@ impl Registry {
             first_seen: Vec::new(),
             retired: Vec::new(),
             handed_over: Vec::new(),
+            discovered: Vec::new(),
         }
     }
 

@@ -134,11 +134,6 @@ fn is_rotation_of(base: &OsStr, name: &OsStr) -> bool {
         Some(name) => name,
         None => name,
     };
-    let is_stamp = |text: &[u8]| {
-        text.first().is_some_and(|byte| b".-_".contains(byte))
-            && text.get(1).is_some_and(u8::is_ascii_digit)
-            && text.iter().all(|byte| byte.is_ascii_digit() || b".-_:T".contains(byte))
-    };
     if name.strip_prefix(base).is_some_and(is_stamp) {
         return true;
     }
@@ -146,6 +141,34 @@ fn is_rotation_of(base: &OsStr, name: &OsStr) -> bool {
     let (stem, extension) = base.split_at(dot);
     let middle = name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(extension));
     middle.is_some_and(is_stamp)
+}
+
+/// The paths that `path` may have been rotated away from, by its name.
+pub(super) fn bases(path: &Path) -> Vec<PathBuf> {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let plain = name.strip_suffix(b".gz").unwrap_or(name);
+    let mut bases = Vec::new();
+    if plain.len() < name.len() {
+        bases.push(plain.to_vec());
+    }
+    let dot = memchr::memrchr(b'.', plain).unwrap_or(plain.len());
+    let (middle, extension) = plain.split_at(dot);
+    for at in 1..plain.len() {
+        if is_stamp(&plain[at..]) {
+            bases.push(plain[..at].to_vec());
+        }
+        if middle.get(at..).is_some_and(is_stamp) && !extension.is_empty() {
+            bases.push([&middle[..at], extension].concat());
+        }
+    }
+    bases.iter().map(|base| path.with_file_name(OsStr::from_bytes(base))).collect()
+}
+
+/// Whether `text` is a number or date, with what stands before it.
+fn is_stamp(text: &[u8]) -> bool {
+    text.first().is_some_and(|byte| b".-_".contains(byte))
+        && text.get(1).is_some_and(u8::is_ascii_digit)
+        && text.iter().all(|byte| byte.is_ascii_digit() || b".-_:T".contains(byte))
 }
 
 /// Whether a name says that the content is compressed. Such files are not followed.
@@ -183,6 +206,12 @@ impl Found {
         }
     }
 
+    /// Whether it holds what was read up to `position`, of which something must be known.
+    pub(super) fn continues(&mut self, position: &Position) -> bool {
+        self.compare(position);
+        position.head.len > 0 && self.fit == Fit::Continues
+    }
+
     /// Whether it begins as `head` says.
     pub(super) fn begins_with(&mut self, head: Head) -> bool {
         let position = Position { head, ..super::generation::start(&self.stat) };
@@ -211,6 +240,23 @@ pub(super) fn compare(content: &mut Content, position: &Position) -> std::io::Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_bases_of_a_name_are_those_that_it_is_a_rotation_of(
+            base in "[a.1-]{1,5}", stamp in "([.-][1.-]{0,3})?", ext in "(\\.a)?", gz in "(\\.gz)?",
+        ) {
+            prop_assume!(base != "." && base != "..");
+            for (base, name) in [
+                (base.clone(), format!("{base}{stamp}{ext}{gz}")),
+                (format!("{base}{ext}"), format!("{base}{stamp}{ext}{gz}")),
+            ] {
+                let is_base = bases(Path::new(&name)).contains(&PathBuf::from(&base));
+                prop_assert_eq!(is_base, is_rotation_of(base.as_ref(), name.as_ref()), "{} {}", base, name);
+            }
+        }
+    }
 
     #[test]
     fn names_that_rotation_makes() {

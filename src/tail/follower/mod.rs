@@ -2,6 +2,7 @@
 //! read to their end yet.
 
 mod complaint;
+mod discovery;
 mod finished;
 mod reading;
 mod succession;

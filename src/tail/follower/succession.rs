@@ -6,11 +6,11 @@ use std::time::Instant;
 use tracing::{info, warn};
 
 use super::Follower;
-use crate::position::{Inode, Position, Record, Source, Update};
+use crate::position::{Position, Record, Source, Update};
 use crate::tail::content::{Content, Stat, open};
 use crate::tail::generation::{Generation, order_between, start};
 use crate::tail::registry::Registry;
-use crate::tail::rotated::{self, Fit, Found, Sibling};
+use crate::tail::rotated::{self, Fit};
 use crate::tail::rotation::{Change, same_inode};
 
 impl Follower {
@@ -221,45 +221,6 @@ impl Follower {
         let order = order_between(self.generations.last().map(Generation::order), None);
         let new = self.generation(order, &stat, start(&stat), content, registry, now);
         self.generations.push(new);
-    }
-
-    /// Those of `siblings` that came and were rotated away unseen, placed as `between` says.
-    fn unknown_among(
-        &self,
-        siblings: Vec<Sibling>,
-        current: Inode,
-        between: (Option<u64>, Option<u64>),
-        registry: &mut Registry,
-        now: Instant,
-    ) -> Vec<Generation> {
-        let mut unknown = Vec::new();
-        for sibling in siblings {
-            let inode = sibling.stat.inode;
-            // The device may have had another number when `current` was noted.
-            let is_current = same_inode(Inode { device: current.device, ..inode }, current);
-            if is_current || registry.is_known(inode) {
-                continue;
-            }
-            let Some(mut found) = Found::open(sibling.path) else { continue };
-            let is_known = self.generations.iter().any(|known| found.begins_with(known.head()))
-                || self.finished.has(&mut found)
-                || registry.was_read(&mut found);
-            if is_known {
-                continue;
-            }
-            info!(
-                "{} was rotated meanwhile: reading {} too",
-                self.path.display(),
-                found.path.display()
-            );
-            let (stat, content) = (found.stat, Some(found.content));
-            let previous = unknown.last().map(Generation::order).or(between.0);
-            let order = order_between(previous, between.1);
-            let mut new = self.generation(order, &stat, start(&stat), content, registry, now);
-            new.retire(now);
-            unknown.push(new);
-        }
-        unknown
     }
 
     pub(super) fn generation(

@@ -202,3 +202,16 @@ fn what_another_path_has_read_is_not_read_again_when_it_is_compressed() {
     world.received.sort_unstable();
     assert_eq!(world.received, world.written);
 }
+
+#[test]
+fn a_compressed_file_whose_rotation_was_not_seen_is_read_once_around_a_kill() {
+    use Op::{Append, Compress, Fill, Pass, Rename, Reopen, Stop};
+    let (rename, stop) = (Rename { create: false }, Stop { clean: false });
+    let begin = [Append(1), rename, Reopen, Append(1), rename, Pass(110), Fill, Reopen];
+    let mut world = run(
+        Rotation::RenameWithinGlob,
+        &[&begin[..], &[Append(1), Compress, stop, rename]].concat(),
+    );
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}

@@ -1,5 +1,6 @@
 //! The loop: events in, batches out.
 
+mod exchange;
 mod passes;
 mod upkeep;
 
@@ -280,29 +281,12 @@ impl Stage {
                 Turn::Idle if follower.is_over() => self.remove(id),
                 Turn::Idle => {}
             }
-            self.hand_over(now);
+            self.settle(now);
         }
         for update in self.registry.retired.drain(..) {
             mark(&mut batch, update);
         }
         self.tell_counts();
         batch
-    }
-
-    /// Gives files that were let go to the paths that wait for them.
-    fn hand_over(&mut self, now: Instant) {
-        while let Some(generation) = self.registry.handed_over.pop() {
-            let heir = self.registry.heir(generation.source.inode);
-            let heir = heir.and_then(|id| self.followers[id].as_mut());
-            match heir.filter(|heir| generation.is_at(heir.path())) {
-                Some(heir) => {
-                    heir.adopt(generation, &mut self.registry, now);
-                    let id = heir.id();
-                    self.count(id);
-                    self.queue(id);
-                }
-                None => self.registry.forget(&generation),
-            }
-        }
     }
 }

@@ -46,10 +46,14 @@ impl Stage {
             }
             known.push((id, records));
         }
+        let ids: Vec<_> = known.iter().map(|&(id, _)| id).collect();
         for (id, records) in known {
             if let Some(follower) = &mut self.followers[id] {
                 follower.resume(records, &mut self.registry, now);
             }
+        }
+        self.settle(now);
+        for id in ids {
             self.count(id);
             self.queue_unread(id);
         }
@@ -97,7 +101,7 @@ impl Stage {
                 }
             }
         }
-        self.hand_over(now);
+        self.settle(now);
         events
     }
 
@@ -134,6 +138,7 @@ impl Stage {
         } else if follower.is_over() {
             self.remove(id);
         }
+        self.settle(now);
         self.count(id);
     }
 

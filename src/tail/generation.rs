@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::content::{Content, Stat, open};
 use super::reader::{Counts, Place, Read, Reader, mark};
-use super::rotated::{self, Fit, Found};
+use super::rotated::{self, Fit, Found, position_in};
 use super::rotation::{Change, Content as Compared, Known, Seen, judge, same_inode};
 use crate::batch::Batch;
 use crate::position::{Anchor, Head, Inode, Position, Source, Update};
@@ -159,10 +159,16 @@ impl Generation {
 
     /// Looks for a past generation whose descriptor is closed: what holds its content now.
     /// `is_reused`: its file was truncated, and holds a newer generation.
-    pub(super) fn open_past(&mut self, is_reused: bool) -> Option<(Stat, Fit)> {
-        let (path, inode) = (&self.source.path, self.source.inode);
+    /// `is_taken`: what other generations were made into.
+    pub(super) fn open_past(
+        &mut self,
+        is_reused: bool,
+        is_taken: impl Fn(Inode) -> bool,
+    ) -> Option<(Stat, Fit)> {
+        let (path, inode, reads) = (&self.source.path, self.source.inode, self.reads);
         let found = if is_reused { None } else { rotated::by_inode(path, inode, &self.position) };
-        let found = found.or_else(|| rotated::by_content(path, inode, &self.position))?;
+        let is_taken = |inode| inode != reads && is_taken(inode);
+        let found = found.or_else(|| rotated::by_content(path, inode, &self.position, is_taken))?;
         tracing::debug!(
             "{} goes on in {} from byte {}",
             self.source.path.display(),
@@ -195,11 +201,18 @@ impl Generation {
         !is_shorter && !matches!(compared, Some(Ok(Fit::Different | Fit::Shorter)))
     }
 
-    /// Whether `found` is what rotation has made of its file: logs may begin alike, so it must have
-    /// the same time as well.
-    pub(super) fn is_in(&self, found: &mut Found) -> bool {
-        let modified = self.stat().map_or(self.position.modified, |stat| stat.modified);
-        modified == found.stat.modified && found.continues(&self.position)
+    /// Whether `found` is what rotation has made of its file. Logs may begin alike: where the file
+    /// is not at hand to compare with, it must have the same time as well.
+    pub(super) fn is_in(&mut self, found: &mut Found) -> bool {
+        let mut opened = None;
+        if self.content.is_none() && !self.is_past {
+            opened = open_as(&self.source.path, self.source.inode).ok().flatten();
+        }
+        let mut opened = opened.map(Content::Plain);
+        match self.content.as_mut().or(opened.as_mut()) {
+            Some(original @ Content::Plain(_)) => found.is_copy_of(original, !self.is_past),
+            _ => self.position.modified == found.stat.modified && found.continues(&self.position),
+        }
     }
 
     /// Whether what is open is compressed, and so complete.
@@ -394,24 +407,9 @@ pub(super) fn start(stat: &Stat) -> Position {
 /// The position at the present end of the file at `path`, whose `stat` was taken before. Where
 /// it cannot be read, the size alone counts.
 pub(super) fn end(path: &Path, stat: &Stat) -> Position {
-    let mut position = Position { offset: stat.size, ..start(stat) };
-    let fingerprint = |position: &mut Position| -> io::Result<()> {
-        let mut content = Content::Plain(open(path)?);
-        let mut bytes = [0; Head::MAX];
-        let head_len = stat.size.min(Head::MAX as u64) as usize;
-        let count = content.read_at(0, &mut bytes[..head_len])?;
-        let head = Head::of(&bytes[..count]);
-        let back = stat.size.min(Anchor::MAX as u64) as usize;
-        let count = content.read_at(stat.size - back as u64, &mut bytes[..back])?;
-        if count == back {
-            position.head = head;
-            position.anchor = Anchor::after(&bytes[..back]);
-        }
-        Ok(())
-    };
+    let found = open(path).and_then(|file| position_in(&mut Content::Plain(file), stat.size));
     // Unreadable: said when it is opened for reading.
-    let _ = fingerprint(&mut position);
-    position
+    Position { modified: stat.modified, offset: stat.size, ..found.unwrap_or(start(stat)) }
 }
 
 /// The place of a generation that comes after `previous` and before `next`, where there are such.

@@ -29,6 +29,8 @@ use crate::syslog::{Encoder, Facility, Framing, Priority, Severity};
 enum Op {
     /// The writer writes so many lines to the file it has open.
     Append(u8),
+    /// The writer writes what every file begins with, where it is empty.
+    Banner,
     /// The writer writes the beginning of a line.
     Partial,
     /// Rotation by renaming; the writer goes on with the old file. With a new file or without.
@@ -73,6 +75,9 @@ struct World {
     rotation: Rotation,
     all: bool,
     writer: File,
+    /// What every file begins with, and how often that was written and received.
+    banner: String,
+    banners: [usize; 2],
     written: Vec<u64>,
     partial: Option<String>,
     received: Vec<u64>,
@@ -95,6 +100,10 @@ fn text(number: u64) -> String {
 
 impl World {
     fn new(rotation: Rotation) -> Self {
+        Self::with_banner(rotation, 0)
+    }
+
+    fn with_banner(rotation: Rotation, len: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let writer = append(&dir.path().join("unused"));
         let mut world = Self {
@@ -102,6 +111,8 @@ impl World {
             rotation,
             all: rotation == Rotation::RenameWithinGlob,
             writer,
+            banner: format!("#{}\n", "-".repeat(len)),
+            banners: [0; 2],
             written: Vec::new(),
             partial: None,
             received: Vec::new(),
@@ -155,7 +166,21 @@ impl World {
         }
     }
 
+    /// Who does not know that its file was truncated does not begin again.
+    fn write_banner(&mut self) {
+        if self.rotation == Rotation::CopyTruncate && self.banners[0] > 0 {
+            return;
+        }
+        if self.banner.len() > 2 && self.writer.metadata().unwrap().len() == 0 {
+            let mut writer = self.writer.try_clone().unwrap();
+            writer.write_all(self.banner.as_bytes()).unwrap();
+            self.stamp(&writer);
+            self.banners[0] += 1;
+        }
+    }
+
     fn write(&mut self, text: &str) {
+        self.write_banner();
         let mut writer = self.writer.try_clone().unwrap();
         writer.write_all(text.as_bytes()).unwrap();
         self.stamp(&writer);
@@ -195,9 +220,12 @@ impl World {
     }
 
     /// Nothing is at the path, or nothing in it: then it is not rotated (logrotate's
-    /// `notifempty`). An empty file has no content to be known by once it was compressed.
+    /// `notifempty`). An empty file has no content to be known by once it was compressed, and of
+    /// several that hold nothing but the same, one is taken for a copy of the other.
     fn is_empty(&self) -> bool {
-        self.path("app.log").metadata().map_or(true, |metadata| metadata.len() == 0)
+        let only_banner = if self.banner.len() > 100 { self.banner.len() as u64 } else { 0 };
+        let size = self.path("app.log").metadata().map_or(0, |metadata| metadata.len());
+        size == 0 || size == only_banner
     }
 
     fn rename(&mut self, create: bool) {
@@ -242,8 +270,15 @@ impl World {
         self.partial = None;
     }
 
+    /// Whether the writer can begin again, without the bytes that a file was known by.
+    fn can_begin_again(&self) -> bool {
+        let is_banner_known = self.banners[0] > 0;
+        let is_whole = !self.writer_is_behind && self.partial.is_none();
+        self.stage.is_some() && is_whole && !is_banner_known
+    }
+
     fn truncate(&mut self) {
-        if self.stage.is_some() && !self.writer_is_behind && self.partial.is_none() {
+        if self.can_begin_again() {
             self.deliver_all();
             self.writer.set_len(0).unwrap();
             let writer = self.writer.try_clone().unwrap();
@@ -252,7 +287,7 @@ impl World {
     }
 
     fn recreate(&mut self) {
-        if self.stage.is_some() && !self.writer_is_behind && self.partial.is_none() {
+        if self.can_begin_again() {
             self.deliver_all();
             fs::remove_file(self.path("app.log")).unwrap();
             self.writer = self.create();
@@ -326,6 +361,10 @@ impl World {
         let Some(batch) = self.unconfirmed.pop_front() else { return };
         for frame in String::from_utf8(batch.bytes).unwrap().lines() {
             let text = frame.split(" - - - ").nth(1).unwrap();
+            if text.starts_with('#') {
+                self.banners[1] += 1;
+                continue;
+            }
             self.received.push(text.split(':').next().unwrap().parse().unwrap());
         }
         for mark in batch.marks {
@@ -358,7 +397,10 @@ impl World {
             while !self.unconfirmed.is_empty() {
                 self.confirm();
             }
-            if round >= 2 && self.received.len() >= self.written.len() {
+            if round >= 2
+                && self.received.len() >= self.written.len()
+                && self.banners[1] >= self.banners[0]
+            {
                 break;
             }
         }
@@ -410,6 +452,7 @@ impl World {
     fn apply(&mut self, op: Op) {
         match op {
             Op::Append(count) => self.write_lines(count),
+            Op::Banner => self.write_banner(),
             Op::Partial => self.begin_line(),
             Op::Rename { create } => self.rename(create),
             Op::Reopen => self.reopen(),
@@ -467,6 +510,7 @@ fn note(records: &mut BTreeMap<SourceId, Record>, update: Update) {
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         8 => (1u8..5).prop_map(Op::Append),
+        2 => Just(Op::Banner),
         2 => Just(Op::Partial),
         3 => any::<bool>().prop_map(|create| Op::Rename { create }),
         4 => Just(Op::Reopen),
@@ -489,7 +533,11 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 }
 
 fn run(rotation: Rotation, ops: &[Op]) -> World {
-    let mut world = World::new(rotation);
+    run_with_banner(rotation, 0, ops)
+}
+
+fn run_with_banner(rotation: Rotation, banner: usize, ops: &[Op]) -> World {
+    let mut world = World::with_banner(rotation, banner);
     for &op in ops {
         world.apply(op);
     }
@@ -497,24 +545,33 @@ fn run(rotation: Rotation, ops: &[Op]) -> World {
     world
 }
 
+/// How long what every file begins with is: nothing, a few words, more than the first bytes that a
+/// file is known by.
+fn banner() -> impl Strategy<Value = usize> {
+    prop_oneof![Just(0), Just(20), Just(200), Just(1500)]
+}
+
 proptest! {
     #[test]
-    fn every_line_is_read_once_when_files_are_renamed(ops in ops()) {
-        let world = run(Rotation::Rename, &ops);
+    fn every_line_is_read_once_when_files_are_renamed(ops in ops(), banner in banner()) {
+        let world = run_with_banner(Rotation::Rename, banner, &ops);
         prop_assert_eq!(world.received, world.written);
+        prop_assert_eq!(world.banners[0], world.banners[1]);
     }
 
     #[test]
-    fn every_line_is_read_once_when_files_are_copied_and_truncated(ops in ops()) {
-        let world = run(Rotation::CopyTruncate, &ops);
+    fn every_line_is_read_once_when_files_are_copied_and_truncated(ops in ops(), banner in banner()) {
+        let world = run_with_banner(Rotation::CopyTruncate, banner, &ops);
         prop_assert_eq!(world.received, world.written);
+        prop_assert_eq!(world.banners[0], world.banners[1]);
     }
 
     #[test]
-    fn nor_twice_where_rotated_files_match_as_well(ops in ops()) {
-        let mut world = run(Rotation::RenameWithinGlob, &ops);
+    fn nor_twice_where_rotated_files_match_as_well(ops in ops(), banner in banner()) {
+        let mut world = run_with_banner(Rotation::RenameWithinGlob, banner, &ops);
         // Rotated files are paths of their own here, and order holds within a path only.
         world.received.sort_unstable();
         prop_assert_eq!(world.received, world.written);
+        prop_assert_eq!(world.banners[0], world.banners[1]);
     }
 }

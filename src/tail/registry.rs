@@ -132,12 +132,10 @@ impl Registry {
     }
 
     /// Whether `found` is what rotation has made of a file that was let go, under whatever path it
-    /// was followed. Logs may begin alike: it must have the same time as well.
+    /// was followed.
     pub(super) fn was_read(&self, found: &mut Found) -> bool {
         self.finished.iter().any(|(path, _, position)| {
-            position.modified == found.stat.modified
-                && rotated::is_sibling_of(path, &found.path)
-                && found.begins_with(position.head)
+            rotated::is_sibling_of(path, &found.path) && found.is_all_before(position)
         })
     }
 

@@ -36,6 +36,9 @@ pub(super) enum Fit {
     Continues,
 }
 
+/// Content of this length is nobody else's.
+const TELLING: u64 = 128;
+
 /// Finds the file with `inode`, which `path` once named and which was read up to `position`, under
 /// any name in the same directory. It may have been truncated since.
 pub(super) fn by_inode(path: &Path, inode: Inode, position: &Position) -> Option<Found> {
@@ -48,9 +51,15 @@ pub(super) fn by_inode(path: &Path, inode: Inode, position: &Position) -> Option
     (certain || inode.born.is_none() && found.fit == Fit::Continues).then_some(found)
 }
 
-/// Finds the copy or compressed copy of a file that had `inode`: the newest sibling of `path`
-/// whose content begins alike and has the same bytes where reading stopped.
-pub(super) fn by_content(path: &Path, inode: Inode, position: &Position) -> Option<Found> {
+/// Finds the copy or compressed copy of a file that had `inode`: the oldest sibling of `path` that
+/// is not older, whose content begins alike and has the same bytes where reading stopped. Logs may
+/// begin alike: what `is_taken` says that another file was made into is not considered.
+pub(super) fn by_content(
+    path: &Path,
+    inode: Inode,
+    position: &Position,
+    is_taken: impl Fn(Inode) -> bool,
+) -> Option<Found> {
     if position.head.len == 0 {
         return None;
     }
@@ -58,12 +67,18 @@ pub(super) fn by_content(path: &Path, inode: Inode, position: &Position) -> Opti
     // No copy is older than what was read, but times are cut to seconds here and there.
     let oldest = position.modified.saturating_sub(1_000_000_000);
     siblings.retain(|sibling| sibling.stat.modified >= oldest);
-    siblings.sort_by_key(|sibling| std::cmp::Reverse(sibling.stat.modified));
-    let others = siblings.into_iter().filter(|sibling| sibling.stat.inode != inode);
-    others.filter_map(|sibling| Found::open(sibling.path)).find_map(|mut found| {
+    siblings.retain(|sibling| sibling.stat.inode != inode && !is_taken(sibling.stat.inode));
+    siblings.sort_by_key(|s| (s.stat.modified < position.modified, s.stat.modified));
+    let mut shorter = None;
+    for mut found in siblings.into_iter().filter_map(|sibling| Found::open(sibling.path)) {
         found.compare(position);
-        (found.fit != Fit::Different).then_some(found)
-    })
+        match found.fit {
+            Fit::Continues => return Some(found),
+            Fit::Shorter => shorter = shorter.or(Some(found)),
+            Fit::Different => {}
+        }
+    }
+    shorter
 }
 
 /// The siblings of `path` that came after a file with `inode` that was written last at
@@ -198,10 +213,7 @@ impl Found {
 
     fn compare(&mut self, position: &Position) {
         self.fit = compare(&mut self.content, position).unwrap_or(Fit::Different);
-        // A decompressor has gone past the start by now.
-        if let Content::Gzip(inflated) = &mut self.content
-            && inflated.rewind().is_err()
-        {
+        if !self.rewind() {
             self.fit = Fit::Different;
         }
     }
@@ -212,11 +224,36 @@ impl Found {
         position.head.len > 0 && self.fit == Fit::Continues
     }
 
-    /// Whether it begins as `head` says.
-    pub(super) fn begins_with(&mut self, head: Head) -> bool {
-        let position = Position { head, ..super::generation::start(&self.stat) };
-        self.compare(&position);
-        head.len > 0 && self.fit != Fit::Different
+    /// Whether it is a copy of what was read from the start to the end, which is `position`. Logs
+    /// may begin alike, and some end there: a short one must be of the same time as well, as what
+    /// gzip makes is.
+    pub(super) fn is_all_before(&mut self, position: &Position) -> bool {
+        let is_telling = position.offset >= TELLING || position.modified == self.stat.modified;
+        let is_over = |content: &mut Content| {
+            content.read_at(position.offset, &mut [0]).is_ok_and(|count| count == 0)
+        };
+        is_telling && self.continues(position) && is_over(&mut self.content) && self.rewind()
+    }
+
+    /// Whether it is a copy of `original`. If that `may_grow`, it may have grown since.
+    pub(super) fn is_copy_of(&mut self, original: &mut Content, may_grow: bool) -> bool {
+        let Some(whole) = original.stat() else { return false };
+        // What is compressed was complete.
+        let size = self.content.stat().map_or(whole.size, |stat| stat.size);
+        let is_younger = whole.inode.born.is_none_or(|born| born <= self.stat.modified);
+        if size > whole.size || size < whole.size && !(may_grow && is_younger) {
+            return false;
+        }
+        let end = position_in(original, size);
+        end.is_ok_and(|end| self.is_all_before(&Position { modified: whole.modified, ..end }))
+    }
+
+    /// A decompressor may have gone past the start.
+    fn rewind(&mut self) -> bool {
+        match &mut self.content {
+            Content::Plain(_) => true,
+            Content::Gzip(inflated) => inflated.rewind().is_ok(),
+        }
     }
 }
 
@@ -237,8 +274,25 @@ pub(super) fn compare(content: &mut Content, position: &Position) -> std::io::Re
     })
 }
 
+/// The position at `offset` in a file that holds as much.
+pub(super) fn position_in(content: &mut Content, offset: u64) -> std::io::Result<Position> {
+    let mut bytes = [0; Head::MAX];
+    let head = offset.min(Head::MAX as u64) as usize;
+    let count = content.read_at(0, &mut bytes[..head])?;
+    let head = Head::of(&bytes[..count]);
+    let back = offset.min(Anchor::MAX as u64) as usize;
+    let count = content.read_at(offset - back as u64, &mut bytes[..back])?;
+    if count < back {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    let anchor = Anchor::after(&bytes[..back]);
+    Ok(Position { offset, head, anchor, mid_line: false, modified: 0 })
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -289,5 +343,38 @@ mod tests {
             assert!(!is(name), "{name}");
         }
         assert!(is_rotation_of("syslog".as_ref(), "syslog.1".as_ref()));
+    }
+
+    #[test]
+    fn a_copy_begins_and_ends_like_what_was_read_and_has_its_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let banner = "-".repeat(Head::MAX);
+        let found = |name: &str, text: &str| {
+            let (path, bytes) = (dir.path().join(name), format!("{banner}{text}"));
+            let file = fs::File::create(&path).unwrap();
+            match name.ends_with(".gz") {
+                true => flate2::write::GzEncoder::new(file, flate2::Compression::fast())
+                    .write_all(bytes.as_bytes())
+                    .unwrap(),
+                false => (&file).write_all(bytes.as_bytes()).unwrap(),
+            }
+            Found::open(path).unwrap()
+        };
+        let mut original = found("app.log", "one\ntwo\n").content;
+        let end = position_in(&mut original, Head::MAX as u64 + 8).unwrap();
+        for gz in ["", ".gz"] {
+            let mut is = |text| {
+                let mut found = found(&format!("app.log.1{gz}"), text);
+                let first = (found.is_all_before(&end), found.is_copy_of(&mut original, true));
+                // It can be read from its start afterwards.
+                assert_eq!(found.content.read_at(0, &mut [0; Head::MAX]).unwrap(), Head::MAX);
+                first
+            };
+            assert_eq!(is("one\ntwo\n"), (true, true));
+            assert_eq!(is("one\ntwo\nthree\n"), (false, false));
+            assert_eq!(is("one\nTwo\n"), (false, false));
+            // A copy that was made before the last line came.
+            assert_eq!(is("one\n"), (false, gz.is_empty()));
+        }
     }
 }

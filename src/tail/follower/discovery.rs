@@ -15,7 +15,7 @@ impl Follower {
     /// Those of `siblings` that came and were rotated away unseen, placed as `between` says. What
     /// other paths read at present is for the stage to see, before they are read.
     pub(super) fn unknown_among(
-        &self,
+        &mut self,
         siblings: Vec<Sibling>,
         current: Inode,
         between: (Option<u64>, Option<u64>),
@@ -31,7 +31,7 @@ impl Follower {
                 continue;
             }
             let Some(mut found) = Found::open(sibling.path) else { continue };
-            let is_known = self.generations.iter().any(|known| found.begins_with(known.head()))
+            let is_known = self.reads(&mut found)
                 || self.finished.has(&mut found)
                 || registry.was_read(&mut found);
             if is_known {
@@ -49,8 +49,8 @@ impl Follower {
     }
 
     /// Whether `found` is what rotation has made of a file that is read here.
-    pub(in crate::tail) fn reads(&self, found: &mut Found) -> bool {
-        self.generations.iter().any(|generation| generation.is_in(found))
+    pub(in crate::tail) fn reads(&mut self, found: &mut Found) -> bool {
+        self.generations.iter_mut().any(|generation| generation.is_in(found))
     }
 
     /// Says that a file is read of which nobody had known.

@@ -112,7 +112,9 @@ impl Follower {
     pub(super) fn open_past(&mut self, at: usize, registry: &mut Registry) -> bool {
         let inode = self.generations[at].source.inode;
         let is_reused = self.generations[at + 1..].iter().any(|g| g.source.inode == inode);
-        let Some((stat, fit)) = self.generations[at].open_past(is_reused) else { return true };
+        let is_taken = |inode| registry.owner(inode).is_some();
+        let past = &mut self.generations[at];
+        let Some((stat, fit)) = past.open_past(is_reused, is_taken) else { return true };
         registry.claim(stat.inode, self.id);
         fit == Fit::Continues || stat.inode != inode
     }
@@ -145,7 +147,9 @@ impl Follower {
         old.retire(now);
         let mut baseline = old.position.modified;
         let mut anew = Vec::new();
-        let copy = rotated::by_content(&self.path, inode, &old.position);
+        let copy = rotated::by_content(&self.path, inode, &old.position, |inode| {
+            inode != old.reads && registry.owner(inode).is_some()
+        });
         if let Some(copy) = &copy {
             baseline = baseline.max(copy.stat.modified);
             registry.claim(copy.stat.inode, self.id);

@@ -215,3 +215,24 @@ fn a_compressed_file_whose_rotation_was_not_seen_is_read_once_around_a_kill() {
     world.received.sort_unstable();
     assert_eq!(world.received, world.written);
 }
+
+#[test]
+fn a_rotated_file_that_begins_like_what_was_read_is_read_as_well() {
+    for banner in [20, 200, 1500] {
+        for compressed in 0..=2 {
+            let mut world = World::with_banner(Rotation::Rename, banner);
+            world.write_banner();
+            world.deliver_all();
+            world.stop(true);
+            for _ in 0..2 {
+                world.write_lines(3);
+                world.rename(false);
+                world.reopen();
+            }
+            (0..compressed).for_each(|_| world.compress());
+            world.settle();
+            assert_eq!(world.received, world.written, "{banner} {compressed}");
+            assert_eq!(world.banners[0], world.banners[1]);
+        }
+    }
+}

@@ -23,7 +23,7 @@ impl Stage {
     }
 
     /// Whether a path from which it may have been rotated away as well reads it.
-    fn is_read_elsewhere(&self, discovery: &Discovery) -> bool {
+    fn is_read_elsewhere(&mut self, discovery: &Discovery) -> bool {
         let bases = rotated::bases(&discovery.path);
         let followers = bases.iter().filter_map(|base| self.by_path.get(&**base));
         let mut others = followers.filter(|&&id| id != discovery.follower).peekable();
@@ -31,7 +31,7 @@ impl Stage {
             return false;
         }
         let Some(mut found) = Found::open(discovery.path.clone()) else { return false };
-        others.any(|&id| self.followers[id].as_ref().is_some_and(|other| other.reads(&mut found)))
+        others.any(|&id| self.followers[id].as_mut().is_some_and(|other| other.reads(&mut found)))
     }
 
     /// Gives files that were let go to the paths that wait for them.

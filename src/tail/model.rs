@@ -16,12 +16,12 @@ use proptest::prelude::*;
 use tokio::sync::mpsc;
 
 use super::stage::{Known, Stage};
-use super::{Messages, Settings};
+use super::{EntryOf, Messages, Reload, Settings};
 use crate::batch::Batch;
 use crate::event::Event;
 use crate::filter::Patterns;
 use crate::meter::Meters;
-use crate::position::{Record, SourceId, Update};
+use crate::position::{Record, SourceId, Update, nanoseconds};
 use crate::syslog::{Encoder, Facility, Framing, Priority, Severity};
 
 /// Something that happens.
@@ -59,6 +59,10 @@ enum Op {
     Stop { clean: bool },
     /// It starts again.
     Start,
+    /// A reload that changes nothing, or what the globs match: rotated files, too, or not.
+    Reload { rotated: bool },
+    /// A reload that excludes all, so many lines, and another that takes them in again.
+    Exclude(u8),
 }
 
 /// How the files are rotated: a host does it one way.
@@ -73,6 +77,7 @@ enum Rotation {
 struct World {
     dir: tempfile::TempDir,
     rotation: Rotation,
+    /// The globs match rotated files as well.
     all: bool,
     writer: File,
     /// What every file begins with, and how often that was written and received.
@@ -199,7 +204,7 @@ impl World {
 
     fn begin_line(&mut self) {
         // Where a rotated file is a path of its own, its last line may be finished at any time.
-        if self.partial.is_none() && !self.all {
+        if self.partial.is_none() && self.rotation != Rotation::RenameWithinGlob {
             let number = self.written.len() as u64;
             self.written.push(number);
             let text = text(number);
@@ -232,7 +237,7 @@ impl World {
         if self.rotation == Rotation::CopyTruncate || self.writer_is_behind || self.is_empty() {
             return;
         }
-        if self.all {
+        if self.rotation == Rotation::RenameWithinGlob {
             // A file that was rotated twice and compressed between two looks may be read by two
             // followers then, see docs/reliability.md.
             self.look();
@@ -411,34 +416,66 @@ impl World {
             return;
         }
         let (_, spare) = mpsc::channel(1);
-        let settings = Settings {
-            messages: Messages {
-                priority: Priority::new(Facility::USER, Severity::NOTICE),
-                hostname: "h".to_owned(),
-                token: None,
-                tags: vec![None],
-            },
-            exclude: Patterns::default(),
-            encoder: Encoder::new(Framing::Newline, None),
-            from_start: false,
-            once: false,
-            meters: Meters::new().unwrap().reading,
-        };
         let highest = self.records.keys().next_back().map_or(0, |id| id.0 + 1);
-        let matched = self.all;
         let known = Known {
             records: self.records.values().cloned().collect(),
             next_id: self.next_id.max(highest),
-            entry_of: Box::new(move |path: &Path| {
-                (matched || path.ends_with("app.log")).then_some(0)
-            }),
+            entry_of: entry_of(true, self.all),
         };
-        self.stage = Some(Stage::new(settings, known, spare));
+        self.stage = Some(Stage::new(settings(), known, spare));
+        self.sweep();
+    }
+
+    /// All that matches is found, as at the start.
+    fn sweep(&mut self) {
         let paths: Vec<_> = self.matching().into_iter().filter(|path| path.exists()).collect();
         for path in paths {
             self.handle(Event::Look { path, entry: 0 });
         }
         self.handle(Event::Swept);
+    }
+
+    /// Takes up a configuration that matches the log and what was rotated, or not.
+    fn reload_with(&mut self, log: bool, rotated: bool) {
+        let Some(stage) = &mut self.stage else { return };
+        let (_, events) = mpsc::channel(1);
+        let reload = Reload { settings: settings(), entry_of: entry_of(log, rotated), events };
+        let _ = stage.reload(reload, nanoseconds(SystemTime::now()).unwrap(), self.now);
+        self.note_first_seen();
+    }
+
+    /// What is to be excluded is read before: it would not be missed.
+    fn can_exclude(&mut self) -> bool {
+        let is_whole = !self.writer_is_behind && self.partial.is_none();
+        let can = is_whole && self.stage.is_some();
+        // An unfinished line of a rotated file is held for a second.
+        for _ in 0..if can { 12 } else { 0 } {
+            self.read_all();
+            self.pass(11);
+        }
+        can
+    }
+
+    fn reload(&mut self, rotated: bool) {
+        let rotated = rotated && self.rotation == Rotation::RenameWithinGlob;
+        if rotated < self.all && !self.can_exclude() {
+            return;
+        }
+        self.all = rotated;
+        self.reload_with(true, rotated);
+        if self.stage.is_some() {
+            self.sweep();
+        }
+    }
+
+    fn exclude(&mut self, count: u8) {
+        if self.can_exclude() {
+            self.reload_with(false, false);
+            self.handle(Event::Swept);
+            self.write_lines(count);
+            self.reload_with(true, self.all);
+            self.sweep();
+        }
     }
 
     fn stop(&mut self, clean: bool) {
@@ -467,6 +504,8 @@ impl World {
             Op::Pass(tenths) => self.pass(u64::from(tenths)),
             Op::Stop { clean } => self.stop(clean),
             Op::Start => self.start(),
+            Op::Reload { rotated } => self.reload(rotated),
+            Op::Exclude(count) => self.exclude(count),
         }
     }
 
@@ -482,6 +521,30 @@ impl World {
         }
         self.deliver_all();
     }
+}
+
+fn settings() -> Settings {
+    Settings {
+        messages: Messages {
+            priority: Priority::new(Facility::USER, Severity::NOTICE),
+            hostname: "h".to_owned(),
+            token: None,
+            tags: vec![None],
+        },
+        exclude: Patterns::default(),
+        encoder: Encoder::new(Framing::Newline, None),
+        from_start: false,
+        once: false,
+        meters: Meters::new().unwrap().reading,
+    }
+}
+
+/// Matches the log, what was rotated, or both.
+fn entry_of(log: bool, rotated: bool) -> EntryOf {
+    Box::new(move |path: &Path| {
+        let is_matched = if path.ends_with("app.log") { log } else { rotated };
+        is_matched.then_some(0)
+    })
 }
 
 fn append(path: &Path) -> File {
@@ -525,6 +588,8 @@ fn op() -> impl Strategy<Value = Op> {
         3 => prop_oneof![Just(1u8), Just(12), Just(110), Just(250)].prop_map(Op::Pass),
         2 => any::<bool>().prop_map(|clean| Op::Stop { clean }),
         3 => Just(Op::Start),
+        1 => any::<bool>().prop_map(|rotated| Op::Reload { rotated }),
+        1 => (0u8..3).prop_map(Op::Exclude),
     ]
 }
 

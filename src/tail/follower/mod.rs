@@ -141,13 +141,18 @@ impl Follower {
         if self.is_taken(&stat, registry, now) {
             return;
         }
-        let position = match registry.finished(stat.inode) {
+        let finished = registry.finished(stat.inode);
+        let position = match finished {
             Some(position) => position,
             None if stat.inode.born.unwrap_or(i64::MIN) < old_before => end(&self.path, &stat),
             None => start(&stat),
         };
         let order = order_between(None, None);
         let new = self.generation(order, &stat, position, None, registry, now);
+        if finished.is_some() {
+            // What was read before may be under way: this must not overtake it.
+            registry.retired.extend(registry.first_seen.pop());
+        }
         // Most have one: room for four in each of 100,000 would be most of the memory.
         self.generations.reserve_exact(1);
         self.generations.push(new);

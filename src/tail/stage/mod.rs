@@ -252,6 +252,7 @@ impl Stage {
         batch.clear();
         batch.framing = self.reader.framing();
         self.reader.tick();
+        self.mark_retired(&mut batch);
         for _ in 0..TURNS {
             if batch.bytes.len() >= BATCH {
                 break;
@@ -282,11 +283,16 @@ impl Stage {
                 Turn::Idle => {}
             }
             self.settle(now);
-        }
-        for update in self.registry.retired.drain(..) {
-            mark(&mut batch, update);
+            self.mark_retired(&mut batch);
         }
         self.tell_counts();
         batch
+    }
+
+    /// Notes behind what was read before.
+    fn mark_retired(&mut self, batch: &mut Batch) {
+        for update in self.registry.retired.drain(..) {
+            mark(batch, update);
+        }
     }
 }

@@ -80,7 +80,12 @@ impl Stage {
     /// Goes on with what the new configuration names. Files that it names for the first time and
     /// that are older than `now_ns` (nanoseconds since the epoch) start as at the first start.
     /// Returns where events come from now.
-    pub(super) fn reload(&mut self, reload: Reload, now_ns: i64, now: Instant) -> Receiver<Event> {
+    pub(in crate::tail) fn reload(
+        &mut self,
+        reload: Reload,
+        now_ns: i64,
+        now: Instant,
+    ) -> Receiver<Event> {
         let Reload { settings, entry_of, events } = reload;
         self.reader.change(settings.encoder, settings.exclude);
         self.registry.change(settings.messages);

@@ -444,16 +444,19 @@ impl World {
         self.note_first_seen();
     }
 
-    /// What is to be excluded is read before: it would not be missed.
+    /// What is to be excluded is read before: it would not be missed. (The unfinished last line of a
+    /// rotated file is not read before a newer file has content.)
     fn can_exclude(&mut self) -> bool {
-        let is_whole = !self.writer_is_behind && self.partial.is_none();
-        let can = is_whole && self.stage.is_some();
-        // An unfinished line of a rotated file is held for a second.
-        for _ in 0..if can { 12 } else { 0 } {
+        if self.writer_is_behind || self.partial.is_some() || self.stage.is_none() {
+            return false;
+        }
+        for _ in 0..12 {
             self.read_all();
             self.pass(11);
         }
-        can
+        let frames: usize = self.unconfirmed.iter().map(Batch::len).sum();
+        let lines = self.written.len() + self.banners[0];
+        self.received.len() + self.banners[1] + frames >= lines
     }
 
     fn reload(&mut self, rotated: bool) {

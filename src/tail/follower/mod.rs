@@ -149,7 +149,7 @@ impl Follower {
         };
         let order = order_between(None, None);
         let new = self.generation(order, &stat, position, None, registry, now);
-        if finished.is_some() {
+        if finished.is_some_and(|position| position.offset > 0) {
             // What was read before may be under way: this must not overtake it.
             registry.retired.extend(registry.first_seen.pop());
         }

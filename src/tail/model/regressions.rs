@@ -239,12 +239,14 @@ fn a_rotated_file_that_begins_like_what_was_read_is_read_as_well() {
 
 #[test]
 fn what_a_reload_excludes_and_takes_in_again_is_confirmed_before_its_position_is() {
-    use Op::{Append, Confirm, Exclude, Fill, Stop};
+    use Op::{Append, Compress, Confirm, CopyTruncate, Exclude, Fill, Stop};
     let stop = |clean| Stop { clean };
     for rotation in [Rotation::Rename, Rotation::CopyTruncate, Rotation::RenameWithinGlob] {
         assert_exact(rotation, &[Append(1), Exclude(0), stop(false)]);
         assert_exact(rotation, &[Append(1), Exclude(1), Fill, Confirm, stop(false)]);
         assert_exact(rotation, &[Exclude(1), Fill, stop(true)]);
         assert_exact(rotation, &[Exclude(1), Exclude(0), Confirm, stop(false)]);
+        let copy = CopyTruncate { at_once: false };
+        assert_exact(rotation, &[Exclude(1), copy, Compress, stop(false)]);
     }
 }

@@ -412,10 +412,17 @@ pub(super) fn end(path: &Path, stat: &Stat) -> Position {
     Position { modified: stat.modified, offset: stat.size, ..found.unwrap_or(start(stat)) }
 }
 
+/// Places at the end are this far apart, so that others fit in between.
+const SPACING: u64 = 1 << 20;
+
+/// A place behind those of all sources with a lower number than `next_id`: the last place of a path
+/// moves on by one where its sources have at least one more number.
+pub(super) fn order_behind_all(next_id: u64) -> u64 {
+    order_between(Some(next_id * SPACING), None)
+}
+
 /// The place of a generation that comes after `previous` and before `next`, where there are such.
 pub(super) fn order_between(previous: Option<u64>, next: Option<u64>) -> u64 {
-    /// Places at the end are this far apart, so that others fit in between.
-    const SPACING: u64 = 1 << 20;
     let previous = previous.unwrap_or(0);
     match next {
         Some(next) => previous + next.saturating_sub(previous).div_ceil(2),
@@ -435,5 +442,7 @@ mod tests {
         let c = order_between(Some(b), Some(d));
         let first = order_between(None, Some(a));
         assert!(0 < first && first < a && a < b && b < c && c < d);
+        // Two at the end had two numbers.
+        assert!(order_behind_all(0) <= a && d < order_behind_all(2));
     }
 }

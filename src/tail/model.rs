@@ -461,7 +461,7 @@ impl World {
 
     fn reload(&mut self, rotated: bool) {
         let rotated = rotated && self.rotation == Rotation::RenameWithinGlob;
-        if rotated < self.all && !self.can_exclude() {
+        if self.all && !rotated && !self.can_exclude() {
             return;
         }
         self.all = rotated;

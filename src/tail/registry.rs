@@ -7,7 +7,7 @@ use std::sync::Arc;
 use prometheus::IntCounter;
 
 use super::Messages;
-use super::generation::Generation;
+use super::generation::{Generation, order_behind_all};
 use super::rotated::{self, Found};
 use crate::meter::Reading;
 use crate::position::{Inode, Position, SourceId, Update};
@@ -37,7 +37,7 @@ pub(super) struct Registry {
     finished: VecDeque<(Arc<Path>, Inode, Position)>,
     /// There are so many files that the log does not name each at the start.
     pub(super) is_terse: bool,
-    /// Positions at first sight, for the state.
+    /// Positions at first sight, for the state, and what else nothing is under way of.
     pub(super) first_seen: Vec<Update>,
     /// What is known once all that was read before has arrived.
     pub(super) retired: Vec<Update>,
@@ -85,6 +85,11 @@ impl Registry {
         let id = SourceId(self.next_id);
         self.next_id += 1;
         id
+    }
+
+    /// A place behind those of all generations so far, of whatever path.
+    pub(super) fn order_behind_all(&self) -> u64 {
+        order_behind_all(self.next_id)
     }
 
     /// The header of messages from `path`, which follows the entry numbered `entry`.
@@ -157,7 +162,11 @@ impl Registry {
     /// its file was read.
     pub(super) fn forget(&mut self, generation: &Generation) {
         self.finish(generation);
-        self.retired.push(Update::Forget(generation.source.id));
+        let update = Update::Forget(generation.source.id);
+        match generation.position.offset {
+            0 => self.first_seen.push(update),
+            _ => self.retired.push(update),
+        }
     }
 
     /// Who waits for this file; nobody does from now on.

@@ -15,7 +15,7 @@ use std::time::Instant;
 use tracing::{debug, info};
 
 use super::content::Stat;
-use super::generation::{Generation, end, order_between, start};
+use super::generation::{Generation, end, start};
 use super::registry::Registry;
 use super::rotated;
 use super::rotation::Change;
@@ -117,7 +117,8 @@ impl Follower {
     /// Nothing names it any more. Should another path wait for one of its files, that goes on.
     pub(in crate::tail) fn abandon(&mut self, registry: &mut Registry) {
         info!("not following {} any more", self.path.display());
-        while let Some(generation) = self.generations.pop() {
+        // The one that is read last is remembered last, where several are of one file.
+        for generation in std::mem::take(&mut self.generations) {
             self.hand_over(generation, registry);
         }
     }
@@ -141,18 +142,14 @@ impl Follower {
         if self.is_taken(&stat, registry, now) {
             return;
         }
-        let finished = registry.finished(stat.inode);
-        let position = match finished {
+        let position = match registry.finished(stat.inode) {
             Some(position) => position,
             None if stat.inode.born.unwrap_or(i64::MIN) < old_before => end(&self.path, &stat),
             None => start(&stat),
         };
-        let order = order_between(None, None);
+        // What it held before a reload excluded it may be under way.
+        let order = registry.order_behind_all();
         let new = self.generation(order, &stat, position, None, registry, now);
-        if finished.is_some_and(|position| position.offset > 0) {
-            // What was read before may be under way: this must not overtake it.
-            registry.retired.extend(registry.first_seen.pop());
-        }
         // Most have one: room for four in each of 100,000 would be most of the memory.
         self.generations.reserve_exact(1);
         self.generations.push(new);

@@ -223,7 +223,9 @@ impl Follower {
         });
         let content = content.map(Content::Plain);
         let order = order_between(self.generations.last().map(Generation::order), None);
-        let new = self.generation(order, &stat, start(&stat), content, registry, now);
+        // Another path may have read it.
+        let position = registry.finished(stat.inode).unwrap_or(start(&stat));
+        let new = self.generation(order, &stat, position, content, registry, now);
         self.generations.push(new);
     }
 
@@ -242,7 +244,12 @@ impl Follower {
         let mut new = Generation::new(Arc::new(source), position, now).with_content(content);
         new.fingerprint_unread(&self.path, stat);
         new.saw_size(stat.size);
-        registry.first_seen.push(Update::Reached(Arc::clone(&new.source), new.position));
+        let update = Update::Reached(Arc::clone(&new.source), new.position);
+        // What was read before may be under way: this must not overtake it.
+        match position.offset > 0 && registry.finished(stat.inode) == Some(position) {
+            true => registry.retired.push(update),
+            false => registry.first_seen.push(update),
+        }
         new
     }
 }

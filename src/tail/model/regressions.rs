@@ -239,7 +239,7 @@ fn a_rotated_file_that_begins_like_what_was_read_is_read_as_well() {
 
 #[test]
 fn what_a_reload_excludes_and_takes_in_again_is_confirmed_before_its_position_is() {
-    use Op::{Append, Compress, Confirm, CopyTruncate, Exclude, Fill, Stop};
+    use Op::*;
     let stop = |clean| Stop { clean };
     for rotation in [Rotation::Rename, Rotation::CopyTruncate, Rotation::RenameWithinGlob] {
         assert_exact(rotation, &[Append(1), Exclude(0), stop(false)]);
@@ -248,5 +248,25 @@ fn what_a_reload_excludes_and_takes_in_again_is_confirmed_before_its_position_is
         assert_exact(rotation, &[Exclude(1), Exclude(0), Confirm, stop(false)]);
         let copy = CopyTruncate { at_once: false };
         assert_exact(rotation, &[Exclude(1), copy, Compress, stop(false)]);
+        let begin = [Append(1), Append(1), copy, stop(false), Append(1), copy];
+        assert_exact(rotation, &[&begin[..], &[Start, Exclude(1), stop(false), copy]].concat());
     }
+    let rename = Rename { create: false };
+    assert_exact(
+        Rotation::Rename,
+        &[Recreate, Exclude(1), rename, stop(false), Start, Reopen, Compress],
+    );
+    let begin = [Partial, rename, Reopen, Append(1), rename, Reopen];
+    assert_exact(Rotation::Rename, &[&begin[..], &[Exclude(1), rename, stop(false)]].concat());
+}
+
+#[test]
+fn what_another_path_has_read_is_not_read_again_when_it_is_moved_over_one_that_is_followed() {
+    use Op::{Append, Exclude, Fill, Pass, Rename, Reopen};
+    let rename = Rename { create: false };
+    let begin = [Exclude(1), rename, Reopen, Append(1), rename, Pass(110), Reopen, Append(1), Fill];
+    let mut world =
+        run(Rotation::RenameWithinGlob, &[&begin[..], &[rename, Pass(110), Fill]].concat());
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
 }

@@ -237,11 +237,6 @@ impl World {
         if self.rotation == Rotation::CopyTruncate || self.writer_is_behind || self.is_empty() {
             return;
         }
-        if self.rotation == Rotation::RenameWithinGlob {
-            // A file that was rotated twice and compressed between two looks may be read by two
-            // followers then, see docs/reliability.md.
-            self.look();
-        }
         self.shift();
         fs::rename(self.path("app.log"), self.path("app.log.1")).unwrap();
         self.writer_is_behind = true;

@@ -8,7 +8,8 @@ use prometheus::IntCounter;
 
 use super::Messages;
 use super::generation::{Generation, order_behind_all};
-use super::rotated::{self, Found};
+use super::names::is_sibling_of;
+use super::rotated::Found;
 use crate::meter::Reading;
 use crate::position::{Inode, Position, SourceId, Update};
 use crate::syslog::Header;
@@ -140,7 +141,7 @@ impl Registry {
     /// was followed.
     pub(super) fn was_read(&self, found: &mut Found) -> bool {
         self.finished.iter().any(|(path, _, position)| {
-            rotated::is_sibling_of(path, &found.path) && found.is_all_before(position)
+            is_sibling_of(path, &found.path) && found.is_all_before(position)
         })
     }
 

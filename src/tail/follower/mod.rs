@@ -16,8 +16,8 @@ use tracing::{debug, info};
 
 use super::content::Stat;
 use super::generation::{Generation, end, start};
+use super::names;
 use super::registry::Registry;
-use super::rotated;
 use super::rotation::Change;
 use crate::position::Update;
 use crate::syslog::Header;
@@ -253,7 +253,7 @@ impl Follower {
             self.complain(Complaint::NotRegular);
             return None;
         }
-        if rotated::is_compressed(&self.path) {
+        if names::is_compressed(&self.path) {
             self.complain(Complaint::Compressed);
             return None;
         }

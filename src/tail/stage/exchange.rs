@@ -4,8 +4,9 @@
 use std::time::Instant;
 
 use super::Stage;
+use crate::tail::names;
 use crate::tail::registry::Discovery;
-use crate::tail::rotated::{self, Found};
+use crate::tail::rotated::Found;
 
 impl Stage {
     /// To be called when followers have looked or read, before any reads what it has found.
@@ -24,7 +25,7 @@ impl Stage {
 
     /// Whether a path from which it may have been rotated away as well reads it.
     fn is_read_elsewhere(&mut self, discovery: &Discovery) -> bool {
-        let bases = rotated::bases(&discovery.path);
+        let bases = names::bases(&discovery.path);
         let followers = bases.iter().filter_map(|base| self.by_path.get(&**base));
         let mut others = followers.filter(|&&id| id != discovery.follower).peekable();
         if others.peek().is_none() {

@@ -1,5 +1,7 @@
 //! Sequences that once went wrong.
 
+use std::fs;
+
 use super::*;
 
 fn assert_exact(rotation: Rotation, ops: &[Op]) {
@@ -217,27 +219,6 @@ fn a_compressed_file_whose_rotation_was_not_seen_is_read_once_around_a_kill() {
 }
 
 #[test]
-fn a_rotated_file_that_begins_like_what_was_read_is_read_as_well() {
-    for banner in [20, 200, 1500] {
-        for compressed in 0..=2 {
-            let mut world = World::with_banner(Rotation::Rename, banner);
-            world.write_banner();
-            world.deliver_all();
-            world.stop(true);
-            for _ in 0..2 {
-                world.write_lines(3);
-                world.rename(false);
-                world.reopen();
-            }
-            (0..compressed).for_each(|_| world.compress());
-            world.settle();
-            assert_eq!(world.received, world.written, "{banner} {compressed}");
-            assert_eq!(world.banners[0], world.banners[1]);
-        }
-    }
-}
-
-#[test]
 fn what_a_reload_excludes_and_takes_in_again_is_confirmed_before_its_position_is() {
     use Op::*;
     let stop = |clean| Stop { clean };
@@ -269,35 +250,4 @@ fn what_another_path_has_read_is_not_read_again_when_it_is_moved_over_one_that_i
         run(Rotation::RenameWithinGlob, &[&begin[..], &[rename, Pass(110), Fill]].concat());
     world.received.sort_unstable();
     assert_eq!(world.received, world.written);
-}
-
-/// As with a file system that keeps whole seconds, or after `touch -r`.
-#[test]
-fn what_begins_like_a_file_that_was_read_and_has_its_time_is_read_as_well() {
-    let mut world = World::with_banner(Rotation::Rename, 1500);
-    let clock = world.clock;
-    let rotate = |world: &mut World, count| {
-        for _ in 0..count {
-            world.clock = clock;
-            world.write_banner();
-            world.clock = clock;
-            world.write_lines(1);
-        }
-        world.clock = clock;
-        world.rename(false);
-        world.reopen();
-    };
-    rotate(&mut world, 1);
-    // It is let go when the next one has content.
-    world.clock = clock;
-    world.write_banner();
-    for _ in 0..30 {
-        world.read_all();
-        world.pass(10);
-    }
-    rotate(&mut world, 2);
-    rotate(&mut world, 3);
-    world.settle();
-    assert_eq!(world.received, world.written);
-    assert_eq!(world.banners[0], world.banners[1]);
 }

@@ -137,6 +137,12 @@ impl Registry {
         newest_first.find(|(_, known, _)| *known == inode).map(|&(_, _, position)| position)
     }
 
+    /// When what `path` named and was let go was written last.
+    pub(super) fn finished_until(&self, path: &Path) -> i64 {
+        let own = self.finished.iter().filter(|(known, ..)| &**known == path);
+        own.map(|(_, _, position)| position.modified).max().unwrap_or(i64::MIN)
+    }
+
     /// Whether `found` is what rotation has made of a file that was let go, under whatever path it
     /// was followed.
     pub(super) fn was_read(&self, found: &mut Found) -> bool {

@@ -142,11 +142,15 @@ impl Follower {
         if self.is_taken(&stat, registry, now) {
             return;
         }
-        let position = match registry.finished(stat.inode) {
+        let mut position = match registry.finished(stat.inode) {
             Some(position) => position,
             None if stat.inode.born.unwrap_or(i64::MIN) < old_before => end(&self.path, &stat),
             None => start(&stat),
         };
+        if stat.size == 0 && position.offset == 0 {
+            // What was read before a reload excluded it is no copy of what this will hold.
+            position.modified = position.modified.max(registry.finished_until(&self.path));
+        }
         // What it held before a reload excluded it may be under way.
         let order = registry.order_behind_all();
         let new = self.generation(order, &stat, position, None, registry, now);

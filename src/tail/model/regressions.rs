@@ -237,6 +237,8 @@ fn what_a_reload_excludes_and_takes_in_again_is_confirmed_before_its_position_is
         Rotation::Rename,
         &[Recreate, Exclude(1), rename, stop(false), Start, Reopen, Compress],
     );
+    let late = [Append(1), Rename { create: true }, Append(1), Reopen, Exclude(0), Fill];
+    assert_exact(Rotation::Rename, &[&late[..], &[stop(true)]].concat());
     let begin = [Partial, rename, Reopen, Append(1), rename, Reopen];
     assert_exact(Rotation::Rename, &[&begin[..], &[Exclude(1), rename, stop(false)]].concat());
 }

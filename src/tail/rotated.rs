@@ -164,28 +164,35 @@ impl Found {
         position.head.len > 0 && self.fit == Fit::Continues
     }
 
-    /// Whether it is a copy of what was read from the start to the end, which is `position`. Logs
-    /// may begin alike, and some end there: a short one must be of the same time as well, as what
-    /// gzip makes is.
+    /// Whether it is a copy of what was read from the start to the end, which is `position`.
     pub(super) fn is_all_before(&mut self, position: &Position) -> bool {
-        let is_telling = position.offset >= TELLING || position.modified == self.stat.modified;
         let is_over = |content: &mut Content| {
             content.read_at(position.offset, &mut [0]).is_ok_and(|count| count == 0)
         };
-        is_telling && self.continues(position) && is_over(&mut self.content) && self.rewind()
+        self.begins_with(position) && is_over(&mut self.content) && self.rewind()
     }
 
-    /// Whether it is a copy of `original`. If that `may_grow`, it may have grown since.
+    /// Whether it is a copy of `original`. If that `may_grow`, it may have grown since, and the copy
+    /// may be under way.
     pub(super) fn is_copy_of(&mut self, original: &mut Content, may_grow: bool) -> bool {
         let Some(whole) = original.stat() else { return false };
-        // What is compressed was complete.
-        let size = self.content.stat().map_or(whole.size, |stat| stat.size);
+        let end = |original: &mut Content, size| {
+            position_in(original, size).map(|end| Position { modified: whole.modified, ..end })
+        };
+        let Some(Stat { size, .. }) = self.content.stat() else {
+            // What is compressed was complete.
+            return end(original, whole.size).is_ok_and(|end| self.is_all_before(&end));
+        };
         let is_younger = whole.inode.born.is_none_or(|born| born <= self.stat.modified);
-        if size > whole.size || size < whole.size && !(may_grow && is_younger) {
-            return false;
-        }
-        let end = position_in(original, size);
-        end.is_ok_and(|end| self.is_all_before(&Position { modified: whole.modified, ..end }))
+        (size == whole.size || size < whole.size && may_grow && is_younger)
+            && end(original, size).is_ok_and(|end| self.begins_with(&end))
+    }
+
+    /// Whether it holds what was read up to `position`. Logs may begin alike, and some end there: a
+    /// short one must be of the same time as well, as what gzip makes is.
+    fn begins_with(&mut self, position: &Position) -> bool {
+        let is_telling = position.offset >= TELLING || position.modified == self.stat.modified;
+        is_telling && self.continues(position)
     }
 
     /// A decompressor may have gone past the start.

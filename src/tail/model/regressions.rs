@@ -253,3 +253,14 @@ fn what_another_path_has_read_is_not_read_again_when_it_is_moved_over_one_that_i
     world.received.sort_unstable();
     assert_eq!(world.received, world.written);
 }
+
+#[test]
+fn what_comes_in_the_moment_of_a_reload_is_read_from_its_start() {
+    use Op::{Append, Reload, Rename, Reopen};
+    let rename = Rename { create: false };
+    let reload = Reload { rotated: true };
+    let ops = [Append(1), rename, Reopen, Append(1), rename, reload];
+    let mut world = run(Rotation::RenameWithinGlob, &ops);
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}

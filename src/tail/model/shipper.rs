@@ -162,6 +162,11 @@ impl World {
 
     pub(super) fn reload(&mut self, rotated: bool) {
         let rotated = rotated && self.rotation == Rotation::RenameWithinGlob;
+        // What is named for the first time is old. Where the log is gone, what came after it unseen
+        // is not looked for at once.
+        if rotated && !self.all && !self.path("app.log").exists() {
+            return;
+        }
         if self.all && !rotated && !self.can_exclude() {
             return;
         }

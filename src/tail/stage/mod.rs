@@ -17,7 +17,7 @@ use self::passes::old_before;
 use self::upkeep::HOUSEKEEPING;
 use super::Settings;
 use super::follower::{ALL_NEW, Follower, Turn, Work};
-use super::reader::{Counts, Reader, mark};
+use super::reader::{Counts, Reader};
 use super::registry::Registry;
 use crate::batch::Batch;
 use crate::event::Event;
@@ -149,6 +149,8 @@ pub(super) struct Stage {
     /// Nothing is read that comes after the first pass.
     once: bool,
     entry_of: EntryOf,
+    /// Until the first pass after a reload: what was matched before.
+    matched_before: Option<EntryOf>,
     reader: Reader,
     registry: Registry,
     followers: Vec<Option<Follower>>,
@@ -185,6 +187,7 @@ impl Stage {
             old_before,
             once: settings.once,
             entry_of: known.entry_of,
+            matched_before: None,
             reader: Reader::new(settings.encoder, settings.exclude),
             registry: Registry::new(settings.messages, known.next_id, &settings.meters),
             followers: Vec::new(),
@@ -214,6 +217,8 @@ impl Stage {
             },
             Event::Swept => {
                 if let Some(found) = self.first_pass.take() {
+                    // After a reload: what is followed may have become what was found.
+                    self.look_at_all(Some(self.sweep), now);
                     self.first_pass(found, now);
                 } else {
                     self.look_at_all(Some(self.sweep), now);
@@ -287,12 +292,5 @@ impl Stage {
         }
         self.tell_counts();
         batch
-    }
-
-    /// Notes behind what was read before.
-    fn mark_retired(&mut self, batch: &mut Batch) {
-        for update in self.registry.retired.drain(..) {
-            mark(batch, update);
-        }
     }
 }

@@ -71,9 +71,20 @@ enum Rotation {
     CopyTruncate,
 }
 
+/// What the files are like.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kind {
+    /// How long what every file begins with is.
+    banner: usize,
+    /// Rotated files are named by their date, not by a number.
+    is_dated: bool,
+}
+
 struct World {
     dir: tempfile::TempDir,
     rotation: Rotation,
+    /// Rotated files are named by their date, not by a number.
+    is_dated: bool,
     /// The globs match rotated files as well.
     all: bool,
     writer: File,
@@ -98,18 +109,19 @@ struct World {
 
 impl World {
     fn new(rotation: Rotation) -> Self {
-        Self::with_banner(rotation, 0)
+        Self::of(rotation, Kind::default())
     }
 
-    fn with_banner(rotation: Rotation, len: usize) -> Self {
+    fn of(rotation: Rotation, kind: Kind) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let writer = append(&dir.path().join("unused"));
         let mut world = Self {
             dir,
             rotation,
+            is_dated: kind.is_dated,
             all: rotation == Rotation::RenameWithinGlob,
             writer,
-            banner: format!("#{}\n", "-".repeat(len)),
+            banner: format!("#{}\n", "-".repeat(kind.banner)),
             banners: [0; 2],
             written: Vec::new(),
             partial: None,
@@ -192,12 +204,18 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     proptest::collection::vec(op(), 0..40)
 }
 
-fn run(rotation: Rotation, ops: &[Op]) -> World {
-    run_with_banner(rotation, 0, ops)
+fn kind() -> impl Strategy<Value = Kind> {
+    // The last is longer than the first bytes that a file is known by.
+    let banner = prop_oneof![Just(0), Just(20), Just(200), Just(1500)];
+    (banner, any::<bool>()).prop_map(|(banner, is_dated)| Kind { banner, is_dated })
 }
 
-fn run_with_banner(rotation: Rotation, banner: usize, ops: &[Op]) -> World {
-    let mut world = World::with_banner(rotation, banner);
+fn run(rotation: Rotation, ops: &[Op]) -> World {
+    run_kind(rotation, Kind::default(), ops)
+}
+
+fn run_kind(rotation: Rotation, kind: Kind, ops: &[Op]) -> World {
+    let mut world = World::of(rotation, kind);
     for &op in ops {
         world.apply(op);
     }
@@ -205,33 +223,28 @@ fn run_with_banner(rotation: Rotation, banner: usize, ops: &[Op]) -> World {
     world
 }
 
-/// How long what every file begins with is: nothing, a few words, more than the first bytes that a
-/// file is known by.
-fn banner() -> impl Strategy<Value = usize> {
-    prop_oneof![Just(0), Just(20), Just(200), Just(1500)]
+fn is_exact(world: World) -> Result<(), TestCaseError> {
+    prop_assert_eq!(world.received, world.written);
+    prop_assert_eq!(world.banners[0], world.banners[1]);
+    Ok(())
 }
 
 proptest! {
     #[test]
-    fn every_line_is_read_once_when_files_are_renamed(ops in ops(), banner in banner()) {
-        let world = run_with_banner(Rotation::Rename, banner, &ops);
-        prop_assert_eq!(world.received, world.written);
-        prop_assert_eq!(world.banners[0], world.banners[1]);
+    fn every_line_is_read_once_when_files_are_renamed(ops in ops(), kind in kind()) {
+        is_exact(run_kind(Rotation::Rename, kind, &ops))?;
     }
 
     #[test]
-    fn every_line_is_read_once_when_files_are_copied_and_truncated(ops in ops(), banner in banner()) {
-        let world = run_with_banner(Rotation::CopyTruncate, banner, &ops);
-        prop_assert_eq!(world.received, world.written);
-        prop_assert_eq!(world.banners[0], world.banners[1]);
+    fn every_line_is_read_once_when_files_are_copied_and_truncated(ops in ops(), kind in kind()) {
+        is_exact(run_kind(Rotation::CopyTruncate, kind, &ops))?;
     }
 
     #[test]
-    fn nor_twice_where_rotated_files_match_as_well(ops in ops(), banner in banner()) {
-        let mut world = run_with_banner(Rotation::RenameWithinGlob, banner, &ops);
+    fn nor_twice_where_rotated_files_match_as_well(ops in ops(), kind in kind()) {
+        let mut world = run_kind(Rotation::RenameWithinGlob, kind, &ops);
         // Rotated files are paths of their own here, and order holds within a path only.
         world.received.sort_unstable();
-        prop_assert_eq!(world.received, world.written);
-        prop_assert_eq!(world.banners[0], world.banners[1]);
+        is_exact(world)?;
     }
 }

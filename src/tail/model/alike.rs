@@ -6,7 +6,7 @@ use super::*;
 fn a_rotated_file_that_begins_like_what_was_read_is_read_as_well() {
     for banner in [20, 200, 1500] {
         for compressed in 0..=2 {
-            let mut world = World::with_banner(Rotation::Rename, banner);
+            let mut world = World::of(Rotation::Rename, Kind { banner, ..Kind::default() });
             world.write_banner();
             world.deliver_all();
             world.stop(true);
@@ -26,7 +26,7 @@ fn a_rotated_file_that_begins_like_what_was_read_is_read_as_well() {
 /// As with a file system that keeps whole seconds, or after `touch -r`.
 #[test]
 fn what_begins_like_a_file_that_was_read_and_has_its_time_is_read_as_well() {
-    let mut world = World::with_banner(Rotation::Rename, 1500);
+    let mut world = World::of(Rotation::Rename, Kind { banner: 1500, ..Kind::default() });
     let clock = world.clock;
     let rotate = |world: &mut World, count| {
         for _ in 0..count {

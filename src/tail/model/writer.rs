@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::{Rotation, World};
+use crate::tail::names::{is_compressed, is_sibling_of};
 
 impl World {
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -87,14 +88,32 @@ impl World {
         }
     }
 
-    /// Makes room for a new `.1`.
-    pub(super) fn shift(&self) {
+    /// Where rotation puts the file next; makes room for a new `.1`.
+    fn rotated(&self) -> PathBuf {
+        if self.is_dated {
+            return self.path(&format!("app.log-{}", 20_260_000 + self.clock));
+        }
         for n in (1..9).rev() {
             for suffix in ["", ".gz"] {
                 let from = self.path(&format!("app.log.{n}{suffix}"));
                 let _ = fs::rename(from, self.path(&format!("app.log.{}{suffix}", n + 1)));
             }
         }
+        self.path("app.log.1")
+    }
+
+    /// The rotated files that are not compressed, the newest first.
+    fn rotated_plain(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.dir.path()).unwrap();
+        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        let is_rotated =
+            |path: &PathBuf| is_sibling_of(&self.path("app.log"), path) && !is_compressed(path);
+        paths.retain(is_rotated);
+        paths.sort();
+        if self.is_dated {
+            paths.reverse();
+        }
+        paths
     }
 
     /// Nothing is at the path, or nothing in it: then it is not rotated (logrotate's
@@ -110,8 +129,7 @@ impl World {
         if self.rotation == Rotation::CopyTruncate || self.writer_is_behind || self.is_empty() {
             return;
         }
-        self.shift();
-        fs::rename(self.path("app.log"), self.path("app.log.1")).unwrap();
+        fs::rename(self.path("app.log"), self.rotated()).unwrap();
         self.writer_is_behind = true;
         if create {
             self.create();
@@ -132,8 +150,7 @@ impl World {
         }
         // That an empty file was written to is seen before it is copied and truncated.
         self.look();
-        self.shift();
-        let mut copy = self.new_file(&self.path("app.log.1"));
+        let mut copy = self.new_file(&self.rotated());
         copy.write_all(&fs::read(self.path("app.log")).unwrap()).unwrap();
         self.stamp(&copy);
         self.writer.set_len(0).unwrap();
@@ -171,8 +188,8 @@ impl World {
     pub(super) fn compress(&mut self) {
         // That an empty file was written to late is seen before it is compressed.
         self.look();
-        let first = if self.writer_is_behind { 2 } else { 1 };
-        let name = (first..9).map(|n| self.path(&format!("app.log.{n}"))).find(|p| p.exists());
+        let writers = usize::from(self.writer_is_behind);
+        let name = self.rotated_plain().into_iter().nth(writers);
         let Some(path) = name else { return };
         let target = PathBuf::from(format!("{}.gz", path.display()));
         let content = fs::read(&path).unwrap();

@@ -166,10 +166,11 @@ impl Found {
 
     /// Whether it is a copy of what was read from the start to the end, which is `position`.
     pub(super) fn is_all_before(&mut self, position: &Position) -> bool {
-        let is_over = |content: &mut Content| {
-            content.read_at(position.offset, &mut [0]).is_ok_and(|count| count == 0)
-        };
-        self.begins_with(position) && is_over(&mut self.content) && self.rewind()
+        if !self.begins_with(position) {
+            return false;
+        }
+        let next = self.content.read_at(position.offset, &mut [0]);
+        self.rewind() && next.is_ok_and(|count| count == 0)
     }
 
     /// Whether it is a copy of `original`. If that `may_grow`, it may have grown since, and the copy
@@ -257,6 +258,14 @@ mod tests {
             }
             Found::open(path).unwrap()
         };
+        let large =
+            |more: &str| found("app.log.2.gz", &["a\n".repeat(2 << 20), more.into()].concat());
+        let end = position_in(&mut large("").content, Head::MAX as u64 + (4 << 20)).unwrap();
+        assert!(large("").is_all_before(&end));
+        let mut longer = large("b\n");
+        assert!(!longer.is_all_before(&end));
+        assert_eq!(longer.content.read_at(0, &mut [0; Head::MAX]).unwrap(), Head::MAX);
+
         let mut original = found("app.log", "one\ntwo\n").content;
         let end = position_in(&mut original, Head::MAX as u64 + 8).unwrap();
         for gz in ["", ".gz"] {

@@ -59,7 +59,7 @@ impl Follower {
         info!("{path} was rotated meanwhile: reading {found} too");
     }
 
-    /// Another path reads what was discovered. Returns whether it was not to be read here.
+    /// Another path reads what was discovered.
     pub(in crate::tail) fn leave(&mut self, discovered: SourceId, registry: &mut Registry) {
         let at = self.generations.iter().position(|known| known.source.id == discovered);
         if let Some(at) = at {

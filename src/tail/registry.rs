@@ -22,6 +22,7 @@ pub(super) struct Discovery {
     /// Who has found it.
     pub(super) follower: usize,
     pub(super) source: SourceId,
+    pub(super) inode: Inode,
     /// Where it was found.
     pub(super) path: PathBuf,
 }
@@ -115,6 +116,13 @@ impl Registry {
         let &(owner, born) = self.owners.get(&key(inode))?;
         let same_birth = born.is_none() || inode.born.is_none() || born == inode.born;
         same_birth.then_some(owner)
+    }
+
+    /// Whether this file is read, as far as `follower` is concerned: what another one has discovered
+    /// may be its own.
+    pub(super) fn is_taken(&self, inode: Inode, follower: usize) -> bool {
+        let is_open = |found: &Discovery| found.inode == inode && found.follower != follower;
+        self.owner(inode).is_some() && !self.discovered.iter().any(is_open)
     }
 
     /// Whether this file is read, or was until lately.

@@ -42,7 +42,8 @@ impl Follower {
             let order = order_between(previous, between.1);
             let mut new = self.generation(order, &stat, start(&stat), content, registry, now);
             new.retire(now);
-            registry.discovered.push(Discovery { follower: self.id, source: new.source.id, path });
+            let (follower, source) = (self.id, new.source.id);
+            registry.discovered.push(Discovery { follower, source, inode, path });
             unknown.push(new);
         }
         unknown

@@ -112,7 +112,7 @@ impl Follower {
     pub(super) fn open_past(&mut self, at: usize, registry: &mut Registry) -> bool {
         let inode = self.generations[at].source.inode;
         let is_reused = self.generations[at + 1..].iter().any(|g| g.source.inode == inode);
-        let is_taken = |inode| registry.owner(inode).is_some();
+        let is_taken = |inode| registry.is_taken(inode, self.id);
         let past = &mut self.generations[at];
         let Some((stat, fit)) = past.open_past(is_reused, is_taken) else { return true };
         registry.claim(stat.inode, self.id);
@@ -148,7 +148,7 @@ impl Follower {
         let mut baseline = old.position.modified;
         let mut anew = Vec::new();
         let copy = rotated::by_content(&self.path, inode, &old.position, |inode| {
-            inode != old.reads && registry.owner(inode).is_some()
+            inode != old.reads && registry.is_taken(inode, self.id)
         });
         if let Some(copy) = &copy {
             baseline = baseline.max(copy.stat.modified);

@@ -264,3 +264,14 @@ fn what_comes_in_the_moment_of_a_reload_is_read_from_its_start() {
     world.received.sort_unstable();
     assert_eq!(world.received, world.written);
 }
+
+#[test]
+fn what_another_path_goes_on_in_after_a_kill_is_left_to_it() {
+    use Op::{Append, Compress, Confirm, Fill, Rename, Reopen, Stop};
+    let (rename, stop) = (Rename { create: false }, Stop { clean: false });
+    let begin = [Append(1), rename, Reopen, Append(1), rename, Compress, Fill, Append(1), Confirm];
+    let mut world =
+        run(Rotation::RenameWithinGlob, &[&begin[..], &[stop, Reopen, Compress]].concat());
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}

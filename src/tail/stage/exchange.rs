@@ -14,7 +14,8 @@ impl Stage {
     /// To be called when followers have looked or read, before any reads what it has found.
     pub(super) fn settle(&mut self, now: Instant) {
         for found in std::mem::take(&mut self.registry.discovered) {
-            let is_read = self.is_read_elsewhere(&found);
+            let is_claimed = self.registry.owner(found.inode) != Some(found.follower);
+            let is_read = is_claimed || self.is_read_elsewhere(&found);
             let Some(follower) = &mut self.followers[found.follower] else { continue };
             if is_read {
                 follower.leave(found.source, &mut self.registry);

@@ -6,9 +6,11 @@
 use std::future::pending;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +19,7 @@ use tracing::{info, warn};
 use crate::config::{Config, Destination, Mode};
 use crate::discover::{self, Discover, GlobError, Globs};
 use crate::meter::Meters;
+use crate::outlet::{Direct, Outlet};
 use crate::position::Record;
 use crate::send::{self, Outcome, Target};
 use crate::state::{self, Query, Store};
@@ -58,6 +61,8 @@ pub struct Agent {
     mode: Mode,
     discover: Discover,
     reading: oneshot::Receiver<()>,
+    /// The runtime on which files are read, and what tells of them is heard.
+    readers: Handle,
     /// Reading has ended: all is read that is there, or something is wrong.
     has_read: bool,
     reloads: mpsc::Sender<Reload>,
@@ -95,20 +100,23 @@ impl Agent {
         let stop_reading = CancellationToken::new();
         let leave = CancellationToken::new();
 
+        let express = send::Express::default();
+        let direct: Option<Arc<dyn Direct>> = Some(Arc::new(express.clone()));
         let next_id = store.next_id().0;
         let known = Known { records, next_id, entry_of: entry_of(config)? };
         let links = Links {
             events,
-            batches: batch_tx,
+            outlet: Outlet::new(batch_tx, direct),
             spare,
             updates: update_tx.clone(),
             reloads: reload_rx,
             stop: stop_reading.clone(),
         };
-        let reading = spawn_tail(tail_settings(config, meters), known, links)?;
+        let (readers, reading) = spawn_tail(tail_settings(config, meters), known, links)?;
         let links = send::Links {
             targets: target_rx,
             batches,
+            express,
             updates: update_tx,
             spare: spare_tx,
             leave: leave.clone(),
@@ -118,11 +126,12 @@ impl Agent {
             Mode::Daemon | Mode::Once => tokio::spawn(send::run(links, meters.sending.clone())),
         };
         let saving = tokio::spawn(state::run(store, updates, query_rx, meters.saving.clone()));
-        let discover = discover::spawn(discover_settings(config, meters)?, event_tx)?;
+        let discover = discover::spawn(discover_settings(config, meters)?, event_tx, &readers)?;
         Ok(Self {
             mode: config.mode,
             discover,
             reading,
+            readers,
             has_read: false,
             reloads,
             stop_reading,
@@ -146,7 +155,8 @@ impl Agent {
         let place = self.reloads.try_reserve().map_err(|_| BuildError::Busy)?;
         let (event_tx, events) = mpsc::channel(EVENTS);
         let (settings, entry_of) = (tail_settings(config, &self.meters), entry_of(config)?);
-        let discover = discover::spawn(discover_settings(config, &self.meters)?, event_tx)?;
+        let settings_of_discover = discover_settings(config, &self.meters)?;
+        let discover = discover::spawn(settings_of_discover, event_tx, &self.readers)?;
         // In this order: events that end without a reload end reading.
         place.send(Reload { settings, entry_of, events });
         self.discover = discover;
@@ -244,20 +254,23 @@ impl Records {
     }
 }
 
-/// Reading files blocks, so it has a thread of its own. The receiver resolves when it has ended.
+/// Reading files blocks, so it has a thread and a runtime of its own. The receiver resolves when it
+/// has ended.
 fn spawn_tail(
     settings: tail::Settings,
     known: Known,
     links: Links,
-) -> io::Result<oneshot::Receiver<()>> {
+) -> io::Result<(Handle, oneshot::Receiver<()>)> {
     let (ended, reading) = oneshot::channel();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+    let readers = runtime.handle().clone();
     thread::Builder::new().name("tail".to_owned()).spawn(move || {
-        runtime.block_on(tail::run(settings, known, links));
+        // As a task: after another one it has its turn without a look at the kernel in between.
+        let _ = runtime.block_on(runtime.spawn(tail::run(settings, known, links)));
         // Nobody waits when the stages end by themselves.
         let _ = ended.send(());
     })?;
-    Ok(reading)
+    Ok((readers, reading))
 }
 
 /// Which entry of `files` names a path.

@@ -26,7 +26,8 @@
 //! | [`announce`], [`exporter`] | systemd and Prometheus are told how the stages fare | yes |
 //! | [`inspect`] | `--check` and `--status`: looks at all of it from outside, changes nothing | yes |
 //!
-//! [`batch`], [`event`] and [`position`] hold the types that cross the borders between stages;
+//! [`batch`], [`event`] and [`position`] hold the types that cross the borders between stages,
+//! [`outlet`] is how batches cross;
 //! [`meter`] holds what the stages count, for those who watch them.
 //! A stage imports no other stage; only [`agent`] and [`inspect`] know more than one. [`pulse`] shows
 //! that a stage's loop goes round.
@@ -44,6 +45,7 @@ pub mod filter;
 pub mod inspect;
 mod lockfile;
 pub mod meter;
+pub mod outlet;
 pub mod position;
 pub mod pulse;
 pub mod send;

@@ -37,7 +37,7 @@ const EFFECTS: [&str; 14] = [
     "tokio::",
     "rustix::",
     "libc::",
-    "notify::",
+    "inotify::",
     "File::",
     "Instant::now",
     "SystemTime::now",

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
+use super::inotify::Kind;
 use super::shortcut::Looks;
-use super::watch::{Kind, Notice};
+use super::watch::Notice;
 use super::{Closed, Stage};
 use crate::event::Event;
 

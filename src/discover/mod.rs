@@ -5,6 +5,7 @@
 
 mod glob;
 mod happened;
+mod inotify;
 mod places;
 mod shortcut;
 mod survey;
@@ -20,6 +21,7 @@ use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
 use tracing::{info, trace, warn};
 
@@ -74,13 +76,19 @@ impl Drop for Discover {
     }
 }
 
-/// Starts looking. Ends when the result is dropped or nobody receives the events.
+/// Starts looking. Ends when the result is dropped or nobody receives the events. inotify is
+/// listened to on `listening`, best the runtime of the one that receives the events: then nobody
+/// else is woken for a line.
 ///
 /// # Errors
 /// When no thread can be had.
-pub fn spawn(settings: Settings, events: Sender<Event>) -> std::io::Result<Discover> {
+pub fn spawn(
+    settings: Settings,
+    events: Sender<Event>,
+    listening: &Handle,
+) -> std::io::Result<Discover> {
     let shortcut = Arc::new(Shortcut::new(events.clone()));
-    let watch = Watch::new(settings.poll, Arc::clone(&shortcut));
+    let watch = Watch::new(settings.poll, Arc::clone(&shortcut), listening);
     let stop = watch.sender();
     let stage = Stage {
         settings,

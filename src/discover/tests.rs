@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;
 
+use tokio::runtime::Builder;
 use tokio::sync::mpsc::{Receiver, channel};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::*;
 use crate::config::FileEntry;
@@ -13,6 +15,8 @@ struct Fixture {
     root: tempfile::TempDir,
     events: Receiver<Event>,
     _stage: Discover,
+    /// Ends the thread that listens to inotify.
+    _listening: DropGuard,
 }
 
 impl Fixture {
@@ -31,7 +35,12 @@ impl Fixture {
             meters: Meters::new().unwrap().finding,
         };
         let (sender, events) = channel(1000);
-        Self { _stage: spawn(settings, sender).unwrap(), root, events }
+        let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+        let stage = spawn(settings, sender, runtime.handle()).unwrap();
+        let token = CancellationToken::new();
+        let ended = token.clone().cancelled_owned();
+        thread::spawn(move || runtime.block_on(ended));
+        Self { _stage: stage, _listening: token.drop_guard(), root, events }
     }
 
     fn path(&self, name: &str) -> PathBuf {

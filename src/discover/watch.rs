@@ -1,4 +1,4 @@
-//! The one inotify instance, which watches directories.
+//! Which directories are under watch, and what comes of it as notices to the stage.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use notify::event::{EventKind, ModifyKind, RenameMode};
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use rustix::io::Errno;
+use tokio::runtime::Handle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, warn};
 
+use super::inotify::{Happening, Inotify, Kind, WatchId};
 use super::shortcut::Shortcut;
 
 /// What happened in the watched directories.
@@ -30,65 +32,85 @@ pub(super) enum Notice {
     Stop,
 }
 
-/// What happened to a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
-    /// The name is new, or names something else now.
-    Appeared,
-    /// Written to, truncated, or its mode or owner changed.
-    Changed,
-    /// The name is gone.
-    Gone,
-}
-
 /// Directories under watch, or nothing at all where inotify cannot be had.
 pub(super) struct Watch {
-    watcher: Option<RecommendedWatcher>,
+    instance: Option<Instance>,
     notices: Receiver<Notice>,
-    /// Keeps `notices` open without a watcher, and ends the waiting.
+    /// Keeps `notices` open without an instance, and ends the waiting.
     sender: SyncSender<Notice>,
-    /// With device and inode: a directory that was replaced needs a new watch.
-    directories: HashMap<PathBuf, (u64, u64)>,
+    directories: HashMap<PathBuf, Watched>,
     limit_reported: bool,
-    dropped: Arc<AtomicBool>,
+    lost: Arc<Lost>,
+}
+
+/// The instance, listened to until this is dropped.
+struct Instance {
+    inotify: Arc<Inotify>,
+    _listening: DropGuard,
+}
+
+/// A watched directory.
+struct Watched {
+    /// Device and inode: a directory that was replaced needs a new watch.
+    inode: (u64, u64),
+    id: WatchId,
+}
+
+/// What of the notices does not come.
+#[derive(Default)]
+struct Lost {
+    /// Some were dropped.
+    some: AtomicBool,
+    /// No more will come.
+    all: AtomicBool,
 }
 
 /// How many notices wait; beyond that they are dropped and everything is looked through. They
-/// cannot wait in the kernel: notify's thread must not block, since adding a watch waits for it.
+/// cannot wait in the kernel: those who listen have other work, and the shortcut to pass on.
 const QUEUE: usize = 8192;
 
 impl Watch {
-    /// Watches nothing yet; never anything with `poll`.
-    /// What `shortcut` can pass on does not come as a notice.
-    pub(super) fn new(poll: bool, shortcut: Arc<Shortcut>) -> Self {
+    /// Watches nothing yet; never anything with `poll`. The kernel is listened to by a task on
+    /// `listening`. What `shortcut` can pass on does not come as a notice.
+    pub(super) fn new(poll: bool, shortcut: Arc<Shortcut>, listening: &Handle) -> Self {
         let (sender, notices) = sync_channel(QUEUE);
-        let dropped = Arc::new(AtomicBool::new(false));
-        let dropping = Arc::clone(&dropped);
-        let watcher = if poll { None } else { watcher(sender.clone(), dropping, shortcut) };
+        let lost = Arc::new(Lost::default());
+        let instance = if poll { None } else { instance() };
+        let instance = instance.map(|inotify| {
+            let token = CancellationToken::new();
+            let listen = listen(Arc::clone(&inotify), sender.clone(), Arc::clone(&lost), shortcut);
+            listening.spawn(token.clone().run_until_cancelled_owned(listen));
+            Instance { inotify, _listening: token.drop_guard() }
+        });
         let directories = HashMap::new();
-        Self { watcher, notices, sender, directories, limit_reported: false, dropped }
+        Self { instance, notices, sender, directories, limit_reported: false, lost }
     }
 
     /// Whether changes are only found by looking.
     pub(super) fn is_blind(&self) -> bool {
-        self.watcher.is_none() || self.limit_reported
+        self.instance.is_none() || self.limit_reported || self.lost.all.load(Ordering::Acquire)
     }
 
-    /// Watches `directory` from now on, which must be a canonical path: the kernel knows one
-    /// watch an inode. False when it is not there any more.
+    /// Watches `directory` from now on, which must be a canonical path. False when it is not there
+    /// any more.
     pub(super) fn add(&mut self, directory: &Path) -> bool {
-        let Some(watcher) = &mut self.watcher else { return true };
+        let Some(Instance { inotify, .. }) = &self.instance else { return true };
         let Ok(metadata) = fs::metadata(directory) else { return false };
         let inode = (metadata.dev(), metadata.ino());
-        if self.directories.get(directory) == Some(&inode) {
+        if self.directories.get(directory).is_some_and(|watched| watched.inode == inode) {
             return true;
         }
-        match watcher.watch(directory, RecursiveMode::NonRecursive) {
-            Ok(()) => {
+        match inotify.add(directory) {
+            Ok(id) => {
                 debug!(directory = %directory.display(), "watching");
-                self.directories.insert(directory.to_owned(), inode);
+                let watched = Watched { inode, id };
+                if let Some(before) = self.directories.insert(directory.to_owned(), watched)
+                    && before.id != id
+                {
+                    inotify.remove(before.id, directory);
+                }
             }
-            Err(error) if matches!(error.kind, notify::ErrorKind::MaxFilesWatch) => {
+            Err(Errno::NOSPC) => {
                 if !std::mem::replace(&mut self.limit_reported, true) {
                     warn!(
                         "cannot watch {} and further directories: the limit of inotify watches is \
@@ -98,7 +120,7 @@ impl Watch {
                     );
                 }
             }
-            Err(error) if is_missing(&error) => return false,
+            Err(Errno::NOENT | Errno::NOTDIR) => return false,
             Err(error) => debug!(directory = %directory.display(), %error, "cannot watch"),
         }
         true
@@ -111,26 +133,24 @@ impl Watch {
 
     /// Stops watching every directory that is not in `wanted`.
     pub(super) fn keep_only(&mut self, wanted: &HashSet<PathBuf>) {
-        let Some(watcher) = &mut self.watcher else { return };
-        self.directories.retain(|directory, _| {
+        let Some(Instance { inotify, .. }) = &self.instance else { return };
+        self.directories.retain(|directory, watched| {
             let keep = wanted.contains(directory);
             if !keep {
-                // It fails where the directory is gone, and the watch with it.
-                let _ = watcher.unwatch(directory);
+                inotify.remove(watched.id, directory);
             }
             keep
         });
     }
 
-    /// Notes that the name of a directory is gone, and the watch with it, so that
-    /// [`Watch::add`] makes a new one. False where the path is not watched.
+    /// Notes that the name of a directory is gone, so that [`Watch::add`] makes a new watch. False
+    /// where the path is not watched.
     pub(super) fn forget(&mut self, directory: &Path) -> bool {
-        let known = self.directories.remove(directory).is_some();
-        if let (true, Some(watcher)) = (known, &mut self.watcher) {
-            // It fails where notify has dropped the watch already.
-            let _ = watcher.unwatch(directory);
+        let Some(watched) = self.directories.remove(directory) else { return false };
+        if let Some(Instance { inotify, .. }) = &self.instance {
+            inotify.remove(watched.id, directory);
         }
-        known
+        true
     }
 
     /// Drops all watches: after an overflow nothing is known about them.
@@ -145,7 +165,7 @@ impl Watch {
 
     /// Waits for the next notice.
     pub(super) fn next(&self, timeout: Duration) -> Notice {
-        if self.dropped.swap(false, Ordering::AcqRel) {
+        if self.lost.some.swap(false, Ordering::AcqRel) {
             return Notice::Dropped;
         }
         match self.notices.recv_timeout(timeout) {
@@ -155,26 +175,9 @@ impl Watch {
     }
 }
 
-fn watcher(
-    sender: SyncSender<Notice>,
-    dropped: Arc<AtomicBool>,
-    shortcut: Arc<Shortcut>,
-) -> Option<RecommendedWatcher> {
-    let handler = move |event: notify::Result<notify::Event>| {
-        for notice in event.map(notices).unwrap_or_default() {
-            if matches!(&notice, Notice::Path(path, Kind::Changed) if shortcut.pass_on(path)) {
-                continue;
-            }
-            // The other side has gone only at the end of the program.
-            if let Err(TrySendError::Full(_)) = sender.try_send(notice) {
-                dropped.store(true, Ordering::Release);
-                // Should all have been taken between the two, it wakes the one that takes them.
-                let _ = sender.try_send(Notice::Dropped);
-            }
-        }
-    };
-    match RecommendedWatcher::new(handler, notify::Config::default()) {
-        Ok(watcher) => Some(watcher),
+fn instance() -> Option<Arc<Inotify>> {
+    match Inotify::new() {
+        Ok(inotify) => Some(Arc::new(inotify)),
         Err(error) => {
             warn!(
                 "inotify is not available ({error}); files are looked at every second instead; \
@@ -185,26 +188,29 @@ fn watcher(
     }
 }
 
-fn is_missing(error: &notify::Error) -> bool {
-    match &error.kind {
-        notify::ErrorKind::PathNotFound => true,
-        notify::ErrorKind::Io(error) => error.kind() == std::io::ErrorKind::NotFound,
-        _ => false,
-    }
-}
-
-/// What an event of `notify` means here. Opening, reading and closing are no changes.
-fn notices(event: notify::Event) -> Vec<Notice> {
-    if event.need_rescan() {
-        return vec![Notice::Overflow];
-    }
-    let kind = match event.kind {
-        EventKind::Access(_) => return Vec::new(),
-        // It repeats a `From` and a `To` that were told already.
-        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => return Vec::new(),
-        EventKind::Modify(ModifyKind::Name(RenameMode::From)) | EventKind::Remove(_) => Kind::Gone,
-        EventKind::Modify(ModifyKind::Name(_)) | EventKind::Create(_) => Kind::Appeared,
-        _ => Kind::Changed,
+/// Passes on what happens, the short way where there is one.
+async fn listen(
+    inotify: Arc<Inotify>,
+    sender: SyncSender<Notice>,
+    lost: Arc<Lost>,
+    shortcut: Arc<Shortcut>,
+) {
+    let tell = |happening| {
+        let notice = match happening {
+            Happening::Path(path, Kind::Changed) if shortcut.pass_on(&path) => return,
+            Happening::Path(path, kind) => Notice::Path(path, kind),
+            Happening::Overflow => Notice::Overflow,
+        };
+        // The other side has gone only at the end of the program.
+        if let Err(TrySendError::Full(_)) = sender.try_send(notice) {
+            lost.some.store(true, Ordering::Release);
+            // Should all have been taken between the two, it wakes the one that takes them.
+            let _ = sender.try_send(Notice::Dropped);
+        }
     };
-    event.paths.into_iter().map(|path| Notice::Path(path, kind)).collect()
+    if let Err(error) = inotify.listen(tell).await {
+        warn!("cannot read from inotify ({error}); files are looked at every second instead");
+        lost.all.store(true, Ordering::Release);
+        let _ = sender.try_send(Notice::Dropped);
+    }
 }

@@ -221,6 +221,16 @@ impl Ledger {
         }
     }
 
+    /// Positions have been reached since they were last taken.
+    pub(super) fn has_confirmed(&self) -> bool {
+        !self.done.updates.is_empty()
+    }
+
+    /// An emptied batch, if there is one, and a new one else.
+    pub(super) fn reclaim(&mut self) -> Batch {
+        self.done.spare.pop().unwrap_or_default()
+    }
+
     /// What was confirmed since the last call.
     pub(super) fn take_confirmed(&mut self) -> Confirmed {
         std::mem::take(&mut self.done)

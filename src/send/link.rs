@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt;
@@ -27,7 +28,7 @@ const PROBE: Duration = Duration::from_secs(4);
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Link {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     /// The address that answered.
     pub(super) peer: SocketAddr,
     tls: Option<Tls>,
@@ -100,7 +101,7 @@ impl Link {
                 }
                 Transport::Udp | Transport::Tcp => (stream, None),
             };
-            Ok(Self { stream, peer, tls, wire: 0, finished: false })
+            Ok(Self { stream: Arc::new(stream), peer, tls, wire: 0, finished: false })
         };
         timeout(target.connect_timeout, opened)
             .await
@@ -169,18 +170,20 @@ impl Link {
     }
 
     /// Waits until there is something to read, or, with `and_writable`, room to write.
-    pub(super) async fn ready(&self, and_writable: bool) -> io::Result<()> {
+    /// Does so also while the link itself is lent out.
+    pub(super) fn ready(&self, and_writable: bool) -> impl Future<Output = io::Result<()>> + use<> {
+        let stream = Arc::clone(&self.stream);
         let writable = if and_writable { Some(Interest::WRITABLE) } else { None };
         let interest =
             writable.map_or(Interest::READABLE, |writable| writable | Interest::READABLE);
-        self.stream.ready(interest).await.map(drop)
+        async move { stream.ready(interest).await.map(drop) }
     }
 
     /// Asks the kernel what has been acknowledged, and then for the window, so that the window
     /// is not older than the acknowledgement.
     pub(super) fn look(&mut self) -> io::Result<Look> {
-        let unacked = sys::unacknowledged(&self.stream)?;
-        let info = sys::tcp_info(&self.stream)?;
+        let unacked = sys::unacknowledged(&*self.stream)?;
+        let info = sys::tcp_info(&*self.stream)?;
         // Our FIN occupies one number of the sequence.
         let unacked = unacked.saturating_sub(u64::from(self.finished));
         let wire_acked = self.wire.saturating_sub(unacked);
@@ -199,7 +202,7 @@ impl Link {
     /// that), or as rarely as usual.
     pub(super) fn probe(&self, often: bool) -> io::Result<()> {
         let idle = if often { PROBE } else { connect::KEEPALIVE_IDLE };
-        Ok(sockopt::set_tcp_keepidle(&self.stream, idle)?)
+        Ok(sockopt::set_tcp_keepidle(&*self.stream, idle)?)
     }
 
     /// TLS has sealed something that the kernel has not taken yet.
@@ -217,7 +220,7 @@ impl Link {
     /// Sends FIN behind everything written: nothing more will come.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         if !self.finished {
-            rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write)?;
+            rustix::net::shutdown(&*self.stream, rustix::net::Shutdown::Write)?;
             self.finished = true;
         }
         Ok(())
@@ -231,7 +234,7 @@ impl Link {
     /// Ends the connection at once, by RST. What the kernel still holds is not delivered late,
     /// behind what the next connection sends.
     pub(super) fn abort(self) {
-        let _ = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
+        let _ = sockopt::set_socket_linger(&*self.stream, Some(Duration::ZERO));
     }
 }
 

@@ -17,6 +17,7 @@
 //! | `link` | one connection: bytes out, what the kernel says became of them |
 //! | `connection` | one link at work, how it ends, and what that proves |
 //! | `session` | the life of one connection, seen from the channels |
+//! | `express` | the short way to a connection that is idle |
 //! | `udp` | datagrams |
 //! | `print` | standard output in the place of a receiver |
 //! | `probe` | one attempt to connect, for those who ask whether it would work |
@@ -40,6 +41,7 @@ pub mod bench;
 mod connect;
 mod connection;
 mod evidence;
+mod express;
 mod ledger;
 mod link;
 mod print;
@@ -58,6 +60,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+pub use self::express::Express;
 pub use self::print::{print, printing_encoder};
 pub use self::probe::{Answer, Probe, probe, resolve};
 pub use self::target::{Target, Transport, encoder};
@@ -86,6 +89,8 @@ pub struct Links {
     pub targets: watch::Receiver<Target>,
     /// What to send.
     pub batches: mpsc::Receiver<Batch>,
+    /// How it comes past that channel.
+    pub express: Express,
     /// Confirmed positions.
     pub updates: mpsc::Sender<Vec<Update>>,
     /// Emptied batches; dropped when it is full.
@@ -106,7 +111,7 @@ pub struct Outcome {
 /// Sends batches until their channel closes and everything is confirmed, or until told to leave.
 /// Never fails: what goes wrong is logged and tried again.
 pub async fn run(links: Links, meters: Sending) -> Outcome {
-    let Links { mut targets, batches, updates, spare, leave } = links;
+    let Links { mut targets, batches, express, updates, spare, leave } = links;
     let target = targets.borrow_and_update().clone();
     let report = Report::new(&target.host, target.port, meters.clone());
     let sender = Sender {
@@ -114,7 +119,9 @@ pub async fn run(links: Links, meters: Sending) -> Outcome {
         targets,
         is_moving: false,
         batches,
+        taken: 0,
         no_more: false,
+        express,
         ledger: Ledger::default(),
         returns: Returns::new(updates, spare),
         backoff: Backoff::default(),
@@ -134,8 +141,11 @@ struct Sender {
     /// There is another target than [`Self::target`].
     is_moving: bool,
     batches: mpsc::Receiver<Batch>,
+    /// How many have come from there.
+    taken: u64,
     /// `batches` is closed and empty.
     no_more: bool,
+    express: Express,
     ledger: Ledger,
     returns: Returns,
     backoff: Backoff,
@@ -243,6 +253,7 @@ impl Sender {
     fn take(&mut self, batch: Option<Batch>) {
         match batch {
             Some(batch) => {
+                self.taken += 1;
                 self.meters.queued_bytes.sub(batch.bytes.len() as i64);
                 let encoder = &self.target.encoder;
                 let fits = batch.framing == encoder.framing();

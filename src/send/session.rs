@@ -1,35 +1,47 @@
 //! The life of one connection: what is taken from the channel, when the kernel is asked, and when
 //! it is time to part.
 
+use std::io;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::{Connection, End, Ended, LOOK_BYTES, Phase, Why};
 use super::evidence::AGE;
+use super::express::Desk;
 use super::link::Link;
 use super::{GRACE, Sender, changed};
+use crate::batch::Batch;
 
 /// No more is taken from the channel while this much is not written yet.
 const ENOUGH: u64 = 64 << 10;
 /// No more than about this much is kept unconfirmed. A receiver with a very large window would
 /// have us keep twice that; then the connection is ended in good order, the receiver's FIN
 /// confirms everything, and a new one begins with a small window.
-const MOST_KEPT: u64 = 16 << 20;
+pub(super) const MOST_KEPT: u64 = 16 << 20;
 /// A receiver that takes nothing for so long is worth a line in the log.
 const STALL: Duration = Duration::from_secs(5);
+
+/// What ended the waiting.
+enum Woken {
+    /// There is something to read, or room to write.
+    Ready(io::Result<()>),
+    /// There is another target.
+    Moving,
+    Batch(Option<Batch>),
+    Otherwise,
+}
 
 impl Sender {
     /// Serves one connection until it ends.
     pub(super) async fn session(&mut self, link: Link) -> End {
         let mut connection = Connection::new(link);
-        let ended = match connection.begin(&mut self.ledger) {
-            Ok(()) => loop {
-                if let Err(end) = self.step(&mut connection).await {
-                    break end;
-                }
-            },
-            Err(end) => end,
+        let mut went_on = connection.begin(&mut self.ledger);
+        let ended = loop {
+            if let Err(ended) = went_on.and_then(|()| self.step(&mut connection)) {
+                break ended;
+            }
+            (connection, went_on) = self.wait(connection).await;
         };
         let end = match ended {
             Ended::ByPeer => connection.receiver_closed(&mut self.ledger).await,
@@ -46,14 +58,14 @@ impl Sender {
         end
     }
 
-    async fn step(&mut self, connection: &mut Connection) -> Result<(), Ended> {
+    fn step(&mut self, connection: &mut Connection) -> Result<(), Ended> {
         self.take_waiting(connection);
         connection.write(&mut self.ledger)?;
         self.look_if_due(connection)?;
         self.settle_accounts();
         self.part_if_done(connection)?;
         self.meters.beat.turn();
-        self.wait(connection).await
+        Ok(())
     }
 
     /// Takes what waits in the channel, so that many small batches are written together.
@@ -129,25 +141,69 @@ impl Sender {
         }
     }
 
-    async fn wait(&mut self, connection: &mut Connection) -> Result<(), Ended> {
+    /// Waits for something to do, and takes note of it. A connection that is ready for more is
+    /// lent out meanwhile.
+    async fn wait(&mut self, connection: Connection) -> (Connection, Result<(), Ended>) {
         let pending = connection.has_pending(&self.ledger);
-        let takes = self.takes_more(connection) && !pending;
+        let takes = self.takes_more(&connection) && !pending;
         let writes_on = connection.phase == Phase::Sending && !connection.blocked && pending;
-        let wake_at = connection.wake_at();
-        tokio::select! {
+        let (is_leaving, wake_at) = (connection.leave_by.is_some(), connection.wake_at());
+        let ready = connection.link.ready(connection.blocked);
+        let kept = if takes { self.lend(connection, wake_at) } else { Some(connection) };
+        let woken = tokio::select! {
             biased;
-            ready = connection.link.ready(connection.blocked) => {
+            ready = ready => Woken::Ready(ready),
+            () = self.leave.cancelled(), if !is_leaving => Woken::Otherwise,
+            () = changed(&mut self.targets), if !self.is_moving => Woken::Moving,
+            () = self.returns.pass_on() => Woken::Otherwise,
+            () = self.meters.beat.asked() => Woken::Otherwise,
+            () = self.express.called() => Woken::Otherwise,
+            batch = self.batches.recv(), if takes => Woken::Batch(batch),
+            () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {
+                Woken::Otherwise
+            }
+            () = std::future::ready(()), if writes_on => Woken::Otherwise,
+        };
+        let (mut connection, ended) = match kept {
+            Some(connection) => (connection, None),
+            None => self.take_back(),
+        };
+        let noted = match (ended, woken) {
+            (Some(ended), _) => Err(ended),
+            (None, woken) => self.note(&mut connection, woken),
+        };
+        (connection, noted)
+    }
+
+    /// Always `None`: the connection is with the others.
+    fn lend(&mut self, connection: Connection, wake_at: Option<Instant>) -> Option<Connection> {
+        self.express.lend(Desk {
+            connection,
+            ledger: std::mem::take(&mut self.ledger),
+            framing: self.target.encoder.framing(),
+            taken: self.taken,
+            wake_at,
+            ended: None,
+        });
+        None
+    }
+
+    fn take_back(&mut self) -> (Connection, Option<Ended>) {
+        let desk = self.express.take_back();
+        self.ledger = desk.ledger;
+        (desk.connection, desk.ended)
+    }
+
+    fn note(&mut self, connection: &mut Connection, woken: Woken) -> Result<(), Ended> {
+        match woken {
+            Woken::Ready(ready) => {
                 ready.map_err(Ended::broken)?;
                 connection.blocked = false;
                 connection.listen()?;
             }
-            () = self.leave.cancelled(), if connection.leave_by.is_none() => {}
-            () = changed(&mut self.targets), if !self.is_moving => self.is_moving = true,
-            () = self.returns.pass_on() => {}
-            () = self.meters.beat.asked() => {}
-            batch = self.batches.recv(), if takes => self.take(batch),
-            () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
-            () = std::future::ready(()), if writes_on => {}
+            Woken::Moving => self.is_moving = true,
+            Woken::Batch(batch) => self.take(batch),
+            Woken::Otherwise => {}
         }
         Ok(())
     }

@@ -2,7 +2,9 @@
 //! why it is sound.
 
 mod fork;
+mod readiness;
 mod tcp;
 
 pub(crate) use fork::{Side, fork};
+pub(crate) use readiness::readiness;
 pub(crate) use tcp::{limit_unsent, tcp_info, unacknowledged};

@@ -44,7 +44,8 @@ pub fn read(
             let (content, position) = (&mut content, &mut position);
             let source = &source;
             let (header, bound, modified) = (&header, u64::MAX, 0);
-            let mut place = Place { content, position, header, bound, source, modified };
+            let mut place =
+                Place { content, position, header, bound, size: u64::MAX, source, modified };
             if !matches!(reader.read(&mut place, &mut batch)?, Read::Some { at_end: false }) {
                 return Ok(());
             }

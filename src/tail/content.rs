@@ -48,17 +48,35 @@ pub(super) enum Content {
     Gzip(Box<Inflated>),
 }
 
-/// Opens without waiting for the other end of a FIFO and without becoming a terminal's owner.
+/// Opens without waiting for the other end of a FIFO and without becoming a terminal's owner. Where
+/// this user may ask for it, reading does not count as access: else each line would have its file's
+/// inode written as well.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)
+    let with = |flags| std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
+    match with(flags | libc::O_NOATIME) {
+        // open(2): neither the owner nor privileged.
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => with(flags),
+        opened => opened,
+    }
 }
 
 impl Content {
     /// Fills `buffer` from `offset` as far as there is something.
     pub(super) fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_to(u64::MAX, offset, buffer)
+    }
+
+    /// The same for a file that was just seen to be of this `size`: coming so far and no further it
+    /// is at its end, and is not asked for more.
+    pub(super) fn read_to(
+        &mut self,
+        size: u64,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
         let mut filled = 0;
-        while filled < buffer.len() {
+        while filled < buffer.len() && (filled == 0 || offset + (filled as u64) < size) {
             let rest = &mut buffer[filled..];
             let at = offset + filled as u64;
             let read = match self {

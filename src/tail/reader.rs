@@ -63,6 +63,8 @@ pub(super) struct Place<'a> {
     pub(super) header: &'a Header,
     /// Read no further than this offset.
     pub(super) bound: u64,
+    /// How large the file is, where that is known.
+    pub(super) size: u64,
     /// Whose positions are marked on the way.
     pub(super) source: &'a Arc<Source>,
     /// The file's modification time, for those marks.
@@ -108,7 +110,7 @@ impl Reader {
             let start = place.position.offset - back as u64;
             let want = usize::try_from(place.bound.saturating_sub(start)).unwrap_or(usize::MAX);
             let want = want.min(self.buffer.len());
-            let count = place.content.read_at(start, &mut self.buffer[..want])?;
+            let count = place.content.read_to(place.size, start, &mut self.buffer[..want])?;
             if count < back || !place.position.anchor.matches(&self.buffer[..back]) {
                 return Ok(if want < back { Read::End { unfinished: 0 } } else { Read::Rewritten });
             }

@@ -1,5 +1,6 @@
 //! The sender against receivers in this process, over real sockets on the loopback device.
 
+mod express;
 mod moving;
 mod tcp;
 mod tls;
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::testing::{numbered, offsets};
-use super::{Links, Outcome, Target, Transport, run};
+use super::{Express, Links, Outcome, Target, Transport, run};
 use crate::batch::Batch;
 use crate::meter::Meters;
 use crate::position::Update;
@@ -28,6 +29,7 @@ const WIDTH: usize = 100;
 /// A sender at work, and the other ends of its channels.
 struct Sending {
     batches: mpsc::Sender<Batch>,
+    express: Express,
     updates: mpsc::Receiver<Vec<Update>>,
     leave: CancellationToken,
     task: JoinHandle<Outcome>,
@@ -60,10 +62,17 @@ impl Sending {
         let (retarget, targets) = watch::channel(target);
         let leave = CancellationToken::new();
         let meters = Meters::new().unwrap().sending;
-        let leave_too = leave.clone();
-        let links = Links { targets, batches: taken, updates: confirmed, spare, leave: leave_too };
+        let express = Express::default();
+        let links = Links {
+            targets,
+            batches: taken,
+            express: express.clone(),
+            updates: confirmed,
+            spare,
+            leave: leave.clone(),
+        };
         let task = tokio::spawn(run(links, meters));
-        Self { batches, updates, leave, task, retarget, _spare: spares, reached: 0 }
+        Self { batches, express, updates, leave, task, retarget, _spare: spares, reached: 0 }
     }
 
     /// Hands over the frames `numbers` in batches of `each`, as fast as they are taken.

@@ -47,8 +47,9 @@ impl Generation {
         }
         let before = reader.counts;
         let modified = stat.map_or(self.position.modified, |stat| stat.modified);
+        let size = stat.map_or(u64::MAX, |stat| stat.size);
         let (position, source) = (&mut self.position, &self.source);
-        let mut place = Place { content, position, header, bound, source, modified };
+        let mut place = Place { content, position, header, bound, size, source, modified };
         let read = reader.read(&mut place, batch)?;
         self.tell(before, reader.counts);
         if let Some(stat) = stat.filter(|_| !matches!(read, Read::Rewritten)) {
@@ -96,7 +97,8 @@ impl Generation {
         let Some(content) = &mut self.content else { return Ok(()) };
         let modified = self.position.modified;
         let (position, source) = (&mut self.position, &self.source);
-        let place = &mut Place { content, position, header, bound: u64::MAX, source, modified };
+        let (bound, size) = (u64::MAX, u64::MAX);
+        let place = &mut Place { content, position, header, bound, size, source, modified };
         reader.read_unfinished(place, batch)?;
         mark(batch, Update::Reached(Arc::clone(&self.source), self.position));
         Ok(())

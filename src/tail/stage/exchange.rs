@@ -1,12 +1,10 @@
-//! What the followers have to tell each other and the state: files that are handed over, files that
-//! one finds and another reads, what is read to its end.
+//! What one path has to do with another: files that are handed over, and files that one finds and
+//! another reads.
 
 use std::time::Instant;
 
 use super::Stage;
-use crate::batch::Batch;
 use crate::tail::names;
-use crate::tail::reader::mark;
 use crate::tail::registry::Discovery;
 use crate::tail::rotated::Found;
 
@@ -52,13 +50,6 @@ impl Stage {
                 }
                 None => self.registry.forget(&generation),
             }
-        }
-    }
-
-    /// Notes behind what was read before.
-    pub(super) fn mark_retired(&mut self, batch: &mut Batch) {
-        for update in self.registry.retired.drain(..) {
-            mark(batch, update);
         }
     }
 }

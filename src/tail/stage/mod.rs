@@ -1,5 +1,6 @@
 //! The loop: events in, batches out.
 
+mod batches;
 mod exchange;
 mod passes;
 mod upkeep;
@@ -14,14 +15,14 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
 use self::passes::old_before;
-use self::upkeep::HOUSEKEEPING;
 use super::Settings;
-use super::follower::{ALL_NEW, Follower, Turn, Work};
+use super::follower::{ALL_NEW, Follower};
 use super::reader::{Counts, Reader};
 use super::registry::Registry;
 use crate::batch::Batch;
 use crate::event::Event;
 use crate::meter::Reading;
+use crate::outlet::Outlet;
 use crate::position::{Record, Update, nanoseconds};
 
 /// The channels to the neighbours.
@@ -29,7 +30,7 @@ pub struct Links {
     /// Where to look.
     pub events: Receiver<Event>,
     /// Messages to send.
-    pub batches: Sender<Batch>,
+    pub outlet: Outlet,
     /// Used batches come back here, for their memory.
     pub spare: Receiver<Batch>,
     /// Positions at first sight, for the state.
@@ -63,17 +64,13 @@ pub struct Known {
 /// The index of the entry of `files` that matches a path, if one does.
 pub type EntryOf = Box<dyn Fn(&Path) -> Option<usize> + Send>;
 
-/// A batch is passed on when it has this many bytes, or nothing more is to be had.
-const BATCH: usize = 256 << 10;
 /// How many events are handled before reading has its turn.
 const EVENTS: usize = 256;
-/// … or after so many turns, so that events do not wait for long.
-const TURNS: usize = 1024;
 
 /// Follows files until `links.stop`, or until nobody sends events any more and no reload brings
 /// others; with `settings.once` until all that was there at the start is read.
 pub async fn run(settings: Settings, known: Known, links: Links) {
-    let Links { mut events, batches, spare, updates, mut reloads, stop } = links;
+    let Links { mut events, mut outlet, spare, updates, mut reloads, stop } = links;
     let beat = settings.meters.beat.clone();
     let mut stage = Stage::new(settings, known, spare);
     loop {
@@ -105,15 +102,12 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
                 },
             },
             () = sleep_until(wake), if wake.is_some() => stage.wake(now()),
-            permit = batches.reserve(), if stage.has_work() => {
-                let Ok(permit) = permit else { return };
+            room = outlet.room(), if stage.has_work() => {
+                let Ok(room) = room else { return };
                 let batch = stage.fill(now());
                 // Before the batch, whose confirmation says more.
                 tell(&updates, stage.take_first_seen()).await;
-                if !batch.is_empty() {
-                    stage.meters.queued_bytes.add(batch.bytes.len() as i64);
-                    permit.send(batch);
-                }
+                stage.hand_on(batch, room);
             }
         }
     }
@@ -166,6 +160,8 @@ pub(super) struct Stage {
     records: BTreeMap<Arc<Path>, Vec<Record>>,
     sweep: u32,
     spare: Receiver<Batch>,
+    /// Memory for the next batch, before that of `spare`.
+    memory: Option<Batch>,
     meters: Reading,
     /// What of the reader's counts the meters show already.
     told: Counts,
@@ -201,6 +197,7 @@ impl Stage {
             records,
             sweep: 0,
             spare,
+            memory: None,
             meters: settings.meters,
             told: Counts::default(),
             measure_at: None,
@@ -249,48 +246,5 @@ impl Stage {
     fn is_done(&self) -> bool {
         let is_held = || self.followers.iter().flatten().any(|follower| follower.is_held);
         self.once && self.first_pass.is_none() && !self.has_work() && !is_held()
-    }
-
-    /// Reads from one file after the other until the batch is full or all are at their end.
-    pub(super) fn fill(&mut self, now: Instant) -> Batch {
-        let mut batch = self.spare.try_recv().unwrap_or_default();
-        batch.clear();
-        batch.framing = self.reader.framing();
-        self.reader.tick();
-        self.mark_retired(&mut batch);
-        for _ in 0..TURNS {
-            if batch.bytes.len() >= BATCH {
-                break;
-            }
-            let Some(id) = self.ready.pop_front() else { break };
-            let Some(follower) = &mut self.followers[id] else { continue };
-            follower.is_queued = false;
-            let turn = follower.read(&mut Work {
-                reader: &mut self.reader,
-                registry: &mut self.registry,
-                batch: &mut batch,
-                now,
-            });
-            if follower.is_open() {
-                self.open.insert(id);
-                self.housekeeping.get_or_insert(now + HOUSEKEEPING);
-            }
-            match turn {
-                Turn::Again => self.queue(id),
-                Turn::At(at) => {
-                    if follower.timer.is_none_or(|set| at < set) {
-                        follower.timer = Some(at);
-                        self.timers.push(Reverse((at, id)));
-                    }
-                }
-                Turn::Look => self.look(id, now),
-                Turn::Idle if follower.is_over() => self.remove(id),
-                Turn::Idle => {}
-            }
-            self.settle(now);
-            self.mark_retired(&mut batch);
-        }
-        self.tell_counts();
-        batch
     }
 }

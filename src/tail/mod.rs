@@ -12,6 +12,7 @@ mod generation;
 mod lines;
 #[cfg(test)]
 mod model;
+mod names;
 mod reader;
 mod registry;
 mod rotated;
@@ -24,7 +25,7 @@ use crate::filter::Patterns;
 use crate::meter::Reading;
 use crate::syslog::{Encoder, Header, Priority};
 
-pub use self::rotated::is_compressed;
+pub use self::names::is_compressed;
 pub use self::stage::{EntryOf, Known, Links, Reload, run};
 
 /// How files are read and their lines made into messages.

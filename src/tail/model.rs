@@ -4,31 +4,30 @@
 //!
 //! `PROPTEST_CASES=10000 cargo test --lib tail::model` runs more cases than the usual 256.
 
+mod alike;
 mod regressions;
+mod shipper;
+mod writer;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::fs::File;
+use std::time::{Instant, SystemTime};
 
 use proptest::prelude::*;
-use tokio::sync::mpsc;
 
-use super::stage::{Known, Stage};
-use super::{Messages, Settings};
+use self::writer::append;
+use super::stage::Stage;
 use crate::batch::Batch;
 use crate::event::Event;
-use crate::filter::Patterns;
-use crate::meter::Meters;
-use crate::position::{Record, SourceId, Update};
-use crate::syslog::{Encoder, Facility, Framing, Priority, Severity};
+use crate::position::{Record, SourceId};
 
 /// Something that happens.
 #[derive(Debug, Clone, Copy)]
 enum Op {
     /// The writer writes so many lines to the file it has open.
     Append(u8),
+    /// The writer writes what every file begins with, where it is empty.
+    Banner,
     /// The writer writes the beginning of a line.
     Partial,
     /// Rotation by renaming; the writer goes on with the old file. With a new file or without.
@@ -57,6 +56,10 @@ enum Op {
     Stop { clean: bool },
     /// It starts again.
     Start,
+    /// A reload that changes nothing, or what the globs match: rotated files, too, or not.
+    Reload { rotated: bool },
+    /// A reload that excludes all, so many lines, and another that takes them in again.
+    Exclude(u8),
 }
 
 /// How the files are rotated: a host does it one way.
@@ -68,11 +71,26 @@ enum Rotation {
     CopyTruncate,
 }
 
+/// What the files are like.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kind {
+    /// How long what every file begins with is.
+    banner: usize,
+    /// Rotated files are named by their date, not by a number.
+    is_dated: bool,
+}
+
 struct World {
     dir: tempfile::TempDir,
     rotation: Rotation,
+    /// Rotated files are named by their date, not by a number.
+    is_dated: bool,
+    /// The globs match rotated files as well.
     all: bool,
     writer: File,
+    /// What every file begins with, and how often that was written and received.
+    banner: String,
+    banners: [usize; 2],
     written: Vec<u64>,
     partial: Option<String>,
     received: Vec<u64>,
@@ -89,19 +107,22 @@ struct World {
     writer_is_behind: bool,
 }
 
-fn text(number: u64) -> String {
-    format!("{number}:{}\n", "x".repeat((number * 7 % 90) as usize))
-}
-
 impl World {
     fn new(rotation: Rotation) -> Self {
+        Self::of(rotation, Kind::default())
+    }
+
+    fn of(rotation: Rotation, kind: Kind) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let writer = append(&dir.path().join("unused"));
         let mut world = Self {
             dir,
             rotation,
+            is_dated: kind.is_dated,
             all: rotation == Rotation::RenameWithinGlob,
             writer,
+            banner: format!("#{}\n", "-".repeat(kind.banner)),
+            banners: [0; 2],
             written: Vec::new(),
             partial: None,
             received: Vec::new(),
@@ -119,297 +140,10 @@ impl World {
         world
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn stamp(&mut self, file: &File) {
-        self.clock += 1;
-        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + self.clock);
-        file.set_modified(at).unwrap();
-    }
-
-    /// Opens the path for the writer, as a new file where there is none.
-    fn create(&mut self) -> File {
-        let path = self.path("app.log");
-        if path.exists() {
-            return append(&path);
-        }
-        let file = self.new_file(&path);
-        self.stamp(&file);
-        file
-    }
-
-    /// Inodes are reused at once, but not within one tick of the clock that births are taken from:
-    /// no host rotates, compresses and creates again in 4 ms.
-    fn new_file(&mut self, path: &Path) -> File {
-        loop {
-            let file = append(path);
-            let born = file.metadata().unwrap().created().ok();
-            if born.is_none() || born > self.born {
-                self.born = born;
-                return file;
-            }
-            fs::remove_file(path).unwrap();
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    fn write(&mut self, text: &str) {
-        let mut writer = self.writer.try_clone().unwrap();
-        writer.write_all(text.as_bytes()).unwrap();
-        self.stamp(&writer);
-    }
-
-    fn write_lines(&mut self, count: u8) {
-        if let Some(rest) = self.partial.take() {
-            self.write(&rest);
-        }
-        for _ in 0..count {
-            let number = self.written.len() as u64;
-            self.written.push(number);
-            self.write(&text(number));
-        }
-    }
-
-    fn begin_line(&mut self) {
-        // Where a rotated file is a path of its own, its last line may be finished at any time.
-        if self.partial.is_none() && !self.all {
-            let number = self.written.len() as u64;
-            self.written.push(number);
-            let text = text(number);
-            let middle = text.find(':').unwrap() + 1;
-            self.write(&text[..middle]);
-            self.partial = Some(text[middle..].to_owned());
-        }
-    }
-
-    /// Makes room for a new `.1`.
-    fn shift(&self) {
-        for n in (1..9).rev() {
-            for suffix in ["", ".gz"] {
-                let from = self.path(&format!("app.log.{n}{suffix}"));
-                let _ = fs::rename(from, self.path(&format!("app.log.{}{suffix}", n + 1)));
-            }
-        }
-    }
-
-    /// Nothing is at the path, or nothing in it: then it is not rotated (logrotate's
-    /// `notifempty`). An empty file has no content to be known by once it was compressed.
-    fn is_empty(&self) -> bool {
-        self.path("app.log").metadata().map_or(true, |metadata| metadata.len() == 0)
-    }
-
-    fn rename(&mut self, create: bool) {
-        if self.rotation == Rotation::CopyTruncate || self.writer_is_behind || self.is_empty() {
-            return;
-        }
-        if self.all {
-            // A file that was rotated twice and compressed between two looks may be read by two
-            // followers then, see docs/reliability.md.
-            self.look();
-        }
-        self.shift();
-        fs::rename(self.path("app.log"), self.path("app.log.1")).unwrap();
-        self.writer_is_behind = true;
-        if create {
-            self.create();
-        }
-    }
-
-    fn reopen(&mut self) {
-        if self.writer_is_behind {
-            self.partial = None;
-            self.writer = self.create();
-            self.writer_is_behind = false;
-        }
-    }
-
-    fn copy_truncate(&mut self, at_once: bool) {
-        if self.rotation != Rotation::CopyTruncate || self.is_empty() {
-            return;
-        }
-        // That an empty file was written to is seen before it is copied and truncated.
-        self.look();
-        self.shift();
-        let mut copy = self.new_file(&self.path("app.log.1"));
-        copy.write_all(&fs::read(self.path("app.log")).unwrap()).unwrap();
-        self.stamp(&copy);
-        self.writer.set_len(0).unwrap();
-        let writer = self.writer.try_clone().unwrap();
-        self.clock -= u64::from(at_once);
-        self.stamp(&writer);
-        self.partial = None;
-    }
-
-    fn truncate(&mut self) {
-        if self.stage.is_some() && !self.writer_is_behind && self.partial.is_none() {
-            self.deliver_all();
-            self.writer.set_len(0).unwrap();
-            let writer = self.writer.try_clone().unwrap();
-            self.stamp(&writer);
-        }
-    }
-
-    fn recreate(&mut self) {
-        if self.stage.is_some() && !self.writer_is_behind && self.partial.is_none() {
-            self.deliver_all();
-            fs::remove_file(self.path("app.log")).unwrap();
-            self.writer = self.create();
-            self.look();
-        }
-    }
-
-    fn compress(&mut self) {
-        // That an empty file was written to late is seen before it is compressed.
-        self.look();
-        let first = if self.writer_is_behind { 2 } else { 1 };
-        let name = (first..9).map(|n| self.path(&format!("app.log.{n}"))).find(|p| p.exists());
-        let Some(path) = name else { return };
-        let target = PathBuf::from(format!("{}.gz", path.display()));
-        let content = fs::read(&path).unwrap();
-        let modified = path.metadata().unwrap().modified().unwrap();
-        let file = self.new_file(&target);
-        let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
-        gzip.write_all(&content).unwrap();
-        gzip.finish().unwrap().set_modified(modified).unwrap();
-        fs::remove_file(path).unwrap();
-    }
-
-    /// The paths that match.
-    fn matching(&self) -> Vec<PathBuf> {
-        if !self.all {
-            return vec![self.path("app.log")];
-        }
-        let entries = fs::read_dir(self.dir.path()).unwrap();
-        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-        paths.retain(|path| !path.ends_with("unused"));
-        paths.push(self.path("app.log"));
-        // As events come: the name that something moved to, before the name it moved from.
-        paths.sort();
-        paths.dedup();
-        paths
-    }
-
-    fn handle(&mut self, event: Event) {
-        if let Some(stage) = &mut self.stage {
-            stage.handle(event, self.now);
-            self.note_first_seen();
-        }
-    }
-
-    fn note_first_seen(&mut self) {
-        let Some(stage) = &mut self.stage else { return };
-        for update in stage.take_first_seen() {
-            note(&mut self.records, update);
-        }
-    }
-
-    fn look(&mut self) {
-        for path in self.matching() {
-            self.handle(Event::Look { path, entry: 0 });
-        }
-    }
-
-    fn fill(&mut self) -> bool {
-        let Some(stage) = &mut self.stage else { return false };
-        if !stage.has_work() {
-            return false;
-        }
-        let batch = stage.fill(self.now);
-        self.unconfirmed.push_back(batch);
-        self.note_first_seen();
-        true
-    }
-
-    fn confirm(&mut self) {
-        let Some(batch) = self.unconfirmed.pop_front() else { return };
-        for frame in String::from_utf8(batch.bytes).unwrap().lines() {
-            let text = frame.split(" - - - ").nth(1).unwrap();
-            self.received.push(text.split(':').next().unwrap().parse().unwrap());
-        }
-        for mark in batch.marks {
-            self.next_id = self.next_id.max(id_of(&mark.update) + 1);
-            note(&mut self.records, mark.update);
-        }
-    }
-
-    fn pass(&mut self, tenths: u64) {
-        self.now += Duration::from_millis(100 * tenths);
-        if let Some(stage) = &mut self.stage {
-            stage.wake(self.now);
-        }
-    }
-
-    fn read_all(&mut self) {
-        self.look();
-        let mut fills = 0;
-        while self.fill() {
-            fills += 1;
-            assert!(fills < 1000, "reading does not end");
-        }
-    }
-
-    fn deliver_all(&mut self) {
-        // An unfinished line of a rotated file holds what comes after it for a second.
-        for round in 0..40 {
-            self.read_all();
-            self.pass(11);
-            while !self.unconfirmed.is_empty() {
-                self.confirm();
-            }
-            if round >= 2 && self.received.len() >= self.written.len() {
-                break;
-            }
-        }
-    }
-
-    fn start(&mut self) {
-        if self.stage.is_some() {
-            return;
-        }
-        let (_, spare) = mpsc::channel(1);
-        let settings = Settings {
-            messages: Messages {
-                priority: Priority::new(Facility::USER, Severity::NOTICE),
-                hostname: "h".to_owned(),
-                token: None,
-                tags: vec![None],
-            },
-            exclude: Patterns::default(),
-            encoder: Encoder::new(Framing::Newline, None),
-            from_start: false,
-            once: false,
-            meters: Meters::new().unwrap().reading,
-        };
-        let highest = self.records.keys().next_back().map_or(0, |id| id.0 + 1);
-        let matched = self.all;
-        let known = Known {
-            records: self.records.values().cloned().collect(),
-            next_id: self.next_id.max(highest),
-            entry_of: Box::new(move |path: &Path| {
-                (matched || path.ends_with("app.log")).then_some(0)
-            }),
-        };
-        self.stage = Some(Stage::new(settings, known, spare));
-        let paths: Vec<_> = self.matching().into_iter().filter(|path| path.exists()).collect();
-        for path in paths {
-            self.handle(Event::Look { path, entry: 0 });
-        }
-        self.handle(Event::Swept);
-    }
-
-    fn stop(&mut self, clean: bool) {
-        while clean && !self.unconfirmed.is_empty() {
-            self.confirm();
-        }
-        self.unconfirmed.clear();
-        self.stage = None;
-    }
-
     fn apply(&mut self, op: Op) {
         match op {
             Op::Append(count) => self.write_lines(count),
+            Op::Banner => self.write_banner(),
             Op::Partial => self.begin_line(),
             Op::Rename { create } => self.rename(create),
             Op::Reopen => self.reopen(),
@@ -424,6 +158,8 @@ impl World {
             Op::Pass(tenths) => self.pass(u64::from(tenths)),
             Op::Stop { clean } => self.stop(clean),
             Op::Start => self.start(),
+            Op::Reload { rotated } => self.reload(rotated),
+            Op::Exclude(count) => self.exclude(count),
         }
     }
 
@@ -441,32 +177,10 @@ impl World {
     }
 }
 
-fn append(path: &Path) -> File {
-    File::options().append(true).create(true).open(path).unwrap()
-}
-
-fn id_of(update: &Update) -> u64 {
-    match update {
-        Update::Reached(source, _) => source.id.0,
-        Update::Forget(id) => id.0,
-    }
-}
-
-/// What the state does with an update.
-fn note(records: &mut BTreeMap<SourceId, Record>, update: Update) {
-    match update {
-        Update::Reached(source, position) => {
-            let seen = SystemTime::now();
-            let record = Record { source: (*source).clone(), position, seen };
-            records.insert(source.id, record);
-        }
-        Update::Forget(id) => drop(records.remove(&id)),
-    }
-}
-
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         8 => (1u8..5).prop_map(Op::Append),
+        2 => Just(Op::Banner),
         2 => Just(Op::Partial),
         3 => any::<bool>().prop_map(|create| Op::Rename { create }),
         4 => Just(Op::Reopen),
@@ -481,6 +195,8 @@ fn op() -> impl Strategy<Value = Op> {
         3 => prop_oneof![Just(1u8), Just(12), Just(110), Just(250)].prop_map(Op::Pass),
         2 => any::<bool>().prop_map(|clean| Op::Stop { clean }),
         3 => Just(Op::Start),
+        1 => any::<bool>().prop_map(|rotated| Op::Reload { rotated }),
+        1 => (0u8..3).prop_map(Op::Exclude),
     ]
 }
 
@@ -488,8 +204,18 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     proptest::collection::vec(op(), 0..40)
 }
 
+fn kind() -> impl Strategy<Value = Kind> {
+    // The last is longer than the first bytes that a file is known by.
+    let banner = prop_oneof![Just(0), Just(20), Just(200), Just(1500)];
+    (banner, any::<bool>()).prop_map(|(banner, is_dated)| Kind { banner, is_dated })
+}
+
 fn run(rotation: Rotation, ops: &[Op]) -> World {
-    let mut world = World::new(rotation);
+    run_kind(rotation, Kind::default(), ops)
+}
+
+fn run_kind(rotation: Rotation, kind: Kind, ops: &[Op]) -> World {
+    let mut world = World::of(rotation, kind);
     for &op in ops {
         world.apply(op);
     }
@@ -497,24 +223,28 @@ fn run(rotation: Rotation, ops: &[Op]) -> World {
     world
 }
 
+fn is_exact(world: World) -> Result<(), TestCaseError> {
+    prop_assert_eq!(world.received, world.written);
+    prop_assert_eq!(world.banners[0], world.banners[1]);
+    Ok(())
+}
+
 proptest! {
     #[test]
-    fn every_line_is_read_once_when_files_are_renamed(ops in ops()) {
-        let world = run(Rotation::Rename, &ops);
-        prop_assert_eq!(world.received, world.written);
+    fn every_line_is_read_once_when_files_are_renamed(ops in ops(), kind in kind()) {
+        is_exact(run_kind(Rotation::Rename, kind, &ops))?;
     }
 
     #[test]
-    fn every_line_is_read_once_when_files_are_copied_and_truncated(ops in ops()) {
-        let world = run(Rotation::CopyTruncate, &ops);
-        prop_assert_eq!(world.received, world.written);
+    fn every_line_is_read_once_when_files_are_copied_and_truncated(ops in ops(), kind in kind()) {
+        is_exact(run_kind(Rotation::CopyTruncate, kind, &ops))?;
     }
 
     #[test]
-    fn nor_twice_where_rotated_files_match_as_well(ops in ops()) {
-        let mut world = run(Rotation::RenameWithinGlob, &ops);
+    fn nor_twice_where_rotated_files_match_as_well(ops in ops(), kind in kind()) {
+        let mut world = run_kind(Rotation::RenameWithinGlob, kind, &ops);
         // Rotated files are paths of their own here, and order holds within a path only.
         world.received.sort_unstable();
-        prop_assert_eq!(world.received, world.written);
+        is_exact(world)?;
     }
 }

@@ -1,20 +1,31 @@
 //! What the followers share: who reads which file, and what there is to tell the state.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use prometheus::IntCounter;
 
 use super::Messages;
-use super::generation::Generation;
-use super::rotated::{self, Found};
+use super::generation::{Generation, order_behind_all};
+use super::names::is_sibling_of;
+use super::rotated::Found;
 use crate::meter::Reading;
 use crate::position::{Inode, Position, SourceId, Update};
 use crate::syslog::Header;
 
 /// Device and inode number.
 type Key = (u64, u64);
+
+/// A rotated file of which nobody had known, and that is to be read.
+pub(super) struct Discovery {
+    /// Who has found it.
+    pub(super) follower: usize,
+    pub(super) source: SourceId,
+    pub(super) inode: Inode,
+    /// Where it was found.
+    pub(super) path: PathBuf,
+}
 
 /// Shared by all followers.
 pub(super) struct Registry {
@@ -28,12 +39,14 @@ pub(super) struct Registry {
     finished: VecDeque<(Arc<Path>, Inode, Position)>,
     /// There are so many files that the log does not name each at the start.
     pub(super) is_terse: bool,
-    /// Positions at first sight, for the state.
+    /// Positions at first sight, for the state, and what else nothing is under way of.
     pub(super) first_seen: Vec<Update>,
     /// What is known once all that was read before has arrived.
     pub(super) retired: Vec<Update>,
     /// Generations that are let go while another path is waiting for them.
     pub(super) handed_over: Vec<Generation>,
+    /// What another path may read already.
+    pub(super) discovered: Vec<Discovery>,
 }
 
 /// How many files are remembered that were let go.
@@ -56,6 +69,7 @@ impl Registry {
             first_seen: Vec::new(),
             retired: Vec::new(),
             handed_over: Vec::new(),
+            discovered: Vec::new(),
         }
     }
 
@@ -73,6 +87,11 @@ impl Registry {
         let id = SourceId(self.next_id);
         self.next_id += 1;
         id
+    }
+
+    /// A place behind those of all generations so far, of whatever path.
+    pub(super) fn order_behind_all(&self) -> u64 {
+        order_behind_all(self.next_id)
     }
 
     /// The header of messages from `path`, which follows the entry numbered `entry`.
@@ -99,6 +118,13 @@ impl Registry {
         same_birth.then_some(owner)
     }
 
+    /// Whether this file is read, as far as `follower` is concerned: what another one has discovered
+    /// may be its own.
+    pub(super) fn is_taken(&self, inode: Inode, follower: usize) -> bool {
+        let is_open = |found: &Discovery| found.inode == inode && found.follower != follower;
+        self.owner(inode).is_some() && !self.discovered.iter().any(is_open)
+    }
+
     /// Whether this file is read, or was until lately.
     pub(super) fn is_known(&self, inode: Inode) -> bool {
         self.owner(inode).is_some() || self.finished(inode).is_some()
@@ -119,13 +145,17 @@ impl Registry {
         newest_first.find(|(_, known, _)| *known == inode).map(|&(_, _, position)| position)
     }
 
+    /// When what `path` named and was let go was written last.
+    pub(super) fn finished_until(&self, path: &Path) -> i64 {
+        let own = self.finished.iter().filter(|(known, ..)| &**known == path);
+        own.map(|(_, _, position)| position.modified).max().unwrap_or(i64::MIN)
+    }
+
     /// Whether `found` is what rotation has made of a file that was let go, under whatever path it
-    /// was followed. Logs may begin alike: it must have the same time as well.
+    /// was followed.
     pub(super) fn was_read(&self, found: &mut Found) -> bool {
         self.finished.iter().any(|(path, _, position)| {
-            position.modified == found.stat.modified
-                && rotated::is_sibling_of(path, &found.path)
-                && found.begins_with(position.head)
+            is_sibling_of(path, &found.path) && found.is_all_before(position)
         })
     }
 
@@ -147,7 +177,11 @@ impl Registry {
     /// its file was read.
     pub(super) fn forget(&mut self, generation: &Generation) {
         self.finish(generation);
-        self.retired.push(Update::Forget(generation.source.id));
+        let update = Update::Forget(generation.source.id);
+        match generation.position.offset {
+            0 => self.first_seen.push(update),
+            _ => self.retired.push(update),
+        }
     }
 
     /// Who waits for this file; nobody does from now on.

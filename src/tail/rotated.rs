@@ -2,11 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 
 use super::content::{Content, Inflated, Stat, open};
+use super::names::{is_compressed, is_rotation_of};
 use crate::position::{Anchor, Head, Inode, Position};
 
 /// A file whose name says that it was rotated away from a path.
@@ -36,6 +36,9 @@ pub(super) enum Fit {
     Continues,
 }
 
+/// Content of this length is nobody else's.
+const TELLING: u64 = 128;
+
 /// Finds the file with `inode`, which `path` once named and which was read up to `position`, under
 /// any name in the same directory. It may have been truncated since.
 pub(super) fn by_inode(path: &Path, inode: Inode, position: &Position) -> Option<Found> {
@@ -48,9 +51,15 @@ pub(super) fn by_inode(path: &Path, inode: Inode, position: &Position) -> Option
     (certain || inode.born.is_none() && found.fit == Fit::Continues).then_some(found)
 }
 
-/// Finds the copy or compressed copy of a file that had `inode`: the newest sibling of `path`
-/// whose content begins alike and has the same bytes where reading stopped.
-pub(super) fn by_content(path: &Path, inode: Inode, position: &Position) -> Option<Found> {
+/// Finds the copy or compressed copy of a file that had `inode`: the oldest sibling of `path` that
+/// is not older, whose content begins alike and has the same bytes where reading stopped. Logs may
+/// begin alike: what `is_taken` says that another file was made into is not considered.
+pub(super) fn by_content(
+    path: &Path,
+    inode: Inode,
+    position: &Position,
+    is_taken: impl Fn(Inode) -> bool,
+) -> Option<Found> {
     if position.head.len == 0 {
         return None;
     }
@@ -58,12 +67,18 @@ pub(super) fn by_content(path: &Path, inode: Inode, position: &Position) -> Opti
     // No copy is older than what was read, but times are cut to seconds here and there.
     let oldest = position.modified.saturating_sub(1_000_000_000);
     siblings.retain(|sibling| sibling.stat.modified >= oldest);
-    siblings.sort_by_key(|sibling| std::cmp::Reverse(sibling.stat.modified));
-    let others = siblings.into_iter().filter(|sibling| sibling.stat.inode != inode);
-    others.filter_map(|sibling| Found::open(sibling.path)).find_map(|mut found| {
+    siblings.retain(|sibling| sibling.stat.inode != inode && !is_taken(sibling.stat.inode));
+    siblings.sort_by_key(|s| (s.stat.modified < position.modified, s.stat.modified));
+    let mut shorter = None;
+    for mut found in siblings.into_iter().filter_map(|sibling| Found::open(sibling.path)) {
         found.compare(position);
-        (found.fit != Fit::Different).then_some(found)
-    })
+        match found.fit {
+            Fit::Continues => return Some(found),
+            Fit::Shorter => shorter = shorter.or(Some(found)),
+            Fit::Different => {}
+        }
+    }
+    shorter
 }
 
 /// The siblings of `path` that came after a file with `inode` that was written last at
@@ -118,43 +133,6 @@ fn is_being_compressed(path: &Path, sibling: &Path) -> bool {
     sibling.extension() == Some(OsStr::new("gz")) && plain != path && plain.exists()
 }
 
-/// Whether the name of `other` says that it was rotated away from `path`.
-pub(super) fn is_sibling_of(path: &Path, other: &Path) -> bool {
-    let names = path.file_name().zip(other.file_name());
-    path.parent() == other.parent() && names.is_some_and(|(own, its)| is_rotation_of(own, its))
-}
-
-/// Whether `name` is what rotation makes of `base`: a number or date behind it or before its
-/// extension, then perhaps `.gz` (`app.log.1`, `app.log-20261123.gz`, `app-20261123.log`).
-fn is_rotation_of(base: &OsStr, name: &OsStr) -> bool {
-    let (base, name) = (base.as_bytes(), name.as_bytes());
-    let name = match name.strip_suffix(b".gz") {
-        // What had the very name was compressed.
-        Some(name) if name == base => return true,
-        Some(name) => name,
-        None => name,
-    };
-    let is_stamp = |text: &[u8]| {
-        text.first().is_some_and(|byte| b".-_".contains(byte))
-            && text.get(1).is_some_and(u8::is_ascii_digit)
-            && text.iter().all(|byte| byte.is_ascii_digit() || b".-_:T".contains(byte))
-    };
-    if name.strip_prefix(base).is_some_and(is_stamp) {
-        return true;
-    }
-    let Some(dot) = memchr::memrchr(b'.', base).filter(|&dot| dot > 0) else { return false };
-    let (stem, extension) = base.split_at(dot);
-    let middle = name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(extension));
-    middle.is_some_and(is_stamp)
-}
-
-/// Whether a name says that the content is compressed. Such files are not followed.
-#[must_use]
-pub fn is_compressed(path: &Path) -> bool {
-    let extension = path.extension().map(OsStr::as_bytes).unwrap_or_default();
-    [&b"gz"[..], b"bz2", b"xz", b"zst", b"lz4", b"zip", b"Z"].contains(&extension)
-}
-
 impl Found {
     /// Opens what rotation has left at `path`.
     pub(super) fn open(path: PathBuf) -> Option<Self> {
@@ -175,19 +153,55 @@ impl Found {
 
     fn compare(&mut self, position: &Position) {
         self.fit = compare(&mut self.content, position).unwrap_or(Fit::Different);
-        // A decompressor has gone past the start by now.
-        if let Content::Gzip(inflated) = &mut self.content
-            && inflated.rewind().is_err()
-        {
+        if !self.rewind() {
             self.fit = Fit::Different;
         }
     }
 
-    /// Whether it begins as `head` says.
-    pub(super) fn begins_with(&mut self, head: Head) -> bool {
-        let position = Position { head, ..super::generation::start(&self.stat) };
-        self.compare(&position);
-        head.len > 0 && self.fit != Fit::Different
+    /// Whether it holds what was read up to `position`, of which something must be known.
+    pub(super) fn continues(&mut self, position: &Position) -> bool {
+        self.compare(position);
+        position.head.len > 0 && self.fit == Fit::Continues
+    }
+
+    /// Whether it is a copy of what was read from the start to the end, which is `position`.
+    pub(super) fn is_all_before(&mut self, position: &Position) -> bool {
+        if !self.begins_with(position) {
+            return false;
+        }
+        let next = self.content.read_at(position.offset, &mut [0]);
+        self.rewind() && next.is_ok_and(|count| count == 0)
+    }
+
+    /// Whether it is a copy of `original`. If that `may_grow`, it may have grown since, and the copy
+    /// may be under way.
+    pub(super) fn is_copy_of(&mut self, original: &mut Content, may_grow: bool) -> bool {
+        let Some(whole) = original.stat() else { return false };
+        let end = |original: &mut Content, size| {
+            position_in(original, size).map(|end| Position { modified: whole.modified, ..end })
+        };
+        let Some(Stat { size, .. }) = self.content.stat() else {
+            // What is compressed was complete.
+            return end(original, whole.size).is_ok_and(|end| self.is_all_before(&end));
+        };
+        let is_younger = whole.inode.born.is_none_or(|born| born <= self.stat.modified);
+        (size == whole.size || size < whole.size && may_grow && is_younger)
+            && end(original, size).is_ok_and(|end| self.begins_with(&end))
+    }
+
+    /// Whether it holds what was read up to `position`. Logs may begin alike, and some end there: a
+    /// short one must be of the same time as well, as what gzip makes is.
+    fn begins_with(&mut self, position: &Position) -> bool {
+        let is_telling = position.offset >= TELLING || position.modified == self.stat.modified;
+        is_telling && self.continues(position)
+    }
+
+    /// A decompressor may have gone past the start.
+    fn rewind(&mut self) -> bool {
+        match &mut self.content {
+            Content::Plain(_) => true,
+            Content::Gzip(inflated) => inflated.rewind().is_ok(),
+        }
     }
 }
 
@@ -208,40 +222,65 @@ pub(super) fn compare(content: &mut Content, position: &Position) -> std::io::Re
     })
 }
 
+/// The position at `offset` in a file that holds as much.
+pub(super) fn position_in(content: &mut Content, offset: u64) -> std::io::Result<Position> {
+    let mut bytes = [0; Head::MAX];
+    let head = offset.min(Head::MAX as u64) as usize;
+    let count = content.read_at(0, &mut bytes[..head])?;
+    let head = Head::of(&bytes[..count]);
+    let back = offset.min(Anchor::MAX as u64) as usize;
+    let count = content.read_at(offset - back as u64, &mut bytes[..back])?;
+    if count < back {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    let anchor = Anchor::after(&bytes[..back]);
+    Ok(Position { offset, head, anchor, mid_line: false, modified: 0 })
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
-    fn names_that_rotation_makes() {
-        let is = |name: &str| is_rotation_of("app.log".as_ref(), name.as_ref());
-        for name in [
-            "app.log.1",
-            "app.log.12.gz",
-            "app.log-20261123",
-            "app.log-20261123-1763900000.gz",
-            "app-20261123.log",
-            "app.1.log",
-            "app.log.2026-11-23",
-            "app_2026.11.23.log.gz",
-            "app.log.2026-11-23T10:00:00",
-            "app.log.gz",
-        ] {
-            assert!(is(name), "{name}");
+    fn a_copy_begins_and_ends_like_what_was_read_and_has_its_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let banner = "-".repeat(Head::MAX);
+        let found = |name: &str, text: &str| {
+            let (path, bytes) = (dir.path().join(name), format!("{banner}{text}"));
+            let file = fs::File::create(&path).unwrap();
+            match name.ends_with(".gz") {
+                true => flate2::write::GzEncoder::new(file, flate2::Compression::fast())
+                    .write_all(bytes.as_bytes())
+                    .unwrap(),
+                false => (&file).write_all(bytes.as_bytes()).unwrap(),
+            }
+            Found::open(path).unwrap()
+        };
+        let large =
+            |more: &str| found("app.log.2.gz", &["a\n".repeat(2 << 20), more.into()].concat());
+        let end = position_in(&mut large("").content, Head::MAX as u64 + (4 << 20)).unwrap();
+        assert!(large("").is_all_before(&end));
+        let mut longer = large("b\n");
+        assert!(!longer.is_all_before(&end));
+        assert_eq!(longer.content.read_at(0, &mut [0; Head::MAX]).unwrap(), Head::MAX);
+
+        let mut original = found("app.log", "one\ntwo\n").content;
+        let end = position_in(&mut original, Head::MAX as u64 + 8).unwrap();
+        for gz in ["", ".gz"] {
+            let mut is = |text| {
+                let mut found = found(&format!("app.log.1{gz}"), text);
+                let first = (found.is_all_before(&end), found.is_copy_of(&mut original, true));
+                // It can be read from its start afterwards.
+                assert_eq!(found.content.read_at(0, &mut [0; Head::MAX]).unwrap(), Head::MAX);
+                first
+            };
+            assert_eq!(is("one\ntwo\n"), (true, true));
+            assert_eq!(is("one\ntwo\nthree\n"), (false, false));
+            assert_eq!(is("one\nTwo\n"), (false, false));
+            // A copy that was made before the last line came.
+            assert_eq!(is("one\n"), (false, gz.is_empty()));
         }
-        for name in [
-            "app.log",
-            "app.log~",
-            "app.log.bak",
-            "app.log.old.1",
-            "app2.log",
-            "app.log1",
-            "other.log.1",
-            "app.error.log",
-            "app.log.1.tmp",
-        ] {
-            assert!(!is(name), "{name}");
-        }
-        assert!(is_rotation_of("syslog".as_ref(), "syslog.1".as_ref()));
     }
 }

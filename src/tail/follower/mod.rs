@@ -2,6 +2,7 @@
 //! read to their end yet.
 
 mod complaint;
+mod discovery;
 mod finished;
 mod reading;
 mod succession;
@@ -14,9 +15,9 @@ use std::time::Instant;
 use tracing::{debug, info};
 
 use super::content::Stat;
-use super::generation::{Generation, end, order_between, start};
+use super::generation::{Generation, end, start};
+use super::names;
 use super::registry::Registry;
-use super::rotated;
 use super::rotation::Change;
 use crate::position::Update;
 use crate::syslog::Header;
@@ -116,7 +117,8 @@ impl Follower {
     /// Nothing names it any more. Should another path wait for one of its files, that goes on.
     pub(in crate::tail) fn abandon(&mut self, registry: &mut Registry) {
         info!("not following {} any more", self.path.display());
-        while let Some(generation) = self.generations.pop() {
+        // The one that is read last is remembered last, where several are of one file.
+        for generation in std::mem::take(&mut self.generations) {
             self.hand_over(generation, registry);
         }
     }
@@ -140,12 +142,17 @@ impl Follower {
         if self.is_taken(&stat, registry, now) {
             return;
         }
-        let position = match registry.finished(stat.inode) {
+        let mut position = match registry.finished(stat.inode) {
             Some(position) => position,
             None if stat.inode.born.unwrap_or(i64::MIN) < old_before => end(&self.path, &stat),
             None => start(&stat),
         };
-        let order = order_between(None, None);
+        if stat.size == 0 && position.offset == 0 {
+            // What was read before a reload excluded it is no copy of what this will hold.
+            position.modified = position.modified.max(registry.finished_until(&self.path));
+        }
+        // What it held before a reload excluded it may be under way.
+        let order = registry.order_behind_all();
         let new = self.generation(order, &stat, position, None, registry, now);
         // Most have one: room for four in each of 100,000 would be most of the memory.
         self.generations.reserve_exact(1);
@@ -250,7 +257,7 @@ impl Follower {
             self.complain(Complaint::NotRegular);
             return None;
         }
-        if rotated::is_compressed(&self.path) {
+        if names::is_compressed(&self.path) {
             self.complain(Complaint::Compressed);
             return None;
         }

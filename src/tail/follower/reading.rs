@@ -180,7 +180,11 @@ impl Follower {
                 if self.generations.get(at).is_some_and(|same| same.source.id == id) {
                     self.let_go(at, work);
                 }
-                Step::Same
+                match work.registry.discovered.is_empty() {
+                    true => Step::Same,
+                    // Not before it is known whether another path reads it.
+                    false => Step::Stop(Turn::Again),
+                }
             }
         }
     }

@@ -6,11 +6,11 @@ use std::time::Instant;
 use tracing::{info, warn};
 
 use super::Follower;
-use crate::position::{Inode, Position, Record, Source, Update};
+use crate::position::{Position, Record, Source, Update};
 use crate::tail::content::{Content, Stat, open};
 use crate::tail::generation::{Generation, order_between, start};
 use crate::tail::registry::Registry;
-use crate::tail::rotated::{self, Fit, Found, Sibling};
+use crate::tail::rotated::{self, Fit};
 use crate::tail::rotation::{Change, same_inode};
 
 impl Follower {
@@ -112,7 +112,9 @@ impl Follower {
     pub(super) fn open_past(&mut self, at: usize, registry: &mut Registry) -> bool {
         let inode = self.generations[at].source.inode;
         let is_reused = self.generations[at + 1..].iter().any(|g| g.source.inode == inode);
-        let Some((stat, fit)) = self.generations[at].open_past(is_reused) else { return true };
+        let is_taken = |inode| registry.is_taken(inode, self.id);
+        let past = &mut self.generations[at];
+        let Some((stat, fit)) = past.open_past(is_reused, is_taken) else { return true };
         registry.claim(stat.inode, self.id);
         fit == Fit::Continues || stat.inode != inode
     }
@@ -145,7 +147,9 @@ impl Follower {
         old.retire(now);
         let mut baseline = old.position.modified;
         let mut anew = Vec::new();
-        let copy = rotated::by_content(&self.path, inode, &old.position);
+        let copy = rotated::by_content(&self.path, inode, &old.position, |inode| {
+            inode != old.reads && registry.is_taken(inode, self.id)
+        });
         if let Some(copy) = &copy {
             baseline = baseline.max(copy.stat.modified);
             registry.claim(copy.stat.inode, self.id);
@@ -219,47 +223,10 @@ impl Follower {
         });
         let content = content.map(Content::Plain);
         let order = order_between(self.generations.last().map(Generation::order), None);
-        let new = self.generation(order, &stat, start(&stat), content, registry, now);
+        // Another path may have read it.
+        let position = registry.finished(stat.inode).unwrap_or(start(&stat));
+        let new = self.generation(order, &stat, position, content, registry, now);
         self.generations.push(new);
-    }
-
-    /// Those of `siblings` that came and were rotated away unseen, placed as `between` says.
-    fn unknown_among(
-        &self,
-        siblings: Vec<Sibling>,
-        current: Inode,
-        between: (Option<u64>, Option<u64>),
-        registry: &mut Registry,
-        now: Instant,
-    ) -> Vec<Generation> {
-        let mut unknown = Vec::new();
-        for sibling in siblings {
-            let inode = sibling.stat.inode;
-            // The device may have had another number when `current` was noted.
-            let is_current = same_inode(Inode { device: current.device, ..inode }, current);
-            if is_current || registry.is_known(inode) {
-                continue;
-            }
-            let Some(mut found) = Found::open(sibling.path) else { continue };
-            let is_known = self.generations.iter().any(|known| found.begins_with(known.head()))
-                || self.finished.has(&mut found)
-                || registry.was_read(&mut found);
-            if is_known {
-                continue;
-            }
-            info!(
-                "{} was rotated meanwhile: reading {} too",
-                self.path.display(),
-                found.path.display()
-            );
-            let (stat, content) = (found.stat, Some(found.content));
-            let previous = unknown.last().map(Generation::order).or(between.0);
-            let order = order_between(previous, between.1);
-            let mut new = self.generation(order, &stat, start(&stat), content, registry, now);
-            new.retire(now);
-            unknown.push(new);
-        }
-        unknown
     }
 
     pub(super) fn generation(
@@ -277,7 +244,12 @@ impl Follower {
         let mut new = Generation::new(Arc::new(source), position, now).with_content(content);
         new.fingerprint_unread(&self.path, stat);
         new.saw_size(stat.size);
-        registry.first_seen.push(Update::Reached(Arc::clone(&new.source), new.position));
+        let update = Update::Reached(Arc::clone(&new.source), new.position);
+        // What was read before may be under way: this must not overtake it.
+        match position.offset > 0 && registry.finished(stat.inode) == Some(position) {
+            true => registry.retired.push(update),
+            false => registry.first_seen.push(update),
+        }
         new
     }
 }

@@ -1,5 +1,7 @@
 //! Sequences that once went wrong.
 
+use std::fs;
+
 use super::*;
 
 fn assert_exact(rotation: Rotation, ops: &[Op]) {
@@ -199,6 +201,77 @@ fn what_another_path_has_read_is_not_read_again_when_it_is_compressed() {
         &[&begin[..], &[Compress, rename, Reopen, Compress]].concat(),
     );
     // Rotated files are paths of their own here, and order holds within a path only.
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn a_compressed_file_whose_rotation_was_not_seen_is_read_once_around_a_kill() {
+    use Op::{Append, Compress, Fill, Pass, Rename, Reopen, Stop};
+    let (rename, stop) = (Rename { create: false }, Stop { clean: false });
+    let begin = [Append(1), rename, Reopen, Append(1), rename, Pass(110), Fill, Reopen];
+    let mut world = run(
+        Rotation::RenameWithinGlob,
+        &[&begin[..], &[Append(1), Compress, stop, rename]].concat(),
+    );
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn what_a_reload_excludes_and_takes_in_again_is_confirmed_before_its_position_is() {
+    use Op::*;
+    let stop = |clean| Stop { clean };
+    for rotation in [Rotation::Rename, Rotation::CopyTruncate, Rotation::RenameWithinGlob] {
+        assert_exact(rotation, &[Append(1), Exclude(0), stop(false)]);
+        assert_exact(rotation, &[Append(1), Exclude(1), Fill, Confirm, stop(false)]);
+        assert_exact(rotation, &[Exclude(1), Fill, stop(true)]);
+        assert_exact(rotation, &[Exclude(1), Exclude(0), Confirm, stop(false)]);
+        let copy = CopyTruncate { at_once: false };
+        assert_exact(rotation, &[Exclude(1), copy, Compress, stop(false)]);
+        let begin = [Append(1), Append(1), copy, stop(false), Append(1), copy];
+        assert_exact(rotation, &[&begin[..], &[Start, Exclude(1), stop(false), copy]].concat());
+    }
+    let rename = Rename { create: false };
+    assert_exact(
+        Rotation::Rename,
+        &[Recreate, Exclude(1), rename, stop(false), Start, Reopen, Compress],
+    );
+    let late = [Append(1), Rename { create: true }, Append(1), Reopen, Exclude(0), Fill];
+    assert_exact(Rotation::Rename, &[&late[..], &[stop(true)]].concat());
+    let begin = [Partial, rename, Reopen, Append(1), rename, Reopen];
+    assert_exact(Rotation::Rename, &[&begin[..], &[Exclude(1), rename, stop(false)]].concat());
+}
+
+#[test]
+fn what_another_path_has_read_is_not_read_again_when_it_is_moved_over_one_that_is_followed() {
+    use Op::{Append, Exclude, Fill, Pass, Rename, Reopen};
+    let rename = Rename { create: false };
+    let begin = [Exclude(1), rename, Reopen, Append(1), rename, Pass(110), Reopen, Append(1), Fill];
+    let mut world =
+        run(Rotation::RenameWithinGlob, &[&begin[..], &[rename, Pass(110), Fill]].concat());
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn what_comes_in_the_moment_of_a_reload_is_read_from_its_start() {
+    use Op::{Append, Reload, Rename, Reopen};
+    let rename = Rename { create: false };
+    let reload = Reload { rotated: true };
+    let ops = [Append(1), rename, Reopen, Append(1), rename, reload];
+    let mut world = run(Rotation::RenameWithinGlob, &ops);
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn what_another_path_goes_on_in_after_a_kill_is_left_to_it() {
+    use Op::{Append, Compress, Confirm, Fill, Rename, Reopen, Stop};
+    let (rename, stop) = (Rename { create: false }, Stop { clean: false });
+    let begin = [Append(1), rename, Reopen, Append(1), rename, Compress, Fill, Append(1), Confirm];
+    let mut world =
+        run(Rotation::RenameWithinGlob, &[&begin[..], &[stop, Reopen, Compress]].concat());
     world.received.sort_unstable();
     assert_eq!(world.received, world.written);
 }

@@ -1,5 +1,7 @@
 //! The loop: events in, batches out.
 
+mod batches;
+mod exchange;
 mod passes;
 mod upkeep;
 
@@ -13,15 +15,14 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
 use self::passes::old_before;
-use self::upkeep::HOUSEKEEPING;
 use super::Settings;
-use super::follower::{ALL_NEW, Follower, Turn, Work};
-use super::reader::{Counts, Reader, mark};
+use super::follower::{ALL_NEW, Follower};
+use super::reader::{Counts, Reader};
 use super::registry::Registry;
 use crate::batch::Batch;
 use crate::event::Event;
 use crate::meter::Reading;
-use crate::outlet::{Outlet, Room};
+use crate::outlet::Outlet;
 use crate::position::{Record, Update, nanoseconds};
 
 /// The channels to the neighbours.
@@ -63,12 +64,8 @@ pub struct Known {
 /// The index of the entry of `files` that matches a path, if one does.
 pub type EntryOf = Box<dyn Fn(&Path) -> Option<usize> + Send>;
 
-/// A batch is passed on when it has this many bytes, or nothing more is to be had.
-const BATCH: usize = 256 << 10;
 /// How many events are handled before reading has its turn.
 const EVENTS: usize = 256;
-/// … or after so many turns, so that events do not wait for long.
-const TURNS: usize = 1024;
 
 /// Follows files until `links.stop`, or until nobody sends events any more and no reload brings
 /// others; with `settings.once` until all that was there at the start is read.
@@ -146,6 +143,8 @@ pub(super) struct Stage {
     /// Nothing is read that comes after the first pass.
     once: bool,
     entry_of: EntryOf,
+    /// Until the first pass after a reload: what was matched before.
+    matched_before: Option<EntryOf>,
     reader: Reader,
     registry: Registry,
     followers: Vec<Option<Follower>>,
@@ -184,6 +183,7 @@ impl Stage {
             old_before,
             once: settings.once,
             entry_of: known.entry_of,
+            matched_before: None,
             reader: Reader::new(settings.encoder, settings.exclude),
             registry: Registry::new(settings.messages, known.next_id, &settings.meters),
             followers: Vec::new(),
@@ -214,6 +214,8 @@ impl Stage {
             },
             Event::Swept => {
                 if let Some(found) = self.first_pass.take() {
+                    // After a reload: what is followed may have become what was found.
+                    self.look_at_all(Some(self.sweep), now);
                     self.first_pass(found, now);
                 } else {
                     self.look_at_all(Some(self.sweep), now);
@@ -244,81 +246,5 @@ impl Stage {
     fn is_done(&self) -> bool {
         let is_held = || self.followers.iter().flatten().any(|follower| follower.is_held);
         self.once && self.first_pass.is_none() && !self.has_work() && !is_held()
-    }
-
-    /// Reads from one file after the other until the batch is full or all are at their end.
-    pub(super) fn fill(&mut self, now: Instant) -> Batch {
-        let memory = self.memory.take().or_else(|| self.spare.try_recv().ok());
-        let mut batch = memory.unwrap_or_default();
-        batch.clear();
-        batch.framing = self.reader.framing();
-        self.reader.tick();
-        for _ in 0..TURNS {
-            if batch.bytes.len() >= BATCH {
-                break;
-            }
-            let Some(id) = self.ready.pop_front() else { break };
-            let Some(follower) = &mut self.followers[id] else { continue };
-            follower.is_queued = false;
-            let turn = follower.read(&mut Work {
-                reader: &mut self.reader,
-                registry: &mut self.registry,
-                batch: &mut batch,
-                now,
-            });
-            if follower.is_open() {
-                self.open.insert(id);
-                self.housekeeping.get_or_insert(now + HOUSEKEEPING);
-            }
-            match turn {
-                Turn::Again => self.queue(id),
-                Turn::At(at) => {
-                    if follower.timer.is_none_or(|set| at < set) {
-                        follower.timer = Some(at);
-                        self.timers.push(Reverse((at, id)));
-                    }
-                }
-                Turn::Look => self.look(id, now),
-                Turn::Idle if follower.is_over() => self.remove(id),
-                Turn::Idle => {}
-            }
-            self.hand_over(now);
-        }
-        for update in self.registry.retired.drain(..) {
-            mark(&mut batch, update);
-        }
-        self.tell_counts();
-        batch
-    }
-
-    fn hand_on(&mut self, batch: Batch, room: Room<'_>) {
-        if batch.is_empty() {
-            self.memory = Some(batch);
-            return;
-        }
-        match room.pass(batch) {
-            Ok(memory) => self.memory = Some(memory),
-            Err(batch) => {
-                self.meters.queued_bytes.add(batch.bytes.len() as i64);
-                room.queue(batch);
-            }
-        }
-    }
-
-    /// Gives files that were let go to the paths that wait for them.
-    fn hand_over(&mut self, now: Instant) {
-        while let Some(generation) = self.registry.handed_over.pop() {
-            let heir = self.registry.heir(generation.source.inode);
-            let heir = heir.and_then(|id| self.followers[id].as_mut());
-            match heir.filter(|heir| generation.is_at(heir.path())) {
-                Some(heir) => {
-                    heir.adopt(generation, &mut self.registry, now);
-                    let id = heir.id();
-                    self.count(id);
-                    self.queue(id);
-                }
-                None => self.registry.forget(&generation),
-            }
-        }
     }
 }

@@ -46,20 +46,27 @@ impl Stage {
             }
             known.push((id, records));
         }
+        let ids: Vec<_> = known.iter().map(|&(id, _)| id).collect();
         for (id, records) in known {
             if let Some(follower) = &mut self.followers[id] {
                 follower.resume(records, &mut self.registry, now);
             }
+        }
+        self.settle(now);
+        for id in ids {
             self.count(id);
             self.queue_unread(id);
         }
+        let matched_before = self.matched_before.take();
         for (path, entry) in found {
             if self.by_path.contains_key(&*path) {
                 continue;
             }
+            let is_named_anew = matched_before.as_ref().is_none_or(|it| it(&path).is_none());
+            let old_before = if is_named_anew { self.old_before } else { ALL_NEW };
             let id = self.follower(path.into(), entry, now);
             if let Some(follower) = &mut self.followers[id] {
-                follower.begin(self.old_before, &mut self.registry, now);
+                follower.begin(old_before, &mut self.registry, now);
             }
             self.count(id);
             self.queue_unread(id);
@@ -76,15 +83,23 @@ impl Stage {
     /// Goes on with what the new configuration names. Files that it names for the first time and
     /// that are older than `now_ns` (nanoseconds since the epoch) start as at the first start.
     /// Returns where events come from now.
-    pub(super) fn reload(&mut self, reload: Reload, now_ns: i64, now: Instant) -> Receiver<Event> {
+    pub(in crate::tail) fn reload(
+        &mut self,
+        reload: Reload,
+        now_ns: i64,
+        now: Instant,
+    ) -> Receiver<Event> {
         let Reload { settings, entry_of, events } = reload;
         self.reader.change(settings.encoder, settings.exclude);
         self.registry.change(settings.messages);
-        self.entry_of = entry_of;
+        let before = std::mem::replace(&mut self.entry_of, entry_of);
+        if self.first_pass.is_none() {
+            // What it matched and is not followed has come since.
+            self.matched_before = Some(before);
+            self.old_before = now_ns;
+        }
         if settings.from_start {
             self.old_before = ALL_NEW;
-        } else if self.first_pass.is_none() {
-            self.old_before = now_ns;
         }
         self.first_pass = Some(Vec::new());
         for id in 0..self.followers.len() {
@@ -97,7 +112,7 @@ impl Stage {
                 }
             }
         }
-        self.hand_over(now);
+        self.settle(now);
         events
     }
 
@@ -134,6 +149,7 @@ impl Stage {
         } else if follower.is_over() {
             self.remove(id);
         }
+        self.settle(now);
         self.count(id);
     }
 

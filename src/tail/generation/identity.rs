@@ -1,0 +1,158 @@
+//! Whether a file is the one of a generation, whatever has its name, and finding it again.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use super::Generation;
+use crate::position::{Head, Inode, Position};
+use crate::tail::content::{Content, Stat, open};
+use crate::tail::rotated::{self, Fit, Found};
+use crate::tail::rotation::{Change, Content as Compared, Known, Seen, judge, same_inode};
+
+impl Generation {
+    /// What has become of it, given what is found at its path.
+    pub(in crate::tail) fn judge(&self, stat: Option<&Stat>) -> Change {
+        let known = Known {
+            inode: self.source.inode,
+            offset: self.position.offset,
+            size: self.size,
+            modified: self.position.modified,
+        };
+        let seen = stat.map_or(Seen::Nothing, |stat| Seen::File {
+            inode: stat.inode,
+            size: stat.size,
+            modified: stat.modified,
+            content: Compared::NotCompared,
+        });
+        judge(known, seen)
+    }
+
+    /// Whether `stat` and the content at `path` say that this generation still stands there.
+    /// The device may have another number after a reboot.
+    pub(in crate::tail) fn recognises(&self, path: &Path, stat: &Stat) -> bool {
+        let (known, seen) = (self.source.inode, stat.inode);
+        let device_may_differ = known.born.is_some() && known.born == seen.born;
+        if known.number != seen.number
+            || known.device != seen.device && !device_may_differ
+            || known.born.is_some() && seen.born.is_some() && known.born != seen.born
+        {
+            return false;
+        }
+        if stat.size == self.position.offset && stat.modified == self.position.modified {
+            return true;
+        }
+        // Where it cannot be opened, or was renamed since: reading shows what it holds.
+        let file = open_as(path, stat.inode).ok().flatten();
+        let fit = file.map(|file| rotated::compare(&mut Content::Plain(file), &self.position));
+        let is_other = matches!(fit, Some(Ok(Fit::Different | Fit::Shorter)));
+        stat.size >= self.position.offset && !is_other
+    }
+
+    /// Opens the current file at `path`. False when the path names another file by now.
+    pub(in crate::tail) fn open_current(&mut self, path: &Path) -> io::Result<bool> {
+        self.content = open_as(path, self.source.inode)?.map(Content::Plain);
+        Ok(self.content.is_some())
+    }
+
+    /// Looks for a past generation whose descriptor is closed: what holds its content now.
+    /// `is_reused`: its file was truncated, and holds a newer generation.
+    /// `is_taken`: what other generations were made into.
+    pub(in crate::tail) fn open_past(
+        &mut self,
+        is_reused: bool,
+        is_taken: impl Fn(Inode) -> bool,
+    ) -> Option<(Stat, Fit)> {
+        let (path, inode, reads) = (&self.source.path, self.source.inode, self.reads);
+        let found = if is_reused { None } else { rotated::by_inode(path, inode, &self.position) };
+        let is_taken = |inode| inode != reads && is_taken(inode);
+        let found = found.or_else(|| rotated::by_content(path, inode, &self.position, is_taken))?;
+        tracing::debug!(
+            "{} goes on in {} from byte {}",
+            self.source.path.display(),
+            found.path.display(),
+            self.position.offset
+        );
+        let (stat, fit) = (found.stat, found.fit);
+        self.continue_in(found);
+        Some((stat, fit))
+    }
+
+    /// Reads on in what rotation has made of the file.
+    pub(in crate::tail) fn continue_in(&mut self, found: Found) {
+        if found.stat.inode.number != self.source.inode.number {
+            // A copy may be shorter than the file was when it was truncated.
+            self.size = self.position.offset;
+        }
+        if matches!(found.content, Content::Gzip(_)) {
+            // It has the time of what it was made of.
+            self.position.modified = self.position.modified.max(found.stat.modified);
+        }
+        self.reads = found.stat.inode;
+        self.content = Some(found.content);
+    }
+
+    /// Whether what is open still holds what was read.
+    pub(in crate::tail) fn is_same(&mut self) -> bool {
+        let is_shorter = self.stat().is_some_and(|stat| stat.size < self.size);
+        let compared = self.content.as_mut().map(|it| rotated::compare(it, &self.position));
+        !is_shorter && !matches!(compared, Some(Ok(Fit::Different | Fit::Shorter)))
+    }
+
+    /// Whether `found` is what rotation has made of its file. Logs may begin alike: where the file
+    /// is not at hand to compare with, it must have the same time as well.
+    pub(in crate::tail) fn is_in(&mut self, found: &mut Found) -> bool {
+        let mut opened = None;
+        if self.content.is_none() && !self.is_past {
+            opened = open_as(&self.source.path, self.source.inode).ok().flatten();
+        }
+        let mut opened = opened.map(Content::Plain);
+        match self.content.as_mut().or(opened.as_mut()) {
+            Some(original @ Content::Plain(_)) => found.is_copy_of(original, !self.is_past),
+            _ => self.position.modified == found.stat.modified && found.continues(&self.position),
+        }
+    }
+
+    /// Whether what is open is compressed, and so complete.
+    pub(in crate::tail) fn is_compressed(&self) -> bool {
+        matches!(self.content, Some(Content::Gzip(_)))
+    }
+
+    /// Takes the fingerprint of a file of which nothing was read yet, so that it is known again if
+    /// it is copied and truncated before it is read. Returns the position if it has changed.
+    pub(in crate::tail) fn fingerprint_unread(
+        &mut self,
+        path: &Path,
+        stat: &Stat,
+    ) -> Option<Position> {
+        let full = usize::from(self.position.head.len) >= Head::MAX;
+        if self.position.offset > 0
+            || full
+            || self.is_compressed()
+            || stat.size <= u64::from(self.position.head.len)
+        {
+            return None;
+        }
+        let mut bytes = [0; Head::MAX];
+        let count = match &mut self.content {
+            Some(content) => content.read_at(0, &mut bytes).ok()?,
+            None => {
+                let file = open_as(path, stat.inode).ok()??;
+                Content::Plain(file).read_at(0, &mut bytes).ok()?
+            }
+        };
+        if !self.position.head.matches(&bytes[..count]) {
+            return None;
+        }
+        self.position.head = Head::of(&bytes[..count]);
+        self.position.modified = stat.modified;
+        Some(self.position)
+    }
+}
+
+/// Opens what `path` names, if that is the regular file with `inode`.
+fn open_as(path: &Path, inode: Inode) -> io::Result<Option<File>> {
+    let file = open(path)?;
+    let stat = Stat::of(&file.metadata()?);
+    Ok((stat.is_regular && same_inode(inode, stat.inode)).then_some(file))
+}

@@ -68,6 +68,13 @@ impl LockedFile {
             && start.iter().all(|byte| byte.is_ascii_digit() || blank(byte))
     }
 
+    /// Whether `path` still names this file.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        let there = fs::symlink_metadata(path).map(|there| (there.dev(), there.ino()));
+        let here = self.file.metadata().map(|here| (here.dev(), here.ino()));
+        matches!((there, here), (Ok(there), Ok(here)) if there == here)
+    }
+
     /// The file itself.
     pub(crate) fn file(&self) -> &File {
         &self.file

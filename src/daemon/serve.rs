@@ -126,6 +126,7 @@ impl Working {
             self.exporter = exporter;
         }
         warn_of_fixed(old, &new);
+        super::warn_of_roots(&new);
         *old = new;
         Ok(())
     }

@@ -128,3 +128,25 @@ fn nothing_to_follow_is_said() {
     let glob = site.path(Path::new("none/*.log"));
     shipper.wait_log(&[glob.to_str().unwrap()]);
 }
+
+#[test]
+fn what_names_no_level_and_no_module_does_not_silence_it() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("a.log", "one\n");
+    let output = shipper(&site, &receiver).arg("--log=verbose").output();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("--log: \"verbose\" is not a level; write <root>=LEVEL"), "{said}");
+    // A module of remote_syslog2, and none of ours.
+    let running = shipper(&site, &receiver).arg("--log=remote_syslog.go=TRACE").start();
+    running.wait_log(&["following 1 file"]);
+}
+
+#[test]
+fn a_log_file_that_is_not_used_is_said() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("a.log", "one\n");
+    let shipper = shipper(&site, &receiver).yaml("debug_log_file: own.log").start();
+    shipper.wait_warning(&["debug_log_file: it is not used in the foreground"]);
+    assert!(!site.path("own.log").exists());
+}

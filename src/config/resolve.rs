@@ -1,7 +1,7 @@
 //! All sources → one [`Config`], or every problem.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::{ConfigErrors, Place, Problem};
@@ -14,6 +14,7 @@ use super::{
 use crate::filter::Patterns;
 use crate::syslog::{APP_NAME_MAX, Facility, HOSTNAME_MAX, Priority, Severity, field};
 
+const NO_LOG: &str = "/dev/null";
 const DEFAULT_PORT: u16 = 514;
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -77,9 +78,9 @@ impl<'a> Resolver<'a> {
             poll: self.switch(Key::Poll),
             from_start: self.switch(Key::FromStart),
             pid_file: self.path(Key::PidFile).map_or(PidFile::Search, PidFile::At),
-            debug_log_file: self.path(Key::DebugLogFile).unwrap_or_else(|| "/dev/null".into()),
             detach: !self.switch(Key::NoDetach) && self.raw.mode == Mode::Daemon,
-            user: self.parsed(Key::User, |name| Ok(name.to_owned())),
+            debug_log_file: self.debug_log_file(),
+            user: self.user(),
             metrics_listen: self.parsed(Key::MetricsListen, value::listen),
             log_filter: self
                 .parsed(Key::LogLevels, log_filter::directives)
@@ -136,6 +137,27 @@ impl<'a> Resolver<'a> {
             );
         }
         self.path(Key::StateDir).or(default)
+    }
+
+    fn user(&mut self) -> Option<String> {
+        let exists = self.around.has_user;
+        self.parsed(Key::User, |name| match exists(name) {
+            true => Ok(name.to_owned()),
+            false => Err(format!("there is no user {name:?}; create it, or name another one")),
+        })
+    }
+
+    fn debug_log_file(&mut self) -> PathBuf {
+        let path = self.path(Key::DebugLogFile).unwrap_or_else(|| NO_LOG.into());
+        if path != Path::new(NO_LOG)
+            && self.raw.mode == Mode::Daemon
+            && self.switch(Key::NoDetach)
+            && let Some(Text { place, .. }) = self.scalar(Key::DebugLogFile)
+        {
+            let text = "it is not used in the foreground (-D, no_detach): the log goes to stderr";
+            self.findings.warnings.push(Problem::of(Key::DebugLogFile, place, text));
+        }
+        path
     }
 
     fn files(&mut self) -> Vec<FileEntry> {

@@ -221,7 +221,7 @@ fn a_closed_port_is_told_from_an_open_one() {
     assert_snapshot!(said, @r"
     HOST, port PORT, TCP
     resolved: HOST
-    connected: HOST:PORT, TCP; nothing was sent
+    connected: HOST:PORT, TCP; nothing was sent; whether it wants TLS shows only when messages are sent
     ");
     receiver.down(crate::support::End::Clean);
     let (said, code) = connect(&receiver.endpoint());
@@ -399,4 +399,42 @@ fn without_any_configuration_file_that_is_said() {
     let said = stdout(&output).replace(site.dir().to_str().unwrap(), "");
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.starts_with("Configuration\n  /empty.yml\n"), "{said}");
+}
+
+#[test]
+fn what_matches_nothing_is_told_with_what_was_probably_meant() {
+    let site = Site::new();
+    site.append("dir/app.log", "one\n");
+    let [dir, log] = ["dir", "dir/app.log"].map(|name| site.path(name).display().to_string());
+    let receiver = Receiver::tcp();
+    let shipper = Shipper::new(&site).to(&receiver.endpoint());
+    // Two lines without dashes are one text.
+    let shipper = shipper.follow("dir").follow("none.log").entry(format!("{log}\n    {log}"));
+    let said = stdout(&check(&shipper, &[]));
+    let said = said.replace(site.dir().to_str().unwrap(), "");
+    for expected in [
+        "  /dir: nothing matches yet: it is a directory; write /dir/*\n",
+        "  /none.log: nothing matches yet: there is no such file\n",
+        "  /dir/app.log /dir/app.log: nothing matches yet: there is a blank before a '/': did you",
+    ] {
+        assert!(said.contains(expected), "{said}");
+    }
+    let running = shipper.start();
+    running.wait_warning(&[&format!("nothing matches {dir} yet: it is a directory")]);
+    running.wait_warning(&["none.log yet: there is no such file"]);
+    running.wait_warning(&["app.log yet: there is a blank before a '/'"]);
+}
+
+#[test]
+fn a_misspelt_protocol_is_warned_of_with_what_follows() {
+    let site = Site::new();
+    site.append("app.log", "one\n");
+    let said = |keys: &str| {
+        let shipper = Shipper::new(&site).follow("app.log");
+        stdout(&check(&shipper.yaml(&format!("destination: {{host: 127.0.0.1, {keys}}}")), &[]))
+    };
+    let plain = "did you mean destination.protocol? As it stands, messages go over UDP, unencry";
+    assert!(said("protocl: tcp").contains(plain), "{}", said("protocl: tcp"));
+    let both = said("protocl: tcp, protocol: tls");
+    assert!(both.contains("did you mean destination.protocol?\n"), "{both}");
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{End, Receiver, Running, Shipper, Site};
+use crate::support::{End, Receiver, Running, Shipper, Site, Transport};
 
 const SECRET: &str = "PIN 4711 of customer 0815";
 
@@ -33,6 +33,22 @@ fn it_says_once_what_it_follows_and_where_it_connects() {
     let endpoint = receiver.endpoint();
     let address = format!("{}:{}", endpoint.host, endpoint.port);
     assert_eq!(count(&shipper, &["connected", &address]), 1, "{}", shipper.log());
+    let connecting = format!("INFO  connecting to {address} over TCP");
+    assert_eq!(count(&shipper, &[&connecting]), 1, "{}", shipper.log());
+}
+
+#[test]
+fn a_line_that_is_cut_is_told_with_the_limit_that_cut_it() {
+    for (transport, key) in
+        [(Transport::Tcp, "tcp_max_line_length"), (Transport::Udp, "udp_max_line_length")]
+    {
+        let (site, receiver) = (Site::new(), Receiver::new(transport));
+        site.append("a.log", format!("{}\n", "x".repeat(2_000)));
+        let limits = "tcp_max_line_length: 480\nudp_max_line_length: 480";
+        let running = shipper(&site, &receiver).yaml(limits).start();
+        let cut = "a line was too long and was cut, others may follow: a message has at most 480";
+        running.wait_warning(&[cut, &format!("480 bytes ({key})")]);
+    }
 }
 
 #[test]

@@ -168,7 +168,7 @@ fn a_port_in_use_is_an_error_and_said_before_it_detaches() {
     let output = crate::support::finish(command.arg("--pid-file").arg(site.path("p.pid")));
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("metrics_listen: cannot listen on"), "{said}");
+    assert!(said.contains("conf.yml:8: metrics_listen: cannot listen on"), "{said}");
     assert!(said.contains("name another port, or end what uses this one"), "{said}");
 }
 

@@ -12,8 +12,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Endpoint, Numbered, Receiver, Reopen, Report, Running, SOON, Shipper, Site, as_nobody, finish,
-    lines, wait_exit, wait_until,
+    End, Endpoint, Numbered, Receiver, Reopen, Report, Running, SOON, Shipper, Site, as_nobody,
+    finish, lines, wait_exit, wait_until,
 };
 
 fn shipper(site: &Site, endpoint: &Endpoint) -> Shipper {
@@ -286,6 +286,30 @@ fn a_state_directory_that_is_not_there_is_told_with_where_to_look() {
     assert!(told.starts_with("the directory is not there"), "{told}");
     let total = json!({"files": 1, "size": 0, "delivered": 0, "behind": 0});
     assert_eq!(as_json(&look)["total"], total, "sums are of those that have a position");
+}
+
+#[test]
+fn what_waits_longest_says_when_it_last_moved() {
+    let (site, mut receiver) = (Site::new(), Receiver::tcp());
+    let log = site.append("app.log", lines(1..=10));
+    let look = shipper(&site, &receiver.endpoint());
+    let running = shipper(&site, &receiver.endpoint()).start();
+    receiver.wait_for(10);
+    receiver.down(End::Clean);
+    wait_until("it is delivered", SOON, || of(&as_json(&look), &log)["behind"] == 0);
+    let moved = of(&as_json(&look), &log)["moved"].clone();
+    site.append("app.log", lines(11..=20));
+    // The times of positions are kept to the second.
+    std::thread::sleep(Duration::from_secs(2));
+    fs::rename(&log, site.path("app.log.1")).unwrap();
+    site.append("app.log", lines(21..=30));
+    wait_until("the rotation is known", SOON, || of(&as_json(&look), &log)["rotated"] == 1);
+    assert_eq!(
+        of(&as_json(&look), &log)["moved"],
+        moved,
+        "the first sight of a file is no delivery"
+    );
+    drop(running);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::error::{ConfigErrors, Place, Problem};
 use super::keys::Key;
 use super::raw::{Findings, Item, Items, Layer, Text};
 use super::{
-    Config, Destination, FileEntry, Loaded, Mode, PidFile, Protocol, Surroundings, entry,
+    Config, Destination, FileEntry, Listen, Loaded, Mode, PidFile, Protocol, Surroundings, entry,
     log_filter, value,
 };
 use crate::filter::Patterns;
@@ -81,7 +81,7 @@ impl<'a> Resolver<'a> {
             detach: !self.switch(Key::NoDetach) && self.raw.mode == Mode::Daemon,
             debug_log_file: self.debug_log_file(),
             user: self.user(),
-            metrics_listen: self.parsed(Key::MetricsListen, value::listen),
+            metrics_listen: self.metrics_listen(),
             log_filter: self
                 .parsed(Key::LogLevels, log_filter::directives)
                 .unwrap_or_else(|| "info".to_owned()),
@@ -120,11 +120,24 @@ impl<'a> Resolver<'a> {
 
     /// `tcp` beats `tls` beats `destination.protocol`, wherever each was given.
     fn protocol(&mut self) -> Protocol {
+        if [Key::Protocol, Key::Tcp, Key::Tls].iter().all(|key| self.scalar(*key).is_none()) {
+            self.warn_of_plain_text();
+        }
         let protocol = self.parsed(Key::Protocol, value::protocol).unwrap_or(Protocol::Udp);
         match (self.switch(Key::Tcp), self.switch(Key::Tls)) {
             (true, _) => Protocol::Tcp,
             (false, true) => Protocol::Tls,
             (false, false) => protocol,
+        }
+    }
+
+    /// A key that was meant to name the protocol was misspelt.
+    fn warn_of_plain_text(&mut self) {
+        let meant = ["destination.protocol?", "tcp?", "tls?"];
+        for warning in &mut self.findings.warnings {
+            if meant.iter().any(|key| warning.text.ends_with(key)) {
+                warning.text.push_str(" As it stands, messages go over UDP, unencrypted");
+            }
         }
     }
 
@@ -137,6 +150,12 @@ impl<'a> Resolver<'a> {
             );
         }
         self.path(Key::StateDir).or(default)
+    }
+
+    fn metrics_listen(&mut self) -> Option<Listen> {
+        let address = self.parsed(Key::MetricsListen, value::listen)?;
+        self.scalar(Key::MetricsListen)
+            .map(|Text { place, .. }| Listen { address, place: place.clone() })
     }
 
     fn user(&mut self) -> Option<String> {

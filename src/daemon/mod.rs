@@ -69,7 +69,7 @@ impl Held {
             (config::PidFile::Search, false) => None,
             (choice, _) => Some(PidFile::acquire(choice)?),
         };
-        let metrics = config.metrics_listen.map(exporter::bind).transpose()?;
+        let metrics = config.metrics_listen.as_ref().map(exporter::bind).transpose()?;
         if let Some(user) = &config.user {
             privileges::become_user(user, &config.state_dir)?;
         }
@@ -96,6 +96,9 @@ fn open_state(config: &Config) -> Result<(Store, Vec<Record>), Error> {
         Err(error @ StateError::Unusable { .. }) => {
             warn!("{error}; until then lines are shipped, but a restart repeats or misses some");
             Ok(Store::unsaved(&config.state_dir))
+        }
+        Err(error @ StateError::Locked { .. }) if config.mode == Mode::Once => {
+            Err(format!("{error}; a daemon there ships its files already, without --once").into())
         }
         result => Ok(result?),
     }

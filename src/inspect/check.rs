@@ -110,7 +110,8 @@ fn show(entry: &Entry, entries: &[Entry], out: Out<'_>) -> io::Result<()> {
         |(_, verdict): &(_, Verdict)| matches!(verdict, Verdict::Earlier(_) | Verdict::SameAs(_));
     let said = match entry.found.iter().filter(followed).count() {
         0 if entry.found.is_empty() && entry.refused.is_empty() => {
-            format!("{ODD}nothing matches yet{ODD:#}")
+            let mistake = entry.mistake.as_ref().map(|mistake| format!(": {mistake}"));
+            format!("{ODD}nothing matches yet{ODD:#}{}", mistake.unwrap_or_default())
         }
         0 if entry.found.iter().any(elsewhere) => format!("{ODD}no file of its own{ODD:#}"),
         0 => format!("{ODD}no file that can be followed{ODD:#}"),

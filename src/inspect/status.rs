@@ -203,11 +203,15 @@ fn file(path: PathBuf, records: &[Record], disk: &mut Disk) -> File {
         unfound: 0,
         readable: true,
     };
+    let current_size = file.size;
+    let mut behind = Vec::new();
     for (index, record) in records.iter().enumerate() {
         let offset = record.position.offset;
         if Some(index) == current {
             // Shorter than what arrived of it: it was truncated, and starts anew.
-            file.delivered += if offset <= file.size { offset } else { 0 };
+            let delivered = if offset <= current_size { offset } else { 0 };
+            file.delivered += delivered;
+            behind.extend((delivered < current_size).then_some(record.seen));
             continue;
         }
         // One that shares its inode with the current one was truncated: its rest is in a copy.
@@ -217,10 +221,13 @@ fn file(path: PathBuf, records: &[Record], disk: &mut Disk) -> File {
                 file.rotated += 1;
                 file.size += size;
                 file.delivered += offset.min(size);
+                behind.extend((offset < size).then_some(record.seen));
             }
             None => file.unfound += 1,
         }
     }
+    // The first sight of a new file is no delivery: what waits longest tells.
+    file.moved = behind.into_iter().min().or(file.moved);
     file
 }
 

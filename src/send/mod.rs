@@ -116,7 +116,7 @@ pub struct Outcome {
 pub async fn run(links: Links, meters: Sending) -> Outcome {
     let Links { mut targets, batches, express, updates, spare, leave } = links;
     let target = targets.borrow_and_update().clone();
-    let report = Report::new(&target.host, target.port, meters.clone());
+    let report = Report::new(&target, meters.clone());
     let sender = Sender {
         target,
         targets,
@@ -187,7 +187,7 @@ impl Sender {
         }
         self.target = target;
         self.backoff = Backoff::default();
-        self.report = Report::new(&self.target.host, self.target.port, self.meters.clone());
+        self.report = Report::new(&self.target, self.meters.clone());
     }
 
     async fn run_stream(&mut self) {

@@ -48,7 +48,8 @@ pub enum StateError {
     /// Another instance uses the directory: starting would send every line twice.
     #[error(
         "another instance{} already keeps its positions in {}: stop it, or give this one \
-         a directory of its own with --state-dir (state_dir)",
+         a directory and a pid file of its own with --state-dir (state_dir) and --pid-file \
+         (pid_file)",
         pid.map_or_else(String::new, |pid| format!(" (process {pid})")),
         dir.display()
     )]

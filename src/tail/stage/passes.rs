@@ -165,6 +165,7 @@ impl Stage {
     pub(super) fn count(&mut self, id: usize) {
         if let Some(follower) = &mut self.followers[id]
             && follower.has_generations()
+            && !follower.is_unreadable()
             && !std::mem::replace(&mut follower.is_counted, true)
         {
             self.meters.files.inc();

@@ -204,7 +204,11 @@ fn dashboard_and_rules_speak_of_metrics_that_exist() {
 #[test]
 fn promtool_accepts_the_rules_and_they_fire_when_they_should() {
     let Some(promtool) = PROMETHEUS.program("promtool") else { return };
-    for arguments in [["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]] {
+    for arguments in [
+        ["check", "rules", "alerts.yml"],
+        ["test", "rules", "alerts.test.yml"],
+        ["check", "config", "prometheus.yml"],
+    ] {
         let output = promtool.command().args(arguments).current_dir(EXAMPLES).output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&said));

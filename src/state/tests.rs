@@ -358,6 +358,8 @@ async fn what_another_instance_has_begun_in_a_removed_directory_is_left_alone() 
     running.wait_for(&[(1, 10)], SECOND).await;
     fs::remove_dir_all(running.dir.path()).unwrap();
     let (other, _) = open(running.dir.path()).unwrap();
+    // As another process would.
+    fs::write(running.dir.path().join(LOCK), "1\n").unwrap();
     running.send(2, 20).await;
     tokio::time::sleep(SECOND * 30).await;
     assert_eq!(names(&running.dir, "positions"), [""; 0]);

@@ -27,6 +27,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// What the line under NAME leaves open.
+const DESCRIPTION: &str = "\
+Each line that is written to the files named in /etc/log_files.yml, or as arguments, becomes a \
+message to one receiver, over UDP, TCP or TLS. Files may be rotated in any way. The log files are \
+the queue: while the receiver is away, reading stops, and over TCP and TLS no line is lost. \
+Positions are kept, so that a start goes on where the last one ended.
+
+Without -D it goes into the background once it runs. As a service it is started by systemd: its log \
+is in the journal (journalctl -u remote_syslog), flags and variables belong into \
+/etc/default/remote_syslog.
+
+To look without changing anything: --check says what would be followed, what is left out and why, \
+and whether the receiver is there (--connect); --status says how far each file is delivered.";
+
 /// Section 8: a daemon, and those who run it.
 fn manual(out: &mut dyn Write) -> io::Result<()> {
     // Headings among the flags would become sections beside those of the page.
@@ -34,6 +48,7 @@ fn manual(out: &mut dyn Write) -> io::Result<()> {
         Some(help) => flag.help_heading(None).help(help.replace("see Paths", "see FILES")),
         None => flag.help_heading(None),
     });
+    let command = command.long_about(DESCRIPTION);
     let man = Man::new(command.clone()).section("8").manual("remote_syslog");
     man.render_title(out)?;
     man.render_name_section(out)?;
@@ -48,10 +63,7 @@ fn manual(out: &mut dyn Write) -> io::Result<()> {
         }
         page.control("fi", []).to_writer(out)?;
     }
-    let mut page = Roff::new();
-    page.control("SH", ["SEE ALSO"]);
-    page.text([roman("All keys of /etc/log_files.yml: /usr/share/doc/remote-syslog/examples")]);
-    page.to_writer(out)
+    Ok(())
 }
 
 /// What `--help` says behind the flags: headings at the margin, what belongs to them indented.
@@ -75,6 +87,7 @@ fn conventional(heading: &str) -> String {
     match heading {
         "Paths" => "FILES".to_owned(),
         "Exit codes" => "EXIT STATUS".to_owned(),
+        "Documentation" => "SEE ALSO".to_owned(),
         other => other.to_uppercase(),
     }
 }
@@ -94,9 +107,13 @@ mod tests {
             }
         }
         let headings: Vec<_> = page.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
-        for heading in ["NAME", "ENVIRONMENT", "FILES", "SIGNALS", "\"EXIT STATUS\""] {
+        for heading in
+            ["NAME", "DESCRIPTION", "FILES", "SIGNALS", "\"EXIT STATUS\"", "\"SEE ALSO\""]
+        {
             assert!(headings.contains(&heading), "{heading} in {headings:?}");
         }
+        let about = Cli::command().get_about().unwrap().to_string();
+        assert_eq!(page.matches(&about).count(), 1, "under NAME alone: {page}");
         let help = Cli::command().get_after_help().unwrap().to_string();
         for line in help.lines().filter(|line| line.starts_with(' ')) {
             let words = line.split_whitespace().max_by_key(|word| word.len()).unwrap();

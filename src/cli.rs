@@ -42,7 +42,13 @@ Examples:
   remote_syslog --check --connect             what would be followed, and is the receiver there?
   remote_syslog --check --line 'GET /health'  would this line be sent?
   remote_syslog --status                      how far is each file delivered?
-  remote_syslog --dry-run --once --from-start /var/log/app.log";
+  remote_syslog --dry-run --once --from-start /var/log/app.log
+
+Documentation:
+  Keys, flags, patterns: /usr/share/doc/remote-syslog/configuration.md
+  What to do when something is wrong: /usr/share/doc/remote-syslog/operating.md
+  Coming from remote_syslog2: /usr/share/doc/remote-syslog/migrating.md
+  Installed from source, they are in its docs/";
 
 /// Follows log files and ships every line to a syslog receiver as RFC 5424.
 #[derive(Debug, Clone, Default, Parser)]

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::{debug, info, warn};
 
 use crate::agent::Records;
+use crate::config::Listen;
 use crate::inspect::delivered;
 use crate::meter::Meters;
 
@@ -36,23 +37,24 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "metrics_listen: cannot listen on {address}: {source}; name another port, or end what uses \
-     this one"
+    "{}: metrics_listen: cannot listen on {}: {source}; name another port, or end what uses this \
+     one",
+    .listen.place, .listen.address
 )]
 pub struct ListenError {
-    address: SocketAddr,
+    listen: Listen,
     source: io::Error,
 }
 
-/// Listens on `address`. To be called before detaching, so that a port in use is said to the one
+/// Listens where `listen` says. To be called before detaching, so that a port in use is said to the one
 /// who called.
 ///
 /// # Errors
 /// The port is in use, or not for us.
-pub fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    let listener = TcpListener::bind(address)
+pub fn bind(listen: &Listen) -> Result<TcpListener, ListenError> {
+    let listener = TcpListener::bind(listen.address)
         .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
-    listener.map_err(|source| ListenError { address, source })
+    listener.map_err(|source| ListenError { listen: listen.clone(), source })
 }
 
 /// Serving; ends when it is dropped.

@@ -68,6 +68,16 @@ impl LockedFile {
             && start.iter().all(|byte| byte.is_ascii_digit() || blank(byte))
     }
 
+    /// Whether `path` still names this file, or at least one with our number in it: some file
+    /// systems give another inode at every look.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        let there = fs::symlink_metadata(path).map(|there| (there.dev(), there.ino()));
+        let here = self.file.metadata().map(|here| (here.dev(), here.ino()));
+        let pid = || File::open(path).ok().and_then(|mut file| pid_in(&mut file));
+        matches!((there, here), (Ok(there), Ok(here)) if there == here)
+            || pid() == Some(std::process::id())
+    }
+
     /// The file itself.
     pub(crate) fn file(&self) -> &File {
         &self.file

@@ -60,6 +60,7 @@ pub struct Sending {
     /// Shows that the loop goes round.
     pub beat: Beat,
     receiver: Arc<Mutex<Option<String>>>,
+    trouble: Arc<Mutex<Option<String>>>,
     /// 1 while there is a connection, else 0.
     pub connected: IntGauge,
     /// Connections that came about.
@@ -152,6 +153,7 @@ impl Sending {
         Ok(Self {
             beat: Beat::default(),
             receiver: Arc::default(),
+            trouble: Arc::default(),
             connected: maker.gauge("connected", "1 while connected to the receiver, else 0.")?,
             connections: maker.counter("connections_total", "Connections that came about.")?,
             failures: maker.counters(
@@ -197,6 +199,7 @@ impl Sending {
         self.connected.set(1);
         self.connections.inc();
         *self.receiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// There is none any more.
@@ -211,8 +214,15 @@ impl Sending {
         self.receiver.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Why there is no connection, if the last attempt or connection has failed.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// An attempt to connect, or a connection, has failed.
-    pub fn failed(&self, kind: &str) {
+    pub fn failed(&self, kind: &str, reason: &dyn std::fmt::Display) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_string());
         self.failures.with_label_values(&[kind]).inc();
         self.last_failure.with_label_values(&[kind]).set(jiff::Timestamp::now().as_second());
     }
@@ -281,7 +291,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_end_in_their_unit() {
         let meters = Meters::new().unwrap();
-        meters.sending.failed("dns");
+        meters.sending.failed("dns", &"gone");
         meters.reloads.with_label_values(&["ok"]).inc();
         for family in meters.gather() {
             let (name, kind) = (family.name(), family.get_field_type());
@@ -294,9 +304,9 @@ mod tests {
     #[test]
     fn a_failure_is_counted_by_its_kind() {
         let meters = Meters::new().unwrap();
-        meters.sending.failed("dns");
-        meters.sending.failed("dns");
-        meters.sending.failed("tls");
+        meters.sending.failed("dns", &"gone");
+        meters.sending.failed("dns", &"gone");
+        meters.sending.failed("tls", &"gone");
         assert_eq!(meters.sending.failures.with_label_values(&["dns"]).get(), 2);
         assert!(meters.sending.last_failure.with_label_values(&["tls"]).get() > 1_700_000_000);
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Command, Output};
 use std::thread;
 
@@ -65,18 +65,75 @@ fn nothing_to_follow_is_a_fault() {
 }
 
 #[test]
-fn a_user_that_does_not_exist_is_a_fault() {
+fn a_user_that_does_not_exist_is_named_with_its_place() {
     let site = Site::new();
     site.append("app.log", "one\n");
     let shipper = Shipper::new(&site).follow("app.log").to(&Receiver::tcp().endpoint());
-    let said = |user: &str| {
-        let output = check(&shipper, &["--user", user]);
-        (stdout(&output), output.status.code())
-    };
-    let (text, code) = said("no such user");
-    assert!(text.contains("there is no user no such user: create it"), "{text}");
-    assert!(text.contains("\nFault: there is no such user: 1 file to follow"), "{text}");
-    assert_eq!(code, Some(1));
+    let output = check(&shipper.yaml("user: no-such-user\nfacility: none"), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = "conf.yml:7: user: there is no user \"no-such-user\"; create it";
+    assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    assert!(stderr(&output).contains("facility: "), "all at once: {}", stderr(&output));
+}
+
+#[test]
+fn warnings_are_part_of_the_verdict() {
+    let site = Site::new();
+    site.append("app.log", "one\n");
+    let mut endpoint = Receiver::tcp().endpoint();
+    let shipper = Shipper::new(&site).follow("app.log").to(&endpoint).yaml("colour: red\nx: y");
+    let said = stdout(&check(&shipper, &[]));
+    assert!(said.contains("\nNo fault, 2 warnings: 1 file to follow, 0 paths left out"), "{said}");
+    endpoint.host = "no-such-host.invalid".to_owned();
+    let said = stdout(&check(&Shipper::new(&site).follow("none.log").to(&endpoint), &[]));
+    let both = "\nFault: nothing can be followed, and the receiver cannot be found: 0 files";
+    assert!(said.contains(both), "{said}");
+}
+
+#[test]
+fn what_ssl_cert_file_names_must_hold_certificates_even_if_others_are_trusted() {
+    let (site, receiver) = (Site::new(), Receiver::new(Transport::Tls));
+    site.append("app.log", "one\n");
+    let endpoint = receiver.endpoint();
+    let dir = endpoint.trust.as_ref().unwrap().parent().unwrap().to_owned();
+    let empty = site.append("empty.pem", "no certificate\n");
+    let [missing, directory, empty] = [site.path("missing.pem"), site.dir().to_owned(), empty];
+    for (file, expected) in [
+        (missing.to_str().unwrap(), "missing.pem cannot be read (No such file or directory"),
+        (directory.to_str().unwrap(), " cannot be read (Is a directory"),
+        (empty.to_str().unwrap(), "empty.pem holds no certificate in PEM form"),
+        ("ca.pem", "SSL_CERT_FILE: ca.pem is relative, and the working directory of a daemon"),
+    ] {
+        let shipper = Shipper::new(&site).follow("app.log").to(&endpoint);
+        let shipper = shipper.env("SSL_CERT_FILE", file).env("SSL_CERT_DIR", &dir);
+        let output = check(&shipper, &["--connect"]);
+        let said = stdout(&output);
+        let warning = said.lines().find(|line| line.contains("  warning: SSL_CERT_FILE: "));
+        assert!(warning.is_some_and(|line| line.contains(expected)), "{said}");
+        assert!(said.contains("\n  connected: "), "the directory has the authority: {said}");
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        if !expected.contains("relative") {
+            let running = shipper.start();
+            running.wait_warning(&["SSL_CERT_FILE: ", expected]);
+            running.wait_log(&["connected to"]);
+        }
+    }
+}
+
+#[test]
+fn positions_that_may_not_be_read_are_told_with_who_may() {
+    let site = Site::new();
+    site.append("app.log", "one\n");
+    let state = site.make_dir("state");
+    let shipper = Shipper::new(&site).follow("app.log").to(&Receiver::tcp().endpoint());
+    let mut command = shipper.command();
+    command.arg("--check");
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o000)).unwrap();
+    let output = finish(&mut as_nobody(command, &site));
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
+    let said = stdout(&output);
+    assert!(said.contains("state cannot be read: permission denied: "), "{said}");
+    assert!(said.contains("; run this as the daemon's user, or with sudo\n"), "{said}");
 }
 
 #[test]
@@ -164,7 +221,7 @@ fn a_closed_port_is_told_from_an_open_one() {
     assert_snapshot!(said, @r"
     HOST, port PORT, TCP
     resolved: HOST
-    connected: HOST:PORT, TCP; nothing was sent
+    connected: HOST:PORT, TCP; nothing was sent; whether it wants TLS shows only when messages are sent
     ");
     receiver.down(crate::support::End::Clean);
     let (said, code) = connect(&receiver.endpoint());
@@ -236,7 +293,8 @@ fn an_unknown_authority_is_refused() {
     let (said, code) = connect(&endpoint);
     assert_eq!(code, 1);
     assert!(said.contains("not connected: TLS with HOST (HOST:PORT): "), "{said}");
-    assert!(said.contains("an authority that is not trusted here; let SSL_CERT_FILE"), "{said}");
+    let trusted = "not trusted here: 1 authority is trusted, that of SSL_CERT_FILE (/";
+    assert!(said.contains(trusted) && said.contains("; let SSL_CERT_FILE name"), "{said}");
     assert!(said.contains("\n    issued by CN=remote_syslog test authority\n"), "{said}");
 }
 
@@ -341,4 +399,42 @@ fn without_any_configuration_file_that_is_said() {
     let said = stdout(&output).replace(site.dir().to_str().unwrap(), "");
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.starts_with("Configuration\n  /empty.yml\n"), "{said}");
+}
+
+#[test]
+fn what_matches_nothing_is_told_with_what_was_probably_meant() {
+    let site = Site::new();
+    site.append("dir/app.log", "one\n");
+    let [dir, log] = ["dir", "dir/app.log"].map(|name| site.path(name).display().to_string());
+    let receiver = Receiver::tcp();
+    let shipper = Shipper::new(&site).to(&receiver.endpoint());
+    // Two lines without dashes are one text.
+    let shipper = shipper.follow("dir").follow("none.log").entry(format!("{log}\n    {log}"));
+    let said = stdout(&check(&shipper, &[]));
+    let said = said.replace(site.dir().to_str().unwrap(), "");
+    for expected in [
+        "  /dir: nothing matches yet: it is a directory; write /dir/*\n",
+        "  /none.log: nothing matches yet: there is no such file\n",
+        "  /dir/app.log /dir/app.log: nothing matches yet: there is a blank before a '/': did you",
+    ] {
+        assert!(said.contains(expected), "{said}");
+    }
+    let running = shipper.start();
+    running.wait_warning(&[&format!("nothing matches {dir} yet: it is a directory")]);
+    running.wait_warning(&["none.log yet: there is no such file"]);
+    running.wait_warning(&["app.log yet: there is a blank before a '/'"]);
+}
+
+#[test]
+fn a_misspelt_protocol_is_warned_of_with_what_follows() {
+    let site = Site::new();
+    site.append("app.log", "one\n");
+    let said = |keys: &str| {
+        let shipper = Shipper::new(&site).follow("app.log");
+        stdout(&check(&shipper.yaml(&format!("destination: {{host: 127.0.0.1, {keys}}}")), &[]))
+    };
+    let plain = "did you mean destination.protocol? As it stands, messages go over UDP, unencry";
+    assert!(said("protocl: tcp").contains(plain), "{}", said("protocl: tcp"));
+    let both = said("protocl: tcp, protocol: tls");
+    assert!(both.contains("did you mean destination.protocol?\n"), "{both}");
 }

@@ -10,7 +10,8 @@ use std::process::Command;
 use rustix::fs::{CWD, Mode, mkfifoat};
 
 use crate::support::{
-    A_WHILE, Guarded, Receiver, Report, SOON, Shipper, Site, as_nobody, give_to_nobody, lines, skip,
+    A_WHILE, Guarded, Receiver, Report, SOON, Shipper, Site, as_nobody, give_to_nobody, lines,
+    skip, wait_until,
 };
 
 /// Follows globs of the site, from their beginning.
@@ -218,6 +219,50 @@ fn files_in_a_directory_that_may_only_be_passed_are_looked_at_every_second() {
     let warning = format!("cannot watch {}: ", shut.canonicalize().unwrap().display());
     let said = fs::read_to_string(said).unwrap();
     assert_eq!(said.matches(&warning).count(), 1, "{said}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_at_first_sight_and_not_counted() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let path = site.append("a.log", "x\n");
+    site.append("b.log", "x\n");
+    let allow = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o000);
+    give_to_nobody(&site.make_dir("state"));
+    let mut command = as_nobody(shipper(&site, &receiver, &["*.log"]).foreground(), &site);
+    let err = site.path("err");
+    command.args(["--pid-file=", "--from-start=false"]).stderr(File::create(&err).unwrap());
+    let _running = Guarded(command.spawn().unwrap());
+    let said = || fs::read_to_string(&err).unwrap();
+    let follows = "following 1 file (1 cannot be read)";
+    wait_until("it says what it follows", SOON, || said().contains(follows));
+    let warned = format!("WARN  cannot read {}: Permission denied", path.display());
+    assert!(said().contains(&warned), "{}", said());
+    assert!(!said().contains(&format!("following {}", path.display())), "{}", said());
+    allow(0o644);
+    site.append("a.log", "one\n");
+    receiver.wait_for_text("one");
+    let now = format!("{} can be read now", path.display());
+    wait_until("it says that it can be read", SOON, || said().contains(&now));
+    assert_eq!(receiver.texts(), ["one"]);
+}
+
+#[test]
+fn files_that_are_gone_are_told_apart_and_nothing_is_a_warning() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    for name in ["a.log", "b.log", "c.log"] {
+        site.append(name, "one\n");
+    }
+    let mut shipper = shipper(&site, &receiver, &["*.log"]).start();
+    receiver.wait_for(3);
+    shipper.term();
+    site.remove("b.log");
+    site.remove("c.log");
+    shipper.restart();
+    shipper.wait_log(&["following 1 file (2 rotated or removed"]);
+    let site = Site::new();
+    let shipper = Shipper::new(&site).follow("none.log").to(&receiver.endpoint()).start();
+    shipper.wait_warning(&["following 0 files; --check says why"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{End, Receiver, Running, Shipper, Site};
+use crate::support::{End, Receiver, Running, Shipper, Site, Transport};
 
 const SECRET: &str = "PIN 4711 of customer 0815";
 
@@ -33,6 +33,22 @@ fn it_says_once_what_it_follows_and_where_it_connects() {
     let endpoint = receiver.endpoint();
     let address = format!("{}:{}", endpoint.host, endpoint.port);
     assert_eq!(count(&shipper, &["connected", &address]), 1, "{}", shipper.log());
+    let connecting = format!("INFO  connecting to {address} over TCP");
+    assert_eq!(count(&shipper, &[&connecting]), 1, "{}", shipper.log());
+}
+
+#[test]
+fn a_line_that_is_cut_is_told_with_the_limit_that_cut_it() {
+    for (transport, key) in
+        [(Transport::Tcp, "tcp_max_line_length"), (Transport::Udp, "udp_max_line_length")]
+    {
+        let (site, receiver) = (Site::new(), Receiver::new(transport));
+        site.append("a.log", format!("{}\n", "x".repeat(2_000)));
+        let limits = "tcp_max_line_length: 480\nudp_max_line_length: 480";
+        let running = shipper(&site, &receiver).yaml(limits).start();
+        let cut = "a line was too long and was cut, others may follow: a message has at most 480";
+        running.wait_warning(&[cut, &format!("480 bytes ({key})")]);
+    }
 }
 
 #[test]
@@ -127,4 +143,26 @@ fn nothing_to_follow_is_said() {
     let shipper = Shipper::new(&site).follow("none/*.log").to(&receiver.endpoint()).start();
     let glob = site.path(Path::new("none/*.log"));
     shipper.wait_log(&[glob.to_str().unwrap()]);
+}
+
+#[test]
+fn what_names_no_level_and_no_module_does_not_silence_it() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("a.log", "one\n");
+    let output = shipper(&site, &receiver).arg("--log=verbose").output();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("--log: \"verbose\" is not a level; write <root>=LEVEL"), "{said}");
+    // A module of remote_syslog2, and none of ours.
+    let running = shipper(&site, &receiver).arg("--log=remote_syslog.go=TRACE").start();
+    running.wait_log(&["following 1 file"]);
+}
+
+#[test]
+fn a_log_file_that_is_not_used_is_said() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("a.log", "one\n");
+    let shipper = shipper(&site, &receiver).yaml("debug_log_file: own.log").start();
+    shipper.wait_warning(&["debug_log_file: it is not used in the foreground"]);
+    assert!(!site.path("own.log").exists());
 }

@@ -168,7 +168,7 @@ fn a_port_in_use_is_an_error_and_said_before_it_detaches() {
     let output = crate::support::finish(command.arg("--pid-file").arg(site.path("p.pid")));
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("metrics_listen: cannot listen on"), "{said}");
+    assert!(said.contains("conf.yml:8: metrics_listen: cannot listen on"), "{said}");
     assert!(said.contains("name another port, or end what uses this one"), "{said}");
 }
 
@@ -204,7 +204,11 @@ fn dashboard_and_rules_speak_of_metrics_that_exist() {
 #[test]
 fn promtool_accepts_the_rules_and_they_fire_when_they_should() {
     let Some(promtool) = PROMETHEUS.program("promtool") else { return };
-    for arguments in [["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]] {
+    for arguments in [
+        ["check", "rules", "alerts.yml"],
+        ["test", "rules", "alerts.test.yml"],
+        ["check", "config", "prometheus.yml"],
+    ] {
         let output = promtool.command().args(arguments).current_dir(EXAMPLES).output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&said));

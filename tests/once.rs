@@ -7,7 +7,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::peers::Logrotate;
 use crate::support::{
-    End, Guarded, Numbered, Receiver, Reopen, Report, Shipper, Site, Transport, lines, wait_exit,
+    End, Guarded, Numbered, Receiver, Reopen, Report, Shipper, Site, Transport, finish, lines,
+    wait_exit,
 };
 
 fn once(site: &Site, receiver: &Receiver) -> Shipper {
@@ -51,7 +52,9 @@ fn everything_is_shipped_over_tls() {
 fn over_udp_it_is_what_the_kernel_took() {
     let (site, receiver) = (Site::new(), Receiver::new(Transport::Udp));
     site.append("app.log", "one\ntwo\n");
-    assert!(said(&once(&site, &receiver).output(), 0).contains("2 messages ("));
+    let text = said(&once(&site, &receiver).output(), 0);
+    assert!(text.contains("\n2 messages ("), "{text}");
+    assert!(text.contains(" sent over UDP in ") && !text.contains("confirmed"), "{text}");
     assert_eq!(receiver.texts(), ["one", "two"]);
 }
 
@@ -106,7 +109,9 @@ fn without_a_receiver_it_gives_up_and_says_what_is_left() {
     let patient = once(&site, &receiver).yaml("connect_timeout: 1\nwrite_timeout: 1");
     let text = said(&patient.output(), 1);
     assert!(text.contains("0 messages (0 B) confirmed"), "{text}");
-    assert!(text.contains("the receiver took nothing for 2 s: 2 messages are not conf"), "{text}");
+    let why = "not connected for 2 s (cannot connect to ";
+    assert!(text.contains(why) && text.contains("Connection refused"), "{text}");
+    assert!(text.contains("): 2 messages are not confirmed and 0 B not sent; "), "{text}");
     receiver.up();
     said(&once(&site, &receiver).output(), 0);
     assert_eq!(receiver.texts(), ["one", "two"]);
@@ -131,6 +136,34 @@ fn stopped_by_a_signal_it_says_what_is_left() {
 #[test]
 fn nothing_to_ship_is_soon_done() {
     let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("empty.log", "");
     assert!(said(&once(&site, &receiver).output(), 0).contains("0 messages (0 B) confirmed"));
     assert!(said(&once(&site, &receiver).arg("--no-detach=false").output(), 0).contains("0 mess"));
+}
+
+#[test]
+fn nothing_that_can_be_followed_is_a_failure() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let text = said(&once(&site, &receiver).output(), 1);
+    assert!(text.contains("0 messages (0 B) confirmed"), "{text}");
+    assert!(text.contains("; no file could be followed; --check says why\n"), "{text}");
+    // Gone since, but some of it was there to be shipped.
+    site.append("app.log", "one\n");
+    let text = said(&once(&site, &receiver).output(), 0);
+    assert!(text.contains("\n1 message ("), "{text}");
+}
+
+#[test]
+fn a_daemon_that_ships_the_same_files_is_named() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", "one\n");
+    let daemon = Shipper::new(&site).follow("*.log").to(&receiver.endpoint());
+    let daemon = daemon.reading_from_start().start();
+    receiver.wait_for_text("one");
+    let pid_file = site.path("other.pid");
+    let second = once(&site, &receiver).arg("--pid-file").arg(pid_file);
+    let text = said(&finish(second.command().arg("--once")), 1);
+    assert!(text.contains("another instance (process "), "{text}");
+    assert!(text.contains("; a daemon there ships its files already, without --once"), "{text}");
+    drop(daemon);
 }

@@ -102,6 +102,7 @@ impl Scene {
                 r"belongs to \S+:\S+, mode (\d+), and this runs as \S+",
                 "belongs to root:adm, mode $1, and this runs as syslog",
             ),
+            (r"SSL_CERT_FILE \([^)]*\)", "SSL_CERT_FILE (/etc/ssl/ca.pem)"),
             (r#""\d{4}-\d\d-\d\dT[0-9:.]+Z""#, r#""2026-11-25T03:14:15.926535897Z""#),
             // As wide as it was: columns keep their places.
             (r" {3}\d s  ", "   2 s  "),

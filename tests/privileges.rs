@@ -44,7 +44,7 @@ fn it_becomes_another_user_and_goes_on_where_root_was() {
     assert_eq!(status(&user, "CapEff"), "0000000000000004");
     assert_eq!(status(&user, "NoNewPrivs"), "1");
     user.term();
-    for name in ["state", "state/positions.recent", "state/lock"] {
+    for name in ["state", "state/positions", "state/lock"] {
         assert_eq!(owner(&site, name), id, "{name}");
     }
     // The directory of the site is root's, so the file is emptied and not removed.

@@ -206,11 +206,53 @@ fn a_damaged_state_is_kept_aside_and_named() {
         fs::write(path, "damaged\u{0}\u{1}").unwrap();
     }
     shipper.restart();
-    shipper.wait_warning(&[state.to_str().unwrap()]);
+    let consequence = "what was written meanwhile is skipped unless from_start is set";
+    shipper.wait_warning(&[state.to_str().unwrap(), consequence]);
     site.append("app.log", lines(21..=30));
     receiver.wait_for_number(30, SOON);
     assert!(shipper.is_alive());
     wait_until("the damaged one is kept", SOON, || {
         files().any(|path| fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"damaged")))
     });
+}
+
+#[test]
+fn what_damaged_changes_to_older_positions_lead_to_is_said() {
+    let site = Site::new();
+    let receiver = Receiver::tcp();
+    site.append("app.log", lines(1..=20));
+    let mut shipper = shipper(&site, &receiver);
+    receiver.wait_for_number(20, SOON);
+    shipper.term();
+    fs::write(site.path("state/positions.recent"), "damaged").unwrap();
+    site.append("app.log", lines(21..=30));
+    shipper.restart();
+    shipper
+        .wait_warning(&["positions.recent is damaged", "some lines are sent again; others start"]);
+    receiver.wait_for_number(30, SOON);
+}
+
+#[test]
+fn a_state_directory_removed_under_it_is_its_own_again() {
+    let site = Site::new();
+    let receiver = Receiver::tcp();
+    let log = site.append("app.log", lines(1..=20));
+    let mut running = shipper(&site, &receiver);
+    receiver.wait_for_number(20, SOON);
+    let state = site.path("state");
+    wait_until("positions are saved", SOON, || state.join("positions").exists());
+    fs::remove_dir_all(&state).unwrap();
+    site.append("app.log", lines(21..=30));
+    running.wait_warning(&["positions cannot be saved", "state/lock: somebody has removed it"]);
+    running.wait_log(&["positions are saved in", "again"]);
+    let second = Shipper::new(&site).follow(log).to(&receiver.endpoint()).output();
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(said.contains("another instance (process "), "{said}");
+    running.term();
+    running.restart();
+    site.append("app.log", lines(31..=40));
+    receiver.wait_for_number(40, SOON);
+    running.term();
+    Report::of(40, &receiver.frames()).assert_exact();
 }

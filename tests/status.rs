@@ -12,8 +12,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Endpoint, Numbered, Receiver, Reopen, Report, Running, SOON, Shipper, Site, as_nobody, finish,
-    lines, wait_exit, wait_until,
+    End, Endpoint, Numbered, Receiver, Reopen, Report, Running, SOON, Shipper, Site, as_nobody,
+    finish, lines, wait_exit, wait_until,
 };
 
 fn shipper(site: &Site, endpoint: &Endpoint) -> Shipper {
@@ -77,7 +77,7 @@ fn without_a_state_the_files_are_listed_and_nothing_is_made() {
     assert_eq!(said["daemon"], json!({"running": false, "pid": null}));
     let output = status(&shipper, &[]);
     let table = String::from_utf8(output.stdout).unwrap();
-    assert!(table.contains("in use by no process"), "{table}");
+    assert!(table.contains("the directory is not there: no daemon has kept positions"), "{table}");
     assert!(table.contains("app.log (no position yet)"), "{table}");
     assert!(!site.path("state").exists());
 }
@@ -262,6 +262,77 @@ fn a_state_that_may_not_be_read_is_an_error() {
     fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("positions") && said.contains("ermission denied"), "{said}");
+    assert!(said.contains("; run this as the daemon's user, or with sudo"), "{said}");
+}
+
+#[test]
+fn a_state_directory_that_is_not_there_is_told_with_where_to_look() {
+    let site = Site::new();
+    let log = site.append("app.log", "one\n");
+    let look = shipper(&site, &Receiver::tcp().endpoint());
+    let state = site.path("state").display().to_string();
+    let mut command = look.command();
+    command.arg("--status");
+    let output = finish(&mut as_nobody(command, &site));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let first =
+        format!("{state}: the directory is not there: no daemon has kept positions in it; ");
+    assert!(said.starts_with(&first), "{said}");
+    let hint = said.lines().next().unwrap();
+    assert!(hint.ends_with("ask as that user or as root: sudo remote_syslog --status"), "{said}");
+    assert!(said.contains(log.to_str().unwrap()), "{said}");
+    let output = status(&look, &["--json"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.starts_with("the directory is not there"), "{told}");
+    let total = json!({"files": 1, "size": 0, "delivered": 0, "behind": 0});
+    assert_eq!(as_json(&look)["total"], total, "sums are of those that have a position");
+}
+
+#[test]
+fn what_waits_longest_says_when_it_last_moved() {
+    let (site, mut receiver) = (Site::new(), Receiver::tcp());
+    let log = site.append("app.log", lines(1..=10));
+    let look = shipper(&site, &receiver.endpoint());
+    let running = shipper(&site, &receiver.endpoint()).start();
+    receiver.wait_for(10);
+    receiver.down(End::Clean);
+    wait_until("it is delivered", SOON, || of(&as_json(&look), &log)["behind"] == 0);
+    let moved = of(&as_json(&look), &log)["moved"].clone();
+    site.append("app.log", lines(11..=20));
+    // The times of positions are kept to the second.
+    std::thread::sleep(Duration::from_secs(2));
+    fs::rename(&log, site.path("app.log.1")).unwrap();
+    site.append("app.log", lines(21..=30));
+    wait_until("the rotation is known", SOON, || of(&as_json(&look), &log)["rotated"] == 1);
+    assert_eq!(
+        of(&as_json(&look), &log)["moved"],
+        moved,
+        "the first sight of a file is no delivery"
+    );
+    drop(running);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_has_a_remark() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let log = site.append("app.log", lines(1..=10));
+    let look = ship(&site, &receiver, 10);
+    let size = fs::metadata(&log).unwrap().len();
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o000)).unwrap();
+    fs::set_permissions(site.path("state"), fs::Permissions::from_mode(0o755)).unwrap();
+    for entry in fs::read_dir(site.path("state")).unwrap() {
+        fs::set_permissions(entry.unwrap().path(), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let asked = |more: &[&str]| {
+        let mut command = look.command();
+        command.arg("--status").args(more);
+        String::from_utf8(finish(&mut as_nobody(command, &site)).stdout).unwrap()
+    };
+    let table = asked(&[]);
+    assert!(table.contains("app.log (cannot be read by "), "{table}");
+    let said: Value = serde_json::from_str(&asked(&["--json"])).unwrap();
+    assert_eq!(of(&said, &log)["readable"], false);
+    assert_eq!(facts(&said, &log), json!(["followed", size, size, 0, 0, 0]));
 }
 
 #[test]
@@ -295,6 +366,7 @@ fn a_closed_pipe_ends_it_quietly() {
     for number in 0..3000 {
         site.append(format!("{number}.log"), "");
     }
+    site.make_dir("state");
     let mut command = shipper(&site, &Receiver::tcp().endpoint()).command();
     let mut child = command
         .args(["--status", "--json"])

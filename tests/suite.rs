@@ -16,6 +16,7 @@ mod daemon;
 mod discovery;
 mod dry_run;
 mod layering;
+mod links;
 mod log;
 mod metrics;
 mod once;

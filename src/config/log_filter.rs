@@ -21,18 +21,27 @@ const LEVELS: [(&str, &str); 13] = [
 
 /// The directives that `text` means, in tracing's form.
 pub(super) fn directives(text: &str) -> Result<String, String> {
-    // Spans and their fields exist only in tracing's form, and hold commas of their own.
+    // Spans and their fields exist only in tracing's form, and hold commas of their own. A level
+    // for all among them wins over the one before it.
     let directives = if text.contains('[') {
-        text.to_owned()
+        format!("{FOR_ALL},{text}")
     } else {
         let parts = text.split([';', ',']).map(str::trim).filter(|part| !part.is_empty());
-        parts.map(directive).collect::<Result<Vec<_>, _>>()?.join(",")
+        let mut parts = parts.map(directive).collect::<Result<Vec<_>, _>>()?;
+        // tracing turns off whatever is not named, warnings included.
+        if !parts.iter().any(|part| is_level(part)) {
+            parts.insert(0, FOR_ALL.to_owned());
+        }
+        parts.join(",")
     };
     match EnvFilter::try_new(&directives) {
         Ok(_) => Ok(directives),
         Err(error) => Err(format!("{text:?} is not understood ({error}); {REMEDY}")),
     }
 }
+
+/// The level of all that no directive names.
+const FOR_ALL: &str = "info";
 
 const REMEDY: &str =
     "write <root>=LEVEL or target=LEVEL, with ERROR, WARNING, INFO, DEBUG or TRACE as the level";
@@ -50,18 +59,17 @@ fn directive(part: &str) -> Result<String, String> {
                 target => Ok(format!("{}={level}", target.replace('.', "::"))),
             }
         }
-        None => match level(part) {
-            Some(level) => Ok(level.to_owned()),
-            // tracing takes any other word as the name of a module of which all is logged.
-            None if is_nearly_a_level(part) => Err(format!("{part:?} is not a level; {REMEDY}")),
-            None => Ok(part.to_owned()),
-        },
+        // tracing takes any other word as the name of a module of which all is logged.
+        None if part.split("::").next() == Some(env!("CARGO_PKG_NAME")) => Ok(part.to_owned()),
+        None => {
+            let level = level(part).ok_or_else(|| format!("{part:?} is not a level; {REMEDY}"))?;
+            Ok(level.to_owned())
+        }
     }
 }
 
-fn is_nearly_a_level(word: &str) -> bool {
-    let word = word.to_ascii_lowercase();
-    LEVELS.iter().any(|(name, _)| name.len() > 2 && strsim::damerau_levenshtein(&word, name) <= 2)
+fn is_level(directive: &str) -> bool {
+    LEVELS.iter().any(|(_, level)| *level == directive)
 }
 
 #[cfg(test)]
@@ -79,16 +87,31 @@ mod tests {
             ("DEBUG", "debug"),
             ("info,remote_syslog::send=debug", "info,remote_syslog::send=debug"),
             ("rustls=off,4", "rustls=off,debug"),
-            ("remote_syslog", "remote_syslog"),
-            ("info,remote_syslog[batch{file=x}]=trace", "info,remote_syslog[batch{file=x}]=trace"),
+            ("remote_syslog", "info,remote_syslog"),
+            ("remote_syslog.go=TRACE", "info,remote_syslog::go=trace"),
+            ("main=DEBUG", "info,main=debug"),
+            ("remote_syslog=WARN", "info,remote_syslog=warn"),
+            ("remote_syslog[batch{file=x}]=trace", "info,remote_syslog[batch{file=x}]=trace"),
         ] {
             assert_eq!(directives(given).as_deref(), Ok(expected));
         }
     }
 
     #[test]
+    fn a_level_for_all_wins_over_the_one_for_what_is_not_named() {
+        for (given, expected) in [("error,a[b]=error", "error"), ("a[b]=error", "info")] {
+            let filter = EnvFilter::try_new(directives(given).unwrap()).unwrap();
+            let level = filter.max_level_hint().unwrap().to_string();
+            // Spans may raise the level of what is in them.
+            let text = filter.to_string();
+            assert!(text.split(',').any(|part| part == expected), "{given}: {text} ({level})");
+            assert_eq!(text.split(',').filter(|part| is_level(part)).count(), 1, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_level_is_an_error() {
-        for bad in ["<root>=LOUD", "debgu", "x=", "info,y=z", "a[b=info"] {
+        for bad in ["<root>=LOUD", "debgu", "verbose", "rustls", "x=", "info,y=z", "a[b=info"] {
             assert!(directives(bad).unwrap_err().contains("ERROR, WARNING, INFO"), "{bad}");
         }
     }

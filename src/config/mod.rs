@@ -134,9 +134,18 @@ pub struct Config {
     /// Whom to become once everything is opened that only root can open.
     pub user: Option<String>,
     /// Where metrics are served, if anywhere.
-    pub metrics_listen: Option<SocketAddr>,
+    pub metrics_listen: Option<Listen>,
     /// Directives of the own log, in tracing's form.
     pub log_filter: String,
+}
+
+/// An address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// The address.
+    pub address: SocketAddr,
+    /// Where it was typed: whether it can be had shows later.
+    pub place: Place,
 }
 
 /// What the stages are to do.

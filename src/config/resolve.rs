@@ -1,19 +1,20 @@
 //! All sources → one [`Config`], or every problem.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::{ConfigErrors, Place, Problem};
 use super::keys::Key;
 use super::raw::{Findings, Item, Items, Layer, Text};
 use super::{
-    Config, Destination, FileEntry, Loaded, Mode, PidFile, Protocol, Surroundings, entry,
+    Config, Destination, FileEntry, Listen, Loaded, Mode, PidFile, Protocol, Surroundings, entry,
     log_filter, value,
 };
 use crate::filter::Patterns;
 use crate::syslog::{APP_NAME_MAX, Facility, HOSTNAME_MAX, Priority, Severity, field};
 
+const NO_LOG: &str = "/dev/null";
 const DEFAULT_PORT: u16 = 514;
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -77,10 +78,10 @@ impl<'a> Resolver<'a> {
             poll: self.switch(Key::Poll),
             from_start: self.switch(Key::FromStart),
             pid_file: self.path(Key::PidFile).map_or(PidFile::Search, PidFile::At),
-            debug_log_file: self.path(Key::DebugLogFile).unwrap_or_else(|| "/dev/null".into()),
             detach: !self.switch(Key::NoDetach) && self.raw.mode == Mode::Daemon,
-            user: self.parsed(Key::User, |name| Ok(name.to_owned())),
-            metrics_listen: self.parsed(Key::MetricsListen, value::listen),
+            debug_log_file: self.debug_log_file(),
+            user: self.user(),
+            metrics_listen: self.metrics_listen(),
             log_filter: self
                 .parsed(Key::LogLevels, log_filter::directives)
                 .unwrap_or_else(|| "info".to_owned()),
@@ -119,11 +120,24 @@ impl<'a> Resolver<'a> {
 
     /// `tcp` beats `tls` beats `destination.protocol`, wherever each was given.
     fn protocol(&mut self) -> Protocol {
+        if [Key::Protocol, Key::Tcp, Key::Tls].iter().all(|key| self.scalar(*key).is_none()) {
+            self.warn_of_plain_text();
+        }
         let protocol = self.parsed(Key::Protocol, value::protocol).unwrap_or(Protocol::Udp);
         match (self.switch(Key::Tcp), self.switch(Key::Tls)) {
             (true, _) => Protocol::Tcp,
             (false, true) => Protocol::Tls,
             (false, false) => protocol,
+        }
+    }
+
+    /// A key that was meant to name the protocol was misspelt.
+    fn warn_of_plain_text(&mut self) {
+        let meant = ["destination.protocol?", "tcp?", "tls?"];
+        for warning in &mut self.findings.warnings {
+            if meant.iter().any(|key| warning.text.ends_with(key)) {
+                warning.text.push_str(" As it stands, messages go over UDP, unencrypted");
+            }
         }
     }
 
@@ -136,6 +150,33 @@ impl<'a> Resolver<'a> {
             );
         }
         self.path(Key::StateDir).or(default)
+    }
+
+    fn metrics_listen(&mut self) -> Option<Listen> {
+        let address = self.parsed(Key::MetricsListen, value::listen)?;
+        self.scalar(Key::MetricsListen)
+            .map(|Text { place, .. }| Listen { address, place: place.clone() })
+    }
+
+    fn user(&mut self) -> Option<String> {
+        let exists = self.around.has_user;
+        self.parsed(Key::User, |name| match exists(name) {
+            true => Ok(name.to_owned()),
+            false => Err(format!("there is no user {name:?}; create it, or name another one")),
+        })
+    }
+
+    fn debug_log_file(&mut self) -> PathBuf {
+        let path = self.path(Key::DebugLogFile).unwrap_or_else(|| NO_LOG.into());
+        if path != Path::new(NO_LOG)
+            && self.raw.mode == Mode::Daemon
+            && self.switch(Key::NoDetach)
+            && let Some(Text { place, .. }) = self.scalar(Key::DebugLogFile)
+        {
+            let text = "it is not used in the foreground (-D, no_detach): the log goes to stderr";
+            self.findings.warnings.push(Problem::of(Key::DebugLogFile, place, text));
+        }
+        path
     }
 
     fn files(&mut self) -> Vec<FileEntry> {

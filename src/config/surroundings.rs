@@ -19,6 +19,8 @@ pub struct Surroundings {
     pub hostname: String,
     /// Whether the effective user is root.
     pub is_root: bool,
+    /// Whether there is a user of this name.
+    pub has_user: fn(&str) -> bool,
     /// The file that is read when none is named, if it exists.
     pub default_file: PathBuf,
 }
@@ -37,6 +39,7 @@ impl Surroundings {
             })?,
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             is_root: rustix::process::geteuid().is_root(),
+            has_user: |name| matches!(nix::unistd::User::from_name(name), Ok(Some(_))),
             default_file: PathBuf::from("/etc/log_files.yml"),
         })
     }

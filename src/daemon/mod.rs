@@ -12,9 +12,10 @@ use tracing::{error, info, warn};
 
 use self::serve::Process;
 use crate::cli::Cli;
-use crate::config::{self, Config, Loaded, Mode, Surroundings};
+use crate::config::{self, Config, Loaded, Mode, Protocol, Surroundings};
 use crate::exporter;
 use crate::position::Record;
+use crate::send::root_faults;
 use crate::service::detach::{self, Daemon};
 use crate::service::limits;
 use crate::service::log::{self, LogTarget};
@@ -40,10 +41,18 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     for warning in warnings {
         warn!("{warning}");
     }
+    warn_of_roots(&config);
     // All that can fail is tried before detaching, while somebody is looking.
     let held = Held::acquire(&config)?;
     let daemon = if config.detach { Some(detach::detach()?) } else { None };
     work(Process { cli, around, config, log }, held, daemon)
+}
+
+/// Names what is wrong with the variables that say which authorities are trusted.
+fn warn_of_roots(config: &Config) {
+    if config.destination.protocol == Protocol::Tls {
+        root_faults(config.detach).iter().for_each(|fault| warn!("{fault}"));
+    }
 }
 
 /// What nobody else may have at the same time.
@@ -60,7 +69,7 @@ impl Held {
             (config::PidFile::Search, false) => None,
             (choice, _) => Some(PidFile::acquire(choice)?),
         };
-        let metrics = config.metrics_listen.map(exporter::bind).transpose()?;
+        let metrics = config.metrics_listen.as_ref().map(exporter::bind).transpose()?;
         if let Some(user) = &config.user {
             privileges::become_user(user, &config.state_dir)?;
         }
@@ -87,6 +96,9 @@ fn open_state(config: &Config) -> Result<(Store, Vec<Record>), Error> {
         Err(error @ StateError::Unusable { .. }) => {
             warn!("{error}; until then lines are shipped, but a restart repeats or misses some");
             Ok(Store::unsaved(&config.state_dir))
+        }
+        Err(error @ StateError::Locked { .. }) if config.mode == Mode::Once => {
+            Err(format!("{error}; a daemon there ships its files already, without --once").into())
         }
         result => Ok(result?),
     }

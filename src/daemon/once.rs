@@ -8,7 +8,7 @@ use humansize::{BINARY, format_size};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{Instant, interval};
 
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, Protocol};
 use crate::meter::Meters;
 use crate::send::Outcome;
 use crate::service::log::show_progress;
@@ -21,6 +21,7 @@ pub(super) struct Watch {
     is_once: bool,
     meters: Meters,
     started: Instant,
+    over_udp: bool,
     /// Without any progress for so long it is given up.
     patience: Duration,
     bar: Option<ProgressBar>,
@@ -35,6 +36,7 @@ impl Watch {
             is_once,
             meters: meters.clone(),
             started: Instant::now(),
+            over_udp: to.protocol == Protocol::Udp,
             patience: to.connect_timeout + to.write_timeout,
             bar: (is_once && stderr().is_terminal()).then(bar),
         }
@@ -85,28 +87,51 @@ impl Watch {
         let (messages, bytes) = (sending.confirmed_messages.get(), sending.confirmed_bytes.get());
         let seconds = self.started.elapsed().as_secs_f64();
         let shipped = format!(
-            "{messages} messages ({}) confirmed in {seconds:.1} s",
-            format_size(bytes, BINARY)
+            "{} ({}) {} in {seconds:.1} s",
+            counted(messages),
+            format_size(bytes, BINARY),
+            if self.over_udp { "sent over UDP" } else { "confirmed" }
         );
         let is_complete = left.messages == 0 && unread == 0 && waiting == 0 && !stopped;
-        // Nobody there to be told: the exit code tells.
-        if is_complete {
-            let _ = writeln!(stderr(), "{shipped}");
-            return ExitCode::SUCCESS;
-        }
-        let why = match stopped {
-            true => "stopped by a signal".to_owned(),
-            false => format!("the receiver took nothing for {} s", self.patience.as_secs()),
+        let has_nothing = is_complete && messages == 0 && reading.files.get() == 0;
+        let (verdict, code) = if has_nothing {
+            let why = "no file could be followed; --check says why";
+            (format!("{shipped}; {why}"), ExitCode::FAILURE)
+        } else if is_complete {
+            (shipped, ExitCode::SUCCESS)
+        } else {
+            let left = format!(
+                "{} not confirmed and {} not sent; the next run goes on from there",
+                are(left.messages),
+                format_size(unread + waiting, BINARY)
+            );
+            (format!("{shipped}; {}: {left}", self.why(stopped)), ExitCode::FAILURE)
         };
-        let _ = writeln!(
-            stderr(),
-            "{shipped}; {why}: {} messages are not confirmed and {} not sent; the next run goes \
-             on from there",
-            left.messages,
-            format_size(unread + waiting, BINARY)
-        );
-        ExitCode::FAILURE
+        // Nobody there to be told: the exit code tells.
+        let _ = writeln!(stderr(), "{verdict}");
+        code
     }
+
+    /// Why something is left.
+    fn why(&self, stopped: bool) -> String {
+        if stopped {
+            return "stopped by a signal".to_owned();
+        }
+        let seconds = self.patience.as_secs();
+        match self.meters.sending.trouble() {
+            Some(trouble) => format!("not connected for {seconds} s ({trouble})"),
+            None => format!("the receiver took nothing for {seconds} s"),
+        }
+    }
+}
+
+/// "1 message", "412 messages".
+fn counted(messages: u64) -> String {
+    format!("{messages} message{}", if messages == 1 { "" } else { "s" })
+}
+
+fn are(messages: u64) -> String {
+    format!("{} {}", counted(messages), if messages == 1 { "is" } else { "are" })
 }
 
 fn bar() -> ProgressBar {

@@ -117,8 +117,10 @@ impl Working {
     fn take_up(&mut self, new: Config) -> Result<(), Error> {
         let Process { config: old, log, .. } = &mut self.process;
         let filter = log::parse(&new.log_filter)?;
-        let moved = new.metrics_listen != old.metrics_listen;
-        let listener = new.metrics_listen.filter(|_| moved).map(exporter::bind).transpose()?;
+        let address = |config: &Config| config.metrics_listen.as_ref().map(|it| it.address);
+        let moved = address(&new) != address(old);
+        let listen = new.metrics_listen.as_ref().filter(|_| moved);
+        let listener = listen.map(exporter::bind).transpose()?;
         let exporter = export(listener, &self.meters, &self.agent)?;
         self.agent.reload(&new)?;
         log.set_filter(filter);
@@ -126,6 +128,7 @@ impl Working {
             self.exporter = exporter;
         }
         warn_of_fixed(old, &new);
+        super::warn_of_roots(&new);
         *old = new;
         Ok(())
     }

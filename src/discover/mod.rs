@@ -9,6 +9,7 @@ mod inotify;
 mod places;
 mod shortcut;
 mod survey;
+mod unmatched;
 mod walk;
 mod watch;
 
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 use nix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
-use tracing::info;
+use tracing::{info, warn};
 
 use self::places::Places;
 use self::shortcut::Shortcut;
@@ -34,6 +35,7 @@ use crate::meter::Finding;
 pub use self::glob::GlobError;
 pub use self::places::Globs;
 pub use self::survey::{Survey, survey};
+pub use self::unmatched::mistake;
 
 /// What to look for, and how.
 #[derive(Debug)]
@@ -168,7 +170,11 @@ impl Stage {
         self.settings.meters.watched.set(self.watch.count() as i64);
         for entry in 0..self.settings.globs.len() {
             if self.matched.insert(entry) {
-                info!("nothing matches {} yet", self.settings.globs.text(entry).display());
+                let glob = self.settings.globs.text(entry);
+                match mistake(glob) {
+                    Some(mistake) => warn!("nothing matches {} yet: {mistake}", glob.display()),
+                    None => info!("nothing matches {} yet", glob.display()),
+                }
             }
         }
         self.send(Event::Swept)?;

@@ -8,6 +8,8 @@ use std::path::Path;
 use nix::unistd::{Gid, Group, Uid, User};
 use rustix::fs::{Access, access};
 
+use crate::state::ReadError;
+
 /// Opens a log file as the daemon would: without waiting for the other end of a FIFO.
 ///
 /// # Errors
@@ -16,6 +18,16 @@ pub(super) fn open(path: &Path) -> Result<fs::File, String> {
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let opened = fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
     opened.map_err(|error| explain(path, &error))
+}
+
+/// Why the positions in `dir` cannot be looked at, and by whom they can be.
+pub(super) fn no_positions(dir: &Path, error: &ReadError) -> String {
+    let why = explain(&error.path, &error.source);
+    let remedy = match error.source.kind() {
+        io::ErrorKind::PermissionDenied => "run this as the daemon's user, or with sudo",
+        _ => "look after that directory",
+    };
+    format!("the positions in {} cannot be read: {why}; {remedy}", dir.display())
 }
 
 /// What stands in the way to `path`.

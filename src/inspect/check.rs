@@ -1,5 +1,6 @@
 //! What `--check` says, in its order: the configuration, the files, the receiver, the positions.
 
+use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
@@ -10,8 +11,9 @@ use rustix::process::geteuid;
 use super::files::{self, Entry, Verdict};
 use super::{BAD, GOOD, HEADING, ODD, Out, access, complain, receiver, words};
 use crate::cli::Cli;
-use crate::config::{self, Loaded, Surroundings};
-use crate::state::{self, Reading};
+use crate::config::{self, Loaded, Protocol, Surroundings};
+use crate::send::root_faults;
+use crate::state::{self, ReadError, Reading};
 
 /// Shows what the configuration leads to. False if it has errors, if nothing can be followed, or
 /// if the receiver cannot be found (with `connect`: be reached).
@@ -28,9 +30,9 @@ pub(super) fn run(
             return Ok(false);
         }
     };
-    sources(&loaded, around, out)?;
     let config = &loaded.config;
-    let user_exists = user(config.user.as_deref(), out)?;
+    let mut warnings = sources(&loaded, around, out)?;
+    warnings += user(config.user.as_deref(), out)?;
     let state = state::read(&config.state_dir);
     let records = state.as_ref().map_or(&[][..], |reading| &reading.records);
     let entries = match files::find(config, records) {
@@ -46,46 +48,42 @@ pub(super) fn run(
     }
     let tally = Tally::of(&entries);
     let reachable = receiver::show(&config.destination, connect, out)?;
-    positions(&config.state_dir, state, out)?;
-    let fault = match (tally.followed, reachable) {
-        _ if !user_exists => Some("there is no such user"),
-        (0, _) => Some("nothing can be followed"),
-        (_, false) if connect => Some("the receiver cannot be reached"),
-        (_, false) => Some("the receiver cannot be found"),
-        (_, true) => None,
-    };
-    tally.show(fault, out)?;
-    Ok(fault.is_none())
+    warnings += positions(&config.state_dir, state, out)?;
+    let faults = [
+        (tally.followed == 0, "nothing can be followed"),
+        (!reachable && connect, "the receiver cannot be reached"),
+        (!reachable && !connect, "the receiver cannot be found"),
+    ];
+    let faults = faults.into_iter().filter(|(is_so, _)| *is_so).map(|(_, what)| what);
+    let faults: Vec<_> = faults.collect();
+    tally.show(&faults, warnings, out)?;
+    Ok(faults.is_empty())
 }
 
-/// Says whom the daemon would become. False if there is no such user.
-fn user(user: Option<&str>, out: Out<'_>) -> io::Result<bool> {
-    let Some(name) = user else { return Ok(true) };
-    let Some(account) = User::from_name(name).ok().flatten() else {
-        writeln!(
-            out,
-            "  {BAD}there is no user {name}{BAD:#}: create it, or name another one with --user \
-             (user)"
-        )?;
-        return Ok(false);
-    };
+/// Says whom the daemon would become. Like others below, it returns how many warnings that took.
+fn user(user: Option<&str>, out: Out<'_>) -> io::Result<usize> {
+    let Some(name) = user else { return Ok(0) };
+    let account = User::from_name(name).ok().flatten();
     let me = geteuid();
-    if account.uid.as_raw() == me.as_raw() {
+    if account.is_some_and(|account| account.uid.as_raw() == me.as_raw()) {
         writeln!(out, "  runs as the user {name}")?;
     } else if me.is_root() {
         writeln!(out, "  becomes the user {name}, and reads what root may")?;
     } else {
-        writeln!(
-            out,
-            "  {ODD}warning{ODD:#}: only root can become the user {name}; what follows holds for \
-             {}",
+        let text = format!(
+            "only root can become the user {name}; what follows holds for {}",
             access::user()
-        )?;
+        );
+        return warn(&text, out);
     }
-    Ok(true)
+    Ok(0)
 }
 
-fn sources(loaded: &Loaded, around: &Surroundings, out: Out<'_>) -> io::Result<()> {
+fn warn(text: &dyn Display, out: Out<'_>) -> io::Result<usize> {
+    writeln!(out, "  {ODD}warning{ODD:#}: {text}").map(|()| 1)
+}
+
+fn sources(loaded: &Loaded, around: &Surroundings, out: Out<'_>) -> io::Result<usize> {
     writeln!(out, "{HEADING}Configuration{HEADING:#}")?;
     match &loaded.file {
         Some(file) => writeln!(out, "  {}", file.display())?,
@@ -94,10 +92,16 @@ fn sources(loaded: &Loaded, around: &Surroundings, out: Out<'_>) -> io::Result<(
     for name in around.settings() {
         writeln!(out, "  variable {}", name.display())?;
     }
+    let mut warnings = 0;
     for warning in &loaded.warnings {
-        writeln!(out, "  {ODD}warning{ODD:#}: {warning}")?;
+        warnings += warn(warning, out)?;
     }
-    Ok(())
+    if loaded.config.destination.protocol == Protocol::Tls {
+        for fault in root_faults(loaded.config.detach) {
+            warnings += warn(&fault, out)?;
+        }
+    }
+    Ok(warnings)
 }
 
 fn show(entry: &Entry, entries: &[Entry], out: Out<'_>) -> io::Result<()> {
@@ -106,7 +110,8 @@ fn show(entry: &Entry, entries: &[Entry], out: Out<'_>) -> io::Result<()> {
         |(_, verdict): &(_, Verdict)| matches!(verdict, Verdict::Earlier(_) | Verdict::SameAs(_));
     let said = match entry.found.iter().filter(followed).count() {
         0 if entry.found.is_empty() && entry.refused.is_empty() => {
-            format!("{ODD}nothing matches yet{ODD:#}")
+            let mistake = entry.mistake.as_ref().map(|mistake| format!(": {mistake}"));
+            format!("{ODD}nothing matches yet{ODD:#}{}", mistake.unwrap_or_default())
         }
         0 if entry.found.iter().any(elsewhere) => format!("{ODD}no file of its own{ODD:#}"),
         0 => format!("{ODD}no file that can be followed{ODD:#}"),
@@ -167,11 +172,15 @@ impl Tally {
         tally
     }
 
-    fn show(&self, fault: Option<&str>, out: Out<'_>) -> io::Result<()> {
-        let (style, verdict) = match fault {
-            Some(fault) => (BAD, format!("Fault: {fault}")),
-            None => (GOOD, "No fault".to_owned()),
+    fn show(&self, faults: &[&str], warnings: usize, out: Out<'_>) -> io::Result<()> {
+        let (style, mut verdict) = match faults {
+            [] if warnings > 0 => (ODD, "No fault".to_owned()),
+            [] => (GOOD, "No fault".to_owned()),
+            faults => (BAD, format!("Fault: {}", faults.join(", and "))),
         };
+        if warnings > 0 {
+            verdict = format!("{verdict}, {}", words::count(warnings, "warning", "warnings"));
+        }
         let followed = words::count(self.followed, "file", "files");
         let Self { left_out, unreadable, .. } = self;
         let left_out = words::count(*left_out, "path", "paths");
@@ -183,16 +192,12 @@ impl Tally {
     }
 }
 
-fn positions(
-    dir: &Path,
-    state: Result<Reading, state::StateError>,
-    out: Out<'_>,
-) -> io::Result<()> {
+fn positions(dir: &Path, state: Result<Reading, ReadError>, out: Out<'_>) -> io::Result<usize> {
     writeln!(out, "\n{HEADING}Positions{HEADING:#}")?;
     let path = dir.display();
     let reading = match state {
         Ok(reading) => reading,
-        Err(error) => return writeln!(out, "  {BAD}warning{BAD:#}: {error}"),
+        Err(error) => return warn(&access::no_positions(dir, &error), out),
     };
     let known = words::count(reading.records.len(), "position", "positions");
     let holder = match state::holder(dir).map(|holder| holder.pid) {
@@ -201,20 +206,21 @@ fn positions(
         None => "in use by no process".to_owned(),
     };
     writeln!(out, "  {path}: {known}; {holder}")?;
+    let mut warnings = 0;
     for damage in &reading.damage {
-        writeln!(out, "  {ODD}warning{ODD:#}: {damage}; what is sound of it is used")?;
+        warnings += warn(&format!("{damage}; what is sound of it is used"), out)?;
     }
     // What is missing is made, in the nearest directory that is there.
     let made_in = dir.ancestors().find(|above| above.exists()).unwrap_or(dir);
     if access(made_in, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         let denied = io::ErrorKind::PermissionDenied.into();
         let why = access::explain(made_in, &denied);
-        writeln!(
-            out,
-            "  {ODD}warning{ODD:#}: {} cannot be written: {why}; without positions a restart \
-             repeats or misses lines: name another directory with --state-dir (state_dir)",
+        let text = format!(
+            "{} cannot be written: {why}; without positions a restart repeats or misses lines: \
+             name another directory with --state-dir (state_dir)",
             made_in.display()
-        )?;
+        );
+        warnings += warn(&text, out)?;
     }
-    Ok(())
+    Ok(warnings)
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::access;
 use crate::config::Config;
-use crate::discover::{GlobError, Globs, survey};
+use crate::discover::{GlobError, Globs, mistake, survey};
 use crate::filter::Patterns;
 use crate::position::Record;
 use crate::tail::is_compressed;
@@ -21,6 +21,8 @@ pub(super) struct Entry {
     pub(super) title: String,
     /// Paths in their order.
     pub(super) found: Vec<(PathBuf, Verdict)>,
+    /// It matches nothing, and was probably meant to be another.
+    pub(super) mistake: Option<String>,
     /// What could not be looked into, and why.
     pub(super) refused: Vec<(PathBuf, String)>,
 }
@@ -52,6 +54,7 @@ pub(super) fn find(config: &Config, records: &[Record]) -> Result<Vec<Entry>, Gl
     let mut inodes = HashMap::new();
     for (index, file) in config.files.iter().enumerate() {
         let found = survey(&Globs::new(std::slice::from_ref(file))?);
+        let nothing = found.paths.is_empty() && found.refused.is_empty();
         let tag = file.tag.as_ref().map_or_else(String::new, |tag| format!("{tag}="));
         let judge = |path: PathBuf| {
             let verdict = match *first.entry(path.clone()).or_insert(index) {
@@ -63,6 +66,7 @@ pub(super) fn find(config: &Config, records: &[Record]) -> Result<Vec<Entry>, Gl
         entries.push(Entry {
             title: format!("{tag}{}", file.glob.display()),
             found: found.paths.into_iter().map(judge).collect(),
+            mistake: nothing.then(|| mistake(&file.glob)).flatten(),
             refused: found.refused.into_iter().map(explained).collect(),
         });
     }

@@ -49,15 +49,16 @@ struct Row {
     moved: Option<String>,
     rotated: usize,
     unfound: usize,
+    readable: bool,
 }
 
 /// Writes `status` as one JSON object on one line.
 pub(super) fn write(status: &Status, out: Out<'_>) -> io::Result<()> {
     let mut total = Total { files: status.files.len(), ..Total::default() };
-    for file in &status.files {
+    for (file, behind) in status.files.iter().filter_map(|file| Some((file, file.behind()?))) {
         total.size += file.size;
         total.delivered += file.delivered;
-        total.behind += file.behind().unwrap_or(0);
+        total.behind += behind;
     }
     let document = Document {
         state_dir: status.state_dir.to_string_lossy().into_owned(),
@@ -92,6 +93,7 @@ impl From<&File> for Row {
             moved: file.moved.and_then(timestamp),
             rotated: file.rotated,
             unfound: file.unfound,
+            readable: file.readable,
         }
     }
 }

@@ -41,7 +41,14 @@ pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io
 fn tell(probe: &Probe, out: Out<'_>) -> io::Result<bool> {
     match &probe.outcome {
         Ok(Answer::Connected { peer, protocol }) => {
-            writeln!(out, "  {GOOD}connected{GOOD:#}: {peer}, {protocol}; nothing was sent")?;
+            let doubt = match *protocol {
+                "TCP" => "; whether it wants TLS shows only when messages are sent",
+                _ => "",
+            };
+            writeln!(
+                out,
+                "  {GOOD}connected{GOOD:#}: {peer}, {protocol}; nothing was sent{doubt}"
+            )?;
         }
         Ok(Answer::Route { from, to }) => {
             writeln!(out, "  {GOOD}there is a way{GOOD:#}: from {} to {to}", from.ip())?;

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{Out, complain, json, table};
+use super::{Out, access, complain, json, table};
 use crate::cli::Cli;
 use crate::config::{self, Config, Surroundings};
 use crate::discover::{Globs, survey};
@@ -24,6 +24,8 @@ pub(super) struct Status {
     pub(super) daemon: Option<Holder>,
     /// What is wrong with the state.
     pub(super) damage: Vec<String>,
+    /// Why there may be no state where it is looked for.
+    pub(super) absence: Option<String>,
     /// Those furthest behind first.
     pub(super) files: Vec<File>,
 }
@@ -48,6 +50,8 @@ pub struct File {
     /// Rotated generations that are under no name beside the path, so that nobody can tell how
     /// much of them is missing: compressed, copied, or deleted.
     pub unfound: usize,
+    /// Whoever asks can read it, as far as that was tried.
+    pub readable: bool,
 }
 
 /// What the state and the configuration say of a path.
@@ -91,20 +95,37 @@ pub(super) fn run(
     let reading = match state::read(&dir) {
         Ok(reading) => reading,
         Err(error) => {
-            complain(&error);
+            complain(&access::no_positions(&dir, &error));
             return Ok(false);
         }
     };
     let daemon = state::holder(&dir);
     let Reading { records, damage } = reading;
-    let files = files(records, config.as_ref().ok(), daemon);
-    let status = Status { state_dir: dir, daemon, damage, files };
+    let mut files = files(records, config.as_ref().ok(), daemon);
+    for file in &mut files {
+        file.readable = !file.path.is_file() || access::open(&file.path).is_ok();
+    }
+    let absence = (!dir.exists()).then(|| absence(around.is_root));
+    let status = Status { state_dir: dir, daemon, damage, absence, files };
     if as_json {
+        status.absence.iter().for_each(|why| complain(why));
         json::write(&status, out)?;
     } else {
         table::write(&status, SystemTime::now(), out)?;
     }
     Ok(true)
+}
+
+fn absence(is_root: bool) -> String {
+    let elsewhere = match is_root {
+        true => "if it runs with another --state-dir (state_dir), give that here".to_owned(),
+        false => format!(
+            "if it runs as another user than {}, ask as that user or as root: sudo remote_syslog \
+             --status",
+            access::user()
+        ),
+    };
+    format!("the directory is not there: no daemon has kept positions in it; {elsewhere}")
 }
 
 /// How far each file is delivered of which this process keeps `records`, those furthest behind
@@ -162,6 +183,7 @@ fn unknown(path: PathBuf, known: &mut HashSet<(u64, u64)>) -> Option<File> {
         moved: None,
         rotated: 0,
         unfound: 0,
+        readable: true,
     })
 }
 
@@ -179,12 +201,17 @@ fn file(path: PathBuf, records: &[Record], disk: &mut Disk) -> File {
         moved: records.iter().map(|record| record.seen).max(),
         rotated: 0,
         unfound: 0,
+        readable: true,
     };
+    let current_size = file.size;
+    let mut behind = Vec::new();
     for (index, record) in records.iter().enumerate() {
         let offset = record.position.offset;
         if Some(index) == current {
             // Shorter than what arrived of it: it was truncated, and starts anew.
-            file.delivered += if offset <= file.size { offset } else { 0 };
+            let delivered = if offset <= current_size { offset } else { 0 };
+            file.delivered += delivered;
+            behind.extend((delivered < current_size).then_some(record.seen));
             continue;
         }
         // One that shares its inode with the current one was truncated: its rest is in a copy.
@@ -194,10 +221,13 @@ fn file(path: PathBuf, records: &[Record], disk: &mut Disk) -> File {
                 file.rotated += 1;
                 file.size += size;
                 file.delivered += offset.min(size);
+                behind.extend((offset < size).then_some(record.seen));
             }
             None => file.unfound += 1,
         }
     }
+    // The first sight of a new file is no delivery: what waits longest tells.
+    file.moved = behind.into_iter().min().or(file.moved);
     file
 }
 

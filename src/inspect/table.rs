@@ -6,17 +6,18 @@ use std::time::SystemTime;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::status::{File, Standing, Status};
-use super::{GOOD, HEADING, ODD, Out, words};
+use super::{GOOD, HEADING, ODD, Out, access, words};
 
 const COLUMNS: [&str; 7] = ["SIZE", "DELIVERED", "BEHIND", "", "WRITTEN", "MOVED", "FILE"];
 
 /// Writes `status` as it is at `now`.
 pub(super) fn write(status: &Status, now: SystemTime, out: Out<'_>) -> io::Result<()> {
     let dir = status.state_dir.display();
-    match status.daemon.map(|daemon| daemon.pid) {
-        Some(Some(pid)) => writeln!(out, "{dir}: {GOOD}in use by process {pid}{GOOD:#}")?,
-        Some(None) => writeln!(out, "{dir}: {GOOD}in use by a process{GOOD:#}")?,
-        None => {
+    match (status.daemon.map(|daemon| daemon.pid), &status.absence) {
+        (Some(Some(pid)), _) => writeln!(out, "{dir}: {GOOD}in use by process {pid}{GOOD:#}")?,
+        (Some(None), _) => writeln!(out, "{dir}: {GOOD}in use by a process{GOOD:#}")?,
+        (None, Some(absence)) => writeln!(out, "{dir}: {ODD}{absence}{ODD:#}")?,
+        (None, None) => {
             writeln!(out, "{dir}: {ODD}in use by no process{ODD:#}; what follows is what was left")?
         }
     }
@@ -74,6 +75,9 @@ fn remarks(file: &File) -> String {
         Standing::Unknown => remarks.push("no position yet".to_owned()),
         Standing::Unnamed => remarks.push("not in the configuration any more".to_owned()),
         Standing::Gone => remarks.push("nothing there now".to_owned()),
+    }
+    if !file.readable {
+        remarks.push(format!("cannot be read by {}", access::user()));
     }
     if file.rotated > 0 {
         remarks

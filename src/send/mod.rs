@@ -13,6 +13,7 @@
 //! | `target` | where to send and how |
 //! | `connect` | from a host name to a TCP connection |
 //! | `tls` | sealing, and which plaintext lies before which byte on the wire |
+//! | `roots` | which authorities there are, and what is wrong where they should be |
 //! | `trust` | whose certificates are trusted; what is said of one that is not |
 //! | `link` | one connection: bytes out, what the kernel says became of them |
 //! | `connection` | one link at work, how it ends, and what that proves |
@@ -48,6 +49,7 @@ mod print;
 mod probe;
 mod report;
 mod returns;
+mod roots;
 mod session;
 mod target;
 mod tls;
@@ -63,6 +65,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::express::Express;
 pub use self::print::{print, printing_encoder};
 pub use self::probe::{Answer, Probe, probe, resolve};
+pub use self::roots::root_faults;
 pub use self::target::{Target, Transport, encoder};
 pub use self::trust::Trust;
 
@@ -113,7 +116,7 @@ pub struct Outcome {
 pub async fn run(links: Links, meters: Sending) -> Outcome {
     let Links { mut targets, batches, express, updates, spare, leave } = links;
     let target = targets.borrow_and_update().clone();
-    let report = Report::new(&target.host, target.port, meters.clone());
+    let report = Report::new(&target, meters.clone());
     let sender = Sender {
         target,
         targets,
@@ -184,7 +187,7 @@ impl Sender {
         }
         self.target = target;
         self.backoff = Backoff::default();
-        self.report = Report::new(&self.target.host, self.target.port, self.meters.clone());
+        self.report = Report::new(&self.target, self.meters.clone());
     }
 
     async fn run_stream(&mut self) {

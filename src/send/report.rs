@@ -9,6 +9,7 @@ use tracing::{debug, info, warn};
 
 use super::connect::ConnectError;
 use super::connection::Why;
+use super::{Target, Transport};
 use crate::meter::Sending;
 
 /// What has been said, so that it is not said again.
@@ -27,17 +28,23 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// A report about the receiver at `host` and `port`.
-    pub(super) fn new(host: &str, port: u16, meters: Sending) -> Self {
+    /// A report about the receiver of `target`; says whom it is going to be about.
+    pub(super) fn new(target: &Target, meters: Sending) -> Self {
+        let Target { host, port, .. } = target;
         let receiver =
             if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        match target.transport {
+            Transport::Udp => info!("sending to {receiver} over UDP"),
+            Transport::Tcp => info!("connecting to {receiver} over TCP"),
+            Transport::Tls(_) => info!("connecting to {receiver} over TLS"),
+        }
         Self { receiver, gone: None, stalled: None, renewing: false, useless: false, meters }
     }
 
     /// An attempt to reach the receiver failed.
     pub(super) fn failed(&mut self, reason: &ConnectError) {
         self.meters.left();
-        self.meters.failed(reason.kind());
+        self.meters.failed(reason.kind(), reason);
         let (since, warned) = *self.gone.get_or_insert_with(|| (Instant::now(), false));
         if warned {
             debug!("still no connection to {}: {reason}", self.receiver);
@@ -80,7 +87,7 @@ impl Report {
     /// The connection ended without our doing; `useful` when the receiver read from it.
     pub(super) fn lost(&mut self, reason: &Why, useful: bool) {
         self.meters.left();
-        self.meters.failed(reason.kind());
+        self.meters.failed(reason.kind(), reason);
         self.stalled = None;
         self.gone = Some((Instant::now(), false));
         let receiver = &self.receiver;

@@ -11,6 +11,8 @@ use rustls::{
     SignatureScheme, WantsVerifier,
 };
 
+use super::roots;
+
 /// Whom to trust.
 #[derive(Debug, Clone)]
 pub enum Trust {
@@ -57,7 +59,7 @@ impl Witness {
 
 /// The settings of the client, with the roots as they are now.
 pub(super) fn client(trust: &Trust) -> Result<ClientConfig, TlsError> {
-    let config = builder()?.with_root_certificates(roots(trust)?).with_no_client_auth();
+    let config = builder()?.with_root_certificates(trusted(trust)?).with_no_client_auth();
     Ok(config)
 }
 
@@ -67,7 +69,7 @@ pub(super) fn observed_client(
     witness: Arc<Witness>,
 ) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let judge = WebPkiServerVerifier::builder_with_provider(roots(trust)?, provider)
+    let judge = WebPkiServerVerifier::builder_with_provider(trusted(trust)?, provider)
         .build()
         .map_err(|error| TlsError::Setup(rustls::Error::General(error.to_string())))?;
     let mut config = client(trust)?;
@@ -127,22 +129,11 @@ impl ServerCertVerifier for Observed {
     }
 }
 
-fn roots(trust: &Trust) -> Result<Arc<RootCertStore>, TlsError> {
+fn trusted(trust: &Trust) -> Result<Arc<RootCertStore>, TlsError> {
     match trust {
         Trust::Roots(roots) => Ok(Arc::clone(roots)),
-        Trust::System => system_roots().map(Arc::new),
+        Trust::System => roots::system().map(Arc::new),
     }
-}
-
-fn system_roots() -> Result<RootCertStore, TlsError> {
-    let loaded = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(loaded.certs);
-    if roots.is_empty() {
-        let why = loaded.errors.first().map_or(String::new(), |error| format!(" ({error})"));
-        return Err(TlsError::NoRoots(why));
-    }
-    Ok(roots)
 }
 
 /// What went wrong in a handshake, in the words of someone who can mend it.
@@ -172,7 +163,7 @@ fn explain_certificate(host: &str, reason: &CertificateError) -> (String, String
             format!("let destination.host be a name in the certificate, or have one issued for {host} (subject alternative name)"),
         ),
         E::UnknownIssuer | E::BadSignature => (
-            "it was issued by an authority that is not trusted here".into(),
+            format!("it was issued by an authority that is not trusted here: {}", roots::described()),
             "let SSL_CERT_FILE name a PEM file that holds this authority's certificate, and check that the receiver sends its intermediate certificates".into(),
         ),
         E::ExpiredContext { not_after, .. } => {

@@ -21,8 +21,8 @@ pub struct PidFile {
 pub enum PidFileError {
     /// Another instance runs.
     #[error(
-        "another instance{} already runs: it holds {}; stop it, or give this one a pid file of \
-         its own with --pid-file (pid_file)",
+        "another instance{} already runs: it holds {}; stop it, or give this one a pid file and \
+         a state directory of its own with --pid-file (pid_file) and --state-dir (state_dir)",
         pid.map_or_else(String::new, |pid| format!(" (process {pid})")),
         path.display()
     )]

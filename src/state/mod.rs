@@ -2,7 +2,8 @@
 //!
 //! The state directory holds three files. `positions` has every source as it was at some time,
 //! `positions.recent` what has changed since, so that one change among 100,000 files costs one
-//! line and not 100,000; `lock` keeps a second instance away. Both are replaced atomically, so
+//! line and not 100,000; `lock` keeps a second instance away, and is taken anew where somebody has
+//! removed it. Both are replaced atomically, so
 //! whenever the machine stops, what was saved last is there. Both carry the generation of
 //! `positions`, which grows each time it is written: changes to an older one are ignored.
 //!
@@ -11,17 +12,18 @@
 
 mod file;
 mod format;
+mod home;
 mod saver;
 mod table;
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use self::file::{Contents, Problem};
+use self::home::Home;
 use self::table::Table;
-use crate::lockfile::{self, LockError, LockedFile};
+use crate::lockfile::{self, LockError};
 use crate::position::{Record, SourceId};
 
 pub use self::saver::{Query, run};
@@ -33,13 +35,21 @@ const BASE: &str = "positions";
 const RECENT: &str = "positions.recent";
 const LOCK: &str = "lock";
 
+/// What follows from damage below which nothing older lies.
+const LOST: &str = "files whose position was lost start as if seen for the first time: what was \
+    written meanwhile is skipped unless from_start is set";
+/// What follows where there is something older.
+const OLDER: &str = "files that the older positions know go on from there, and some lines are sent \
+    again; others start as if seen for the first time";
+
 /// Why positions cannot be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// Another instance uses the directory: starting would send every line twice.
     #[error(
         "another instance{} already keeps its positions in {}: stop it, or give this one \
-         a directory of its own with --state-dir (state_dir)",
+         a directory and a pid file of its own with --state-dir (state_dir) and --pid-file \
+         (pid_file)",
         pid.map_or_else(String::new, |pid| format!(" (process {pid})")),
         dir.display()
     )]
@@ -65,17 +75,21 @@ pub enum StateError {
     },
 }
 
+/// The positions cannot be read by one who only looks.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", path.display())]
+pub struct ReadError {
+    /// The file within the directory.
+    pub path: PathBuf,
+    /// What went wrong with it.
+    pub source: io::Error,
+}
+
 /// The positions of all sources, and the right to save them.
 #[derive(Debug)]
 pub struct Store {
     home: Option<Home>,
     table: Table,
-}
-
-#[derive(Debug)]
-struct Home {
-    dir: PathBuf,
-    lock: LockedFile,
 }
 
 impl Store {
@@ -105,8 +119,7 @@ impl Store {
     /// be called again after a fork.
     pub fn write_pid(&mut self) {
         if let Some(home) = &mut self.home {
-            // A message without the number is still a message.
-            let _ = home.lock.write_pid();
+            home.write_pid();
         }
     }
 }
@@ -125,15 +138,10 @@ pub fn open(dir: &Path) -> Result<(Store, Vec<Record>), StateError> {
     };
     let absolute = std::path::absolute(dir).map_err(|error| unusable(dir, error))?;
     let dir = &absolute;
-    create(dir).map_err(|error| unusable(dir, error))?;
-    let lock_path = dir.join(LOCK);
-    let lock = LockedFile::open(&lock_path, 0o600).map_err(|error| match error {
+    let home = Home::open(dir).map_err(|(path, error)| match error {
         LockError::Held(pid) => StateError::Locked { pid, dir: dir.clone() },
-        LockError::Io(error) => unusable(&lock_path, error),
+        LockError::Io(error) => unusable(&path, error),
     })?;
-    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-    rustix::fs::access(dir, access).map_err(|error| unusable(dir, error.into()))?;
-
     let load = |name: &str, consequence: &str| {
         let path = dir.join(name);
         let contents = file::read(&path).map_err(|error| unusable(&path, error))?;
@@ -144,11 +152,12 @@ pub fn open(dir: &Path) -> Result<(Store, Vec<Record>), StateError> {
         }
         Ok(contents)
     };
-    let base = load(BASE, "files whose position was lost start as if seen for the first time")?;
-    let recent = load(RECENT, "files go on from an older position: some lines are sent again")?;
-    let table = assemble(base, recent);
+    let base = load(BASE, LOST)?;
+    let recent = load(RECENT, if base.loaded.changes.is_empty() { LOST } else { OLDER })?;
+    let mut table = assemble(base, recent);
+    table.renew_base();
     let records = table.records();
-    let mut store = Store { home: Some(Home { dir: dir.clone(), lock }), table };
+    let mut store = Store { home: Some(home), table };
     store.write_pid();
     Ok((store, records))
 }
@@ -166,8 +175,8 @@ pub struct Reading {
 /// what it saved last is read. A directory that does not exist holds nothing.
 ///
 /// # Errors
-/// [`StateError::Unusable`] if a file is there but cannot be read.
-pub fn read(dir: &Path) -> Result<Reading, StateError> {
+/// If a file is there, or may be, but cannot be read.
+pub fn read(dir: &Path) -> Result<Reading, ReadError> {
     let (table, damage) = load_unlocked(dir)?;
     Ok(Reading { records: table.records(), damage })
 }
@@ -178,15 +187,12 @@ pub fn holder(dir: &Path) -> Option<Holder> {
     lockfile::holder(&dir.join(LOCK))
 }
 
-fn load_unlocked(dir: &Path) -> Result<(Table, Vec<String>), StateError> {
+fn load_unlocked(dir: &Path) -> Result<(Table, Vec<String>), ReadError> {
     let mut damage = Vec::new();
     let mut load = |name| {
         let path = dir.join(name);
-        let contents = file::read(&path).map_err(|source| StateError::Unusable {
-            dir: dir.to_owned(),
-            path: path.clone(),
-            source,
-        })?;
+        let contents = file::read(&path);
+        let contents = contents.map_err(|source| ReadError { path: path.clone(), source })?;
         let contents = contents.unwrap_or_else(Contents::none);
         damage.extend(contents.problem.as_ref().map(|problem| describe(&path, problem)));
         Ok(contents)
@@ -209,10 +215,6 @@ fn assemble(base: Contents, mut recent: Contents) -> Table {
         table.need_base();
     }
     table
-}
-
-fn create(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 /// Moves the file at `path` out of the way, never over another.
@@ -264,6 +266,7 @@ fn remedy(error: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space there",
         io::ErrorKind::ReadOnlyFilesystem => "mount that file system writable",
         io::ErrorKind::PermissionDenied => "give this user the right to write there",
+        io::ErrorKind::ResourceBusy => "stop one of the two",
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => "move what is in the way",
         _ => "look after that directory",
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
@@ -11,8 +12,9 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until};
 
 use super::file::{self, WriteError};
+use super::home::Home;
 use super::table::{Snapshot, Table};
-use super::{BASE, Home, RECENT, Store, create, remedy};
+use super::{BASE, LOCK, RECENT, Store, remedy};
 use crate::meter::Saving as Meters;
 use crate::position::{Record, Update};
 
@@ -38,9 +40,10 @@ pub async fn run(
     meters: Meters,
 ) {
     let Store { home, table } = store;
-    let (dir, lock) = home.map(|Home { dir, lock }| (dir, lock)).unzip();
-    let can_save = dir.is_some();
-    let mut saver = Saver { dir: dir.unwrap_or_default(), table, trouble: None, meters };
+    let can_save = home.is_some();
+    let dir = home.as_ref().map(|home| home.dir.clone()).unwrap_or_default();
+    let home = Arc::new(Mutex::new(home));
+    let mut saver = Saver { dir, home, table, trouble: None, meters };
     let mut saving: Option<Saving> = None;
     let mut due = None;
     loop {
@@ -71,7 +74,6 @@ pub async fn run(
     if can_save {
         saver.last_save(saving).await;
     }
-    drop(lock);
 }
 
 type Outcome = Result<(Snapshot, Result<(), WriteError>), JoinError>;
@@ -93,6 +95,8 @@ async fn ended(saving: &mut Option<Saving>) -> Outcome {
 
 struct Saver {
     dir: PathBuf,
+    /// Whoever saves has it; there is one at a time.
+    home: Arc<Mutex<Option<Home>>>,
     table: Table,
     trouble: Option<Trouble>,
     meters: Meters,
@@ -115,9 +119,10 @@ impl Saver {
     /// Starts to write what is to be written.
     fn start(&mut self) -> Saving {
         let snapshot = self.table.snapshot();
-        let dir = self.dir.clone();
+        let home = Arc::clone(&self.home);
         tokio::task::spawn_blocking(move || {
-            let result = write(&dir, &snapshot);
+            let mut home = home.lock().unwrap_or_else(PoisonError::into_inner);
+            let result = home.as_mut().map_or(Ok(()), |home| save(home, &snapshot));
             (snapshot, result)
         })
     }
@@ -144,7 +149,7 @@ impl Saver {
             Err(error) => WriteError { path: self.dir.clone(), source: io::Error::other(error) },
         };
         self.meters.failures.inc();
-        // With the directory (or, unheard of, the task) everything that was written is gone.
+        // With the lock (or, unheard of, the task) everything that was written may be gone.
         if matches!(error.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::Other) {
             self.table.need_base();
         }
@@ -171,11 +176,15 @@ impl Saver {
         if let Some(saving) = saving {
             let _ = self.finish(saving.await);
         }
-        if !self.table.is_dirty() {
-            return;
+        // The second time everything is written, should the directory have been removed.
+        for _ in 0..2 {
+            if !self.table.is_dirty() {
+                return;
+            }
+            let saving = self.start();
+            let _ = self.finish(saving.await);
         }
-        let saving = self.start();
-        if self.finish(saving.await).is_err() {
+        if self.table.is_dirty() {
             tracing::warn!(
                 "the last positions could not be saved in {}: some lines will be sent again",
                 self.dir.display()
@@ -184,12 +193,23 @@ impl Saver {
     }
 }
 
+/// Writes `snapshot` where the lock is held; an error if it is not and cannot be.
+fn save(home: &mut Home, snapshot: &Snapshot) -> Result<(), WriteError> {
+    if !home.is_ours() {
+        let settled = match snapshot.whole {
+            true => home.settle(),
+            // What is there, if anything, is not the base of these changes.
+            false => Err(io::Error::new(io::ErrorKind::NotFound, "somebody has removed it")),
+        };
+        settled.map_err(|source| WriteError { path: home.dir.join(LOCK), source })?;
+    }
+    write(&home.dir, snapshot)
+}
+
 pub(super) fn write(dir: &Path, snapshot: &Snapshot) -> Result<(), WriteError> {
     if !snapshot.whole {
         return file::write(dir, RECENT, snapshot);
     }
-    // Somebody may have removed it.
-    create(dir).map_err(|source| WriteError { path: dir.to_owned(), source })?;
     file::write(dir, BASE, snapshot)?;
     // They are part of the new base; should they stay, their generation says so.
     let _ = fs::remove_file(dir.join(RECENT));

@@ -53,7 +53,8 @@ pub(super) struct Snapshot {
     folded: HashSet<SourceId>,
 }
 
-/// Few changes are never folded into the base: writing them each time costs next to nothing.
+/// Few changes are not folded into the base while it runs: writing them each time costs next to
+/// nothing.
 const FEW: usize = 1000;
 /// How stale the time a file was last seen may become on disk, in seconds.
 const SEEN_PRECISION: i64 = 24 * 3600;
@@ -103,6 +104,12 @@ impl Table {
     pub(super) fn need_base(&mut self) {
         self.base_is_needed = true;
         self.dirty = true;
+    }
+
+    /// Where that is little, the next save writes everything: so the base is not older than the
+    /// last start, and what is damaged later costs repeated lines instead of missing ones.
+    pub(super) fn renew_base(&mut self) {
+        self.base_is_needed |= self.known.len() <= FEW;
     }
 
     /// Takes in `update`, which came at `now` (seconds since the epoch).

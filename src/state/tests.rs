@@ -133,16 +133,29 @@ async fn what_is_no_directory_is_unusable_and_memory_remains() {
     running.await.unwrap();
 }
 
+/// Two files: a base with three positions, and a later one of the first of them.
+fn base_and_recent(dir: &TempDir) {
+    let mut table = Table::default();
+    let mut save = |updates: Vec<Update>, whole: bool| {
+        updates.into_iter().for_each(|update| table.apply(update, 0));
+        if whole {
+            table.need_base();
+        }
+        let snapshot = table.snapshot();
+        saver::write(dir.path(), &snapshot).unwrap();
+        table.saved(&snapshot);
+    };
+    save(vec![reached(1, 10), reached(2, 10), reached(3, 10)], true);
+    save(vec![reached(1, 11)], false);
+}
+
 #[tokio::test]
 async fn what_is_damaged_is_kept_aside_and_used_as_far_as_it_is_sound() {
     for (name, expected) in
         [(BASE, [(1, 11), (3, 10)].as_slice()), (RECENT, [(1, 10), (2, 10), (3, 10)].as_slice())]
     {
         let dir = tempfile::tempdir().unwrap();
-        lifetime(&dir, vec![reached(1, 10), reached(2, 10), reached(3, 10)]).await;
-        // As it would be with more of them: the first three are the base.
-        fs::rename(dir.path().join(RECENT), dir.path().join(BASE)).unwrap();
-        lifetime(&dir, vec![reached(1, 11)]).await;
+        base_and_recent(&dir);
         let path = dir.path().join(name);
         let whole = fs::read_to_string(&path).unwrap();
         let victim = if name == BASE { "/log/2" } else { "/log/1" };
@@ -160,6 +173,30 @@ async fn what_is_damaged_is_kept_aside_and_used_as_far_as_it_is_sound() {
         );
         assert_eq!(names(&dir, "positions.").iter().filter(|n| n.contains("damaged")).count(), 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn damaged_recent_changes_cost_repeated_lines_and_not_missing_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    for (before, reached_in_it) in [(0, 10), (10, 20)] {
+        let (store, records) = open(dir.path()).unwrap();
+        let known: Vec<_> = offsets(&records).into_iter().map(|(_, offset)| offset).collect();
+        assert_eq!(known, if before == 0 { vec![] } else { vec![before] });
+        let (sender, receiver) = mpsc::channel(1);
+        let task = tokio::spawn(run(store, receiver, no_queries(), meters()));
+        for offset in [before + 1, reached_in_it] {
+            sender.send(vec![reached(1, offset)]).await.unwrap();
+            tokio::time::sleep(SECOND).await;
+            while offsets(&read(dir.path()).unwrap().records) != [(1, offset)] {
+                tokio::time::sleep(SECOND / 100).await;
+            }
+        }
+        drop(sender);
+        task.await.unwrap();
+    }
+    fs::write(dir.path().join(RECENT), "damaged").unwrap();
+    let (_store, records) = open(dir.path()).unwrap();
+    assert_eq!(offsets(&records), [(1, 11)], "as it was when the last run had begun");
 }
 
 #[test]
@@ -213,7 +250,7 @@ fn a_reader_beside_a_running_instance_sees_each_save_whole() {
 #[tokio::test]
 async fn recent_changes_that_are_folded_in_this_moment_are_no_error() {
     let dir = tempfile::tempdir().unwrap();
-    lifetime(&dir, vec![reached(1, 10)]).await;
+    base_and_recent(&dir);
     let recent = dir.path().join(RECENT);
     let kept = dir.path().join("kept");
     fs::rename(&recent, &kept).unwrap();
@@ -284,7 +321,7 @@ async fn changes_are_on_disk_within_a_second_however_many_follow() {
 async fn a_save_that_fails_is_tried_again_until_it_succeeds() {
     let running = Running::new();
     // A directory in the way of the temporary file, as even root cannot write through it.
-    let obstacle = running.dir.path().join(format!("{RECENT}.tmp"));
+    let obstacle = running.dir.path().join(format!("{BASE}.tmp"));
     fs::create_dir(&obstacle).unwrap();
     running.send(1, 10).await;
     tokio::time::sleep(SECOND * 60).await;
@@ -305,6 +342,27 @@ async fn a_directory_that_was_removed_is_made_and_filled_again() {
     fs::remove_dir_all(running.dir.path()).unwrap();
     running.send(2, 20).await;
     running.wait_for(&[(1, 10), (2, 20)], SECOND * 4).await;
+    let error = open(running.dir.path()).unwrap_err();
+    assert!(matches!(error, StateError::Locked { pid: Some(_), .. }), "{error}");
+    fs::remove_dir_all(running.dir.path()).unwrap();
+    running.send(2, 21).await;
     drop(running.sender);
     running.task.await.unwrap();
+    assert_eq!(offsets(&read(running.dir.path()).unwrap().records), [(1, 10), (2, 21)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_instance_has_begun_in_a_removed_directory_is_left_alone() {
+    let running = Running::new();
+    running.send(1, 10).await;
+    running.wait_for(&[(1, 10)], SECOND).await;
+    fs::remove_dir_all(running.dir.path()).unwrap();
+    let (other, _) = open(running.dir.path()).unwrap();
+    // As another process would.
+    fs::write(running.dir.path().join(LOCK), "1\n").unwrap();
+    running.send(2, 20).await;
+    tokio::time::sleep(SECOND * 30).await;
+    assert_eq!(names(&running.dir, "positions"), [""; 0]);
+    drop(other);
+    running.wait_for(&[(1, 10), (2, 20)], SECOND * 11).await;
 }

@@ -26,6 +26,12 @@ impl Encoder {
         self.framing
     }
 
+    /// The longest message in bytes; nothing where there is no limit.
+    #[must_use]
+    pub fn limit(&self) -> Option<usize> {
+        (self.limit < usize::MAX).then_some(self.limit)
+    }
+
     /// How many bytes of a line fit behind `header`.
     #[must_use]
     pub fn room(&self, header: &[u8]) -> usize {

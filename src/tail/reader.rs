@@ -216,6 +216,19 @@ impl Reader {
         self.counts.lines += (batch.frames.len() - before) as u64 + kept.dropped;
     }
 
+    /// What cuts a line that is too long, in words.
+    pub(super) fn limit(&self) -> String {
+        match (self.encoder.limit(), self.encoder.framing()) {
+            (Some(limit), Framing::Datagram) => {
+                format!("a message has at most {limit} bytes (udp_max_line_length)")
+            }
+            (Some(limit), Framing::Newline) => {
+                format!("a message has at most {limit} bytes (tcp_max_line_length)")
+            }
+            (None, _) => format!("a line has at most {LINE_MAX} bytes"),
+        }
+    }
+
     fn encode_cut(&mut self, header: &Header, from: usize, to: usize, batch: &mut Batch) {
         header.render(&self.now, &mut self.header);
         let line = &self.buffer[from..to];

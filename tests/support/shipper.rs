@@ -136,7 +136,10 @@ impl Shipper {
 pub fn bare_command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_remote_syslog"));
     let foreign = std::env::vars_os().map(|(name, _)| name).filter(|name| {
-        name.to_str().is_some_and(|name| name.starts_with("REMOTE_SYSLOG_") || name == "RUST_LOG")
+        let is_ours = |name: &str| {
+            name.starts_with("REMOTE_SYSLOG_") || ["RUST_LOG", "SSL_CERT_DIR"].contains(&name)
+        };
+        name.to_str().is_some_and(is_ours)
     });
     for name in foreign {
         command.env_remove(name);

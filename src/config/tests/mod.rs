@@ -23,6 +23,7 @@ fn around(variables: &[(&str, &str)]) -> Surroundings {
         cwd: FIXTURES.into(),
         hostname: "web1".into(),
         is_root: true,
+        has_user: |name| name != "nosuch",
         default_file: "/nonexistent/log_files.yml".into(),
     }
 }

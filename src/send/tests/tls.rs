@@ -114,7 +114,10 @@ async fn an_unknown_authority_is_refused() {
     let (ours, theirs) = (Authority::new(|_| ()), Authority::new(|_| ()));
     let (listener, address) = listen().await;
     let error = refusal(ours.target(address), &theirs, listener).await;
-    assert!(error.contains("not trusted here; let SSL_CERT_FILE name"), "{error}");
+    assert!(
+        error.contains("not trusted here: ") && error.contains("; let SSL_CERT_FILE name"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 
 use std::io;
 
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
+use super::super::content::open;
 use super::Follower;
 
 /// Why a path is not followed although it matches.
@@ -23,6 +24,29 @@ impl Complaint {
 }
 
 impl Follower {
+    /// Whether its file can be read; says so if not.
+    pub(super) fn may_read(&mut self) -> bool {
+        match open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                self.complain(Complaint::unreadable(&error));
+                false
+            }
+            // Whatever else is wrong shows when it is read.
+            _ => true,
+        }
+    }
+
+    pub(in crate::tail) fn is_unreadable(&self) -> bool {
+        matches!(self.complaint, Some(Complaint::Unreadable(_)))
+    }
+
+    /// There is nothing to complain of any more.
+    pub(super) fn is_read(&mut self) {
+        if let Some(Complaint::Unreadable(_)) = self.complaint.take() {
+            info!("{} can be read now", self.path.display());
+        }
+    }
+
     /// Says once why the path is not followed, and again when the reason changes.
     pub(super) fn complain(&mut self, complaint: Complaint) {
         if self.complaint == Some(complaint) {

@@ -87,13 +87,16 @@ impl Follower {
 
     /// Nothing at the path, nothing left to read.
     pub(in crate::tail) fn is_over(&self) -> bool {
-        self.generations.is_empty()
-            && !matches!(self.complaint, Some(Complaint::Unreadable(_)))
-            && Stat::at(&self.path).is_err()
+        self.generations.is_empty() && !self.is_unreadable() && Stat::at(&self.path).is_err()
     }
 
     pub(in crate::tail) fn has_generations(&self) -> bool {
         !self.generations.is_empty()
+    }
+
+    /// Whether the path names one of them.
+    pub(in crate::tail) fn has_current(&self) -> bool {
+        self.generations.last().is_some_and(|last| !last.is_past)
     }
 
     pub(in crate::tail) fn is_open(&self) -> bool {
@@ -160,8 +163,11 @@ impl Follower {
         self.announce(registry);
     }
 
-    /// Says that the path is followed, unless there are very many.
-    fn announce(&self, registry: &Registry) {
+    /// Says that the path is followed, unless there are very many or it cannot be read.
+    fn announce(&mut self, registry: &Registry) {
+        if !self.may_read() {
+            return;
+        }
         let Some(last) = self.generations.last() else { return };
         let (path, offset) = (self.path.display(), last.position.offset);
         if registry.is_terse {

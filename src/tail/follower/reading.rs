@@ -234,7 +234,7 @@ impl Follower {
     fn open_current(&mut self, at: usize, now: Instant) -> Option<Step> {
         match self.generations[at].open_current(&self.path) {
             Ok(true) => {
-                self.complaint = None;
+                self.is_read();
                 None
             }
             Ok(false) => Some(Step::Stop(Turn::Look)),

@@ -51,7 +51,7 @@ impl Generation {
         let (position, source) = (&mut self.position, &self.source);
         let mut place = Place { content, position, header, bound, size, source, modified };
         let read = reader.read(&mut place, batch)?;
-        self.tell(before, reader.counts);
+        self.tell(before, reader);
         if let Some(stat) = stat.filter(|_| !matches!(read, Read::Rewritten)) {
             // What was written while it was read is seen by reading alone.
             let size = stat.size.max(self.position.offset);
@@ -68,7 +68,8 @@ impl Generation {
     }
 
     /// Says what was left out.
-    fn tell(&mut self, before: Counts, after: Counts) {
+    fn tell(&mut self, before: Counts, reader: &Reader) {
+        let after = reader.counts;
         let path = self.source.path.display();
         self.nuls += after.nuls - before.nuls;
         if self.nuls > 0 && after.lines > before.lines {
@@ -81,8 +82,8 @@ impl Generation {
         }
         if after.cut > before.cut && !std::mem::replace(&mut self.cut_told, true) {
             tracing::warn!(
-                "{path}: a line was too long and was cut, others may follow; see \
-                 tcp_max_line_length and udp_max_line_length"
+                "{path}: a line was too long and was cut, others may follow: {}",
+                reader.limit()
             );
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Receiver;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{Reload, Stage};
 use crate::event::Event;
@@ -75,9 +75,33 @@ impl Stage {
             self.followers.iter_mut().flatten().for_each(Follower::read_no_further);
         }
         self.registry.is_terse = false;
-        let count = self.followers.iter().flatten().filter(|f| f.has_generations()).count();
-        info!("following {count} {}", if count == 1 { "file" } else { "files" });
+        self.tell_number();
         self.meters.under_way.cancel();
+    }
+
+    /// Says how many files there are; of none at all, who configured that should know.
+    fn tell_number(&self) {
+        let [mut followed, mut gone, mut unreadable] = [0, 0, 0];
+        for follower in self.followers.iter().flatten() {
+            match (follower.is_unreadable(), follower.has_current()) {
+                (true, _) => unreadable += 1,
+                (false, true) => followed += 1,
+                (false, false) => gone += usize::from(follower.has_generations()),
+            }
+        }
+        let mut said =
+            format!("following {followed} {}", if followed == 1 { "file" } else { "files" });
+        let more =
+            [(unreadable, "cannot be read"), (gone, "rotated or removed, to be read to the end")];
+        let more = more.into_iter().filter(|&(count, _)| count > 0);
+        let more: Vec<_> = more.map(|(count, what)| format!("{count} {what}")).collect();
+        if !more.is_empty() {
+            said += &format!(" ({})", more.join(", "));
+        }
+        match followed + gone {
+            0 => warn!("{said}; --check says why"),
+            _ => info!("{said}"),
+        }
     }
 
     /// Goes on with what the new configuration names. Files that it names for the first time and
@@ -157,6 +181,7 @@ impl Stage {
     pub(super) fn count(&mut self, id: usize) {
         if let Some(follower) = &mut self.followers[id]
             && follower.has_generations()
+            && !follower.is_unreadable()
             && !std::mem::replace(&mut follower.is_counted, true)
         {
             self.meters.files.inc();

@@ -1,0 +1,41 @@
+//! Why an entry of `files` that matches nothing was probably meant to be another.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// What is wrong with `glob`, which matches nothing, and what to write; nothing where all that can
+/// be said is that its files may come later.
+#[must_use]
+pub fn mistake(glob: &Path) -> Option<String> {
+    let text = glob.as_os_str().as_bytes();
+    if text.windows(2).any(|pair| pair == b" /") {
+        return Some("there is a blank before a '/': did you forget a '-' or a line?".to_owned());
+    }
+    if glob.is_dir() {
+        return Some(format!("it is a directory; write {}", glob.join("*").display()));
+    }
+    let is_literal = !text.iter().any(|byte| b"*?[\\".contains(byte));
+    // It may be left out by exclude_files, or not to be seen.
+    let is_missing = |glob: &Path| match glob.symlink_metadata() {
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        Ok(_) => false,
+    };
+    (is_literal && is_missing(glob)).then(|| "there is no such file".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_probably_meant_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = |name: &str| mistake(&dir.path().join(name));
+        assert_eq!(said("*.log"), None);
+        assert_eq!(said("a.log").as_deref(), Some("there is no such file"));
+        let star = dir.path().join("*").display().to_string();
+        assert!(said("").unwrap().ends_with(&format!("it is a directory; write {star}")));
+        assert!(said("a.log /var/log/b.log").unwrap().contains("did you forget a '-'"));
+        assert_eq!(said("a file*.log"), None);
+    }
+}

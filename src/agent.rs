@@ -31,8 +31,8 @@ const EVENTS: usize = 1024;
 const BATCHES: usize = 2;
 /// How many lists of positions wait to be noted.
 const UPDATES: usize = 64;
-/// How many reloads wait for a reading that is busy.
-const RELOADS: usize = 4;
+/// How many reloads wait for a reading that is busy: more than anybody asks for while it reads once.
+const RELOADS: usize = 64;
 /// How long the last save of positions may take.
 const LAST_SAVE: Duration = Duration::from_secs(1);
 

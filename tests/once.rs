@@ -1,14 +1,15 @@
 //! `--once`: what is there is shipped and confirmed, and the exit code says so.
 
-use std::process::{Output, Stdio};
+use std::fs::{self, File};
+use std::process::Output;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::peers::Logrotate;
 use crate::support::{
-    End, Guarded, Numbered, Receiver, Reopen, Report, Shipper, Site, Transport, finish, lines,
-    wait_exit,
+    End, Guarded, Numbered, Receiver, Reopen, Report, SOON, Shipper, Site, Transport, finish,
+    lines, wait_exit, wait_until,
 };
 
 fn once(site: &Site, receiver: &Receiver) -> Shipper {
@@ -123,9 +124,9 @@ fn stopped_by_a_signal_it_says_what_is_left() {
     receiver.down(End::Reset);
     site.append("app.log", "one\n");
     let mut command = once(&site, &receiver).foreground();
-    let mut child = Guarded(command.stderr(Stdio::piped()).spawn().unwrap());
-    let site_state = site.path("state/lock");
-    crate::support::wait_until("it runs", Duration::from_secs(10), || site_state.exists());
+    let said = site.path("said");
+    let mut child = Guarded(command.stderr(File::create(&said).unwrap()).spawn().unwrap());
+    wait_until("it runs", SOON, || fs::read_to_string(&said).unwrap().contains("following 1 file"));
     // It has taken the line as soon as its first attempt to connect has failed; either way the
     // signal leaves it unconfirmed.
     kill_process(Pid::from_child(&child.0), Signal::TERM).unwrap();

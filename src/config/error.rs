@@ -76,7 +76,12 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.place)?;
         if !self.key.is_empty() {
-            write!(f, "{}: ", self.key)?;
+            // One that was typed may hold anything, line feeds included.
+            for piece in self.key.split_inclusive(char::is_control) {
+                let text = piece.trim_end_matches(char::is_control);
+                write!(f, "{text}{}", piece[text.len()..].escape_default())?;
+            }
+            f.write_str(": ")?;
         }
         f.write_str(&self.text)
     }

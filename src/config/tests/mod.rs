@@ -167,6 +167,15 @@ fn nearly_yaml() -> impl Strategy<Value = String> {
     proptest::collection::vec(word, 0..30).prop_map(|words| words.concat())
 }
 
+#[test]
+fn a_key_that_holds_a_line_feed_is_told_in_one_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("c.yml");
+    std::fs::write(&path, "{files\n\nfiles}").unwrap();
+    let errors = try_load(&["-c", path.to_str().unwrap()], &[]).unwrap_err();
+    assert!(errors.to_string().contains("c.yml:1: files\\nfiles: "), "{errors}");
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in prop_oneof![nearly_yaml(), "\\PC{0,60}"]) {

@@ -5,6 +5,7 @@
 //! `PROPTEST_CASES=10000 cargo test --lib tail::model` runs more cases than the usual 256.
 
 mod alike;
+mod compressing;
 mod regressions;
 mod shipper;
 mod writer;

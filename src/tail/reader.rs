@@ -158,7 +158,7 @@ impl Reader {
     ) -> io::Result<()> {
         let back = usize::from(place.position.anchor.len);
         let start = place.position.offset - back as u64;
-        let count = place.content.read_at(start, &mut self.buffer)?;
+        let count = place.content.read_to(u64::MAX, start, &mut self.buffer)?;
         if count > back {
             self.encode_cut(place.header, back, count, batch);
             self.advance(place, back, count - back, false)?;

@@ -6,6 +6,7 @@ mod discovery;
 mod finished;
 mod reading;
 mod succession;
+mod truncation;
 
 use std::io;
 use std::path::Path;
@@ -23,6 +24,7 @@ use crate::position::Update;
 use crate::syslog::Header;
 
 use self::complaint::Complaint;
+use self::discovery::Undecided;
 use self::finished::Finished;
 pub(super) use self::reading::{Turn, Work};
 
@@ -38,6 +40,8 @@ pub(in crate::tail) struct Follower {
     generations: Vec<Generation>,
     /// The generations that were let go last: a copy of one is no new file.
     finished: Finished,
+    /// What may be copies of known ones.
+    undecided: Option<Box<Undecided>>,
     complaint: Option<Complaint>,
     /// The current file is read no further than this.
     limit: u64,
@@ -66,6 +70,7 @@ impl Follower {
             header: None,
             generations: Vec::new(),
             finished: Finished::default(),
+            undecided: None,
             complaint: None,
             limit: u64::MAX,
             is_held: false,
@@ -87,7 +92,10 @@ impl Follower {
 
     /// Nothing at the path, nothing left to read.
     pub(in crate::tail) fn is_over(&self) -> bool {
-        self.generations.is_empty() && !self.is_unreadable() && Stat::at(&self.path).is_err()
+        self.generations.is_empty()
+            && self.undecided.is_none()
+            && !self.is_unreadable()
+            && Stat::at(&self.path).is_err()
     }
 
     pub(in crate::tail) fn has_generations(&self) -> bool {
@@ -180,6 +188,7 @@ impl Follower {
     /// Whether there may be something to read.
     pub(in crate::tail) fn has_unread(&self) -> bool {
         match &self.generations[..] {
+            _ if self.undecided.is_some() => true,
             [] => false,
             [only] => only.is_past || only.unread() > 0,
             _ => true,

@@ -1,6 +1,7 @@
 //! Reading what a path names and has named, in the order in which it was written.
 
 use std::io;
+use std::io::ErrorKind::{NotFound, WouldBlock};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,16 +51,20 @@ enum Step {
 /// How long a file is looked for that is not to be found.
 const KEPT: Duration = Duration::from_secs(60);
 /// How long to wait with a file that cannot be read.
-const RETRY: Duration = Duration::from_secs(1);
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 impl Follower {
     /// Reads once from the oldest generation that has something.
     pub(in crate::tail) fn read(&mut self, work: &mut Work<'_>) -> Turn {
         self.last_read = work.now;
         self.is_held = false;
+        let mut wake = self.decide(work.registry, work.now);
+        if !work.registry.discovered.is_empty() {
+            // Not before it is known whether another path reads it.
+            return Turn::Again;
+        }
         let header = self.header(work.registry);
         let current_size = self.current_size();
-        let mut wake: Option<Instant> = None;
         let sooner = |wake: Option<Instant>, at| Some(wake.map_or(at, |wake| wake.min(at)));
         let mut at = 0;
         while at < self.generations.len() {
@@ -125,9 +130,13 @@ impl Follower {
                 // What is appended from now on is an event.
                 Step::Stop(if at_end && is_current { Turn::Idle } else { Turn::Again })
             }
+            Ok(Read::End { .. } | Read::Rewritten) | Err(_) if generation.is_cut() => {
+                self.cut_short(at, header, work)
+            }
             Ok(Read::End { .. }) if is_current => Step::Stop(Turn::Idle),
             Ok(Read::End { unfinished }) => self.at_end(at, unfinished, followed, header, work),
-            Ok(Read::Rewritten) if generation.is_compressed() => {
+            // A copy may have been made before the last lines were read.
+            Ok(Read::Rewritten) if generation.is_compressed() || generation.is_copy() => {
                 self.let_go(at, work);
                 Step::Same
             }
@@ -141,6 +150,24 @@ impl Follower {
             }
             Err(error) => self.failed(&error, work.now),
         }
+    }
+
+    /// What is compressed ends before its end: it is being written, or damaged.
+    fn cut_short(&mut self, at: usize, header: &Header, work: &mut Work<'_>) -> Step {
+        let generation = &mut self.generations[at];
+        if !generation.is_given_up(work.now) {
+            return Step::Stop(Turn::At(work.now + RETRY));
+        }
+        warn!(
+            "{}: what it was compressed to is damaged or not complete: it is read to byte {} of \
+             the content and no further",
+            self.path.display(),
+            generation.position.offset
+        );
+        // Where nothing is left, there is nothing to send.
+        let _ = generation.read_unfinished(work.reader, header, work.batch);
+        self.let_go(at, work);
+        Step::Same
     }
 
     /// A past generation is read to its end, for now.
@@ -205,12 +232,14 @@ impl Follower {
         if self.generations[at].is_resting && !followed {
             return Some(Step::Next(None));
         }
-        self.open_past(at, work.registry);
-        if self.generations[at].is_open() {
-            return None;
-        }
-        if let Err(error) = can_list(&self.path) {
-            return Some(self.failed(&error, work.now));
+        match self.open_past(at, work.registry) {
+            // What is being compressed or renamed just now.
+            Err(error) if matches!(error.kind(), WouldBlock | NotFound) => {
+                return Some(Step::Stop(Turn::At(work.now + RETRY)));
+            }
+            Err(error) => return Some(self.failed(&error, work.now)),
+            Ok(_) if self.generations[at].is_open() => return None,
+            Ok(_) => {}
         }
         let kept_until = self.generations[at].last_growth + KEPT;
         if !followed && self.generations.len() == at + 1 && work.now < kept_until {
@@ -218,11 +247,10 @@ impl Follower {
             return Some(Step::Next(Some(kept_until)));
         }
         let generation = self.generations.remove(at);
-        let unread = generation.unread();
-        if unread > 0 {
+        if let Some(lost) = generation.may_lack() {
             warn!(
-                "{}: a file that was rotated away is not to be found any more; {unread} bytes of \
-                 it were not read",
+                "{}: a file that was rotated away or deleted is not to be found any more; {lost} \
+                 cannot be read",
                 self.path.display()
             );
         }
@@ -283,14 +311,6 @@ impl Follower {
             io::ErrorKind::PermissionDenied => Turn::Idle,
             _ => Turn::At(now + RETRY),
         })
-    }
-}
-
-/// Where the directory cannot be listed, a file that is not found may be there all the same.
-fn can_list(path: &Path) -> io::Result<()> {
-    match path.parent().map(std::fs::read_dir) {
-        Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

@@ -205,6 +205,7 @@ fn settings() -> Settings {
             tags: vec![None],
         },
         exclude: Patterns::default(),
+        exclude_files: Patterns::default(),
         encoder: Encoder::new(Framing::Newline, None),
         from_start: false,
         once: false,

@@ -185,7 +185,12 @@ impl Stage {
             entry_of: known.entry_of,
             matched_before: None,
             reader: Reader::new(settings.encoder, settings.exclude),
-            registry: Registry::new(settings.messages, known.next_id, &settings.meters),
+            registry: Registry::new(
+                settings.messages,
+                settings.exclude_files,
+                known.next_id,
+                &settings.meters,
+            ),
             followers: Vec::new(),
             vacant: Vec::new(),
             by_path: HashMap::new(),

@@ -115,7 +115,7 @@ impl Stage {
     ) -> Receiver<Event> {
         let Reload { settings, entry_of, events } = reload;
         self.reader.change(settings.encoder, settings.exclude);
-        self.registry.change(settings.messages);
+        self.registry.change(settings.messages, settings.exclude_files);
         let before = std::mem::replace(&mut self.entry_of, entry_of);
         if self.first_pass.is_none() {
             // What it matched and is not followed has come since.

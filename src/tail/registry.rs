@@ -46,6 +46,8 @@ pub(super) struct Registry {
     waiting: HashMap<Inode, usize>,
     /// The files let go last, and how far they were read: another glob may name them later.
     finished: VecDeque<(Arc<Source>, Position)>,
+    /// Files may be kept open though there is nothing to read.
+    pub(super) may_hold: bool,
     /// There are so many files that the log does not name each at the start.
     pub(super) is_terse: bool,
     /// Positions at first sight, for the state, and what else nothing is under way of.
@@ -81,6 +83,7 @@ impl Registry {
             owners: HashMap::new(),
             waiting: HashMap::new(),
             finished: VecDeque::new(),
+            may_hold: true,
             is_terse: false,
             first_seen: Vec::new(),
             retired: Vec::new(),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::Follower;
-use super::reading::RETRY;
+use super::opening::RETRY;
 use crate::position::{Inode, Source, SourceId, Update};
 use crate::tail::content::Stat;
 use crate::tail::found::Found;

@@ -4,6 +4,7 @@
 mod complaint;
 mod discovery;
 mod finished;
+mod opening;
 mod reading;
 mod succession;
 mod truncation;
@@ -51,6 +52,8 @@ pub(in crate::tail) struct Follower {
     pub(in crate::tail) is_queued: bool,
     /// Stands in the number of followed files.
     pub(in crate::tail) is_counted: bool,
+    /// Stands in the number of files that cannot be read.
+    pub(in crate::tail) is_counted_unreadable: bool,
     /// When it comes up by itself.
     pub(in crate::tail) timer: Option<Instant>,
     /// In which sweep it was last looked at.
@@ -76,6 +79,7 @@ impl Follower {
             is_held: false,
             is_queued: false,
             is_counted: false,
+            is_counted_unreadable: false,
             timer: None,
             sweep: 0,
             last_read: now,
@@ -214,6 +218,7 @@ impl Follower {
         };
         let (change, was_past) = (last.judge(stat.as_ref()), last.is_past);
         self.fingerprint_past(registry);
+        self.wake_resting();
         let Some(last) = self.generations.last_mut() else { return false };
         if let Some(stat) = stat.filter(|_| matches!(change, Change::Unchanged | Change::Grown)) {
             last.is_past = false;

@@ -1,14 +1,13 @@
 //! Reading what a path names and has named, in the order in which it was written.
 
-use std::io;
-use std::io::ErrorKind::{NotFound, WouldBlock};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::{debug, warn};
 
-use super::{Complaint, Follower};
+use super::Follower;
+use super::opening::RETRY;
 use crate::batch::Batch;
 use crate::position::{Position, Update};
 use crate::syslog::Header;
@@ -39,7 +38,7 @@ pub(in crate::tail) struct Work<'a> {
 }
 
 /// How to go on after one generation was looked at.
-enum Step {
+pub(super) enum Step {
     /// With the next one, and come back to this one at a time.
     Next(Option<Instant>),
     /// With what stands in this place now.
@@ -47,11 +46,6 @@ enum Step {
     /// Not at all for now.
     Stop(Turn),
 }
-
-/// How long a file is looked for that is not to be found.
-const KEPT: Duration = Duration::from_secs(60);
-/// How long to wait with a file that cannot be read.
-pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 impl Follower {
     /// Reads once from the oldest generation that has something.
@@ -190,7 +184,10 @@ impl Follower {
                 }
             }
             Next::Rest if !work.registry.is_awaited(generation.source.inode) => {
-                generation.close();
+                // Its writer may go on all the same.
+                if generation.is_compressed() || !work.registry.may_hold {
+                    generation.close();
+                }
                 generation.is_resting = true;
                 Step::Next(None)
             }
@@ -224,53 +221,6 @@ impl Follower {
             || is_bounded && !newer.is_empty() && current_size > 0
     }
 
-    /// Opens the generation at `at`; the step to take where that cannot be.
-    fn open(&mut self, at: usize, followed: bool, work: &mut Work<'_>) -> Option<Step> {
-        if !self.generations[at].is_past {
-            return self.open_current(at, work.now);
-        }
-        if self.generations[at].is_resting && !followed {
-            return Some(Step::Next(None));
-        }
-        match self.open_past(at, work.registry) {
-            // What is being compressed or renamed just now.
-            Err(error) if matches!(error.kind(), WouldBlock | NotFound) => {
-                return Some(Step::Stop(Turn::At(work.now + RETRY)));
-            }
-            Err(error) => return Some(self.failed(&error, work.now)),
-            Ok(_) if self.generations[at].is_open() => return None,
-            Ok(_) => {}
-        }
-        let kept_until = self.generations[at].last_growth + KEPT;
-        if !followed && self.generations.len() == at + 1 && work.now < kept_until {
-            // Its name may come back, or a successor that shows where it went.
-            return Some(Step::Next(Some(kept_until)));
-        }
-        let generation = self.generations.remove(at);
-        if let Some(lost) = generation.may_lack() {
-            warn!(
-                "{}: a file that was rotated away or deleted is not to be found any more; {lost} \
-                 cannot be read",
-                self.path.display()
-            );
-        }
-        self.release(&generation, work.registry);
-        work.registry.retired.push(Update::Forget(generation.source.id));
-        Some(Step::Same)
-    }
-
-    fn open_current(&mut self, at: usize, now: Instant) -> Option<Step> {
-        match self.generations[at].open_current(&self.path) {
-            Ok(true) => {
-                self.is_read();
-                None
-            }
-            Ok(false) => Some(Step::Stop(Turn::Look)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Step::Stop(Turn::Look)),
-            Err(error) => Some(self.failed(&error, now)),
-        }
-    }
-
     /// A past generation is complete.
     fn let_go(&mut self, at: usize, work: &mut Work<'_>) {
         let generation = self.generations.remove(at);
@@ -302,15 +252,6 @@ impl Follower {
                 registry.release(inode, self.id);
             }
         }
-    }
-
-    fn failed(&mut self, error: &io::Error, now: Instant) -> Step {
-        self.complain(Complaint::unreadable(error));
-        Step::Stop(match error.kind() {
-            // A change of rights is an event.
-            io::ErrorKind::PermissionDenied => Turn::Idle,
-            _ => Turn::At(now + RETRY),
-        })
     }
 }
 

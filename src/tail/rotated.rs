@@ -167,3 +167,31 @@ fn is_being_compressed(path: &Path, sibling: &Path) -> bool {
     let plain = sibling.with_extension("");
     sibling.extension() == Some(OsStr::new("gz")) && plain != path && plain.exists()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::{Anchor, Head, SourceId};
+
+    #[test]
+    fn where_nothing_can_be_listed_nothing_is_known_to_be_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path: std::sync::Arc<Path> = dir.path().join("logs/app.log").into();
+        let inode = Inode { device: 1, number: 1, born: None };
+        let mut source = Source { id: SourceId(1), order: 1, path, real: None, inode };
+        let (head, anchor) = (Head::of(b"one\n"), Anchor::after(b"one\n"));
+        let position = Position { offset: 4, head, anchor, mid_line: false, modified: 0 };
+        let missing = |source: &Source| {
+            let by_content = by_content(source, &position, |_| false)?;
+            Ok::<_, io::Error>(by_inode(source, &position)?.is_none() && by_content.is_none())
+        };
+        // Directories go with what is in them.
+        assert!(missing(&source).unwrap());
+        fs::write(dir.path().join("logs"), "").unwrap();
+        assert_eq!(missing(&source).unwrap_err().kind(), io::ErrorKind::NotADirectory);
+        source.path = dir.path().join("app.log").into();
+        assert!(missing(&source).unwrap());
+        fs::write(dir.path().join("app.log.1"), "one\n").unwrap();
+        assert!(!missing(&source).unwrap());
+    }
+}

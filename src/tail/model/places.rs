@@ -137,3 +137,40 @@ fn files_with_a_number_are_rotated_ones_where_that_of_a_known_file_has_one() {
     world.settle();
     assert_eq!(world.received, world.written);
 }
+
+/// Copies the first half of the log.
+fn copy_half(world: &World) {
+    let whole = fs::read_to_string(world.path("app.log")).unwrap();
+    let half: String = whole.split_inclusive('\n').take(40).collect();
+    fs::write(world.path("app.log.1"), half).unwrap();
+}
+
+#[test]
+fn a_copy_that_is_shorter_than_what_was_read_is_not_read_again() {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(80);
+    world.deliver_all();
+    world.stop(true);
+    copy_half(&world);
+    fs::remove_file(world.path("app.log")).unwrap();
+    world.writer = world.create();
+    world.write_lines(2);
+    world.settle();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn nor_by_a_path_of_its_own() {
+    let mut world = World::new(Rotation::CopyTruncate);
+    world.write_lines(80);
+    world.deliver_all();
+    copy_half(&world);
+    world.writer.set_len(0).unwrap();
+    world.handle(Event::LookAll);
+    world.reload_with(true, true);
+    world.all = true;
+    world.sweep();
+    world.write_lines(2);
+    world.settle();
+    assert_eq!(world.received, world.written);
+}

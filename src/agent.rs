@@ -291,6 +291,7 @@ fn tail_settings(config: &Config, meters: &Meters) -> tail::Settings {
             tags: config.files.iter().map(|entry| entry.tag.clone()).collect(),
         },
         exclude: config.exclude_patterns.clone(),
+        exclude_files: config.exclude_files.clone(),
         encoder: match config.mode {
             Mode::DryRun { .. } => send::printing_encoder(&config.destination),
             Mode::Daemon | Mode::Once => send::encoder(&config.destination),

@@ -38,6 +38,8 @@ pub struct Reading {
     pub under_way: CancellationToken,
     /// Files that are followed.
     pub files: IntGauge,
+    /// Files that match and cannot be read.
+    pub unreadable: IntGauge,
     /// Bytes they are known to hold that are not read.
     pub unread_bytes: IntGauge,
     /// Bytes read, newlines included.
@@ -136,6 +138,7 @@ impl Reading {
             beat: Beat::default(),
             under_way: CancellationToken::new(),
             files: maker.gauge("files", "Files that are followed.")?,
+            unreadable: maker.gauge("unreadable_files", "Files that match and cannot be read.")?,
             unread_bytes: maker.gauge("unread_bytes", "Bytes in files that are not read yet.")?,
             bytes: maker.counter("read_bytes_total", "Bytes read from files.")?,
             lines: maker.counter("read_lines_total", "Lines read from files.")?,

@@ -6,7 +6,7 @@
 //! device, inode and birth time, by a hash of its first bytes ([`Head`]), and a place in it by a
 //! hash of the bytes just before that place ([`Anchor`]).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -25,6 +25,8 @@ pub struct Source {
     pub order: u64,
     /// The path as followed (not where rotation has moved the file since).
     pub path: Arc<Path>,
+    /// Where the file was when it was found, if symbolic links led there: rotation works beside it.
+    pub real: Option<Box<PathBuf>>,
     /// The file on disk.
     pub inode: Inode,
 }

@@ -1,6 +1,7 @@
 //! `--once`: what is there is shipped and confirmed, and the exit code says so.
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::peers::Logrotate;
 use crate::support::{
-    End, Guarded, Numbered, Receiver, Reopen, Report, SOON, Shipper, Site, Transport, finish,
-    lines, wait_exit, wait_until,
+    End, Guarded, Numbered, Receiver, Reopen, Report, SOON, Shipper, Site, Transport, as_nobody,
+    finish, give_to_nobody, lines, wait_exit, wait_until,
 };
 
 fn once(site: &Site, receiver: &Receiver) -> Shipper {
@@ -167,4 +168,19 @@ fn a_daemon_that_ships_the_same_files_is_named() {
     assert!(text.contains("another instance (process "), "{text}");
     assert!(text.contains("; a daemon there ships its files already, without --once"), "{text}");
     drop(daemon);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_makes_it_fail() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", lines(1..=10));
+    let closed = site.append("closed.log", "one\n");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+    let shipper = once(&site, &receiver);
+    give_to_nobody(site.dir());
+    let output = finish(&mut as_nobody(shipper.foreground(), &site));
+    let text = said(&output, 1);
+    assert!(text.contains("10 messages ("), "{text}");
+    assert!(text.contains("; 1 file could not be read: see the warnings above"), "{text}");
+    Report::of(10, &receiver.frames()).assert_exact();
 }

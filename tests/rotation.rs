@@ -234,3 +234,57 @@ fn a_drained_file_is_let_go() {
         !shipper.descriptors().iter().any(gone)
     });
 }
+
+#[test]
+fn what_a_copy_lacks_is_told() {
+    let site = Site::new();
+    let mut receiver = Receiver::tcp();
+    receiver.down(crate::support::End::Clean);
+    // More than is read before it is sent.
+    let log = site.append("app.log", lines(1..=40_000));
+    let shipper = shipper(&site, &receiver);
+    shipper.wait_following("app.log");
+    let lacks = lines(39_001..=40_000).len();
+    site.append("app.log.1", lines(1..=39_000));
+    std::fs::write(&log, "").unwrap();
+    shipper.wait_warning(&[&format!("{lacks} bytes that were written before"), "app.log.1"]);
+    receiver.up();
+    receiver.wait_for_number(39_000, SOON);
+    Report::of(39_000, &receiver.frames()).assert_exact();
+}
+
+/// As logback does it: into its place, in the background.
+#[test]
+fn what_is_being_compressed_keeps_nothing_from_being_read() {
+    let site = Site::new();
+    let receiver = Receiver::tcp();
+    let log = site.append("app.log", lines(1..=5_000));
+    let mut shipper = shipper(&site, &receiver);
+    receiver.wait_for_number(5_000, SOON);
+    let content = std::fs::read(&log).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, &content).unwrap();
+    let whole = gzip.finish().unwrap();
+    site.rename("app.log", "app.log123.tmp");
+    let (begun, rest) = whole.split_at(whole.len() / 2);
+    let (mut begun, gz) = (begun.chunks(begun.len() / 3), "app.log.2026-11-25.gz");
+    site.append(gz, begun.next().unwrap());
+    site.append("app.log", lines(5_001..=5_100));
+    receiver.wait_for_number(5_100, SOON);
+    let mut last = 5_100;
+    for piece in begun.chain([rest]) {
+        site.append(gz, piece);
+        // It is looked at every second.
+        std::thread::sleep(Duration::from_millis(1_500));
+        site.append("app.log", lines(last + 1..=last + 100));
+        last += 100;
+        receiver.wait_for_number(last, SOON);
+    }
+    site.remove("app.log123.tmp");
+    shipper.term();
+    shipper.restart();
+    site.append("app.log", lines(last + 1..=last + 100));
+    receiver.wait_for_number(last + 100, SOON);
+    shipper.term();
+    Report::of(last + 100, &receiver.frames()).assert_exact();
+}

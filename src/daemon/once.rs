@@ -93,9 +93,14 @@ impl Watch {
             if self.over_udp { "sent over UDP" } else { "confirmed" }
         );
         let is_complete = left.messages == 0 && unread == 0 && waiting == 0 && !stopped;
+        let unreadable = reading.unreadable.get();
         let has_nothing = is_complete && messages == 0 && reading.files.get() == 0;
         let (verdict, code) = if has_nothing {
             let why = "no file could be followed; --check says why";
+            (format!("{shipped}; {why}"), ExitCode::FAILURE)
+        } else if is_complete && unreadable > 0 {
+            let files = if unreadable == 1 { "file" } else { "files" };
+            let why = format!("{unreadable} {files} could not be read: see the warnings above");
             (format!("{shipped}; {why}"), ExitCode::FAILURE)
         } else if is_complete {
             (shipped, ExitCode::SUCCESS)

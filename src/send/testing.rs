@@ -11,7 +11,7 @@ use crate::position::{Anchor, Head, Inode, Position, Source, SourceId, Update};
 /// A followed file.
 pub(super) fn source() -> Source {
     let inode = Inode { device: 1, number: 2, born: None };
-    Source { id: SourceId(1), order: 1, path: Path::new("/log").into(), inode }
+    Source { id: SourceId(1), order: 1, path: Path::new("/log").into(), real: None, inode }
 }
 
 /// Frames of `width` bytes, each a number and a newline, with one mark behind the last. Its

@@ -54,6 +54,11 @@ struct RecordLine<'a> {
     /// The bytes of a path that is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     path_hex: Option<String>,
+    /// Where symbolic links led, in the same two ways.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    real: Option<std::borrow::Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    real_hex: Option<String>,
     offset: u64,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     mid_line: bool,
@@ -166,11 +171,14 @@ fn unseal(line: &[u8]) -> Option<Vec<u8>> {
 
 impl<'a> From<&'a Kept> for RecordLine<'a> {
     fn from(kept: &'a Kept) -> Self {
-        let Source { id, order, path, inode } = &*kept.source;
+        let Source { id, order, path, real, inode } = &*kept.source;
+        let real = real.as_deref();
         let Position { offset, head, anchor, mid_line, modified } = kept.position;
         Self {
             path: path.to_str().map(Into::into),
             path_hex: path.to_str().is_none().then(|| to_hex(path)),
+            real: real.and_then(|real| real.to_str()).map(Into::into),
+            real_hex: real.filter(|real| real.to_str().is_none()).map(|real| to_hex(real)),
             offset,
             mid_line,
             modified: nanoseconds_to_text(modified),
@@ -188,10 +196,10 @@ impl<'a> From<&'a Kept> for RecordLine<'a> {
 
 impl RecordLine<'_> {
     fn into_kept(self) -> Option<Kept> {
-        let path: Arc<Path> = match (self.path, self.path_hex) {
-            (Some(path), None) => Path::new(&*path).into(),
-            (None, Some(hex)) => from_hex(&hex)?.into(),
-            _ => return None,
+        let path: Arc<Path> = text_to_path(self.path, self.path_hex)?.into();
+        let real = match (self.real, self.real_hex) {
+            (None, None) => None,
+            (text, hex) => Some(Box::new(text_to_path(text, hex)?)),
         };
         let born = match self.born {
             Some(text) => Some(text_to_nanoseconds(&text)?),
@@ -207,7 +215,13 @@ impl RecordLine<'_> {
         }
         let inode = Inode { device: self.device, number: self.inode, born };
         Some(Kept {
-            source: Arc::new(Source { id: SourceId(self.id), order: self.order, path, inode }),
+            source: Arc::new(Source {
+                id: SourceId(self.id),
+                order: self.order,
+                path,
+                real,
+                inode,
+            }),
             position: Position {
                 offset: self.offset,
                 head: Head { len: head_len, hash: head_hash },
@@ -217,6 +231,14 @@ impl RecordLine<'_> {
             },
             seen: self.seen.parse::<Timestamp>().ok()?.as_second(),
         })
+    }
+}
+
+fn text_to_path(text: Option<std::borrow::Cow<'_, str>>, hex: Option<String>) -> Option<PathBuf> {
+    match (text, hex) {
+        (Some(text), None) => Some(PathBuf::from(&*text)),
+        (None, Some(hex)) => from_hex(&hex),
+        _ => None,
     }
 }
 

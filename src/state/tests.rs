@@ -13,7 +13,7 @@ use crate::position::{Anchor, Head, Inode, Position, Source, Update};
 fn source(id: u64) -> Arc<Source> {
     let inode = Inode { device: 1, number: id, born: Some(5) };
     let path = Path::new(&format!("/log/{id}")).into();
-    Arc::new(Source { id: SourceId(id), order: id, path, inode })
+    Arc::new(Source { id: SourceId(id), order: id, path, real: None, inode })
 }
 
 fn no_queries() -> mpsc::Receiver<Query> {

@@ -31,7 +31,8 @@ pub fn read(
 ) -> io::Result<impl FnMut() -> io::Result<()> + use<>> {
     let file = open(path)?;
     let inode = Stat::of(&file.metadata()?).inode;
-    let source = Arc::new(Source { id: SourceId(0), order: 0, path: path.into(), inode });
+    let source =
+        Arc::new(Source { id: SourceId(0), order: 0, path: path.into(), real: None, inode });
     let mut content = Content::Plain(file);
     let mut reader = Reader::new(encoder, Patterns::default());
     reader.tick();

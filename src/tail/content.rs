@@ -2,12 +2,11 @@
 //! file.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek};
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-
+use super::inflated::{Cut, Inflated};
 use crate::position::{Inode, nanoseconds};
 
 /// What the kernel says of a file.
@@ -63,18 +62,34 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 
 impl Content {
     /// Fills `buffer` from `offset` as far as there is something.
+    ///
+    /// # Errors
+    /// Also when it cannot be told whether there is more: a compressed file is not complete, or
+    /// damaged.
     pub(super) fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read_to(u64::MAX, offset, buffer)
+        let (filled, stopped) = self.fill(u64::MAX, offset, buffer);
+        stopped.map_or(Ok(filled), Err)
     }
 
     /// The same for a file that was just seen to be of this `size`: coming so far and no further it
     /// is at its end, and is not asked for more.
+    ///
+    /// # Errors
+    /// When there is nothing before it; see [`Content::cut`] for the rest.
     pub(super) fn read_to(
         &mut self,
         size: u64,
         offset: u64,
         buffer: &mut [u8],
     ) -> io::Result<usize> {
+        match self.fill(size, offset, buffer) {
+            (0, Some(error)) => Err(error),
+            (filled, _) => Ok(filled),
+        }
+    }
+
+    /// How much was read, and what has kept it from being more.
+    fn fill(&mut self, size: u64, offset: u64, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
         let mut filled = 0;
         while filled < buffer.len() && (filled == 0 || offset + (filled as u64) < size) {
             let rest = &mut buffer[filled..];
@@ -87,10 +102,18 @@ impl Content {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return (filled, Some(error)),
             }
         }
-        Ok(filled)
+        (filled, None)
+    }
+
+    /// Why the last read has stopped before the end of what was compressed, if it has.
+    pub(super) fn cut(&self) -> Option<Cut> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Gzip(inflated) => inflated.cut(),
+        }
     }
 
     /// What the kernel says now; nothing for what is compressed, which does not grow.
@@ -102,85 +125,9 @@ impl Content {
     }
 }
 
-/// Decompresses a gzip file forwards, and keeps what was read last so that a short way back can
-/// be gone.
-#[derive(Debug)]
-pub(super) struct Inflated {
-    decoder: MultiGzDecoder<io::BufReader<File>>,
-    /// Where `window` begins in the uncompressed content.
-    start: u64,
-    window: Vec<u8>,
-}
-
-/// How far back can be gone.
-const WINDOW: usize = 2 << 20;
-const STEP: usize = 128 << 10;
-
-impl Inflated {
-    pub(super) fn new(file: File) -> Self {
-        let decoder = MultiGzDecoder::new(io::BufReader::new(file));
-        Self { decoder, start: 0, window: Vec::new() }
-    }
-
-    /// Begins anew with the same file, whatever has its name by now.
-    pub(super) fn rewind(&mut self) -> io::Result<()> {
-        let mut file = self.decoder.get_ref().get_ref().try_clone()?;
-        file.rewind()?;
-        *self = Self::new(file);
-        Ok(())
-    }
-
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(mut back) = offset.checked_sub(self.start) else {
-            return Err(io::Error::other("a compressed file cannot be read backwards"));
-        };
-        while self.window.len() as u64 <= back {
-            if self.window.len() > WINDOW {
-                let surplus = self.window.len() - WINDOW / 2;
-                self.window.drain(..surplus);
-                self.start += surplus as u64;
-                back -= surplus as u64;
-            }
-            let end = self.window.len();
-            self.window.resize(end + STEP, 0);
-            let read = self.decoder.read(&mut self.window[end..]);
-            self.window.truncate(end + *read.as_ref().unwrap_or(&0));
-            if read? == 0 {
-                return Ok(0);
-            }
-        }
-        let available = &self.window[usize::try_from(back).unwrap_or(usize::MAX)..];
-        let count = available.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&available[..count]);
-        Ok(count)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
-
-    #[test]
-    fn a_compressed_file_reads_like_a_plain_one() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log.1.gz");
-        let content: Vec<u8> = (0..1_200_000u32).flat_map(u32::to_le_bytes).collect();
-        let mut gzip = flate2::write::GzEncoder::new(
-            File::create(&path).unwrap(),
-            flate2::Compression::fast(),
-        );
-        gzip.write_all(&content).unwrap();
-        gzip.finish().unwrap();
-        let mut inflated = Content::Gzip(Box::new(Inflated::new(open(&path).unwrap())));
-        let mut buffer = vec![0; 300_000];
-        for offset in [0, 10, 290_000, 289_000, 3_000_000, 2_999_872, 4_700_000] {
-            let count = inflated.read_at(offset as u64, &mut buffer).unwrap();
-            assert_eq!(count, buffer.len().min(content.len() - offset));
-            assert!(buffer[..count] == content[offset..offset + count], "{offset}");
-        }
-        assert_eq!(inflated.read_at(4_800_000, &mut buffer).unwrap(), 0);
-    }
 
     #[test]
     fn a_deleted_file_has_no_names() {

@@ -8,7 +8,9 @@
 pub mod bench;
 mod content;
 mod follower;
+mod found;
 mod generation;
+mod inflated;
 mod lines;
 #[cfg(test)]
 mod model;
@@ -35,6 +37,8 @@ pub struct Settings {
     pub messages: Messages,
     /// Lines that are not sent.
     pub exclude: Patterns,
+    /// Files that are not read, though rotation may have made them of some that are.
+    pub exclude_files: Patterns,
     /// Makes the frames.
     pub encoder: Encoder,
     /// Files seen for the first time at start-up are read from their beginning.

@@ -5,6 +5,9 @@
 //! `PROPTEST_CASES=10000 cargo test --lib tail::model` runs more cases than the usual 256.
 
 mod alike;
+mod compressing;
+mod holding;
+mod places;
 mod regressions;
 mod shipper;
 mod writer;
@@ -19,6 +22,7 @@ use self::writer::append;
 use super::stage::Stage;
 use crate::batch::Batch;
 use crate::event::Event;
+use crate::filter::Patterns;
 use crate::position::{Record, SourceId};
 
 /// Something that happens.
@@ -94,6 +98,8 @@ struct World {
     written: Vec<u64>,
     partial: Option<String>,
     received: Vec<u64>,
+    /// Lines and files that are left out.
+    exclude: [Patterns; 2],
     stage: Option<Stage>,
     unconfirmed: VecDeque<Batch>,
     records: BTreeMap<SourceId, Record>,
@@ -126,6 +132,7 @@ impl World {
             written: Vec::new(),
             partial: None,
             received: Vec::new(),
+            exclude: Default::default(),
             stage: None,
             unconfirmed: VecDeque::new(),
             records: BTreeMap::new(),

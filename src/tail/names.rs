@@ -10,23 +10,54 @@ pub(super) fn is_sibling_of(path: &Path, other: &Path) -> bool {
     path.parent() == other.parent() && names.is_some_and(|(own, its)| is_rotation_of(own, its))
 }
 
+/// The same, and no other log is called so: its name holds a date, or a number behind a dot at its
+/// end (`app.log.1`, not `app-1.log` or `app.1.log`).
+pub(super) fn is_telling_sibling_of(path: &Path, other: &Path) -> bool {
+    let names = path.file_name().zip(other.file_name());
+    let stamp = names.and_then(|(own, its)| stamp(own.as_bytes(), its.as_bytes()));
+    path.parent() == other.parent()
+        && stamp.is_some_and(|(text, is_behind)| match text {
+            b"" => true,
+            [b'.', digits @ ..] if is_behind && digits.iter().all(u8::is_ascii_digit) => true,
+            text => is_date(text),
+        })
+}
+
 /// Whether `name` is what rotation makes of `base`: a number or date behind it or before its
 /// extension, then perhaps `.gz` (`app.log.1`, `app.log-20261123.gz`, `app-20261123.log`).
 pub(super) fn is_rotation_of(base: &OsStr, name: &OsStr) -> bool {
-    let (base, name) = (base.as_bytes(), name.as_bytes());
+    stamp(base.as_bytes(), name.as_bytes()).is_some()
+}
+
+/// What rotation has added to `base` (nothing where it was compressed only), and whether that stands
+/// behind it.
+fn stamp<'a>(base: &[u8], name: &'a [u8]) -> Option<(&'a [u8], bool)> {
     let name = match name.strip_suffix(b".gz") {
         // What had the very name was compressed.
-        Some(name) if name == base => return true,
+        Some(name) if name == base => return Some((b"", true)),
         Some(name) => name,
         None => name,
     };
-    if name.strip_prefix(base).is_some_and(is_stamp) {
-        return true;
+    if let Some(stamp) = name.strip_prefix(base).filter(|text| is_stamp(text)) {
+        return Some((stamp, true));
     }
-    let Some(dot) = memchr::memrchr(b'.', base).filter(|&dot| dot > 0) else { return false };
+    let dot = memchr::memrchr(b'.', base).filter(|&dot| dot > 0)?;
     let (stem, extension) = base.split_at(dot);
     let middle = name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(extension));
-    middle.is_some_and(is_stamp)
+    middle.filter(|text| is_stamp(text)).map(|text| (text, false))
+}
+
+/// Whether a stamp holds a year and a month or week, or the seconds since 1970.
+fn is_date(stamp: &[u8]) -> bool {
+    let mut groups = stamp.split(|byte| !byte.is_ascii_digit()).filter(|group| !group.is_empty());
+    let is_year = |digits: &[u8]| matches!(digits, [b'1', b'9', ..] | [b'2', b'0', ..]);
+    let is_whole = |group: &[u8]| match group.len() {
+        6 | 14 => is_year(group),
+        8 => is_year(group) || is_year(&group[4..]),
+        length => length >= 10,
+    };
+    let years = groups.clone().filter(|group| group.len() == 4 && is_year(group)).count();
+    groups.clone().count() > 1 && years > 0 || groups.any(is_whole)
 }
 
 /// The paths that `path` may have been rotated away from, by its name.
@@ -83,6 +114,30 @@ mod tests {
                 prop_assert_eq!(is_base, is_rotation_of(base.as_ref(), name.as_ref()), "{} {}", base, name);
             }
         }
+    }
+
+    #[test]
+    fn a_mere_number_does_not_tell() {
+        let is = |base: &str, name: &str| is_telling_sibling_of(Path::new(base), Path::new(name));
+        for name in [
+            "app.log.1",
+            "app.log.12.gz",
+            "app.log.gz",
+            "app.log-20261123",
+            "app.log-20261123-1763900000.gz",
+            "app-23.11.2026.log",
+            "app-23112026.log",
+            "app_2026-11.log.gz",
+            "app.2026-47.log",
+            "app-2026-11-23-1.log.gz",
+            "app.log-1763900000",
+        ] {
+            assert!(is("app.log", name), "{name}");
+        }
+        for name in ["app.1.log", "app-1.log", "app-123456.log", "app.log-2", "app-2026.log"] {
+            assert!(!is("app.log", name), "{name}");
+        }
+        assert!(is("worker", "worker.1") && !is("worker", "worker-1") && !is("a.log", "app.log.1"));
     }
 
     #[test]

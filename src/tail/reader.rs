@@ -19,8 +19,8 @@ pub(super) const CHUNK: usize = 256 << 10;
 /// Positions are marked this often within what is read at once: so much comes twice when a
 /// connection ends between two marks and there is no other before the end.
 const STEP: usize = 16 << 10;
-/// The longest line where messages have no limit: beyond it a line is cut all the same, since it
-/// has to fit into memory.
+/// How long a line may be where messages have no limit: what is longer is cut at about that length
+/// all the same, since it has to fit into memory.
 const LINE_MAX: usize = 16 << 20;
 
 /// What reading needs besides the file: shared by all files, for one stage reads them in turn.
@@ -158,7 +158,7 @@ impl Reader {
     ) -> io::Result<()> {
         let back = usize::from(place.position.anchor.len);
         let start = place.position.offset - back as u64;
-        let count = place.content.read_at(start, &mut self.buffer)?;
+        let count = place.content.read_to(u64::MAX, start, &mut self.buffer)?;
         if count > back {
             self.encode_cut(place.header, back, count, batch);
             self.advance(place, back, count - back, false)?;
@@ -169,8 +169,8 @@ impl Reader {
     /// Makes room for a longer line, if one may be so long.
     fn grow(&mut self, header: &Header) -> bool {
         header.render(&self.now, &mut self.header);
-        let room = self.encoder.room(&self.header).min(LINE_MAX);
-        let grows = self.buffer.len() <= room.saturating_add(Anchor::MAX);
+        let room = self.encoder.room(&self.header).saturating_add(Anchor::MAX);
+        let grows = self.buffer.len() <= room.min(LINE_MAX - 1);
         if grows {
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
@@ -278,8 +278,17 @@ fn is_at_start(position: &Position, before: &[u8]) -> bool {
             && position.head == Head::of(&nuls[..usize::from(position.head.len)])
 }
 
-/// Notes in `batch` that everything it holds now carries `update` with it.
+/// Notes in `batch` that everything it holds now carries `update` with it. Where patterns drop all,
+/// one mark is enough for many.
 pub(super) fn mark(batch: &mut Batch, update: Update) {
     let end = batch.bytes.len() as u32;
+    if let Some(last) = batch.marks.last_mut()
+        && last.end == end
+        && let (Update::Reached(before, _), Update::Reached(now, _)) = (&last.update, &update)
+        && before.id == now.id
+    {
+        last.update = update;
+        return;
+    }
     batch.marks.push(Mark { end, update });
 }

@@ -1,17 +1,22 @@
 //! What the followers share: who reads which file, and what there is to tell the state.
 
 use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use prometheus::IntCounter;
 
 use super::Messages;
+use super::found::Found;
 use super::generation::{Generation, order_behind_all};
 use super::names::is_sibling_of;
-use super::rotated::Found;
+use super::rotated::places;
+use crate::filter::Patterns;
 use crate::meter::Reading;
-use crate::position::{Inode, Position, SourceId, Update};
+use crate::position::{Inode, Position, Source, SourceId, Update};
 use crate::syslog::Header;
 
 /// Device and inode number.
@@ -30,13 +35,19 @@ pub(super) struct Discovery {
 /// Shared by all followers.
 pub(super) struct Registry {
     messages: Messages,
+    /// Files that are not to be read.
+    exclude_files: Patterns,
+    /// Where the directory leads that was last asked for, and when.
+    directory: Option<(PathBuf, Option<PathBuf>, Instant)>,
     rotations: IntCounter,
     next_id: u64,
     owners: HashMap<Key, (usize, Option<i64>)>,
     /// Paths whose file another follower still reads.
     waiting: HashMap<Inode, usize>,
     /// The files let go last, and how far they were read: another glob may name them later.
-    finished: VecDeque<(Arc<Path>, Inode, Position)>,
+    finished: VecDeque<(Arc<Source>, Position)>,
+    /// Files may be kept open though there is nothing to read.
+    pub(super) may_hold: bool,
     /// There are so many files that the log does not name each at the start.
     pub(super) is_terse: bool,
     /// Positions at first sight, for the state, and what else nothing is under way of.
@@ -57,14 +68,22 @@ fn key(inode: Inode) -> Key {
 }
 
 impl Registry {
-    pub(super) fn new(messages: Messages, next_id: u64, meters: &Reading) -> Self {
+    pub(super) fn new(
+        messages: Messages,
+        exclude_files: Patterns,
+        next_id: u64,
+        meters: &Reading,
+    ) -> Self {
         Self {
             messages,
+            exclude_files,
+            directory: None,
             rotations: meters.rotations.clone(),
             next_id,
             owners: HashMap::new(),
             waiting: HashMap::new(),
             finished: VecDeque::new(),
+            may_hold: true,
             is_terse: false,
             first_seen: Vec::new(),
             retired: Vec::new(),
@@ -73,9 +92,30 @@ impl Registry {
         }
     }
 
-    /// Makes the headers of files by other settings from now on.
-    pub(super) fn change(&mut self, messages: Messages) {
-        self.messages = messages;
+    /// Makes the headers of files by other settings from now on, and leaves out other files.
+    pub(super) fn change(&mut self, messages: Messages, exclude_files: Patterns) {
+        (self.messages, self.exclude_files) = (messages, exclude_files);
+    }
+
+    pub(super) fn is_excluded(&self, path: &Path) -> bool {
+        self.exclude_files.matches(path.as_os_str().as_bytes())
+    }
+
+    /// Where `path` leads, if symbolic links lead anywhere else.
+    pub(super) fn real(&mut self, path: &Path, now: Instant) -> Option<Box<PathBuf>> {
+        let real = if path.is_symlink() {
+            path.canonicalize().ok()
+        } else {
+            let (directory, name) = (path.parent()?, path.file_name()?);
+            // Files come by directories.
+            if self.directory.as_ref().is_none_or(|known| known.0 != directory || known.2 != now) {
+                let real = directory.canonicalize().ok().filter(|real| real != directory);
+                self.directory = Some((directory.to_owned(), real, now));
+            }
+            let (_, real, _) = self.directory.as_ref()?;
+            real.as_ref().map(|real| real.join(name))
+        };
+        real.filter(|real| real != path).map(Box::new)
     }
 
     /// A rotation or a truncation was noticed.
@@ -132,31 +172,44 @@ impl Registry {
 
     /// The file of this generation was read up to its position and let go.
     fn finish(&mut self, generation: &Generation) {
+        self.note_read(Arc::clone(&generation.source), generation.position);
+    }
+
+    /// The file of this source was read up to `position`.
+    pub(super) fn note_read(&mut self, source: Arc<Source>, position: Position) {
         if self.finished.len() >= FINISHED_MAX {
             self.finished.pop_front();
         }
-        let source = &generation.source;
-        self.finished.push_back((Arc::clone(&source.path), source.inode, generation.position));
+        self.finished.push_back((source, position));
     }
 
     /// How far a file was read that was let go.
     pub(super) fn finished(&self, inode: Inode) -> Option<Position> {
         let mut newest_first = self.finished.iter().rev();
-        newest_first.find(|(_, known, _)| *known == inode).map(|&(_, _, position)| position)
+        newest_first.find(|(known, _)| known.inode == inode).map(|&(_, position)| position)
+    }
+
+    /// Whether it was let go by `path`.
+    pub(super) fn finished_at(&self, inode: Inode, path: &Path) -> bool {
+        self.finished.iter().any(|(known, _)| known.inode == inode && &*known.path == path)
     }
 
     /// When what `path` named and was let go was written last.
     pub(super) fn finished_until(&self, path: &Path) -> i64 {
-        let own = self.finished.iter().filter(|(known, ..)| &**known == path);
-        own.map(|(_, _, position)| position.modified).max().unwrap_or(i64::MIN)
+        let own = self.finished.iter().filter(|(known, _)| &*known.path == path);
+        own.map(|(_, position)| position.modified).max().unwrap_or(i64::MIN)
     }
 
     /// Whether `found` is what rotation has made of a file that was let go, under whatever path it
     /// was followed.
-    pub(super) fn was_read(&self, found: &mut Found) -> bool {
-        self.finished.iter().any(|(path, _, position)| {
-            is_sibling_of(path, &found.path) && found.is_all_before(position)
-        })
+    pub(super) fn was_read(&self, found: &mut Found) -> io::Result<bool> {
+        for (source, position) in &self.finished {
+            let is_sibling = places(source).any(|place| is_sibling_of(place, &found.path));
+            if is_sibling && found.is_all_before(position)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// `follower` takes this file over when its owner lets it go.

@@ -1,13 +1,14 @@
 //! Where a file has gone: finding what rotation has moved, copied or compressed, beside its path.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-use super::content::{Content, Inflated, Stat, open};
-use super::names::{is_compressed, is_rotation_of};
-use crate::position::{Anchor, Head, Inode, Position};
+use super::content::Stat;
+use super::found::{Fit, Found};
+use super::names::{is_rotation_of, is_telling_sibling_of};
+use crate::position::{Inode, Position, Source};
 
 /// A file whose name says that it was rotated away from a path.
 #[derive(Debug, Clone)]
@@ -16,80 +17,90 @@ pub(super) struct Sibling {
     pub(super) stat: Stat,
 }
 
-/// What was found of a generation that its path no longer names.
-pub(super) struct Found {
-    pub(super) path: PathBuf,
-    pub(super) content: Content,
-    pub(super) stat: Stat,
-    /// How it compares with what was read.
-    pub(super) fit: Fit,
+/// How often a directory is listed that changes meanwhile.
+const LISTINGS: usize = 3;
+
+/// Finds the file that `source` names, which was read up to `position`, under any name in its
+/// directory. It may have been truncated since.
+///
+/// # Errors
+/// When it cannot be told for now.
+pub(super) fn by_inode(source: &Source, position: &Position) -> io::Result<Option<Found>> {
+    let inode = source.inode;
+    for directory in places(source).filter_map(Path::parent) {
+        let same = list(directory)?.into_iter().find(|entry| entry.ino() == inode.number);
+        let found = same.map_or(Ok(None), |same| Found::open(same.path()))?;
+        let Some(mut found) = found else { continue };
+        found.compare(position)?;
+        // Where birth times are not recorded, a reused inode shows by its content alone.
+        let certain = inode.born.is_some() && found.stat.inode.born == inode.born;
+        if certain || inode.born.is_none() && found.fit == Fit::Continues {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
-/// How content compares with a position in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fit {
-    /// It is something else.
-    Different,
-    /// It begins alike and ends before the position: a copy made before the last lines were read.
-    Shorter,
-    /// It begins alike and has the same bytes where reading stopped.
-    Continues,
-}
-
-/// Content of this length is nobody else's.
-const TELLING: u64 = 128;
-
-/// Finds the file with `inode`, which `path` once named and which was read up to `position`, under
-/// any name in the same directory. It may have been truncated since.
-pub(super) fn by_inode(path: &Path, inode: Inode, position: &Position) -> Option<Found> {
-    let entries = fs::read_dir(path.parent()?).ok()?;
-    let same = entries.flatten().find(|entry| entry.ino() == inode.number)?.path();
-    let mut found = Found::open(same)?;
-    found.compare(position);
-    // Where birth times are not recorded, a reused inode shows by its content alone.
-    let certain = inode.born.is_some() && found.stat.inode.born == inode.born;
-    (certain || inode.born.is_none() && found.fit == Fit::Continues).then_some(found)
-}
-
-/// Finds the copy or compressed copy of a file that had `inode`: the oldest sibling of `path` that
-/// is not older, whose content begins alike and has the same bytes where reading stopped. Logs may
-/// begin alike: what `is_taken` says that another file was made into is not considered.
+/// Finds the copy or compressed copy of what `source` names: the oldest sibling that is not older,
+/// whose content begins alike and has the same bytes where reading stopped. Logs may begin alike:
+/// what `is_taken` says that another file was made into is not considered.
+///
+/// # Errors
+/// When it cannot be told for now.
 pub(super) fn by_content(
-    path: &Path,
-    inode: Inode,
+    source: &Source,
     position: &Position,
     is_taken: impl Fn(Inode) -> bool,
-) -> Option<Found> {
+) -> io::Result<Option<Found>> {
     if position.head.len == 0 {
-        return None;
+        return Ok(None);
     }
-    let mut siblings = siblings(path);
+    // What was listed may have been compressed or renamed before it is opened.
+    for _ in 0..LISTINGS {
+        match by_content_now(source, position, &is_taken) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            found => return found,
+        }
+    }
+    Err(io::ErrorKind::NotFound.into())
+}
+
+fn by_content_now(
+    source: &Source,
+    position: &Position,
+    is_taken: impl Fn(Inode) -> bool,
+) -> io::Result<Option<Found>> {
+    let mut siblings = siblings(source)?;
     // No copy is older than what was read, but times are cut to seconds here and there.
     let oldest = position.modified.saturating_sub(1_000_000_000);
     siblings.retain(|sibling| sibling.stat.modified >= oldest);
-    siblings.retain(|sibling| sibling.stat.inode != inode && !is_taken(sibling.stat.inode));
+    siblings.retain(|s| s.stat.inode != source.inode && !is_taken(s.stat.inode));
     siblings.sort_by_key(|s| (s.stat.modified < position.modified, s.stat.modified));
-    let mut shorter = None;
-    for mut found in siblings.into_iter().filter_map(|sibling| Found::open(sibling.path)) {
-        found.compare(position);
+    let (mut shorter, mut undecided) = (None, None);
+    for sibling in siblings {
+        let Some(mut found) = Found::open(sibling.path)? else { continue };
+        if let Err(error) = found.compare(position) {
+            undecided = Some(error);
+            continue;
+        }
         match found.fit {
-            Fit::Continues => return Some(found),
+            Fit::Continues => return Ok(Some(found)),
             Fit::Shorter => shorter = shorter.or(Some(found)),
             Fit::Different => {}
         }
     }
-    shorter
+    undecided.map_or(Ok(shorter), Err)
 }
 
-/// The siblings of `path` that came after a file with `inode` that was written last at
-/// `modified`, oldest first.
+/// The siblings that came after what `source` names, which was written last at `modified`, oldest
+/// first.
 ///
 /// A file that was created when that one was renamed may be empty still, and older by its time
 /// than the last line of a late writer; then its birth decides.
-pub(super) fn successors(path: &Path, inode: Inode, modified: i64) -> Vec<Sibling> {
-    let mut successors = siblings(path);
+pub(super) fn successors(source: &Source, modified: i64) -> io::Result<Vec<Sibling>> {
+    let mut successors = siblings(source)?;
     successors.retain(|sibling| {
-        let born = inode.born.zip(sibling.stat.inode.born).map(|(own, its)| its > own);
+        let born = source.inode.born.zip(sibling.stat.inode.born).map(|(own, its)| its > own);
         let is_younger = born == Some(true);
         // What was there before it is no successor, whatever its name looks like.
         born.unwrap_or(true)
@@ -97,33 +108,57 @@ pub(super) fn successors(path: &Path, inode: Inode, modified: i64) -> Vec<Siblin
                 || is_younger && (sibling.stat.size == 0 || sibling.stat.modified == modified))
     });
     successors.sort_by_key(|sibling| sibling.stat.modified);
-    successors
+    Ok(successors)
 }
 
-/// The siblings of `path` with content that was written last after one time and up to another,
-/// oldest first: copies that were made before a file was truncated. A small file is copied and
-/// truncated within one tick of the clock.
-pub(super) fn copies(path: &Path, after: i64, until: i64) -> Vec<Sibling> {
-    let mut copies = siblings(path);
+/// The siblings with content that was written last after one time and up to another, oldest first:
+/// copies that were made before a file was truncated. A small file is copied and truncated within
+/// one tick of the clock.
+pub(super) fn copies(source: &Source, after: i64, until: i64) -> io::Result<Vec<Sibling>> {
+    let mut copies = siblings(source)?;
     copies.retain(|s| s.stat.size > 0 && s.stat.modified > after && s.stat.modified <= until);
     copies.sort_by_key(|sibling| sibling.stat.modified);
-    copies
+    Ok(copies)
 }
 
-fn siblings(path: &Path) -> Vec<Sibling> {
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
-        return Vec::new();
-    };
-    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
-    let rotated = entries.flatten().filter(|entry| is_rotation_of(name, &entry.file_name()));
-    let rotated = rotated.filter(|entry| !is_being_compressed(path, &entry.path()));
-    rotated
-        .filter_map(|entry| {
+/// The siblings with a mere number in their names, which may be other logs.
+pub(super) fn numbered(source: &Source) -> impl Iterator<Item = Sibling> {
+    let siblings = siblings(source).unwrap_or_default();
+    siblings
+        .into_iter()
+        .filter(|sibling| !places(source).any(|place| is_telling_sibling_of(place, &sibling.path)))
+}
+
+/// Where rotation works: beside the file, and beside a symbolic link that leads to it.
+pub(super) fn places(source: &Source) -> impl Iterator<Item = &Path> {
+    let real = source.real.as_deref().map(PathBuf::as_path);
+    real.into_iter().chain(std::iter::once(&*source.path))
+}
+
+fn siblings(source: &Source) -> io::Result<Vec<Sibling>> {
+    let mut siblings = Vec::new();
+    for place in places(source) {
+        let (Some(directory), Some(name)) = (place.parent(), place.file_name()) else { continue };
+        for entry in list(directory)? {
             let path = entry.path();
-            let stat = Stat::of(&fs::symlink_metadata(&path).ok()?);
-            stat.is_regular.then_some(Sibling { path, stat })
-        })
-        .collect()
+            if !is_rotation_of(name, &entry.file_name()) || is_being_compressed(place, &path) {
+                continue;
+            }
+            let stat = fs::symlink_metadata(&path).map(|metadata| Stat::of(&metadata));
+            if let Some(stat) = stat.ok().filter(|stat| stat.is_regular) {
+                siblings.push(Sibling { path, stat });
+            }
+        }
+    }
+    Ok(siblings)
+}
+
+/// What stands in a directory; nothing where there is none.
+fn list(directory: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    match fs::read_dir(directory).and_then(Iterator::collect) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries,
+    }
 }
 
 /// Whether `sibling` is a compressed file that is not complete: gzip removes what it compresses
@@ -133,154 +168,30 @@ fn is_being_compressed(path: &Path, sibling: &Path) -> bool {
     sibling.extension() == Some(OsStr::new("gz")) && plain != path && plain.exists()
 }
 
-impl Found {
-    /// Opens what rotation has left at `path`.
-    pub(super) fn open(path: PathBuf) -> Option<Self> {
-        let file = open(&path).ok()?;
-        let stat = Stat::of(&file.metadata().ok()?);
-        if !stat.is_regular {
-            return None;
-        }
-        let content = if path.extension() == Some(OsStr::new("gz")) {
-            Content::Gzip(Box::new(Inflated::new(file)))
-        } else if is_compressed(&path) {
-            return None;
-        } else {
-            Content::Plain(file)
-        };
-        Some(Self { path, content, stat, fit: Fit::Continues })
-    }
-
-    fn compare(&mut self, position: &Position) {
-        self.fit = compare(&mut self.content, position).unwrap_or(Fit::Different);
-        if !self.rewind() {
-            self.fit = Fit::Different;
-        }
-    }
-
-    /// Whether it holds what was read up to `position`, of which something must be known.
-    pub(super) fn continues(&mut self, position: &Position) -> bool {
-        self.compare(position);
-        position.head.len > 0 && self.fit == Fit::Continues
-    }
-
-    /// Whether it is a copy of what was read from the start to the end, which is `position`.
-    pub(super) fn is_all_before(&mut self, position: &Position) -> bool {
-        if !self.begins_with(position) {
-            return false;
-        }
-        let next = self.content.read_at(position.offset, &mut [0]);
-        self.rewind() && next.is_ok_and(|count| count == 0)
-    }
-
-    /// Whether it is a copy of `original`. If that `may_grow`, it may have grown since, and the copy
-    /// may be under way.
-    pub(super) fn is_copy_of(&mut self, original: &mut Content, may_grow: bool) -> bool {
-        let Some(whole) = original.stat() else { return false };
-        let end = |original: &mut Content, size| {
-            position_in(original, size).map(|end| Position { modified: whole.modified, ..end })
-        };
-        let Some(Stat { size, .. }) = self.content.stat() else {
-            // What is compressed was complete.
-            return end(original, whole.size).is_ok_and(|end| self.is_all_before(&end));
-        };
-        let is_younger = whole.inode.born.is_none_or(|born| born <= self.stat.modified);
-        (size == whole.size || size < whole.size && may_grow && is_younger)
-            && end(original, size).is_ok_and(|end| self.begins_with(&end))
-    }
-
-    /// Whether it holds what was read up to `position`. Logs may begin alike, and some end there: a
-    /// short one must be of the same time as well, as what gzip makes is.
-    fn begins_with(&mut self, position: &Position) -> bool {
-        let is_telling = position.offset >= TELLING || position.modified == self.stat.modified;
-        is_telling && self.continues(position)
-    }
-
-    /// A decompressor may have gone past the start.
-    fn rewind(&mut self) -> bool {
-        match &mut self.content {
-            Content::Plain(_) => true,
-            Content::Gzip(inflated) => inflated.rewind().is_ok(),
-        }
-    }
-}
-
-/// Compares the first bytes of `content`, and those before `position`, with the fingerprints.
-pub(super) fn compare(content: &mut Content, position: &Position) -> std::io::Result<Fit> {
-    let mut head = [0; Head::MAX];
-    let head_len = content.read_at(0, &mut head[..usize::from(position.head.len)])?;
-    if !position.head.matches(&head[..head_len]) {
-        return Ok(Fit::Different);
-    }
-    let mut anchor = [0; Anchor::MAX];
-    let before = &mut anchor[..usize::from(position.anchor.len)];
-    let count = content.read_at(position.offset - before.len() as u64, before)?;
-    Ok(match count < before.len() {
-        true => Fit::Shorter,
-        false if position.anchor.matches(before) => Fit::Continues,
-        false => Fit::Different,
-    })
-}
-
-/// The position at `offset` in a file that holds as much.
-pub(super) fn position_in(content: &mut Content, offset: u64) -> std::io::Result<Position> {
-    let mut bytes = [0; Head::MAX];
-    let head = offset.min(Head::MAX as u64) as usize;
-    let count = content.read_at(0, &mut bytes[..head])?;
-    let head = Head::of(&bytes[..count]);
-    let back = offset.min(Anchor::MAX as u64) as usize;
-    let count = content.read_at(offset - back as u64, &mut bytes[..back])?;
-    if count < back {
-        return Err(std::io::ErrorKind::UnexpectedEof.into());
-    }
-    let anchor = Anchor::after(&bytes[..back]);
-    Ok(Position { offset, head, anchor, mid_line: false, modified: 0 })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
+    use crate::position::{Anchor, Head, SourceId};
 
     #[test]
-    fn a_copy_begins_and_ends_like_what_was_read_and_has_its_length() {
+    fn where_nothing_can_be_listed_nothing_is_known_to_be_missing() {
         let dir = tempfile::tempdir().unwrap();
-        let banner = "-".repeat(Head::MAX);
-        let found = |name: &str, text: &str| {
-            let (path, bytes) = (dir.path().join(name), format!("{banner}{text}"));
-            let file = fs::File::create(&path).unwrap();
-            match name.ends_with(".gz") {
-                true => flate2::write::GzEncoder::new(file, flate2::Compression::fast())
-                    .write_all(bytes.as_bytes())
-                    .unwrap(),
-                false => (&file).write_all(bytes.as_bytes()).unwrap(),
-            }
-            Found::open(path).unwrap()
+        let path: std::sync::Arc<Path> = dir.path().join("logs/app.log").into();
+        let inode = Inode { device: 1, number: 1, born: None };
+        let mut source = Source { id: SourceId(1), order: 1, path, real: None, inode };
+        let (head, anchor) = (Head::of(b"one\n"), Anchor::after(b"one\n"));
+        let position = Position { offset: 4, head, anchor, mid_line: false, modified: 0 };
+        let missing = |source: &Source| {
+            let by_content = by_content(source, &position, |_| false)?;
+            Ok::<_, io::Error>(by_inode(source, &position)?.is_none() && by_content.is_none())
         };
-        let large =
-            |more: &str| found("app.log.2.gz", &["a\n".repeat(2 << 20), more.into()].concat());
-        let end = position_in(&mut large("").content, Head::MAX as u64 + (4 << 20)).unwrap();
-        assert!(large("").is_all_before(&end));
-        let mut longer = large("b\n");
-        assert!(!longer.is_all_before(&end));
-        assert_eq!(longer.content.read_at(0, &mut [0; Head::MAX]).unwrap(), Head::MAX);
-
-        let mut original = found("app.log", "one\ntwo\n").content;
-        let end = position_in(&mut original, Head::MAX as u64 + 8).unwrap();
-        for gz in ["", ".gz"] {
-            let mut is = |text| {
-                let mut found = found(&format!("app.log.1{gz}"), text);
-                let first = (found.is_all_before(&end), found.is_copy_of(&mut original, true));
-                // It can be read from its start afterwards.
-                assert_eq!(found.content.read_at(0, &mut [0; Head::MAX]).unwrap(), Head::MAX);
-                first
-            };
-            assert_eq!(is("one\ntwo\n"), (true, true));
-            assert_eq!(is("one\ntwo\nthree\n"), (false, false));
-            assert_eq!(is("one\nTwo\n"), (false, false));
-            // A copy that was made before the last line came.
-            assert_eq!(is("one\n"), (false, gz.is_empty()));
-        }
+        // Directories go with what is in them.
+        assert!(missing(&source).unwrap());
+        fs::write(dir.path().join("logs"), "").unwrap();
+        assert_eq!(missing(&source).unwrap_err().kind(), io::ErrorKind::NotADirectory);
+        source.path = dir.path().join("app.log").into();
+        assert!(missing(&source).unwrap());
+        fs::write(dir.path().join("app.log.1"), "one\n").unwrap();
+        assert!(!missing(&source).unwrap());
     }
 }

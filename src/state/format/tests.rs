@@ -21,6 +21,7 @@ fn a_line_is_for_people() {
         id: SourceId(7),
         order: 3,
         path: Path::new("/var/log/a.log").into(),
+        real: None,
         inode: Inode { device: 2049, number: 131_072, born: Some(1_700_000_000_123_456_789) },
     };
     let position = Position {
@@ -45,6 +46,7 @@ fn the_extremes_survive() {
             id: SourceId(number),
             order: number,
             path: PathBuf::from(OsString::from_vec(b"/a\xFF\n\0\"".to_vec())).into(),
+            real: None,
             inode: Inode { device: number, number, born: Some(time) },
         };
         let position = Position {

@@ -9,14 +9,20 @@ use super::*;
 use crate::position::{Anchor, Head, Inode};
 
 pub(in crate::state) fn source(id: u64) -> impl Strategy<Value = Source> {
-    let path = prop_oneof![
-        "(/[a-zé .\"\\\\]{1,9}){1,4}".prop_map(OsString::from),
-        proptest::collection::vec(any::<u8>(), 0..30).prop_map(OsString::from_vec),
-    ];
-    (path, any::<(u64, u64, Option<i64>)>()).prop_map(move |(path, (device, number, born))| {
-        let inode = Inode { device, number, born };
-        Source { id: SourceId(id), order: id, path: std::path::PathBuf::from(path).into(), inode }
-    })
+    let path = || {
+        prop_oneof![
+            "(/[a-zé .\"\\\\]{1,9}){1,4}".prop_map(OsString::from),
+            proptest::collection::vec(any::<u8>(), 0..30).prop_map(OsString::from_vec),
+        ]
+        .prop_map(std::path::PathBuf::from)
+    };
+    let real = proptest::option::weighted(0.2, path().prop_map(Box::new));
+    (path(), real, any::<(u64, u64, Option<i64>)>()).prop_map(
+        move |(path, real, (device, number, born))| {
+            let inode = Inode { device, number, born };
+            Source { id: SourceId(id), order: id, path: path.into(), real, inode }
+        },
+    )
 }
 
 pub(in crate::state) fn position() -> impl Strategy<Value = Position> {

@@ -13,7 +13,7 @@ const DAY: i64 = 24 * 3600;
 fn source(id: u64) -> Arc<Source> {
     let inode = Inode { device: 1, number: id, born: None };
     let path = Path::new(&format!("/log/{id}")).into();
-    Arc::new(Source { id: SourceId(id), order: id, path, inode })
+    Arc::new(Source { id: SourceId(id), order: id, path, real: None, inode })
 }
 
 fn at(offset: u64) -> Position {

@@ -36,6 +36,7 @@ impl Follower {
         }
     }
 
+    /// It matches, and cannot be read.
     pub(in crate::tail) fn is_unreadable(&self) -> bool {
         matches!(self.complaint, Some(Complaint::Unreadable(_)))
     }

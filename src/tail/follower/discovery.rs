@@ -1,57 +1,181 @@
 //! Rotated files that nobody has seen come: those that are new, and those that another path knows.
 
+use std::io;
+use std::path::PathBuf;
 use std::time::Instant;
 
-use tracing::info;
+use tracing::{debug, info, warn};
 
 use super::Follower;
-use crate::position::{Inode, SourceId, Update};
+use super::opening::RETRY;
+use crate::position::{Inode, Source, SourceId, Update};
+use crate::tail::content::Stat;
+use crate::tail::found::Found;
 use crate::tail::generation::{Generation, order_between, start};
+use crate::tail::names;
 use crate::tail::registry::{Discovery, Registry};
-use crate::tail::rotated::{Found, Sibling};
+use crate::tail::rotated::{self, Sibling};
 use crate::tail::rotation::same_inode;
 
+/// Rotated files that are not complete yet, and begin like those that are known: copies of them, it
+/// seems. Newer files do not wait for them.
+#[derive(Default)]
+pub(super) struct Undecided(Vec<Candidate>);
+
+struct Candidate {
+    path: PathBuf,
+    /// The place of what came before it.
+    after: u64,
+    /// How large it was when it was last looked at.
+    size: u64,
+}
+
 impl Follower {
-    /// Those of `siblings` that came and were rotated away unseen, placed as `between` says. What
-    /// other paths read at present is for the stage to see, before they are read.
+    /// Those of `siblings` of `source` that came and were rotated away unseen, placed as `between`
+    /// says. What other paths read at present is for the stage to see, before they are read.
     pub(super) fn unknown_among(
         &mut self,
-        siblings: Vec<Sibling>,
+        siblings: io::Result<Vec<Sibling>>,
+        source: &Source,
         current: Inode,
         between: (Option<u64>, Option<u64>),
         registry: &mut Registry,
         now: Instant,
     ) -> Vec<Generation> {
+        let siblings = siblings.unwrap_or_else(|error| {
+            warn!("{}: cannot look for files that were rotated: {error}", self.path.display());
+            Vec::new()
+        });
         let mut unknown = Vec::new();
         for sibling in siblings {
-            let inode = sibling.stat.inode;
+            let Sibling { path, stat } = sibling;
             // The device may have had another number when `current` was noted.
-            let is_current = same_inode(Inode { device: current.device, ..inode }, current);
-            if is_current || registry.is_known(inode) {
+            let is_current = same_inode(Inode { device: current.device, ..stat.inode }, current);
+            if is_current
+                || registry.is_known(stat.inode)
+                || self.is_foreign_name(&path, source, registry)
+            {
                 continue;
             }
-            let Some(mut found) = Found::open(sibling.path) else { continue };
-            let is_known = self.reads(&mut found)
-                || self.finished.has(&mut found)
-                || registry.was_read(&mut found);
-            if is_known {
-                continue;
-            }
-            let (stat, content, path) = (found.stat, Some(found.content), found.path);
             let previous = unknown.last().map(Generation::order).or(between.0);
-            let order = order_between(previous, between.1);
-            let mut new = self.generation(order, &stat, start(&stat), content, registry, now);
-            new.retire(now);
-            let (follower, source) = (self.id, new.source.id);
-            registry.discovered.push(Discovery { follower, source, inode, path });
-            unknown.push(new);
+            match self.identify(path.clone(), registry) {
+                Ok(None) => {}
+                Ok(Some(found)) => {
+                    let order = order_between(previous, between.1);
+                    unknown.push(self.discovered(found, order, registry, now));
+                }
+                Err(error) => {
+                    debug!("{} is not complete yet: {error}", path.display());
+                    let after = previous.unwrap_or_default();
+                    self.put_off(Candidate { path, after, size: stat.size });
+                }
+            }
         }
         unknown
     }
 
+    /// Whether a name that looks like one of ours does not show that its file was rotated away, or
+    /// is excluded.
+    fn is_foreign_name(
+        &self,
+        path: &std::path::Path,
+        source: &Source,
+        registry: &Registry,
+    ) -> bool {
+        if registry.is_excluded(path) {
+            debug!("not reading {}: it matches exclude_files", path.display());
+            return true;
+        }
+        let is_telling =
+            rotated::places(source).any(|place| names::is_telling_sibling_of(place, path));
+        // `app-1.log` may be another log; unless `app-2.log` was ours.
+        !is_telling
+            && !rotated::numbered(source).any(|sibling| {
+                registry.owner(sibling.stat.inode) == Some(self.id)
+                    || registry.finished_at(sibling.stat.inode, &self.path)
+            })
+    }
+
+    /// Opens what stands at `path`, if it is not known.
+    ///
+    /// # Errors
+    /// When that cannot be told yet.
+    fn identify(&mut self, path: PathBuf, registry: &Registry) -> io::Result<Option<Found>> {
+        let Some(mut found) = Found::open(path)? else { return Ok(None) };
+        let is_known = self.reads(&mut found)?
+            || self.finished.has(&mut found)?
+            || registry.was_read(&mut found)?;
+        if !is_known && found.is_cut {
+            warn!(
+                "{} is damaged or not complete, and begins like what was read already: it is not \
+                 read",
+                found.path.display()
+            );
+            return Ok(None);
+        }
+        Ok((!is_known).then_some(found))
+    }
+
+    fn discovered(
+        &mut self,
+        found: Found,
+        order: u64,
+        registry: &mut Registry,
+        now: Instant,
+    ) -> Generation {
+        let Found { path, content, stat, .. } = found;
+        let mut new = self.generation(order, &stat, start(&stat), Some(content), registry, now);
+        new.retire(now);
+        let (follower, source, inode) = (self.id, new.source.id, stat.inode);
+        registry.discovered.push(Discovery { follower, source, inode, path });
+        new
+    }
+
+    fn put_off(&mut self, one: Candidate) {
+        self.undecided.get_or_insert_default().0.push(one);
+    }
+
+    /// Looks again at what could not be told. Returns when to do so again.
+    pub(super) fn decide(&mut self, registry: &mut Registry, now: Instant) -> Option<Instant> {
+        for mut one in self.undecided.take()?.0 {
+            let stat = Stat::at(&one.path).or_else(|_| {
+                one.path.as_mut_os_string().push(".gz");
+                Stat::at(&one.path)
+            });
+            let Ok(stat) = stat else { continue };
+            if registry.is_known(stat.inode) {
+                continue;
+            }
+            let has_grown = std::mem::replace(&mut one.size, stat.size) != stat.size;
+            if has_grown {
+                self.put_off(one);
+                continue;
+            }
+            match self.identify(one.path.clone(), registry) {
+                Err(_) => self.put_off(one),
+                Ok(None) => {}
+                Ok(Some(found)) => {
+                    let at = self.generations.partition_point(|known| known.order() <= one.after);
+                    let next = self.generations.get(at).map(Generation::order);
+                    let order = order_between(Some(one.after), next);
+                    let new = self.discovered(found, order, registry, now);
+                    self.generations.insert(at, new);
+                }
+            }
+        }
+        self.undecided.is_some().then_some(now + RETRY)
+    }
+
     /// Whether `found` is what rotation has made of a file that is read here.
-    pub(in crate::tail) fn reads(&mut self, found: &mut Found) -> bool {
-        self.generations.iter_mut().any(|generation| generation.is_in(found))
+    pub(in crate::tail) fn reads(&mut self, found: &mut Found) -> io::Result<bool> {
+        for at in 0..self.generations.len() {
+            let inode = self.generations[at].source.inode;
+            let is_reused = self.generations[at + 1..].iter().any(|g| g.source.inode == inode);
+            if self.generations[at].is_in(found, is_reused)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Says that a file is read of which nobody had known.

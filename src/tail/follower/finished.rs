@@ -1,7 +1,9 @@
 //! The generations that were let go last: a copy of one is no new file.
 
+use std::io;
+
 use crate::position::Position;
-use crate::tail::rotated::Found;
+use crate::tail::found::Found;
 
 /// See the module's documentation: where each ended; the last is first. Most files have never
 /// rotated: it is as small as can be.
@@ -19,7 +21,12 @@ impl Finished {
     }
 
     /// Whether `found` is a copy of one. Many files begin alike: it must end alike, too.
-    pub(super) fn has(&self, found: &mut Found) -> bool {
-        self.0.iter().any(|end| found.is_all_before(end))
+    pub(super) fn has(&self, found: &mut Found) -> io::Result<bool> {
+        for end in &self.0 {
+            if found.is_all_before(end)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

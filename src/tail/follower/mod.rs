@@ -4,8 +4,10 @@
 mod complaint;
 mod discovery;
 mod finished;
+mod opening;
 mod reading;
 mod succession;
+mod truncation;
 
 use std::io;
 use std::path::Path;
@@ -23,6 +25,7 @@ use crate::position::Update;
 use crate::syslog::Header;
 
 use self::complaint::Complaint;
+use self::discovery::Undecided;
 use self::finished::Finished;
 pub(super) use self::reading::{Turn, Work};
 
@@ -38,6 +41,8 @@ pub(in crate::tail) struct Follower {
     generations: Vec<Generation>,
     /// The generations that were let go last: a copy of one is no new file.
     finished: Finished,
+    /// What may be copies of known ones.
+    undecided: Option<Box<Undecided>>,
     complaint: Option<Complaint>,
     /// The current file is read no further than this.
     limit: u64,
@@ -47,6 +52,8 @@ pub(in crate::tail) struct Follower {
     pub(in crate::tail) is_queued: bool,
     /// Stands in the number of followed files.
     pub(in crate::tail) is_counted: bool,
+    /// Stands in the number of files that cannot be read.
+    pub(in crate::tail) is_counted_unreadable: bool,
     /// When it comes up by itself.
     pub(in crate::tail) timer: Option<Instant>,
     /// In which sweep it was last looked at.
@@ -66,11 +73,13 @@ impl Follower {
             header: None,
             generations: Vec::new(),
             finished: Finished::default(),
+            undecided: None,
             complaint: None,
             limit: u64::MAX,
             is_held: false,
             is_queued: false,
             is_counted: false,
+            is_counted_unreadable: false,
             timer: None,
             sweep: 0,
             last_read: now,
@@ -87,7 +96,10 @@ impl Follower {
 
     /// Nothing at the path, nothing left to read.
     pub(in crate::tail) fn is_over(&self) -> bool {
-        self.generations.is_empty() && !self.is_unreadable() && Stat::at(&self.path).is_err()
+        self.generations.is_empty()
+            && self.undecided.is_none()
+            && !self.is_unreadable()
+            && Stat::at(&self.path).is_err()
     }
 
     pub(in crate::tail) fn has_generations(&self) -> bool {
@@ -180,6 +192,7 @@ impl Follower {
     /// Whether there may be something to read.
     pub(in crate::tail) fn has_unread(&self) -> bool {
         match &self.generations[..] {
+            _ if self.undecided.is_some() => true,
             [] => false,
             [only] => only.is_past || only.unread() > 0,
             _ => true,
@@ -205,6 +218,7 @@ impl Follower {
         };
         let (change, was_past) = (last.judge(stat.as_ref()), last.is_past);
         self.fingerprint_past(registry);
+        self.wake_resting();
         let Some(last) = self.generations.last_mut() else { return false };
         if let Some(stat) = stat.filter(|_| matches!(change, Change::Unchanged | Change::Grown)) {
             last.is_past = false;

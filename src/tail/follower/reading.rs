@@ -1,13 +1,13 @@
 //! Reading what a path names and has named, in the order in which it was written.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::{debug, warn};
 
-use super::{Complaint, Follower};
+use super::Follower;
+use super::opening::RETRY;
 use crate::batch::Batch;
 use crate::position::{Position, Update};
 use crate::syslog::Header;
@@ -38,7 +38,7 @@ pub(in crate::tail) struct Work<'a> {
 }
 
 /// How to go on after one generation was looked at.
-enum Step {
+pub(super) enum Step {
     /// With the next one, and come back to this one at a time.
     Next(Option<Instant>),
     /// With what stands in this place now.
@@ -47,19 +47,18 @@ enum Step {
     Stop(Turn),
 }
 
-/// How long a file is looked for that is not to be found.
-const KEPT: Duration = Duration::from_secs(60);
-/// How long to wait with a file that cannot be read.
-const RETRY: Duration = Duration::from_secs(1);
-
 impl Follower {
     /// Reads once from the oldest generation that has something.
     pub(in crate::tail) fn read(&mut self, work: &mut Work<'_>) -> Turn {
         self.last_read = work.now;
         self.is_held = false;
+        let mut wake = self.decide(work.registry, work.now);
+        if !work.registry.discovered.is_empty() {
+            // Not before it is known whether another path reads it.
+            return Turn::Again;
+        }
         let header = self.header(work.registry);
         let current_size = self.current_size();
-        let mut wake: Option<Instant> = None;
         let sooner = |wake: Option<Instant>, at| Some(wake.map_or(at, |wake| wake.min(at)));
         let mut at = 0;
         while at < self.generations.len() {
@@ -125,9 +124,13 @@ impl Follower {
                 // What is appended from now on is an event.
                 Step::Stop(if at_end && is_current { Turn::Idle } else { Turn::Again })
             }
+            Ok(Read::End { .. } | Read::Rewritten) | Err(_) if generation.is_cut() => {
+                self.cut_short(at, header, work)
+            }
             Ok(Read::End { .. }) if is_current => Step::Stop(Turn::Idle),
             Ok(Read::End { unfinished }) => self.at_end(at, unfinished, followed, header, work),
-            Ok(Read::Rewritten) if generation.is_compressed() => {
+            // A copy may have been made before the last lines were read.
+            Ok(Read::Rewritten) if generation.is_compressed() || generation.is_copy() => {
                 self.let_go(at, work);
                 Step::Same
             }
@@ -141,6 +144,24 @@ impl Follower {
             }
             Err(error) => self.failed(&error, work.now),
         }
+    }
+
+    /// What is compressed ends before its end: it is being written, or damaged.
+    fn cut_short(&mut self, at: usize, header: &Header, work: &mut Work<'_>) -> Step {
+        let generation = &mut self.generations[at];
+        if !generation.is_given_up(work.now) {
+            return Step::Stop(Turn::At(work.now + RETRY));
+        }
+        warn!(
+            "{}: what it was compressed to is damaged or not complete: it is read to byte {} of \
+             the content and no further",
+            self.path.display(),
+            generation.position.offset
+        );
+        // Where nothing is left, there is nothing to send.
+        let _ = generation.read_unfinished(work.reader, header, work.batch);
+        self.let_go(at, work);
+        Step::Same
     }
 
     /// A past generation is read to its end, for now.
@@ -163,7 +184,10 @@ impl Follower {
                 }
             }
             Next::Rest if !work.registry.is_awaited(generation.source.inode) => {
-                generation.close();
+                // Its writer may go on all the same.
+                if generation.is_compressed() || !work.registry.may_hold {
+                    generation.close();
+                }
                 generation.is_resting = true;
                 Step::Next(None)
             }
@@ -197,52 +221,6 @@ impl Follower {
             || is_bounded && !newer.is_empty() && current_size > 0
     }
 
-    /// Opens the generation at `at`; the step to take where that cannot be.
-    fn open(&mut self, at: usize, followed: bool, work: &mut Work<'_>) -> Option<Step> {
-        if !self.generations[at].is_past {
-            return self.open_current(at, work.now);
-        }
-        if self.generations[at].is_resting && !followed {
-            return Some(Step::Next(None));
-        }
-        self.open_past(at, work.registry);
-        if self.generations[at].is_open() {
-            return None;
-        }
-        if let Err(error) = can_list(&self.path) {
-            return Some(self.failed(&error, work.now));
-        }
-        let kept_until = self.generations[at].last_growth + KEPT;
-        if !followed && self.generations.len() == at + 1 && work.now < kept_until {
-            // Its name may come back, or a successor that shows where it went.
-            return Some(Step::Next(Some(kept_until)));
-        }
-        let generation = self.generations.remove(at);
-        let unread = generation.unread();
-        if unread > 0 {
-            warn!(
-                "{}: a file that was rotated away is not to be found any more; {unread} bytes of \
-                 it were not read",
-                self.path.display()
-            );
-        }
-        self.release(&generation, work.registry);
-        work.registry.retired.push(Update::Forget(generation.source.id));
-        Some(Step::Same)
-    }
-
-    fn open_current(&mut self, at: usize, now: Instant) -> Option<Step> {
-        match self.generations[at].open_current(&self.path) {
-            Ok(true) => {
-                self.is_read();
-                None
-            }
-            Ok(false) => Some(Step::Stop(Turn::Look)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Step::Stop(Turn::Look)),
-            Err(error) => Some(self.failed(&error, now)),
-        }
-    }
-
     /// A past generation is complete.
     fn let_go(&mut self, at: usize, work: &mut Work<'_>) {
         let generation = self.generations.remove(at);
@@ -274,23 +252,6 @@ impl Follower {
                 registry.release(inode, self.id);
             }
         }
-    }
-
-    fn failed(&mut self, error: &io::Error, now: Instant) -> Step {
-        self.complain(Complaint::unreadable(error));
-        Step::Stop(match error.kind() {
-            // A change of rights is an event.
-            io::ErrorKind::PermissionDenied => Turn::Idle,
-            _ => Turn::At(now + RETRY),
-        })
-    }
-}
-
-/// Where the directory cannot be listed, a file that is not found may be there all the same.
-fn can_list(path: &Path) -> io::Result<()> {
-    match path.parent().map(std::fs::read_dir) {
-        Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

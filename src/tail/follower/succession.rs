@@ -1,5 +1,6 @@
 //! From one generation of a path to the next: after a restart, a rotation, a truncation.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,10 +9,11 @@ use tracing::{info, warn};
 use super::Follower;
 use crate::position::{Position, Record, Source, Update};
 use crate::tail::content::{Content, Stat, open};
+use crate::tail::found::Fit;
 use crate::tail::generation::{Generation, order_between, start};
 use crate::tail::registry::Registry;
-use crate::tail::rotated::{self, Fit};
-use crate::tail::rotation::{Change, same_inode};
+use crate::tail::rotated;
+use crate::tail::rotation::Change;
 
 impl Follower {
     /// Takes up the generations that were known when the last run ended.
@@ -36,10 +38,12 @@ impl Follower {
                 let mut current = self.generations.remove(at);
                 current.is_past = false;
                 let recognised = current.recognises(&self.path, &stat);
-                if recognised && current.source.inode != stat.inode {
+                let real = registry.real(&self.path, now);
+                let has_moved = current.source.inode != stat.inode || current.source.real != real;
+                if recognised && has_moved {
                     // The device may have another number after a reboot.
                     registry.release(current.source.inode, self.id);
-                    current.moved_to(stat.inode);
+                    current.moved_to(stat.inode, real);
                     registry.claim(stat.inode, self.id);
                     let source = Arc::clone(&current.source);
                     registry.first_seen.push(Update::Reached(source, current.position));
@@ -78,7 +82,8 @@ impl Follower {
         // So that the files of known generations are told from unknown ones.
         for at in 0..self.generations.len() {
             if self.generations[at].is_past && !self.generations[at].is_open() {
-                self.open_past(at, registry);
+                // What cannot be told now is found when its turn comes.
+                let _ = self.open_past(at, registry);
             }
         }
         let at = self.generations.len() - 1;
@@ -89,9 +94,10 @@ impl Follower {
         let (modified, inode) = (last.position.modified, last.source.inode);
         // So that a copy of what it holds by now is told from one of what it held before.
         let fingerprint = stat.and_then(|stat| last.fingerprint_unread(&self.path, &stat));
-        let copies = rotated::copies(&self.path, modified, stat.map_or(i64::MAX, |s| s.modified));
+        let source = Arc::clone(&last.source);
+        let copies = rotated::copies(&source, modified, stat.map_or(i64::MAX, |s| s.modified));
         let between = (previous, Some(last.order()));
-        let copies = self.unknown_among(copies, inode, between, registry, now);
+        let copies = self.unknown_among(copies, &source, inode, between, registry, now);
         let last = &mut self.generations[at];
         if let Some(newest) = copies.last() {
             // So that the next start does not find them again, when they are read and forgotten.
@@ -109,14 +115,25 @@ impl Follower {
     }
 
     /// Looks for the file of a past generation. False when it holds something else by now.
-    pub(super) fn open_past(&mut self, at: usize, registry: &mut Registry) -> bool {
+    ///
+    /// # Errors
+    /// When it cannot be told for now.
+    pub(super) fn open_past(&mut self, at: usize, registry: &mut Registry) -> io::Result<bool> {
         let inode = self.generations[at].source.inode;
         let is_reused = self.generations[at + 1..].iter().any(|g| g.source.inode == inode);
         let is_taken = |inode| registry.is_taken(inode, self.id);
         let past = &mut self.generations[at];
-        let Some((stat, fit)) = past.open_past(is_reused, is_taken) else { return true };
+        let lack = past.may_lack();
+        let Some((stat, fit)) = past.open_past(is_reused, is_taken)? else { return Ok(true) };
         registry.claim(stat.inode, self.id);
-        fit == Fit::Continues || stat.inode != inode
+        if let Some(lost) = lack.filter(|_| past.is_copy() && fit == Fit::Shorter) {
+            warn!(
+                "{}: of a file that was rotated away only a shorter copy is to be found; {lost} \
+                 cannot be read",
+                self.path.display()
+            );
+        }
+        Ok(fit == Fit::Continues || stat.inode != inode)
     }
 
     /// Files that were rotated away may be compressed before they are read.
@@ -129,76 +146,14 @@ impl Follower {
         }
     }
 
-    /// The file of the generation at `at` starts anew (copytruncate, or rewritten in place). What
-    /// was not read of its old content is taken from the copy that rotation has made.
-    pub(super) fn start_anew(&mut self, at: usize, registry: &mut Registry, now: Instant) {
-        registry.count_rotation();
-        let mut old = self.generations.remove(at);
-        let (order, inode, is_past) = (old.order(), old.source.inode, old.is_past);
-        let at_path = || Stat::at(&self.path).ok().filter(|stat| same_inode(stat.inode, inode));
-        let Some(stat) = old.stat().or_else(at_path) else {
-            // Renamed since it was looked at. It is read where it is then, which leads here again.
-            old.retire(now);
-            self.generations.insert(at, old);
-            return;
-        };
-        let content = old.take_content();
-        let unread = old.unread();
-        old.retire(now);
-        let mut baseline = old.position.modified;
-        let mut anew = Vec::new();
-        let copy = rotated::by_content(&self.path, inode, &old.position, |inode| {
-            inode != old.reads && registry.is_taken(inode, self.id)
-        });
-        if let Some(copy) = &copy {
-            baseline = baseline.max(copy.stat.modified);
-            registry.claim(copy.stat.inode, self.id);
-        }
-        match copy {
-            Some(copy) if copy.fit == Fit::Continues => {
-                info!(
-                    "{} was truncated; the rest of its old content is read from {}",
-                    self.path.display(),
-                    copy.path.display()
-                );
-                old.continue_in(copy);
-                anew.push(old);
-            }
-            None if unread > 0 => {
-                warn!(
-                    "{} was truncated before {unread} bytes of it were read, and no copy of them \
-                     was found beside it",
-                    self.path.display()
-                );
-                registry.retired.push(Update::Forget(old.source.id));
-            }
-            _ => {
-                info!("{} was truncated", self.path.display());
-                registry.retired.push(Update::Forget(old.source.id));
-            }
-        }
-        let until = if is_past { stat.modified } else { i64::MAX };
-        let copies = rotated::copies(&self.path, baseline, until);
-        let next = self.generations.get(at).map(Generation::order);
-        let place = order_between(Some(order), next);
-        let mut new = self.generation(place, &stat, start(&stat), content, registry, now);
-        if is_past {
-            new.retire(now);
-        }
-        // In the list first: a copy of it may be under way already.
-        self.generations.insert(at, new);
-        let between = (Some(order), Some(place));
-        anew.extend(self.unknown_among(copies, inode, between, registry, now));
-        self.generations.splice(at..at, anew);
-    }
-
     /// The path names another file, or none: what was current is past.
     pub(super) fn succeed(&mut self, stat: Option<Stat>, registry: &mut Registry, now: Instant) {
         if let Some(at) = self.generations.len().checked_sub(1) {
             self.generations[at].retire(now);
             let is_same = match self.generations[at].is_open() {
                 true => self.generations[at].is_same(),
-                false => self.open_past(at, registry),
+                // What cannot be told now is found when its turn comes.
+                false => self.open_past(at, registry).unwrap_or(true),
             };
             if !is_same {
                 // It was truncated as well since it was last seen.
@@ -207,12 +162,12 @@ impl Follower {
             self.fingerprint_past(registry);
         }
         if let Some(last) = self.generations.last() {
-            let inode = last.source.inode;
+            let source = Arc::clone(&last.source);
             let modified = last.stat().map_or(last.position.modified, |stat| stat.modified);
-            let current = stat.map_or(inode, |stat| stat.inode);
-            let siblings = rotated::successors(&self.path, inode, modified);
+            let current = stat.map_or(source.inode, |stat| stat.inode);
+            let siblings = rotated::successors(&source, modified);
             let between = (Some(last.order()), None);
-            let unknown = self.unknown_among(siblings, current, between, registry, now);
+            let unknown = self.unknown_among(siblings, &source, current, between, registry, now);
             self.generations.extend(unknown);
         }
         let Some(stat) = stat else { return };
@@ -239,7 +194,8 @@ impl Follower {
         now: Instant,
     ) -> Generation {
         let (id, path) = (registry.new_id(), self.path.clone());
-        let source = Source { id, order, path, inode: stat.inode };
+        let real = registry.real(&path, now);
+        let source = Source { id, order, path, real, inode: stat.inode };
         registry.claim(stat.inode, self.id);
         let mut new = Generation::new(Arc::new(source), position, now).with_content(content);
         new.fingerprint_unread(&self.path, stat);

@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::time::Instant;
 
 use super::Generation;
 use crate::position::{Head, Inode, Position};
 use crate::tail::content::{Content, Stat, open};
-use crate::tail::rotated::{self, Fit, Found};
+use crate::tail::found::{self, Fit, Found};
+use crate::tail::rotated;
 use crate::tail::rotation::{Change, Content as Compared, Known, Seen, judge, same_inode};
 
 impl Generation {
@@ -44,7 +46,7 @@ impl Generation {
         }
         // Where it cannot be opened, or was renamed since: reading shows what it holds.
         let file = open_as(path, stat.inode).ok().flatten();
-        let fit = file.map(|file| rotated::compare(&mut Content::Plain(file), &self.position));
+        let fit = file.map(|file| found::compare(&mut Content::Plain(file), &self.position));
         let is_other = matches!(fit, Some(Ok(Fit::Different | Fit::Shorter)));
         stat.size >= self.position.offset && !is_other
     }
@@ -58,15 +60,21 @@ impl Generation {
     /// Looks for a past generation whose descriptor is closed: what holds its content now.
     /// `is_reused`: its file was truncated, and holds a newer generation.
     /// `is_taken`: what other generations were made into.
+    ///
+    /// # Errors
+    /// When it cannot be told for now.
     pub(in crate::tail) fn open_past(
         &mut self,
         is_reused: bool,
         is_taken: impl Fn(Inode) -> bool,
-    ) -> Option<(Stat, Fit)> {
-        let (path, inode, reads) = (&self.source.path, self.source.inode, self.reads);
-        let found = if is_reused { None } else { rotated::by_inode(path, inode, &self.position) };
-        let is_taken = |inode| inode != reads && is_taken(inode);
-        let found = found.or_else(|| rotated::by_content(path, inode, &self.position, is_taken))?;
+    ) -> io::Result<Option<(Stat, Fit)>> {
+        let (source, reads) = (&*self.source, self.reads);
+        let mut found = if is_reused { None } else { rotated::by_inode(source, &self.position)? };
+        if found.is_none() {
+            let is_taken = |inode| inode != reads && is_taken(inode);
+            found = rotated::by_content(source, &self.position, is_taken)?;
+        }
+        let Some(found) = found else { return Ok(None) };
         tracing::debug!(
             "{} goes on in {} from byte {}",
             self.source.path.display(),
@@ -75,7 +83,7 @@ impl Generation {
         );
         let (stat, fit) = (found.stat, found.fit);
         self.continue_in(found);
-        Some((stat, fit))
+        Ok(Some((stat, fit)))
     }
 
     /// Reads on in what rotation has made of the file.
@@ -95,13 +103,18 @@ impl Generation {
     /// Whether what is open still holds what was read.
     pub(in crate::tail) fn is_same(&mut self) -> bool {
         let is_shorter = self.stat().is_some_and(|stat| stat.size < self.size);
-        let compared = self.content.as_mut().map(|it| rotated::compare(it, &self.position));
+        let compared = self.content.as_mut().map(|it| found::compare(it, &self.position));
         !is_shorter && !matches!(compared, Some(Ok(Fit::Different | Fit::Shorter)))
     }
 
     /// Whether `found` is what rotation has made of its file. Logs may begin alike: where the file
     /// is not at hand to compare with, it must have the same time as well.
-    pub(in crate::tail) fn is_in(&mut self, found: &mut Found) -> bool {
+    /// `is_reused`: its file was truncated, and only a copy can be what it is read from.
+    pub(in crate::tail) fn is_in(
+        &mut self,
+        found: &mut Found,
+        is_reused: bool,
+    ) -> io::Result<bool> {
         let mut opened = None;
         if self.content.is_none() && !self.is_past {
             opened = open_as(&self.source.path, self.source.inode).ok().flatten();
@@ -109,13 +122,33 @@ impl Generation {
         let mut opened = opened.map(Content::Plain);
         match self.content.as_mut().or(opened.as_mut()) {
             Some(original @ Content::Plain(_)) => found.is_copy_of(original, !self.is_past),
-            _ => self.position.modified == found.stat.modified && found.continues(&self.position),
+            None if is_reused => found.continues(&self.position),
+            _ if self.position.modified != found.stat.modified => Ok(false),
+            _ => found.continues(&self.position),
         }
     }
 
-    /// Whether what is open is compressed, and so complete.
+    /// Whether what is open is compressed, and so does not grow once it is complete.
     pub(in crate::tail) fn is_compressed(&self) -> bool {
         matches!(self.content, Some(Content::Gzip(_)))
+    }
+
+    /// Whether it is a copy of the file that is read.
+    pub(in crate::tail) fn is_copy(&self) -> bool {
+        self.reads.number != self.source.inode.number
+    }
+
+    /// Whether what is open is compressed and has stopped short of its end.
+    pub(in crate::tail) fn is_cut(&self) -> bool {
+        self.content.as_ref().is_some_and(|content| content.cut().is_some())
+    }
+
+    /// To be asked then: whether nothing more will come.
+    pub(in crate::tail) fn is_given_up(&mut self, now: Instant) -> bool {
+        match &mut self.content {
+            Some(Content::Gzip(inflated)) => inflated.is_given_up(now),
+            _ => true,
+        }
     }
 
     /// Takes the fingerprint of a file of which nothing was read yet, so that it is known again if

@@ -3,12 +3,12 @@
 mod identity;
 mod reading;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::content::{Content, Stat, open};
-use super::rotated::position_in;
+use super::found::position_in;
 use super::rotation::same_inode;
 use crate::position::{Anchor, Head, Inode, Position, Source};
 
@@ -35,6 +35,8 @@ pub(super) struct Generation {
     nuls: u64,
     /// It was said that a line of it was cut.
     cut_told: bool,
+    /// Its size was seen since we started.
+    is_seen: bool,
 }
 
 impl Generation {
@@ -51,6 +53,7 @@ impl Generation {
             size,
             nuls: 0,
             cut_told: false,
+            is_seen: false,
         }
     }
 
@@ -73,10 +76,11 @@ impl Generation {
         Stat::at(path).is_ok_and(|stat| same_inode(self.source.inode, stat.inode))
     }
 
-    /// The same file has another device number since the last start.
-    pub(super) fn moved_to(&mut self, inode: Inode) {
+    /// The same file has another device number since the last start, or symbolic links lead to it
+    /// in another way.
+    pub(super) fn moved_to(&mut self, inode: Inode, real: Option<Box<PathBuf>>) {
         let source = Source::clone(&self.source);
-        self.source = Arc::new(Source { inode, ..source });
+        self.source = Arc::new(Source { inode, real, ..source });
         self.reads = inode;
     }
 
@@ -110,6 +114,16 @@ impl Generation {
     /// Notes a size that was seen without reading.
     pub(super) fn saw_size(&mut self, size: u64) {
         self.size = self.size.max(size);
+        self.is_seen = true;
+    }
+
+    /// What may be lost when it is not to be found any more.
+    pub(super) fn may_lack(&self) -> Option<String> {
+        match self.unread() {
+            0 if self.is_seen => None,
+            0 => Some(format!("what was written to it after byte {}", self.position.offset)),
+            unread => Some(format!("{unread} bytes of it")),
+        }
     }
 
     /// The largest size it was seen to have.

@@ -60,6 +60,7 @@ impl Generation {
                 self.last_growth = now;
             }
             self.position.modified = stat.modified;
+            self.is_seen = true;
         }
         if matches!(read, Read::Some { .. }) {
             mark(batch, Update::Reached(Arc::clone(&self.source), self.position));

@@ -9,7 +9,6 @@ use tokio::sync::mpsc;
 use super::{Rotation, World};
 use crate::batch::Batch;
 use crate::event::Event;
-use crate::filter::Patterns;
 use crate::meter::Meters;
 use crate::position::{Record, SourceId, Update, nanoseconds};
 use crate::syslog::{Encoder, Facility, Framing, Priority, Severity};
@@ -123,7 +122,7 @@ impl World {
             next_id: self.next_id.max(highest),
             entry_of: entry_of(true, self.all),
         };
-        self.stage = Some(Stage::new(settings(), known, spare));
+        self.stage = Some(Stage::new(self.settings(), known, spare));
         self.sweep();
     }
 
@@ -138,9 +137,10 @@ impl World {
 
     /// Takes up a configuration that matches the log and what was rotated, or not.
     pub(super) fn reload_with(&mut self, log: bool, rotated: bool) {
+        let settings = self.settings();
         let Some(stage) = &mut self.stage else { return };
         let (_, events) = mpsc::channel(1);
-        let reload = Reload { settings: settings(), entry_of: entry_of(log, rotated), events };
+        let reload = Reload { settings, entry_of: entry_of(log, rotated), events };
         let _ = stage.reload(reload, nanoseconds(SystemTime::now()).unwrap(), self.now);
         self.note_first_seen();
     }
@@ -187,28 +187,30 @@ impl World {
         }
     }
 
+    fn settings(&self) -> Settings {
+        let [exclude, exclude_files] = self.exclude.clone();
+        Settings {
+            messages: Messages {
+                priority: Priority::new(Facility::USER, Severity::NOTICE),
+                hostname: "h".to_owned(),
+                token: None,
+                tags: vec![None],
+            },
+            exclude,
+            exclude_files,
+            encoder: Encoder::new(Framing::Newline, None),
+            from_start: false,
+            once: false,
+            meters: Meters::new().unwrap().reading,
+        }
+    }
+
     pub(super) fn stop(&mut self, clean: bool) {
         while clean && !self.unconfirmed.is_empty() {
             self.confirm();
         }
         self.unconfirmed.clear();
         self.stage = None;
-    }
-}
-
-fn settings() -> Settings {
-    Settings {
-        messages: Messages {
-            priority: Priority::new(Facility::USER, Severity::NOTICE),
-            hostname: "h".to_owned(),
-            token: None,
-            tags: vec![None],
-        },
-        exclude: Patterns::default(),
-        encoder: Encoder::new(Framing::Newline, None),
-        from_start: false,
-        once: false,
-        meters: Meters::new().unwrap().reading,
     }
 }
 

@@ -12,8 +12,10 @@ use crate::tail::reader::mark;
 
 /// A batch is passed on when it has this many bytes, or nothing more is to be had.
 const BATCH: usize = 256 << 10;
-/// … or after so many turns, so that events do not wait for long.
+/// … or after so many turns or bytes that were read (patterns may drop them all), so that events do
+/// not wait for long.
 const TURNS: usize = 1024;
+const READ: u64 = 2 << 20;
 
 impl Stage {
     /// Reads from one file after the other until the batch is full or all are at their end.
@@ -24,13 +26,15 @@ impl Stage {
         batch.framing = self.reader.framing();
         self.reader.tick();
         self.mark_retired(&mut batch);
+        let until = self.reader.counts.bytes + READ;
         for _ in 0..TURNS {
-            if batch.bytes.len() >= BATCH {
+            if batch.bytes.len() >= BATCH || self.reader.counts.bytes >= until {
                 break;
             }
             let Some(id) = self.ready.pop_front() else { break };
             let Some(follower) = &mut self.followers[id] else { continue };
             follower.is_queued = false;
+            self.registry.may_hold = self.open.len() < self.held_max;
             let turn = follower.read(&mut Work {
                 reader: &mut self.reader,
                 registry: &mut self.registry,
@@ -53,6 +57,7 @@ impl Stage {
                 Turn::Idle if follower.is_over() => self.remove(id),
                 Turn::Idle => {}
             }
+            self.count_unreadable(id);
             self.settle(now);
             self.mark_retired(&mut batch);
         }

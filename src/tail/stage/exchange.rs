@@ -4,9 +4,9 @@
 use std::time::Instant;
 
 use super::Stage;
+use crate::tail::found::Found;
 use crate::tail::names;
 use crate::tail::registry::Discovery;
-use crate::tail::rotated::Found;
 
 impl Stage {
     /// To be called when followers have looked or read, before any reads what it has found.
@@ -32,8 +32,12 @@ impl Stage {
         if others.peek().is_none() {
             return false;
         }
-        let Some(mut found) = Found::open(discovery.path.clone()) else { return false };
-        others.any(|&id| self.followers[id].as_mut().is_some_and(|other| other.reads(&mut found)))
+        let Ok(Some(mut found)) = Found::open(discovery.path.clone()) else { return false };
+        others.any(|&id| {
+            let other = self.followers[id].as_mut();
+            // What cannot be told yet is read: better twice than not at all.
+            other.is_some_and(|other| other.reads(&mut found).unwrap_or(false))
+        })
     }
 
     /// Gives files that were let go to the paths that wait for them.

@@ -15,6 +15,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
 use self::passes::old_before;
+use self::upkeep::held_max;
 use super::Settings;
 use super::follower::{ALL_NEW, Follower};
 use super::reader::{Counts, Reader};
@@ -153,6 +154,8 @@ pub(super) struct Stage {
     ready: VecDeque<usize>,
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
     open: HashSet<usize>,
+    /// Files are kept open for later while fewer are open than this.
+    held_max: usize,
     housekeeping: Option<Instant>,
     /// During the first pass: what was found, so that known files are told apart before any is
     /// taken for new.
@@ -185,13 +188,19 @@ impl Stage {
             entry_of: known.entry_of,
             matched_before: None,
             reader: Reader::new(settings.encoder, settings.exclude),
-            registry: Registry::new(settings.messages, known.next_id, &settings.meters),
+            registry: Registry::new(
+                settings.messages,
+                settings.exclude_files,
+                known.next_id,
+                &settings.meters,
+            ),
             followers: Vec::new(),
             vacant: Vec::new(),
             by_path: HashMap::new(),
             ready: VecDeque::new(),
             timers: BinaryHeap::new(),
             open: HashSet::new(),
+            held_max: held_max(),
             housekeeping: None,
             first_pass: Some(Vec::new()),
             records,

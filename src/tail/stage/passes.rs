@@ -55,7 +55,7 @@ impl Stage {
         self.settle(now);
         for id in ids {
             self.count(id);
-            self.queue_unread(id);
+            self.queue_unread(id, now);
         }
         let matched_before = self.matched_before.take();
         for (path, entry) in found {
@@ -69,7 +69,7 @@ impl Stage {
                 follower.begin(old_before, &mut self.registry, now);
             }
             self.count(id);
-            self.queue_unread(id);
+            self.queue_unread(id, now);
         }
         if self.once {
             self.followers.iter_mut().flatten().for_each(Follower::read_no_further);
@@ -115,7 +115,7 @@ impl Stage {
     ) -> Receiver<Event> {
         let Reload { settings, entry_of, events } = reload;
         self.reader.change(settings.encoder, settings.exclude);
-        self.registry.change(settings.messages);
+        self.registry.change(settings.messages, settings.exclude_files);
         let before = std::mem::replace(&mut self.entry_of, entry_of);
         if self.first_pass.is_none() {
             // What it matched and is not followed has come since.
@@ -170,6 +170,7 @@ impl Stage {
         follower.sweep = sweep;
         if follower.look(&mut self.registry, now) {
             self.queue(id);
+            self.hold(id, now);
         } else if follower.is_over() {
             self.remove(id);
         }
@@ -179,6 +180,7 @@ impl Stage {
 
     /// Has a file counted, once there is one.
     pub(super) fn count(&mut self, id: usize) {
+        self.count_unreadable(id);
         if let Some(follower) = &mut self.followers[id]
             && follower.has_generations()
             && !follower.is_unreadable()
@@ -205,6 +207,9 @@ impl Stage {
             if follower.is_counted {
                 self.meters.files.dec();
             }
+            if follower.is_counted_unreadable {
+                self.meters.unreadable.dec();
+            }
             self.by_path.remove(follower.path());
             self.registry.wait_no_more(id);
             self.open.remove(&id);
@@ -213,9 +218,10 @@ impl Stage {
     }
 
     /// Descriptors are for files that have something to read.
-    fn queue_unread(&mut self, id: usize) {
+    fn queue_unread(&mut self, id: usize, now: Instant) {
         if self.followers[id].as_ref().is_some_and(Follower::has_unread) {
             self.queue(id);
+            self.hold(id, now);
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, getrlimit};
+
 use super::Stage;
 use crate::tail::follower::Follower;
 
@@ -16,7 +18,40 @@ pub(super) const HOUSEKEEPING: Duration = Duration::from_secs(2);
 /// How often it is added up what there is to read.
 const MEASURING: Duration = Duration::from_millis(500);
 
+/// Of the files that may be open at once this part may be held for later …
+const HELD_SHARE: u64 = 2;
+/// … and no more than this.
+const HELD_MAX: u64 = 16_384;
+
+/// How many files may be open and others still be kept open for later.
+pub(super) fn held_max() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    (limit / HELD_SHARE).min(HELD_MAX) as usize
+}
+
 impl Stage {
+    /// Opens a file that has something unread: should nothing be sent for long, it may be deleted
+    /// before its turn comes.
+    pub(super) fn hold(&mut self, id: usize, now: Instant) {
+        if self.open.len() < self.held_max
+            && self.followers[id].as_mut().is_some_and(Follower::hold)
+        {
+            self.open.insert(id);
+            self.housekeeping.get_or_insert(now + HOUSEKEEPING);
+        }
+    }
+
+    /// Has a file counted that matches and cannot be read.
+    pub(super) fn count_unreadable(&mut self, id: usize) {
+        let Some(follower) = &mut self.followers[id] else { return };
+        let is = follower.is_unreadable();
+        match (std::mem::replace(&mut follower.is_counted_unreadable, is), is) {
+            (false, true) => self.meters.unreadable.inc(),
+            (true, false) => self.meters.unreadable.dec(),
+            _ => {}
+        }
+    }
+
     pub(super) fn next_wake(&self) -> Option<Instant> {
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
         timer.into_iter().chain(self.housekeeping).min()

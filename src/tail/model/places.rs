@@ -1,0 +1,176 @@
+//! Where rotated files are looked for, and which are not taken for such.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use super::*;
+
+/// The log stands elsewhere, and a link leads there.
+fn behind_a_link() -> World {
+    let mut world = World::new(Rotation::Rename);
+    world.stop(true);
+    world.records.clear();
+    fs::create_dir(world.path("real")).unwrap();
+    fs::rename(world.path("app.log"), world.path("real/0.log")).unwrap();
+    symlink(world.path("real/0.log"), world.path("app.log")).unwrap();
+    world.start();
+    world.write_lines(3);
+    world.deliver_all();
+    world
+}
+
+/// As kubelet does it.
+fn rotate(world: &mut World, stamp: u32) {
+    let to = world.path(&format!("real/0.log.20261125-{stamp}"));
+    fs::rename(world.path("real/0.log"), to).unwrap();
+    world.writer = world.new_file(&world.path("real/0.log"));
+}
+
+#[test]
+fn what_rotates_behind_a_link_while_the_shipper_is_down_is_read() {
+    for times in 1..=3 {
+        let mut world = behind_a_link();
+        world.stop(true);
+        for time in 0..times {
+            world.write_lines(3);
+            rotate(&mut world, 100_000 + time);
+        }
+        world.write_lines(2);
+        world.settle();
+        assert_eq!(world.received, world.written, "{times}");
+    }
+}
+
+#[test]
+fn what_rotates_behind_a_link_after_its_descriptor_was_given_back_is_read() {
+    for times in 1..=3 {
+        let mut world = behind_a_link();
+        for _ in 0..40 {
+            world.pass(20);
+        }
+        for time in 0..times {
+            world.write_lines(3);
+            rotate(&mut world, 100_000 + time);
+        }
+        world.write_lines(2);
+        world.settle();
+        assert_eq!(world.received, world.written, "{times}");
+    }
+}
+
+#[test]
+fn a_link_that_leads_to_another_directory_by_now_does_not_hide_what_was_there() {
+    let mut world = World::new(Rotation::Rename);
+    world.stop(true);
+    world.records.clear();
+    fs::create_dir_all(world.path("one/log")).unwrap();
+    fs::create_dir_all(world.path("two/log")).unwrap();
+    fs::rename(world.path("app.log"), world.path("one/log/app.log")).unwrap();
+    symlink(world.path("one/log/app.log"), world.path("app.log")).unwrap();
+    world.start();
+    world.write_lines(3);
+    world.deliver_all();
+    world.stop(true);
+    world.write_lines(3);
+    fs::remove_file(world.path("app.log")).unwrap();
+    symlink(world.path("two/log/app.log"), world.path("app.log")).unwrap();
+    world.writer = world.new_file(&world.path("two/log/app.log"));
+    world.write_lines(3);
+    world.settle();
+    assert_eq!(world.received, world.written);
+}
+
+/// Something that is called like a rotated file, younger than the log, while that is rotated.
+fn with_a_stranger(name: &str, exclude: Option<&str>) -> World {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(3);
+    world.deliver_all();
+    world.stop(true);
+    if let Some(pattern) = exclude {
+        world.exclude[1] = Patterns::new(&[pattern]).unwrap();
+    }
+    let mut stranger = world.new_file(&world.path(name));
+    std::io::Write::write_all(&mut stranger, b"999:not ours\n").unwrap();
+    world.write_lines(2);
+    world.rename(true);
+    world.reopen();
+    world.stamp(&stranger);
+    world.write_lines(2);
+    world.settle();
+    world
+}
+
+#[test]
+fn what_exclude_files_matches_is_not_read_for_a_rotated_file() {
+    let world = with_a_stranger("app.log-20261125", Some(r"\.log-2026"));
+    assert_eq!(world.received, world.written);
+    // Without it, it is.
+    assert!(with_a_stranger("app.log-20261125", None).received.contains(&999));
+}
+
+#[test]
+fn another_log_with_a_number_is_not_taken_for_a_rotated_file() {
+    for name in ["app-1.log", "app.1.log", "app.log-1"] {
+        let world = with_a_stranger(name, None);
+        assert_eq!(world.received, world.written, "{name}");
+    }
+}
+
+#[test]
+fn files_with_a_number_are_rotated_ones_where_that_of_a_known_file_has_one() {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(3);
+    world.deliver_all();
+    world.stop(true);
+    for _ in 0..3 {
+        world.write_lines(2);
+        for n in (1..4).rev() {
+            let _ = fs::rename(
+                world.path(&format!("app-{n}.log")),
+                world.path(&format!("app-{}.log", n + 1)),
+            );
+        }
+        fs::rename(world.path("app.log"), world.path("app-1.log")).unwrap();
+        world.writer = world.create();
+    }
+    world.write_lines(2);
+    world.settle();
+    assert_eq!(world.received, world.written);
+}
+
+/// Copies the first half of the log.
+fn copy_half(world: &World) {
+    let whole = fs::read_to_string(world.path("app.log")).unwrap();
+    let half: String = whole.split_inclusive('\n').take(40).collect();
+    fs::write(world.path("app.log.1"), half).unwrap();
+}
+
+#[test]
+fn a_copy_that_is_shorter_than_what_was_read_is_not_read_again() {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(80);
+    world.deliver_all();
+    world.stop(true);
+    copy_half(&world);
+    fs::remove_file(world.path("app.log")).unwrap();
+    world.writer = world.create();
+    world.write_lines(2);
+    world.settle();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn nor_by_a_path_of_its_own() {
+    let mut world = World::new(Rotation::CopyTruncate);
+    world.write_lines(80);
+    world.deliver_all();
+    copy_half(&world);
+    world.writer.set_len(0).unwrap();
+    world.handle(Event::LookAll);
+    world.reload_with(true, true);
+    world.all = true;
+    world.sweep();
+    world.write_lines(2);
+    world.settle();
+    assert_eq!(world.received, world.written);
+}

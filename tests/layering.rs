@@ -23,6 +23,7 @@ const PURE: [&str; 11] = [
     "tail/names.rs",
     "tail/rotation.rs",
     "send/backoff.rs",
+    "send/entry.rs",
     "send/evidence.rs",
     "send/ledger.rs",
 ];

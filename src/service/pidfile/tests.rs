@@ -89,3 +89,29 @@ fn places_are_those_of_remote_syslog2() {
     assert_eq!(places(|_| None).len(), 2);
     assert_eq!(places(|_| Some("".into())).len(), 2);
 }
+
+#[test]
+fn a_lock_on_what_everybody_may_read_keeps_nobody_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.pid");
+    fs::write(&path, "999999\n").unwrap();
+    let reader = fs::File::open(&path).unwrap();
+    reader.lock().unwrap();
+    let mut pid_file = at(&path).unwrap();
+    pid_file.write_pid().unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+    assert!(matches!(at(&path), Err(PidFileError::Locked { pid: Some(_), .. })));
+}
+
+#[test]
+fn a_pipe_in_its_place_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.pid");
+    let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o666));
+    rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        tell.send(matches!(at(&path), Err(PidFileError::NotAPidFile { .. })))
+    });
+    assert_eq!(told.recv_timeout(std::time::Duration::from_secs(5)), Ok(true));
+}

@@ -123,7 +123,10 @@ impl Link {
                     address: peer,
                     source: Box::new(source),
                 },
-                Err(_) => connect::timed_out(target),
+                Err(_) => {
+                    let (host, port) = (target.host.clone(), target.port);
+                    ConnectError::TimedOut { host, port, after: share }
+                }
             };
             if addresses.is_empty() {
                 return Err(error);

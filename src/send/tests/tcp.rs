@@ -275,6 +275,27 @@ async fn what_is_not_confirmed_in_time_does_not_arrive_later() {
     assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
 }
 
+/// The receiver ends its side late and has not taken all. What becomes of that is not waited for
+/// beyond the grace, and is not known then.
+#[tokio::test]
+async fn told_to_leave_it_does_not_wait_longer_for_a_receiver_that_half_closes() {
+    let (listener, address) = listen().await;
+    let sending = Sending::to(target(address));
+    sending.feed(0..200_000, 1000);
+    let (mut stream, _) = within(1, listener.accept()).await.unwrap();
+    within(1, stream.peek(&mut [0])).await.unwrap();
+    sleep(Duration::from_millis(300)).await;
+    let told = Instant::now();
+    sending.leave.cancel();
+    let half_closes = async {
+        sleep(Duration::from_millis(2300)).await;
+        stream.shutdown().await.unwrap();
+    };
+    let ((outcome, reached), ()) = tokio::join!(sending.finish(), half_closes);
+    assert!(told.elapsed() < Duration::from_millis(3700), "{:?}", told.elapsed());
+    assert!(outcome.messages > 0 && reached == 0, "{outcome:?} {reached}");
+}
+
 #[tokio::test]
 async fn what_a_half_closed_receiver_still_reads_is_not_sent_again() {
     let (listener, address) = listen().await;

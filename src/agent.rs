@@ -33,6 +33,8 @@ const BATCHES: usize = 2;
 const UPDATES: usize = 64;
 /// How many reloads wait for a reading that is busy: more than anybody asks for while it reads once.
 const RELOADS: usize = 64;
+/// How long sending may take to end in good order: its grace, and handing over positions.
+const LAST_SENDING: Duration = Duration::from_secs(4);
 /// How long the last save of positions may take.
 const LAST_SAVE: Duration = Duration::from_secs(1);
 
@@ -209,13 +211,21 @@ impl Agent {
     }
 
     /// Ends the stages in order. Returns what was read and is not confirmed.
-    pub async fn stop(self) -> Outcome {
+    pub async fn stop(mut self) -> Outcome {
         self.stop_reading.cancel();
         drop(self.discover);
         self.leave.cancel();
         let outcome = match self.outcome {
             Some(outcome) => outcome,
-            None => self.sending.await.unwrap_or_default(),
+            None => match tokio::time::timeout(LAST_SENDING, &mut self.sending).await {
+                Ok(outcome) => outcome.unwrap_or_default(),
+                Err(_) => {
+                    warn!("sending did not end in time; some lines will be sent again");
+                    // It would keep positions from being saved.
+                    self.sending.abort();
+                    Outcome::default()
+                }
+            },
         };
         // Reading ends at once, unless a file system does not answer; then nothing is lost by
         // not waiting, for what was not sent is read again.

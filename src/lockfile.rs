@@ -24,21 +24,40 @@ pub(crate) struct LockedFile {
 }
 
 impl LockedFile {
-    /// Opens or creates the file with `mode` and locks it. A symlink is not followed: in a
-    /// directory that all may write to, it could lead to a file that is then overwritten.
+    /// Opens or creates the file as [`open`] does, and locks it.
     pub(crate) fn open(path: &Path, mode: u32) -> Result<Self, LockError> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(mode)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(path)
-            .map_err(LockError::Io)?;
+        Self::lock(open(path, mode).map_err(LockError::Io)?, path)
+    }
+
+    /// Locks `file`, which is at `path`.
+    pub(crate) fn lock(file: File, path: &Path) -> Result<Self, LockError> {
+        Self::lock_where(file, path, |_, _| true)
+    }
+
+    /// The same for a file that others may read, while a lock that they cannot take keeps instances
+    /// apart. Whoever may read it may lock it: only the process that it names counts.
+    pub(crate) fn lock_shown(file: File, path: &Path) -> Result<Self, LockError> {
+        Self::lock_where(file, path, |file, pid| {
+            let metadata = file.metadata();
+            let named = pid.zip(metadata.ok());
+            named.is_some_and(|(pid, metadata)| holds(pid, metadata.dev(), metadata.ino()))
+        })
+    }
+
+    fn lock_where(
+        mut file: File,
+        path: &Path,
+        counts: impl FnOnce(&File, Option<u32>) -> bool,
+    ) -> Result<Self, LockError> {
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LockError::Held(pid_in(&mut file))),
+            Err(TryLockError::WouldBlock) => {
+                let pid = pid_in(&mut file);
+                if counts(&file, pid) {
+                    return Err(LockError::Held(pid));
+                }
+                tracing::warn!("{} is locked by a process that is no instance", path.display());
+            }
             // A file system without locks is no reason not to work.
             Err(TryLockError::Error(error)) => {
                 tracing::warn!(
@@ -57,17 +76,6 @@ impl LockedFile {
         writeln!(self.file, "{}", std::process::id())
     }
 
-    /// Whether nothing would be lost by writing a process id there.
-    pub(crate) fn holds_at_most_a_pid(&self) -> bool {
-        let mut start = Vec::new();
-        let read = (&self.file).take(64).read_to_end(&mut start);
-        // A crash of the machine may leave NULs.
-        let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
-        read.is_ok()
-            && start.len() < 64
-            && start.iter().all(|byte| byte.is_ascii_digit() || blank(byte))
-    }
-
     /// Whether `path` still names this file, or at least one with our number in it: some file
     /// systems give another inode at every look.
     pub(crate) fn is_at(&self, path: &Path) -> bool {
@@ -82,6 +90,32 @@ impl LockedFile {
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
+}
+
+/// Opens or creates the file with `mode`. A symlink is not followed: in a directory that all may
+/// write to, it could lead to a file that is then overwritten. Nor is anybody waited for, should it
+/// be a pipe.
+pub(crate) fn open(path: &Path, mode: u32) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(mode)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
+}
+
+/// Whether `file` is one in which nothing would be lost by writing a process id.
+pub(crate) fn holds_at_most_a_pid(mut file: &File) -> bool {
+    let mut start = Vec::new();
+    // A crash of the machine may leave NULs.
+    let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
+    file.metadata().is_ok_and(|metadata| metadata.is_file())
+        && file.take(64).read_to_end(&mut start).is_ok()
+        && file.rewind().is_ok()
+        && start.len() < 64
+        && start.iter().all(|byte| byte.is_ascii_digit() || blank(byte))
 }
 
 /// The process id that `file` holds.
@@ -118,7 +152,7 @@ pub(crate) fn holder(path: &Path) -> Option<Holder> {
     Some(Holder { pid: pid.or(written.filter(|&pid| is_alive(pid))) })
 }
 
-/// Whether process `pid` has this file open and locked (`proc_pid_fdinfo(5)`).
+/// Whether process `pid` has this file open for writing and locked (`proc_pid_fdinfo(5)`).
 fn holds(pid: u32, device: u64, inode: u64) -> bool {
     let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
     descriptors.flatten().any(|descriptor| {
@@ -126,8 +160,15 @@ fn holds(pid: u32, device: u64, inode: u64) -> bool {
             .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (device, inode));
         let number = descriptor.file_name();
         let info = || fs::read_to_string(Path::new(&format!("/proc/{pid}/fdinfo")).join(number));
-        same && info().is_ok_and(|info| info.lines().any(is_flock))
+        same && info().is_ok_and(|info| is_writable(&info) && info.lines().any(is_flock))
     })
+}
+
+/// Whether the descriptor that `info` tells of may write: flags are octal, as in open(2).
+fn is_writable(info: &str) -> bool {
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY)
 }
 
 fn is_alive(pid: u32) -> bool {

@@ -26,6 +26,7 @@ mod privileges;
 mod process_model;
 mod receiver;
 mod reload;
+mod resolver;
 mod restart;
 mod rotation;
 mod status;

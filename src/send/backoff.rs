@@ -12,6 +12,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     attempts: u32,
+    favoured: bool,
 }
 
 impl Backoff {
@@ -28,7 +29,17 @@ impl Backoff {
 
     /// The last connection was of use: the next attempt is made at once.
     pub(super) fn reset(&mut self) {
-        self.attempts = 0;
+        *self = Self::default();
+    }
+
+    /// The last connection may have been of use: the next attempt is made at once, but not twice in
+    /// a row. Returns whether it is.
+    pub(super) fn favour(&mut self) -> bool {
+        let is_favoured = !std::mem::replace(&mut self.favoured, true);
+        if is_favoured {
+            self.attempts = 0;
+        }
+        is_favoured
     }
 }
 
@@ -57,8 +68,22 @@ mod tests {
     }
 
     #[test]
+    fn what_may_have_been_of_use_counts_once() {
+        let mut backoff = Backoff::default();
+        for _ in 0..2 {
+            let delays = [(); 4].map(|()| {
+                let delay = backoff.next(1.0);
+                backoff.favour();
+                delay
+            });
+            assert_eq!(delays, [Duration::ZERO, Duration::ZERO, FIRST, 2 * FIRST]);
+            backoff.reset();
+        }
+    }
+
+    #[test]
     fn a_long_outage_never_overflows() {
-        let mut backoff = Backoff { attempts: u32::MAX - 1 };
+        let mut backoff = Backoff { attempts: u32::MAX - 1, favoured: false };
         for _ in 0..3 {
             assert_eq!(backoff.next(1.0), LONGEST);
         }

@@ -23,7 +23,7 @@ pub fn ledger(batch: Batch) -> impl FnMut() {
             acknowledged += count as u64;
             ledger.acknowledged(acknowledged, window, now);
         }
-        ledger.closed_by_peer(acknowledged);
+        ledger.confirm_up_to(acknowledged);
         std::hint::black_box(ledger.take_confirmed());
     }
 }

@@ -63,6 +63,9 @@ impl ConnectError {
 
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
+        _ if error.raw_os_error() == Some(libc::EMSGSIZE) => {
+            "a router on the way takes smaller packets only, which they are from now on"
+        }
         io::ErrorKind::ConnectionRefused => {
             "nothing listens there: check that the receiver runs and destination.port is right"
         }
@@ -73,17 +76,17 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// Opens a TCP connection to `target`, ready for use. Bounded in time by the caller.
-pub(super) async fn tcp(target: &Target) -> Result<(TcpStream, SocketAddr), ConnectError> {
-    let addresses = resolve(&target.host, target.port).await?;
-    let (stream, address) = race(&target.host, addresses).await?;
-    let prepared = prepare(&stream);
-    prepared.map_err(|source| ConnectError::Refused {
-        host: target.host.clone(),
-        address,
-        source,
-    })?;
-    Ok((stream, address))
+/// Opens a TCP connection to one of the `addresses` of `host`, ready for use. Bounded in time by the
+/// caller.
+pub(super) async fn tcp(
+    host: &str,
+    addresses: Vec<SocketAddr>,
+) -> Result<(TcpStream, SocketAddr), ConnectError> {
+    let (stream, address) = race(host, addresses).await?;
+    match prepare(&stream) {
+        Ok(()) => Ok((stream, address)),
+        Err(source) => Err(ConnectError::Refused { host: host.to_owned(), address, source }),
+    }
 }
 
 /// The error for an attempt that took longer than `target` allows.

@@ -12,6 +12,10 @@
 //! What was acknowledged stays readable from the kernel as well. If the FIN itself is lost on
 //! the way, or overtaken, the RST decides, which costs duplicates and loses nothing.
 //!
+//! That a socket closed with data unread gives RST is Linux; RFC 2525, section 2.17, calls the
+//! contrary a known problem, and RFC 1122, section 4.2.2.13, asks for the RST with a SHOULD. A
+//! receiver on a system that sends FIN all the same (BSD's have) takes what it had not read with it.
+//!
 //! A receiver that shuts down only its sending side may go on reading: acknowledgements that
 //! come after the FIN give it away, and then the end of *that* decides.
 
@@ -269,7 +273,8 @@ impl Connection {
         };
         let Ok(first) = self.link.look() else { return end };
         let _ = self.link.finish();
-        let deadline = Instant::now() + SETTLE;
+        let enough = Instant::now() + SETTLE;
+        let deadline = self.leave_by.map_or(enough, |by| by.min(enough));
         let mut last = first;
         while last.unacknowledged && !last.closed && Instant::now() < deadline {
             sleep(Duration::from_millis(5)).await;
@@ -278,9 +283,10 @@ impl Connection {
                 Err(_) => break,
             }
         }
+        let is_known = !last.unacknowledged || last.closed || Instant::now() >= enough;
         let went_on_reading = last.acked > first.acked;
-        if !went_on_reading || !last.unacknowledged {
-            ledger.closed_by_peer(last.acked);
+        if is_known && (!went_on_reading || !last.unacknowledged) {
+            ledger.confirm_up_to(last.acked);
         }
         match end {
             End::Done if !ledger.is_settled() => End::Lost(Why::Closed),

@@ -113,11 +113,6 @@ impl Evidence {
         UNREAD_WINDOWS * self.widest + MARGIN
     }
 
-    /// Bytes acknowledged so far.
-    pub(super) fn acked(&self) -> u64 {
-        self.acked
-    }
-
     /// More was acknowledged than fits in the buffer of a receiver that never read: buffers grow
     /// for those who read.
     pub(super) fn shows_reading(&self) -> bool {

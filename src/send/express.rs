@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::connection::{Connection, Ended, LOOK_BYTES};
 use super::ledger::Ledger;
-use super::session::MOST_KEPT;
 use crate::batch::{Batch, Framing};
 use crate::outlet::Direct;
 
@@ -91,7 +90,7 @@ impl Desk {
             && self.ended.is_none()
             && self.connection.unlooked < LOOK_BYTES
             && !self.connection.has_pending(&self.ledger)
-            && self.ledger.unconfirmed_bytes() < MOST_KEPT
+            && !self.ledger.is_full()
     }
 
     fn write(&mut self, batch: Batch) {

@@ -16,15 +16,20 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use super::entry::Entry;
 use super::evidence::{Evidence, Window};
-use crate::batch::{Batch, Mark};
+use crate::batch::Batch;
 use crate::position::Update;
 
 /// Batches with less in them are copied together instead of being kept as they are: a buffer of
 /// 256 KiB that holds one line would cost a thousand times what it holds.
 const SMALL: usize = 32 << 10;
-/// Copied together up to this many bytes.
-const MERGED: usize = 64 << 10;
+/// No more than about this much is kept unconfirmed. A receiver with a very large window would
+/// have us keep twice that; then the connection is ended in good order, the receiver's FIN
+/// confirms everything, and a new one begins with a small window.
+const MOST_KEPT: u64 = 16 << 20;
+/// And no more marks than these, about 10 MiB. They come without bytes where patterns drop lines.
+pub(super) const MOST_MARKS: usize = 128 << 10;
 
 /// What was confirmed since it was last asked for.
 #[derive(Debug, Default)]
@@ -42,6 +47,8 @@ pub(super) struct Ledger {
     confirmed: u64,
     written: u64,
     end: u64,
+    /// Marks that are not confirmed.
+    marks: usize,
     /// Where in the stream the connection began.
     origin: u64,
     evidence: Evidence,
@@ -61,31 +68,6 @@ pub(super) struct Tally {
     pub(super) confirmed_bytes: u64,
 }
 
-#[derive(Debug)]
-struct Entry {
-    /// Offset of the batch's first byte in the stream.
-    start: u64,
-    batch: Batch,
-    /// How many of the batch's marks are confirmed.
-    marks_done: usize,
-    /// Small batches may be added behind.
-    merged: bool,
-}
-
-impl Entry {
-    fn end(&self) -> u64 {
-        self.start + self.batch.bytes.len() as u64
-    }
-
-    /// How many messages end behind the offset `from` and at or before `to`.
-    fn messages(&self, from: u64, to: u64) -> u64 {
-        let ended = |at: u64| {
-            self.batch.frames.partition_point(|&end| self.start + u64::from(end) <= at) as u64
-        };
-        ended(to) - ended(from)
-    }
-}
-
 impl Ledger {
     /// Takes a batch to be sent behind all others.
     pub(super) fn push(&mut self, batch: Batch) {
@@ -100,22 +82,19 @@ impl Ledger {
     }
 
     fn add(&mut self, batch: Batch, merged: bool) {
-        self.entries.push_back(Entry { start: self.end, batch, marks_done: 0, merged });
+        self.marks += batch.marks.len();
+        self.entries.push_back(Entry::new(self.end, batch, merged));
     }
 
     /// Copies `batch` behind the last small ones and gives it back at once.
     fn merge(&mut self, mut batch: Batch) {
-        let fits =
-            |entry: &Entry| entry.merged && entry.batch.bytes.len() + batch.bytes.len() <= MERGED;
-        if !self.entries.back().is_some_and(fits) {
-            self.add(Batch::default(), true);
+        if !self.entries.back().is_some_and(|entry| entry.has_room_for(&batch)) {
+            self.add(Batch { framing: batch.framing, ..Batch::default() }, true);
         }
-        if let Some(Entry { batch: into, .. }) = self.entries.back_mut() {
-            let shift = into.bytes.len() as u32;
-            into.bytes.extend_from_slice(&batch.bytes);
-            into.frames.extend(batch.frames.iter().map(|end| end + shift));
-            let shifted = |mark: Mark| Mark { end: mark.end + shift, ..mark };
-            into.marks.extend(batch.marks.drain(..).map(shifted));
+        if let Some(entry) = self.entries.back_mut() {
+            let before = entry.marks();
+            entry.append(&mut batch);
+            self.marks = self.marks + entry.marks() - before;
         }
         batch.clear();
         self.done.spare.push(batch);
@@ -135,39 +114,26 @@ impl Ledger {
     /// confirmed. To be called between two connections.
     pub(super) fn reframe(&mut self, reframe: impl Fn(&Batch) -> Batch) {
         let confirmed = self.confirmed;
-        (self.written, self.end) = (confirmed, confirmed);
-        for Entry { start, batch, marks_done, .. } in std::mem::take(&mut self.entries) {
-            let done = confirmed.saturating_sub(start) as usize;
-            self.push(reframe(&batch.behind(done, marks_done)));
+        (self.written, self.end, self.marks) = (confirmed, confirmed, 0);
+        for entry in std::mem::take(&mut self.entries) {
+            self.push(reframe(&entry.rest(confirmed)));
         }
     }
 
     /// The next bytes to be written: of one batch, at most `max` of them, and if at least one
     /// frame ends among those, up to the end of the last one that does. Empty: nothing is left.
     pub(super) fn unwritten(&self, max: usize) -> &[u8] {
-        let index = self.entries.partition_point(|entry| entry.end() <= self.written);
-        let Some(entry) = self.entries.get(index) else { return &[] };
-        let from = (self.written - entry.start) as usize;
-        let bytes = &entry.batch.bytes;
-        if bytes.len() - from <= max {
-            return &bytes[from..];
-        }
-        match entry.batch.frame_start(from + max) {
-            whole if whole > from => &bytes[from..whole],
-            _ => &bytes[from..from + max],
-        }
+        self.next_entry().map_or(&[], |entry| entry.bytes(self.written, max))
     }
 
     /// The next frames to be written, of one batch. Frames must have been written whole so far.
     pub(super) fn unwritten_frames(&self) -> impl Iterator<Item = &[u8]> {
+        self.next_entry().into_iter().flat_map(|entry| entry.frames(self.written))
+    }
+
+    fn next_entry(&self) -> Option<&Entry> {
         let index = self.entries.partition_point(|entry| entry.end() <= self.written);
-        self.entries.get(index).into_iter().flat_map(|entry| {
-            let from = (self.written - entry.start) as u32;
-            let Batch { bytes, frames, .. } = &entry.batch;
-            let first = frames.partition_point(|&end| end <= from);
-            let starts = std::iter::once(from).chain(frames[first..].iter().copied());
-            starts.zip(&frames[first..]).map(|(start, &end)| &bytes[start as usize..end as usize])
-        })
+        self.entries.get(index)
     }
 
     /// The first `count` bytes of [`Self::unwritten`] are on their way.
@@ -179,18 +145,15 @@ impl Ledger {
     }
 
     /// The peer's TCP has acknowledged the first `acked` bytes of this connection and last
-    /// advertised `window`. Returns whether more is acknowledged than before.
-    pub(super) fn acknowledged(&mut self, acked: u64, window: Window, now: Instant) -> bool {
-        let before = self.evidence.acked();
+    /// advertised `window`.
+    pub(super) fn acknowledged(&mut self, acked: u64, window: Window, now: Instant) {
         let read = self.evidence.observe(acked, window, now);
         self.settle(self.origin + read);
-        acked > before
     }
 
-    /// The peer closed the connection by FIN after it had acknowledged `acked` bytes: it has
-    /// read them all.
-    pub(super) fn closed_by_peer(&mut self, acked: u64) {
-        self.settle((self.origin + acked).min(self.written));
+    /// The first `count` bytes of this connection have arrived, as far as they were written.
+    pub(super) fn confirm_up_to(&mut self, count: u64) {
+        self.settle((self.origin + count).min(self.written));
     }
 
     /// Confirms the frames that end at or before `limit`, and the marks at their ends.
@@ -199,25 +162,16 @@ impl Ledger {
             if entry.start > limit {
                 break;
             }
-            let before = self.confirmed;
-            let end = entry.end();
-            let reached = if limit < end {
-                entry.start + entry.batch.frame_start((limit - entry.start) as usize) as u64
-            } else {
-                end
-            };
-            self.confirmed = before.max(reached);
+            let (before, end) = (self.confirmed, entry.end());
+            self.confirmed = before.max(entry.frame_start(limit));
             self.tally.confirmed_messages += entry.messages(before, self.confirmed);
             self.tally.confirmed_bytes += self.confirmed - before;
-            release_marks(entry, self.confirmed, &mut self.done.updates);
+            self.marks -= entry.release_marks(self.confirmed, &mut self.done.updates);
             if limit < end {
                 break;
             }
-            let Some(Entry { mut batch, merged, .. }) = self.entries.pop_front() else { break };
-            if !merged {
-                batch.clear();
-                self.done.spare.push(batch);
-            }
+            let Some(entry) = self.entries.pop_front() else { break };
+            self.done.spare.extend(entry.into_spare());
         }
     }
 
@@ -249,6 +203,11 @@ impl Ledger {
     /// Bytes that were written and are not confirmed.
     pub(super) fn written_bytes(&self) -> u64 {
         self.written - self.confirmed
+    }
+
+    /// So much is kept that no more should be taken.
+    pub(super) fn is_full(&self) -> bool {
+        self.unconfirmed_bytes() >= MOST_KEPT || self.marks >= MOST_MARKS
     }
 
     /// Bytes that are not confirmed.
@@ -286,25 +245,6 @@ impl Ledger {
     /// Whether a narrow window will keep bytes from being confirmed by their age.
     pub(super) fn is_in_doubt(&self) -> bool {
         self.evidence.is_in_doubt()
-    }
-}
-
-/// Moves the marks of `entry` up to `confirmed` to `updates`. Of several in a row that concern
-/// the same source the last says it all.
-fn release_marks(entry: &mut Entry, confirmed: u64, updates: &mut Vec<Update>) {
-    for mark in &entry.batch.marks[entry.marks_done..] {
-        if entry.start + u64::from(mark.end) > confirmed {
-            break;
-        }
-        entry.marks_done += 1;
-        match (updates.last_mut(), &mark.update) {
-            (Some(Update::Reached(last, at)), Update::Reached(source, position))
-                if last.id == source.id =>
-            {
-                *at = *position;
-            }
-            (_, update) => updates.push(update.clone()),
-        }
     }
 }
 

@@ -53,11 +53,11 @@ fn after_a_fin_it_goes_on_with_the_frame_that_was_not_wholly_acknowledged() {
     ledger.push(batch(0..3));
     ledger.push(batch(3..5));
     write_all(&mut ledger);
-    ledger.closed_by_peer(75);
+    ledger.confirm_up_to(75);
     assert_eq!((reached(&mut ledger), ledger.unconfirmed_messages()), (Some(3), 2));
     ledger.connected(WINDOW, Instant::now());
     assert_eq!(write_all(&mut ledger), batch(3..5).bytes);
-    ledger.closed_by_peer(40);
+    ledger.confirm_up_to(40);
     assert_eq!(reached(&mut ledger), Some(5));
     assert!(ledger.is_settled());
     let tally = Tally {
@@ -77,7 +77,7 @@ fn what_is_not_confirmed_is_framed_anew_for_another_kind_of_receiver() {
     ledger.push(batch(0..3));
     ledger.push(batch(3..5));
     write_all(&mut ledger);
-    ledger.closed_by_peer(45);
+    ledger.confirm_up_to(45);
     assert_eq!(reached(&mut ledger), None);
     let encoder = Encoder::new(Framing::Datagram, None);
     ledger.reframe(|batch| encoder.reframe(batch));
@@ -89,9 +89,59 @@ fn what_is_not_confirmed_is_framed_anew_for_another_kind_of_receiver() {
         ledger.wrote(line.len());
     }
     assert_eq!(ledger.unwritten_bytes(), 0);
-    ledger.closed_by_peer(3 * 19);
+    ledger.confirm_up_to(3 * 19);
     assert_eq!(reached(&mut ledger), Some(5));
     assert!(ledger.is_settled());
+}
+
+#[test]
+fn small_batches_keep_their_framing() {
+    let encoder = Encoder::new(Framing::Datagram, None);
+    let mut ledger = Ledger::default();
+    ledger.push(encoder.reframe(&batch(0..3)));
+    ledger.push(batch(3..5));
+    ledger.push(encoder.reframe(&batch(5..6)));
+    let lines = Encoder::new(Framing::Newline, None);
+    ledger.reframe(|batch| lines.reframe(batch));
+    assert_eq!(write_all(&mut ledger), batch(0..6).bytes);
+}
+
+/// Patterns drop all, and the receiver confirms nothing.
+#[test]
+fn marks_without_bytes_take_no_memory() {
+    const SOURCES: u64 = 1000;
+    let mut ledger = Ledger::default();
+    ledger.push(batch(0..1));
+    write_all(&mut ledger);
+    for offset in 2..100_000 {
+        let mut dropped = Batch { marks: batch(0..1).marks, ..Batch::default() };
+        dropped.marks[0].end = 0;
+        if let Update::Reached(of, at) = &mut dropped.marks[0].update {
+            let id = crate::position::SourceId(offset % SOURCES);
+            *of = Arc::new(crate::position::Source { id, ..source() });
+            at.offset = offset;
+        }
+        ledger.push(dropped);
+        assert!(ledger.marks <= 2 * SOURCES as usize + 2, "{}", ledger.marks);
+    }
+    ledger.confirm_up_to(20);
+    assert_eq!((ledger.marks, ledger.is_settled()), (0, true));
+    let updates = ledger.take_confirmed().updates;
+    let last: Vec<_> = offsets(&updates).into_iter().rev().take(SOURCES as usize).collect();
+    assert_eq!(last, (100_000 - SOURCES..100_000).rev().collect::<Vec<_>>());
+}
+
+#[test]
+fn with_very_many_marks_no_more_is_taken() {
+    let mut ledger = Ledger::default();
+    for number in 0..MOST_MARKS as u64 {
+        assert!(!ledger.is_full());
+        ledger.push(batch(number..number + 1));
+    }
+    assert!(ledger.is_full());
+    write_all(&mut ledger);
+    ledger.confirm_up_to(20);
+    assert!(!ledger.is_full());
 }
 
 #[test]
@@ -109,7 +159,7 @@ fn a_mark_without_bytes_waits_for_what_lies_before_it() {
     ledger.push(second);
     write_all(&mut ledger);
     assert_eq!(reached(&mut ledger), None);
-    ledger.closed_by_peer(40);
+    ledger.confirm_up_to(40);
     assert_eq!(reached(&mut ledger), Some(9));
     assert!(ledger.is_settled());
 }
@@ -134,7 +184,7 @@ fn small_batches_in_large_buffers_cost_what_they_hold() {
         ledger.push(small);
         assert_eq!(ledger.take_confirmed().spare.len(), 1);
     }
-    let held: usize = ledger.entries.iter().map(|entry| entry.batch.bytes.capacity()).sum();
+    let held: usize = ledger.entries.iter().map(|entry| entry.capacity()).sum();
     assert!(held <= 2 * 200_000, "{held}");
     assert!(ledger.entries.len() < 10);
     assert_eq!(write_all(&mut ledger), batch(0..10_000).bytes);
@@ -148,7 +198,7 @@ fn a_full_batch_is_kept_and_handed_back() {
     ledger.push(full);
     write_all(&mut ledger);
     assert!(ledger.take_confirmed().spare.is_empty());
-    ledger.closed_by_peer(60_000);
+    ledger.confirm_up_to(60_000);
     let spare = ledger.take_confirmed().spare;
     assert!(spare.len() == 1 && spare[0].is_empty() && spare[0].bytes.as_ptr() == address);
 }
@@ -250,7 +300,7 @@ proptest! {
                 }
                 Event::Fin => {
                     receiver.read = receiver.acked;
-                    ledger.closed_by_peer(receiver.acked as u64);
+                    ledger.confirm_up_to(receiver.acked as u64);
                     receiver.disconnect();
                     ledger.connected(window(&receiver), now);
                 }
@@ -268,7 +318,7 @@ proptest! {
         receiver.wire.extend(write_all(&mut ledger));
         receiver.acked = receiver.wire.len();
         receiver.read = receiver.acked;
-        ledger.closed_by_peer(receiver.acked as u64);
+        ledger.confirm_up_to(receiver.acked as u64);
         receiver.disconnect();
         prop_assert!(ledger.is_settled());
         if resets == 1 {
@@ -296,7 +346,7 @@ proptest! {
             pushed += count;
             let wire = write_all(&mut ledger);
             let acked = acked.min(wire.len() as u64);
-            ledger.closed_by_peer(acked);
+            ledger.confirm_up_to(acked);
             frames.extend_from_slice(&wire[..acked as usize / 20 * 20]);
         }
         prop_assert!(ledger.is_settled());
@@ -315,6 +365,6 @@ fn the_same_source_is_told_once() {
     }
     ledger.push(other);
     write_all(&mut ledger);
-    ledger.closed_by_peer(60);
+    ledger.confirm_up_to(60);
     assert_eq!(offsets(&ledger.take_confirmed().updates), [2, 3]);
 }

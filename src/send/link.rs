@@ -10,6 +10,7 @@ use rustls::ClientConfig;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tracing::debug;
 
 use super::connect::{self, ConnectError};
 use super::evidence::Window;
@@ -85,27 +86,58 @@ impl Link {
     /// The same with the settings of TLS that `client` makes.
     pub(super) async fn open_as(
         target: &Target,
-        client: impl FnOnce(&Trust) -> Result<ClientConfig, TlsError>,
+        client: impl Fn(&Trust) -> Result<ClientConfig, TlsError>,
     ) -> Result<Self, ConnectError> {
         let opened = async {
-            let (stream, peer) = connect::tcp(target).await?;
-            let (stream, tls) = match &target.transport {
-                Transport::Tls(trust) => {
-                    let made = async { Tls::handshake(&target.host, client(trust)?, stream).await };
-                    let (stream, tls) = made.await.map_err(|source| ConnectError::Tls {
-                        host: target.host.clone(),
-                        address: peer,
-                        source: Box::new(source),
-                    })?;
-                    (stream, Some(tls))
-                }
-                Transport::Udp | Transport::Tcp => (stream, None),
-            };
-            Ok(Self { stream: Arc::new(stream), peer, tls, wire: 0, finished: false })
+            let addresses = connect::resolve(&target.host, target.port).await?;
+            Self::open_one(target, addresses, client).await
         };
         timeout(target.connect_timeout, opened)
             .await
             .unwrap_or_else(|_| Err(connect::timed_out(target)))
+    }
+
+    /// Connects to one of `addresses`: the first that answers, and over TLS the next one where that
+    /// comes to no handshake.
+    pub(super) async fn open_one(
+        target: &Target,
+        mut addresses: Vec<SocketAddr>,
+        client: impl Fn(&Trust) -> Result<ClientConfig, TlsError>,
+    ) -> Result<Self, ConnectError> {
+        let mut failed = None;
+        loop {
+            let connected = connect::tcp(&target.host, addresses.clone()).await;
+            // What was wrong with TLS tells more.
+            let (stream, peer) = connected.map_err(|error| failed.take().unwrap_or(error))?;
+            let Transport::Tls(trust) = &target.transport else {
+                return Ok(Self::new(stream, peer, None));
+            };
+            addresses.retain(|&address| address != peer);
+            let made = async { Tls::handshake(&target.host, client(trust)?, stream).await };
+            // A silent one must leave time for the others.
+            let share = target.connect_timeout / (addresses.len() as u32 + 1);
+            let error = match timeout(share, made).await {
+                Ok(Ok((stream, tls))) => return Ok(Self::new(stream, peer, Some(tls))),
+                Ok(Err(source)) => ConnectError::Tls {
+                    host: target.host.clone(),
+                    address: peer,
+                    source: Box::new(source),
+                },
+                Err(_) => {
+                    let (host, port) = (target.host.clone(), target.port);
+                    ConnectError::TimedOut { host, port, after: share }
+                }
+            };
+            if addresses.is_empty() {
+                return Err(error);
+            }
+            debug!("{error}; trying another of its addresses");
+            failed = Some(error);
+        }
+    }
+
+    fn new(stream: TcpStream, peer: SocketAddr, tls: Option<Tls>) -> Self {
+        Self { stream: Arc::new(stream), peer, tls, wire: 0, finished: false }
     }
 
     /// "TCP", or the version of TLS.

@@ -8,7 +8,7 @@
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | `ledger`, `evidence` (pure) | what is sent, and what is proven to be read |
+//! | `ledger`, `entry`, `evidence` (pure) | what is sent, and what is proven to be read |
 //! | `backoff` (pure) | when to try again |
 //! | `target` | where to send and how |
 //! | `connect` | from a host name to a TCP connection |
@@ -19,7 +19,8 @@
 //! | `connection` | one link at work, how it ends, and what that proves |
 //! | `session` | the life of one connection, seen from the channels |
 //! | `express` | the short way to a connection that is idle |
-//! | `udp` | datagrams |
+//! | `datagrams` | the socket for datagrams, and which errors came back |
+//! | `udp` | datagrams at work: what counts as delivered |
 //! | `print` | standard output in the place of a receiver |
 //! | `probe` | one attempt to connect, for those who ask whether it would work |
 //! | `returns`, `report` | positions and memory back to the other stages; the own log |
@@ -41,6 +42,8 @@ mod backoff;
 pub mod bench;
 mod connect;
 mod connection;
+mod datagrams;
+mod entry;
 mod evidence;
 mod express;
 mod ledger;
@@ -75,6 +78,7 @@ use self::ledger::{Ledger, Tally};
 use self::link::Link;
 use self::report::Report;
 use self::returns::Returns;
+use self::target::{changed, unless_called};
 use crate::batch::Batch;
 use crate::meter::Sending;
 use crate::position::Update;
@@ -107,8 +111,6 @@ pub struct Links {
 pub struct Outcome {
     /// Messages that may not have arrived.
     pub messages: u64,
-    /// Their bytes.
-    pub bytes: u64,
 }
 
 /// Sends batches until their channel closes and everything is confirmed, or until told to leave.
@@ -172,10 +174,7 @@ impl Sender {
             self.move_on();
         }
         self.hand_over().await;
-        Outcome {
-            messages: self.ledger.unconfirmed_messages(),
-            bytes: self.ledger.unconfirmed_bytes(),
-        }
+        Outcome { messages: self.ledger.unconfirmed_messages() }
     }
 
     /// Turns to the new target.
@@ -198,11 +197,12 @@ impl Sender {
             self.report.connected(link.peer, link.protocol(), resent);
             let End::Lost(reason) = self.session(link).await else { break };
             let confirmed = self.ledger.confirmed() > before;
-            let lasted = began.elapsed() >= LASTING;
-            let useful = confirmed || self.ledger.shows_reading() || lasted;
-            if useful {
+            let useful = if confirmed || began.elapsed() >= LASTING {
                 self.backoff.reset();
-            }
+                true
+            } else {
+                self.ledger.shows_reading() && self.backoff.favour()
+            };
             match reason {
                 Why::Renewed => self.report.renewing(),
                 reason => self.report.lost(&reason, useful),
@@ -215,14 +215,9 @@ impl Sender {
         loop {
             let delay = self.backoff.next(fastrand::f64());
             self.pause(Instant::now() + delay).await?;
-            let opened = tokio::select! {
-                () = self.leave.cancelled() => return None,
-                () = changed(&mut self.targets) => {
-                    self.is_moving = true;
-                    return None;
-                }
-                opened = self.meters.beat.during(Link::open(&self.target)) => opened,
-            };
+            let opening = self.meters.beat.during(Link::open(&self.target));
+            let opened =
+                unless_called(&self.leave, &mut self.targets, &mut self.is_moving, opening).await?;
             match opened {
                 Ok(link) => return Some(link),
                 Err(error) => self.report.failed(&error),
@@ -288,13 +283,6 @@ impl Sender {
         if !self.returns.is_empty() {
             let _ = tokio::time::timeout(Duration::from_secs(1), self.returns.pass_on()).await;
         }
-    }
-}
-
-/// Waits for another target, for ever where none can come.
-async fn changed(targets: &mut watch::Receiver<Target>) {
-    if targets.changed().await.is_err() {
-        std::future::pending().await
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::connect::{self, ConnectError};
 use super::link::{Heard, Link};
 use super::trust::{self, Witness};
-use super::{Target, Transport, udp};
+use super::{Target, Transport, datagrams};
 
 /// How long a receiver has to say that it does not want us after all: over TLS 1.3 a missing
 /// client certificate shows only behind the handshake.
@@ -66,7 +66,7 @@ pub async fn probe(target: &Target) -> Probe {
 async fn route(target: &Target) -> Result<Answer, String> {
     let mut last = format!("\"{}\" has no address", target.host);
     for to in resolve(target).await? {
-        let socket = udp::socket(to).await.and_then(|socket| socket.local_addr());
+        let socket = datagrams::socket(to).await.and_then(|socket| socket.local_addr());
         match socket {
             Ok(from) => return Ok(Answer::Route { from, to }),
             Err(source) => {

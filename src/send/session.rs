@@ -10,15 +10,12 @@ use super::connection::{Connection, End, Ended, LOOK_BYTES, Phase, Why};
 use super::evidence::AGE;
 use super::express::Desk;
 use super::link::Link;
-use super::{GRACE, Sender, changed};
+use super::target::changed;
+use super::{GRACE, Sender};
 use crate::batch::Batch;
 
 /// No more is taken from the channel while this much is not written yet.
 const ENOUGH: u64 = 64 << 10;
-/// No more than about this much is kept unconfirmed. A receiver with a very large window would
-/// have us keep twice that; then the connection is ended in good order, the receiver's FIN
-/// confirms everything, and a new one begins with a small window.
-pub(super) const MOST_KEPT: u64 = 16 << 20;
 /// A receiver that takes nothing for so long is worth a line in the log.
 const STALL: Duration = Duration::from_secs(5);
 
@@ -52,7 +49,8 @@ impl Sender {
             }
         };
         self.settle_accounts();
-        if matches!(end, End::Lost(_)) {
+        // What is sent again must not arrive from here, later.
+        if matches!(end, End::Lost(_)) || !self.ledger.is_settled() {
             connection.link.abort();
         }
         end
@@ -85,7 +83,7 @@ impl Sender {
             && !self.leave.is_cancelled()
             && !self.is_moving
             && self.returns.is_empty()
-            && self.ledger.unconfirmed_bytes() < MOST_KEPT
+            && !self.ledger.is_full()
     }
 
     fn look_if_due(&mut self, connection: &mut Connection) -> Result<(), Ended> {
@@ -122,7 +120,7 @@ impl Sender {
                 return Err(Ended::lost(Why::NotClosing));
             }
         }
-        let too_much = self.ledger.unconfirmed_bytes() >= MOST_KEPT;
+        let too_much = self.ledger.is_full();
         match connection.phase {
             Phase::Sending if leaving || self.is_moving || self.no_more || too_much => {
                 let patience = (AGE + GRACE).max(self.target.write_timeout);

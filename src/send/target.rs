@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
 use super::trust::Trust;
 use crate::config::{Destination, Protocol};
 use crate::syslog::{Encoder, Framing};
@@ -60,4 +63,28 @@ pub fn encoder(destination: &Destination) -> Encoder {
         Protocol::Tcp | Protocol::Tls => Framing::Newline,
     };
     Encoder::new(framing, destination.max_message)
+}
+
+/// What comes of `opening`; `None` when it is time to leave, or there is another target.
+pub(super) async fn unless_called<T>(
+    leave: &CancellationToken,
+    targets: &mut watch::Receiver<Target>,
+    is_moving: &mut bool,
+    opening: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        () = leave.cancelled() => None,
+        () = changed(targets) => {
+            *is_moving = true;
+            None
+        }
+        opened = opening => Some(opened),
+    }
+}
+
+/// Waits for another target, for ever where none can come.
+pub(super) async fn changed(targets: &mut watch::Receiver<Target>) {
+    if targets.changed().await.is_err() {
+        std::future::pending().await
+    }
 }

@@ -1,4 +1,8 @@
 //! The file that tells init scripts whom to signal, and keeps a second instance away.
+//!
+//! Everybody may read it, and whoever may read a file may lock it, and keep all others from that
+//! (flock(2)). So what keeps instances apart is the lock on another file beside it, which only its
+//! owner can open.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -7,11 +11,22 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::config;
-use crate::lockfile::{LockError, LockedFile};
+use crate::lockfile::{self, LockError, LockedFile};
 
-/// A locked pid file, as long as this process runs.
+/// What is behind the name of the pid file in that of its lock.
+const LOCK: &str = ".lock";
+
+/// A pid file that no other instance takes, as long as this process runs.
 #[derive(Debug)]
 pub struct PidFile {
+    shown: Placed,
+    /// None where it cannot be made: the pid file may be all that is ours in its directory.
+    lock: Option<Placed>,
+}
+
+/// A file at its path.
+#[derive(Debug)]
+struct Placed {
     file: LockedFile,
     path: PathBuf,
 }
@@ -87,18 +102,37 @@ impl PidFile {
         // The working directory is about to change.
         let path = std::path::absolute(path).map_err(unwritable)?;
         loop {
-            let file = LockedFile::open(&path, 0o644).map_err(|error| match error {
-                LockError::Held(pid) => PidFileError::Locked { pid, path: path.clone() },
-                LockError::Io(error) => unwritable(error),
-            })?;
-            if !file.holds_at_most_a_pid() {
+            let shown = lockfile::open(&path, 0o644).map_err(unwritable)?;
+            if !lockfile::holds_at_most_a_pid(&shown) {
                 return Err(PidFileError::NotAPidFile { path });
             }
-            let taken = Self { file, path: path.clone() };
+            let held = |error| match error {
+                LockError::Held(pid) => PidFileError::Locked { pid, path: path.clone() },
+                LockError::Io(error) => unwritable(error),
+            };
+            let lock = Self::lock(&path).map_err(held)?;
+            let locked = match &lock {
+                Some(_) => LockedFile::lock_shown(shown, &path),
+                None => LockedFile::lock(shown, &path),
+            };
+            let shown = Placed { file: locked.map_err(held)?, path: path.clone() };
+            let taken = Self { shown, lock };
             // An instance that stopped just now may have removed what was opened here.
-            if taken.is_in_place() {
+            if taken.shown.is_in_place() && taken.lock.as_ref().is_none_or(Placed::is_in_place) {
                 return Ok(taken);
             }
+        }
+    }
+
+    /// The lock of the pid file at `path`.
+    fn lock(path: &Path) -> Result<Option<Placed>, LockError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(LOCK);
+        let path = PathBuf::from(name);
+        match LockedFile::open(&path, 0o600) {
+            Ok(file) => Ok(Some(Placed { file, path })),
+            Err(LockError::Io(_)) => Ok(None),
+            Err(held) => Err(held),
         }
     }
 
@@ -117,25 +151,32 @@ impl PidFile {
     /// # Errors
     /// It cannot be written.
     pub fn write_pid(&mut self) -> Result<(), PidFileError> {
-        self.file
-            .write_pid()
-            .map_err(|source| PidFileError::Unwritable { path: self.path.clone(), source })
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+        if let Some(lock) = &mut self.lock {
+            // For those who are turned away.
+            let _ = lock.file.write_pid();
+        }
+        let path = &self.shown.path;
+        let unwritable = |source| PidFileError::Unwritable { path: path.clone(), source };
+        self.shown.file.write_pid().map_err(unwritable)
     }
 
     /// Removes the file at a clean stop, unless another has taken its place. Where the directory
     /// is not ours (any more), an empty file says as well that nothing runs.
     pub fn remove(self) {
+        self.shown.remove();
+        if let Some(lock) = self.lock {
+            lock.remove();
+        }
+    }
+}
+
+impl Placed {
+    fn remove(&self) {
         if self.is_in_place()
             && let Err(error) = fs::remove_file(&self.path)
             && self.file.file().set_len(0).is_err()
         {
-            tracing::warn!("the pid file {} stays behind: {error}", self.path.display());
+            tracing::warn!("{} stays behind: {error}", self.path.display());
         }
     }
 

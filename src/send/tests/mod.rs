@@ -2,6 +2,7 @@
 
 mod express;
 mod moving;
+mod routed;
 mod tcp;
 mod tls;
 mod udp;
@@ -16,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::target::unless_called;
 use super::testing::{numbered, offsets};
 use super::{Express, Links, Outcome, Target, Transport, run};
 use crate::batch::Batch;

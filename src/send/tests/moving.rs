@@ -68,3 +68,33 @@ async fn datagrams_follow_lines_that_nobody_took() {
     }
     assert_eq!(sending.finish().await, (Outcome::default(), 100));
 }
+
+#[tokio::test]
+async fn lines_follow_datagrams_that_nobody_took() {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let closed = socket.local_addr().unwrap();
+    drop(socket);
+    let encoder = Encoder::new(Framing::Datagram, None);
+    let to = Target { transport: Transport::Udp, encoder, ..target(closed) };
+    let sending = Sending::to(to.clone());
+    let batches = sending.batches.clone();
+    let fed = tokio::spawn(async move {
+        for from in (0..100).step_by(10) {
+            let batch = to.encoder.reframe(&numbered(from..from + 10, WIDTH));
+            batches.send(batch).await.unwrap();
+        }
+    });
+    // It has tried one of them by then.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (listener, address) = listen().await;
+    sending.move_to(target(address));
+    let receiver = tokio::spawn(async move {
+        let (mut stream, _) = within(10, listener.accept()).await.unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        bytes
+    });
+    fed.await.unwrap();
+    assert_eq!(sending.finish().await, (Outcome::default(), 100));
+    assert!(receiver.await.unwrap() == numbered(0..100, WIDTH).bytes);
+}

@@ -109,6 +109,29 @@ async fn a_certificate_for_another_name_is_refused() {
     assert!(error.contains("not issued for \"127.0.0.1\"; let destination.host be"), "{error}");
 }
 
+/// A name may have several addresses, and not all of them speak TLS.
+#[tokio::test]
+async fn where_one_address_speaks_no_tls_another_is_tried() {
+    let authority = Authority::new(|_| ());
+    let ((silent, first), (_closed, second), (listener, third)) =
+        (listen().await, listen().await, listen().await);
+    drop(_closed);
+    let (plain, fourth) = listen().await;
+    let talks = async {
+        let (mut stream, _) = plain.accept().await.unwrap();
+        stream.write_all(b"220 hello, this is not TLS\r\n").await.unwrap();
+        stream
+    };
+    let acceptor = authority.acceptor(&[&rustls::version::TLS13]);
+    let target = Target { connect_timeout: Duration::from_secs(2), ..authority.target(first) };
+    let addresses = vec![fourth, second, first, third];
+    let opened = Link::open_one(&target, addresses, super::super::trust::client);
+    let (link, _, _) =
+        within(5, async { tokio::join!(opened, accept(&listener, &acceptor), talks) }).await;
+    assert_eq!(link.unwrap().peer, third);
+    drop(silent);
+}
+
 #[tokio::test]
 async fn an_unknown_authority_is_refused() {
     let (ours, theirs) = (Authority::new(|_| ()), Authority::new(|_| ()));

@@ -19,7 +19,7 @@ fn it_holds_the_pid_and_a_newline_while_running() {
         let expected = format!("{}\n", std::process::id());
         assert_eq!(fs::read_to_string(&path).unwrap(), expected, "after {before:?}");
         pid_file.remove();
-        assert!(!path.exists());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }
 
@@ -57,11 +57,14 @@ fn a_file_of_another_kind_is_left_alone() {
 fn what_another_has_put_in_its_place_is_not_removed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.pid");
+    let lock = dir.path().join("a.pid.lock");
     let first = at(&path).unwrap();
     fs::remove_file(&path).unwrap();
+    assert!(matches!(at(&path), Err(PidFileError::Locked { .. })), "it runs all the same");
+    fs::remove_file(&lock).unwrap();
     let _second = at(&path).unwrap();
     first.remove();
-    assert!(path.exists());
+    assert!(path.exists() && lock.exists());
 }
 
 #[test]
@@ -69,7 +72,7 @@ fn the_first_writable_place_is_taken() {
     let dir = tempfile::tempdir().unwrap();
     let places = |names: &[&str]| names.iter().map(|name| dir.path().join(name)).collect();
     let found = PidFile::search(places(&["no/a.pid", "b.pid", "c.pid"])).unwrap();
-    assert_eq!(found.path(), dir.path().join("b.pid"));
+    assert_eq!(found.shown.path, dir.path().join("b.pid"));
     let error = PidFile::search(places(&["no/a.pid", "nor/b.pid"])).unwrap_err().to_string();
     assert!(error.contains("no/a.pid, ") && error.contains("nor/b.pid"), "{error}");
     let error = at(&dir.path().join("no/a.pid")).unwrap_err();
@@ -88,4 +91,44 @@ fn places_are_those_of_remote_syslog2() {
     assert_eq!(places(variable), expected);
     assert_eq!(places(|_| None).len(), 2);
     assert_eq!(places(|_| Some("".into())).len(), 2);
+}
+
+#[test]
+fn a_lock_on_what_everybody_may_read_keeps_nobody_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.pid");
+    fs::write(&path, "999999\n").unwrap();
+    let reader = fs::File::open(&path).unwrap();
+    reader.lock().unwrap();
+    let mode = |name| fs::metadata(dir.path().join(name)).unwrap().mode() & 0o777;
+    let mut pid_file = at(&path).unwrap();
+    pid_file.write_pid().unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+    assert!(matches!(at(&path), Err(PidFileError::Locked { pid: Some(_), .. })));
+    assert_eq!((mode("a.pid") & 0o444, mode("a.pid.lock")), (0o444, 0o600));
+}
+
+/// As remote_syslog2 does, and this program where it cannot make its lock.
+#[test]
+fn an_instance_that_locks_the_pid_file_itself_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.pid");
+    let mut other = LockedFile::open(&path, 0o644).unwrap();
+    other.write_pid().unwrap();
+    assert!(matches!(at(&path), Err(PidFileError::Locked { pid: Some(_), .. })));
+    drop(other);
+    at(&path).unwrap();
+}
+
+#[test]
+fn a_pipe_in_its_place_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.pid");
+    let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o666));
+    rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        tell.send(matches!(at(&path), Err(PidFileError::NotAPidFile { .. })))
+    });
+    assert_eq!(told.recv_timeout(std::time::Duration::from_secs(5)), Ok(true));
 }

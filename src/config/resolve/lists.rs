@@ -1,0 +1,83 @@
+//! The lists: files to follow, and patterns of what is left out.
+
+use super::super::FileEntry;
+use super::super::entry;
+use super::super::error::{Place, Problem};
+use super::super::keys::Key;
+use super::super::raw::{Item, Text};
+use super::{Resolver, not_utf8};
+use crate::filter::Patterns;
+use crate::syslog::APP_NAME_MAX;
+
+impl Resolver<'_> {
+    pub(super) fn files(&mut self) -> Vec<FileEntry> {
+        let listed = self.list(Key::Files);
+        let items = listed.iter().flat_map(|list| &list.items).chain(&self.raw.arguments);
+        let entries = items.filter_map(|item| self.file(item)).collect::<Vec<_>>();
+        let nothing = listed.is_none_or(|list| list.items.is_empty());
+        let told = self.findings.problems.iter().any(|p| p.key.starts_with(Key::Files.name()));
+        if nothing && self.raw.arguments.is_empty() && !told {
+            let text = "there is nothing to follow; list paths there, or give them as arguments";
+            match listed {
+                Some(list) => self.problem(Key::Files, &list.place, text),
+                None => self.missing(Key::Files, text),
+            }
+        }
+        entries
+    }
+
+    fn file(&mut self, item: &Item) -> Option<FileEntry> {
+        let (place, tag, path) = match item {
+            Item::Entry { path, tag } => {
+                let tag = tag.as_ref().map(|tag| tag.text.to_string_lossy().into_owned());
+                (&path.place, tag, path.text.as_os_str())
+            }
+            Item::Text(Text { text, place }) => match entry::split(text) {
+                Ok((tag, path)) => (place, tag, path),
+                Err(error) => return self.file_problem(place, error),
+            },
+        };
+        if path.is_empty() {
+            return self.file_problem(place, "the path is empty; write the file to follow".into());
+        }
+        if let Err(error) = entry::check_glob(path) {
+            return self.file_problem(place, format!("{path:?} is no glob: {error}"));
+        }
+        if path.to_string_lossy().starts_with("~/") {
+            let text = format!("in {path:?} the ~ stands for itself; write the directory out");
+            self.findings.warnings.push(Problem::of(Key::Files, place, text));
+        }
+        if let Some(tag) = &tag {
+            self.warn_of_change(Key::Files, place, tag, APP_NAME_MAX);
+        }
+        Some(FileEntry { glob: entry::absolute(path, &self.around.cwd), tag })
+    }
+
+    fn file_problem(&mut self, place: &Place, text: String) -> Option<FileEntry> {
+        self.problem(Key::Files, place, text);
+        None
+    }
+
+    pub(super) fn patterns(&mut self, key: Key) -> Patterns {
+        let Some(list) = self.list(key) else { return Patterns::default() };
+        let mut texts = Vec::new();
+        let mut places = Vec::new();
+        for item in &list.items {
+            let Item::Text(Text { text, place }) = item else { continue };
+            match text.to_str() {
+                Some(text) => {
+                    texts.push(text);
+                    places.push(place);
+                }
+                None => self.problem(key, place, not_utf8(text)),
+            }
+        }
+        Patterns::new(&texts).unwrap_or_else(|errors| {
+            for error in errors {
+                let text = format!("{error}; write RE2 syntax, with a \\ before a literal sign");
+                self.problem(key, places[error.index], text);
+            }
+            Patterns::default()
+        })
+    }
+}

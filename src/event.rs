@@ -13,9 +13,19 @@ pub enum Event {
         /// Index of the first entry that matches.
         entry: usize,
     },
+    /// These, one after the other: told one by one, each would wake the one that reads.
+    Several(Vec<Event>),
     /// Every matching path has been named since the last `Swept` (or the start): files that were
     /// not named are to be looked at too. The first of these ends the first pass.
     Swept,
     /// Look at every file: events cannot be relied on.
     LookAll,
+}
+
+impl Event {
+    /// How many events it stands for.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        if let Self::Several(events) = self { events.len() } else { 1 }
+    }
 }

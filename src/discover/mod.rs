@@ -64,7 +64,7 @@ const SWEEP_AT_LEAST: Duration = Duration::from_secs(120);
 /// more than half of the time is spent on that.
 const SETTLING: Duration = Duration::from_millis(10);
 /// How many events are sent together.
-const OUTBOX: usize = 256;
+const OUTBOX: usize = 64;
 
 /// The running stage; dropping it ends it.
 #[derive(Debug)]
@@ -213,10 +213,13 @@ impl Stage {
         if self.outbox.len() < OUTBOX { Ok(()) } else { self.flush() }
     }
 
-    /// Sends what waits. One after the other, each would wake the one that reads.
+    /// Sends what waits.
     fn flush(&mut self) -> Result<(), Closed> {
-        let mut events = self.outbox.drain(..);
-        events.try_for_each(|event| self.events.blocking_send(event).map_err(|_| Closed))
+        let event = match self.outbox.len() {
+            0 | 1 => self.outbox.pop(),
+            _ => Some(Event::Several(std::mem::take(&mut self.outbox))),
+        };
+        event.map_or(Ok(()), |event| self.events.blocking_send(event).map_err(|_| Closed))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The stage on real directories: which paths are named, without reading any file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -15,6 +15,8 @@ use crate::meter::Meters;
 struct Fixture {
     root: tempfile::TempDir,
     events: Receiver<Event>,
+    /// What came together with others.
+    next: VecDeque<Event>,
     _stage: Discover,
     /// Ends the thread that listens to inotify.
     _listening: DropGuard,
@@ -41,7 +43,17 @@ impl Fixture {
         let token = CancellationToken::new();
         let ended = token.clone().cancelled_owned();
         thread::spawn(move || runtime.block_on(ended));
-        Self { _stage: stage, _listening: token.drop_guard(), root, events }
+        Self { _stage: stage, _listening: token.drop_guard(), root, events, next: VecDeque::new() }
+    }
+
+    fn event(&mut self) -> Option<Event> {
+        while self.next.is_empty() {
+            match self.events.blocking_recv()? {
+                Event::Several(events) => self.next.extend(events),
+                event => self.next.push_back(event),
+            }
+        }
+        self.next.pop_front()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -51,7 +63,7 @@ impl Fixture {
     /// The paths named until the first pass ends, relative to the root, with their entries.
     fn first_pass(&mut self) -> BTreeSet<(String, usize)> {
         let mut named = BTreeSet::new();
-        while let Some(Event::Look { path, entry }) = self.events.blocking_recv() {
+        while let Some(Event::Look { path, entry }) = self.event() {
             let path = path.strip_prefix(self.root.path()).unwrap().to_str().unwrap().to_owned();
             named.insert((path, entry));
         }
@@ -62,7 +74,7 @@ impl Fixture {
     fn wait_for(&mut self, name: &str) {
         let wanted = self.path(name);
         loop {
-            match self.events.blocking_recv() {
+            match self.event() {
                 Some(Event::Look { path, .. }) if path == wanted => return,
                 Some(_) => {}
                 None => panic!("the stage has ended before it named {name}"),

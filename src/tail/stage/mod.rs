@@ -89,9 +89,10 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
             () = beat.asked() => {}
             event = events.recv() => match event {
                 Some(event) => {
+                    let mut handled = event.count();
                     stage.handle(event, now());
-                    for _ in 0..EVENTS {
-                        let Ok(event) = events.try_recv() else { break };
+                    while handled < EVENTS && let Ok(event) = events.try_recv() {
+                        handled += event.count();
                         stage.handle(event, now());
                     }
                 }
@@ -232,6 +233,7 @@ impl Stage {
                 self.sweep = self.sweep.wrapping_add(1);
             }
             Event::LookAll => self.look_at_all(None, now),
+            Event::Several(events) => events.into_iter().for_each(|it| self.handle(it, now)),
         }
     }
 

@@ -54,8 +54,9 @@ pub struct Settings {
 
 /// How often files are looked at when no events tell of changes.
 const BLIND_INTERVAL: Duration = Duration::from_secs(1);
-/// A sweep takes at most this share of a processor; with very many files it comes less often,
-const SWEEP_SHARE: u32 = 2000;
+/// Listing takes at most this share of a processor, and all that is then looked at some five times as
+/// much; with very many files a sweep comes less often,
+const SWEEP_SHARE: u32 = 5000;
 /// and more often where nothing but a sweep finds new files,
 const BLIND_SWEEP_SHARE: u32 = 200;
 /// but at least so often (or as often as it is set to be).

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -123,11 +124,19 @@ fn feed_steadily(sending: &Sending, width: usize, each: u64) -> JoinHandle<()> {
     })
 }
 
-/// Takes positions, so that they do not stand in the way.
-fn drain(sending: &mut Sending) -> JoinHandle<()> {
+/// Takes positions, so that they do not stand in the way; tells how many frames are delivered.
+fn drain(sending: &mut Sending) -> Arc<AtomicU64> {
     let (_, none) = mpsc::channel(1);
     let mut updates = std::mem::replace(&mut sending.updates, none);
-    tokio::spawn(async move { while updates.recv().await.is_some() {} })
+    let reached = Arc::new(AtomicU64::new(0));
+    let told = Arc::clone(&reached);
+    tokio::spawn(async move {
+        while let Some(updates) = updates.recv().await {
+            let last = offsets(&updates).last().copied();
+            told.store(last.unwrap_or_default(), Ordering::Relaxed);
+        }
+    });
+    reached
 }
 
 /// An error comes back while more messages are on their way to the kernel, and with those a limit
@@ -170,6 +179,33 @@ fn a_port_that_closes_under_load_is_noticed() {
         assert!(last > 10_000, "{last}");
         // What lay in its socket when it closed has arrived, as far as can be known.
         assert!(first <= last + 400, "{} were sent in vain", first - last);
+        feeding.abort();
+    });
+}
+
+/// Its neighbour takes a while to find out, each time it is asked.
+#[test]
+fn a_host_that_is_gone_is_noticed() {
+    let Some(network) = Network::new() else { return };
+    let _socket = network.listen();
+    let net = &network;
+    network.send(async |target| {
+        let mut sending = Sending::to(target);
+        let reached = drain(&mut sending);
+        let feeding = feed_steadily(&sending, WIDTH, 10);
+        within(10, async {
+            while reached.load(Ordering::Relaxed) < 1000 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        let (down, forget) =
+            ("-n NET-receiver link set eth0 down", "-n NET-router neigh flush all");
+        assert!(net.ip(&[down, forget]));
+        sleep(Duration::from_millis(4500)).await;
+        let before = reached.load(Ordering::Relaxed);
+        sleep(Duration::from_millis(4500)).await;
+        assert_eq!(reached.load(Ordering::Relaxed), before);
         feeding.abort();
     });
 }

@@ -260,15 +260,21 @@ async fn told_to_leave_without_a_connection_it_leaves_at_once() {
     assert!(began.elapsed() < Duration::from_millis(500));
 }
 
-/// The next start sends it again; it must not come in between.
-#[tokio::test]
-async fn what_is_not_confirmed_in_time_does_not_arrive_later() {
+/// A sender with more to send than there is room for.
+async fn to_one_that_takes_nothing() -> (Sending, TcpStream) {
     let (listener, address) = listen().await;
     let sending = Sending::to(target(address));
     sending.feed(0..200_000, 1000);
-    let (mut stream, _) = within(1, listener.accept()).await.unwrap();
+    let (stream, _) = within(1, listener.accept()).await.unwrap();
     within(1, stream.peek(&mut [0])).await.unwrap();
     sleep(Duration::from_millis(300)).await;
+    (sending, stream)
+}
+
+/// The next start sends it again; it must not come in between.
+#[tokio::test]
+async fn what_is_not_confirmed_in_time_does_not_arrive_later() {
+    let (sending, mut stream) = to_one_that_takes_nothing().await;
     sending.leave.cancel();
     assert!(sending.finish().await.0.messages > 0);
     let ended = within(5, stream.read_to_end(&mut Vec::new())).await;
@@ -279,12 +285,7 @@ async fn what_is_not_confirmed_in_time_does_not_arrive_later() {
 /// beyond the grace, and is not known then.
 #[tokio::test]
 async fn told_to_leave_it_does_not_wait_longer_for_a_receiver_that_half_closes() {
-    let (listener, address) = listen().await;
-    let sending = Sending::to(target(address));
-    sending.feed(0..200_000, 1000);
-    let (mut stream, _) = within(1, listener.accept()).await.unwrap();
-    within(1, stream.peek(&mut [0])).await.unwrap();
-    sleep(Duration::from_millis(300)).await;
+    let (sending, mut stream) = to_one_that_takes_nothing().await;
     let told = Instant::now();
     sending.leave.cancel();
     let half_closes = async {

@@ -149,6 +149,25 @@ fn a_symlinked_log_is_followed_and_so_is_a_switched_symlink() {
 }
 
 #[test]
+fn a_link_may_be_followed_under_a_passing_name_before_it_takes_its_own() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("data/1", lines(1..=10));
+    site.make_dir("logs");
+    symlink(site.path("data/1"), site.path("logs/current")).unwrap();
+    let shipper = shipper(&site, &receiver, &["logs/*"]).start();
+    receiver.wait_for_number(10, SOON);
+    site.append("data/2", lines(11..=20));
+    symlink(site.path("data/2"), site.path("logs/.new")).unwrap();
+    shipper.wait_following("logs/.new");
+    site.rename("logs/.new", "logs/current");
+    site.append("data/2", lines(21..=30));
+    receiver.wait_for_number(30, SOON);
+    site.append("data/2", lines(31..=40));
+    receiver.wait_for_number(40, SOON);
+    Report::of(40, &receiver.frames()).assert_exact();
+}
+
+#[test]
 fn a_symlinked_directory_in_a_glob_is_followed() {
     let (site, receiver) = (Site::new(), Receiver::tcp());
     site.append("releases/1/log/app.log", "one\n");

@@ -288,3 +288,25 @@ fn what_is_being_compressed_keeps_nothing_from_being_read() {
     shipper.term();
     Report::of(last + 100, &receiver.frames()).assert_exact();
 }
+
+/// As in /var/log/containers: rotation works where the link leads.
+#[test]
+fn what_rotates_behind_a_link_is_found_after_a_restart() {
+    let site = Site::new();
+    let receiver = Receiver::tcp();
+    site.make_dir("pod");
+    let real = site.append("pod/0.log", lines(1..=100));
+    std::os::unix::fs::symlink(&real, site.path("app.log")).unwrap();
+    let mut shipper = shipper(&site, &receiver);
+    receiver.wait_for_number(100, SOON);
+    shipper.term();
+    for (time, first) in [(1, 101), (2, 201)] {
+        site.append("pod/0.log", lines(first..=first + 99));
+        site.rename("pod/0.log", format!("pod/0.log.20261125-00000{time}"));
+    }
+    site.append("pod/0.log", lines(301..=400));
+    shipper.restart();
+    receiver.wait_for_number(400, SOON);
+    shipper.term();
+    Report::of(400, &receiver.frames()).assert_exact();
+}

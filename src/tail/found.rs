@@ -79,9 +79,6 @@ impl Found {
             }
             fit => fit.unwrap_or(Fit::Different),
         };
-        if !self.rewind() {
-            self.fit = Fit::Different;
-        }
         Ok(())
     }
 
@@ -101,7 +98,7 @@ impl Found {
         self.is_cut |= cut.is_some();
         match more {
             Err(error) if cut == Some(Cut::Unfinished) && is_fresh(&self.stat) => Err(error),
-            more => Ok(self.rewind() && more.is_ok_and(|count| count == 0)),
+            more => Ok(more.is_ok_and(|count| count == 0)),
         }
     }
 
@@ -133,14 +130,6 @@ impl Found {
     fn begins_with(&mut self, position: &Position) -> io::Result<bool> {
         let is_telling = position.offset >= TELLING || position.modified == self.stat.modified;
         Ok(is_telling && self.continues(position)?)
-    }
-
-    /// A decompressor may have gone past the start.
-    fn rewind(&mut self) -> bool {
-        match &mut self.content {
-            Content::Plain(_) => true,
-            Content::Gzip(inflated) => inflated.rewind().is_ok(),
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use flate2::bufread::GzDecoder;
 
 /// Decompresses a gzip file forwards, and keeps what was read last so that a short way back can
-/// be gone.
+/// be gone; for a longer one it begins anew.
 #[derive(Debug)]
 pub(super) struct Inflated {
     /// None once all is read, or nothing more can be.
@@ -34,7 +34,7 @@ pub(super) enum Cut {
     Damaged,
 }
 
-/// How far back can be gone.
+/// How much is kept to go back in: half of it at least.
 const WINDOW: usize = 2 << 20;
 const STEP: usize = 128 << 10;
 /// Whoever compresses a file adds to it more often than that.
@@ -61,7 +61,7 @@ impl Inflated {
     }
 
     /// Begins anew.
-    pub(super) fn rewind(&mut self) -> io::Result<()> {
+    fn rewind(&mut self) -> io::Result<()> {
         let mut file = self.file.try_clone()?;
         file.rewind()?;
         *self = Self { stalled: self.stalled, ..Self::new(file)? };
@@ -84,9 +84,10 @@ impl Inflated {
     }
 
     pub(super) fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(mut back) = offset.checked_sub(self.start) else {
-            return Err(io::Error::other("a compressed file cannot be read backwards"));
-        };
+        if offset < self.start {
+            self.rewind()?;
+        }
+        let mut back = offset - self.start;
         while self.window.len() as u64 <= back {
             if self.window.len() > WINDOW {
                 let surplus = self.window.len() - WINDOW / 2;
@@ -193,7 +194,7 @@ mod tests {
         std::fs::write(&path, gzip(&content)).unwrap();
         let mut inflated = opened(&path);
         let mut buffer = vec![0; 300_000];
-        for offset in [0, 10, 290_000, 289_000, 3_000_000, 2_999_872, 4_700_000] {
+        for offset in [0, 10, 290_000, 289_000, 3_000_000, 2_999_872, 4_700_000, 7, 4_600_000] {
             let count = inflated.read_at(offset as u64, &mut buffer).unwrap();
             assert_eq!(count, buffer.len().min(content.len() - offset));
             assert!(buffer[..count] == content[offset..offset + count], "{offset}");

@@ -161,6 +161,12 @@ fn list(directory: &Path) -> io::Result<Vec<fs::DirEntry>> {
     }
 }
 
+/// Under which name the file with `inode` stands that stood at `path`.
+pub(super) fn moved(path: &Path, inode: Inode) -> Option<PathBuf> {
+    let entries = list(path.parent()?).ok()?;
+    entries.into_iter().find(|entry| entry.ino() == inode.number).map(|entry| entry.path())
+}
+
 /// Whether `sibling` is a compressed file that is not complete: gzip removes what it compresses
 /// when it is done. Half of it is recognised by nothing, and what it holds stands beside it.
 fn is_being_compressed(path: &Path, sibling: &Path) -> bool {

@@ -13,13 +13,13 @@ pub(super) enum Complaint {
     NotRegular,
     Compressed,
     SameAs(usize),
-    /// With the number of the error.
-    Unreadable(i32),
+    /// With the number of the error, or what is known of one that has none.
+    Unreadable(Result<i32, io::ErrorKind>),
 }
 
 impl Complaint {
     pub(super) fn unreadable(error: &io::Error) -> Self {
-        Self::Unreadable(error.raw_os_error().unwrap_or_default())
+        Self::Unreadable(error.raw_os_error().ok_or(error.kind()))
     }
 }
 
@@ -61,10 +61,10 @@ impl Follower {
                 warn!("not following {path}: it is compressed; exclude_files can leave it out");
             }
             Complaint::SameAs(_) => debug!("{path} names a file that is followed already"),
-            Complaint::Unreadable(number) => warn!(
+            Complaint::Unreadable(error) => warn!(
                 "cannot read {path}: {}; it is followed as soon as that is possible; see that \
                  the user this runs as may read it",
-                io::Error::from_raw_os_error(number)
+                error.map_or_else(io::Error::from, io::Error::from_raw_os_error)
             ),
         }
     }

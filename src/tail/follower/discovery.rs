@@ -1,7 +1,7 @@
 //! Rotated files that nobody has seen come: those that are new, and those that another path knows.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use tracing::{debug, info, warn};
@@ -24,10 +24,23 @@ pub(super) struct Undecided(Vec<Candidate>);
 
 struct Candidate {
     path: PathBuf,
+    inode: Inode,
     /// The place of what came before it.
     after: u64,
     /// How large it was when it was last looked at.
     size: u64,
+}
+
+impl Candidate {
+    /// What the kernel says of it, wherever rotation has moved it; or of what gzip has made of it.
+    fn stat(&mut self) -> Option<Stat> {
+        if let Some(moved) = rotated::moved(&self.path, self.inode) {
+            self.path = moved;
+        } else if !names::is_compressed(&self.path) {
+            self.path.as_mut_os_string().push(".gz");
+        }
+        Stat::at(&self.path).ok()
+    }
 }
 
 impl Follower {
@@ -67,7 +80,7 @@ impl Follower {
                 Err(error) => {
                     debug!("{} is not complete yet: {error}", path.display());
                     let after = previous.unwrap_or_default();
-                    self.put_off(Candidate { path, after, size: stat.size });
+                    self.put_off(Candidate { path, inode: stat.inode, after, size: stat.size });
                 }
             }
         }
@@ -76,12 +89,7 @@ impl Follower {
 
     /// Whether a name that looks like one of ours does not show that its file was rotated away, or
     /// is excluded.
-    fn is_foreign_name(
-        &self,
-        path: &std::path::Path,
-        source: &Source,
-        registry: &Registry,
-    ) -> bool {
+    fn is_foreign_name(&self, path: &Path, source: &Source, registry: &Registry) -> bool {
         if registry.is_excluded(path) {
             debug!("not reading {}: it matches exclude_files", path.display());
             return true;
@@ -138,14 +146,9 @@ impl Follower {
     /// Looks again at what could not be told. Returns when to do so again.
     pub(super) fn decide(&mut self, registry: &mut Registry, now: Instant) -> Option<Instant> {
         for mut one in self.undecided.take()?.0 {
-            let stat = Stat::at(&one.path).or_else(|_| {
-                one.path.as_mut_os_string().push(".gz");
-                Stat::at(&one.path)
-            });
-            let Ok(stat) = stat else { continue };
-            if registry.is_known(stat.inode) {
+            let Some(stat) = one.stat().filter(|stat| !registry.is_known(stat.inode)) else {
                 continue;
-            }
+            };
             let has_grown = std::mem::replace(&mut one.size, stat.size) != stat.size;
             if has_grown {
                 self.put_off(one);

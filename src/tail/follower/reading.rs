@@ -78,6 +78,7 @@ impl Follower {
                 Step::Stop(turn) => return turn,
             }
         }
+        self.is_held |= self.undecided.is_some();
         wake.map_or(Turn::Idle, Turn::At)
     }
 

@@ -20,7 +20,11 @@ fn move_away(world: &mut World) -> Vec<u8> {
 }
 
 fn grow(world: &World, bytes: &[u8]) {
-    let file = File::options().append(true).create(true).open(world.path(GZ));
+    grow_at(world, GZ, bytes);
+}
+
+fn grow_at(world: &World, name: &str, bytes: &[u8]) {
+    let file = File::options().append(true).create(true).open(world.path(name));
     file.unwrap().write_all(bytes).unwrap();
 }
 
@@ -156,5 +160,30 @@ fn what_is_copied_to_a_compressed_file_is_waited_for() {
         go_on(&mut world, 3);
     }
     world.settle();
+    assert_exact(&world);
+}
+
+#[test]
+fn what_is_moved_while_it_is_compressed_is_found() {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(3);
+    world.deliver_all();
+    world.stop(true);
+    world.write_lines(5);
+    world.rename(true);
+    world.reopen();
+    world.write_lines(200);
+    let whole = move_away(&mut world);
+    grow(&world, &whole[..20]);
+    world.write_lines(10);
+    world.start();
+    go_on(&mut world, 3);
+    let moved = "app.log.2026-11-25.1.gz";
+    fs::rename(world.path(GZ), world.path(moved)).unwrap();
+    grow_at(&world, moved, &whole[20..]);
+    fs::remove_file(world.path("app.log1234.tmp")).unwrap();
+    world.settle();
+    // Nothing showed that it would hold something new.
+    world.received.sort_unstable();
     assert_exact(&world);
 }

@@ -3,9 +3,10 @@
 //! Order of ending on TERM: discovering and reading stop first; what was read is sent and its
 //! confirmation awaited for a grace; the state is saved last.
 
+mod settings;
+
 use std::future::pending;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -16,14 +17,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::settings::{discover_settings, entry_of, tail_settings};
 use crate::config::{Config, Destination, Mode};
-use crate::discover::{self, Discover, GlobError, Globs};
+use crate::discover::{self, Discover, GlobError};
 use crate::meter::Meters;
 use crate::outlet::{Direct, Outlet};
 use crate::position::Record;
 use crate::send::{self, Outcome, Target};
 use crate::state::{self, Query, Store};
-use crate::tail::{self, EntryOf, Known, Links, Messages, Reload};
+use crate::tail::{self, Known, Links, Reload};
 
 /// How many events wait between discovering and reading. More wait in the kernel.
 const EVENTS: usize = 1024;
@@ -241,11 +243,11 @@ impl Agent {
         if tokio::time::timeout(LAST_SAVE, saved).await.is_err() {
             warn!("positions could not be saved in time; some lines will be sent again");
         }
-        if outcome.messages > 0 {
-            info!(
-                "{} messages are not confirmed and will be sent again after the next start",
-                outcome.messages
-            );
+        let again = "not confirmed and will be sent again after the next start";
+        match outcome.messages {
+            0 => {}
+            1 => info!("1 message is {again}"),
+            count => info!("{count} messages are {again}"),
         }
         outcome
     }
@@ -281,43 +283,4 @@ fn spawn_tail(
         let _ = ended.send(());
     })?;
     Ok((readers, reading))
-}
-
-/// Which entry of `files` names a path.
-fn entry_of(config: &Config) -> Result<EntryOf, GlobError> {
-    let (entries, exclude) = (Globs::new(&config.files)?, config.exclude_files.clone());
-    Ok(Box::new(move |path| {
-        let is_excluded = exclude.matches(path.as_os_str().as_bytes());
-        if is_excluded { None } else { entries.entry_of(path) }
-    }))
-}
-
-fn tail_settings(config: &Config, meters: &Meters) -> tail::Settings {
-    tail::Settings {
-        messages: Messages {
-            priority: config.priority,
-            hostname: config.hostname.clone(),
-            token: config.destination.token.clone(),
-            tags: config.files.iter().map(|entry| entry.tag.clone()).collect(),
-        },
-        exclude: config.exclude_patterns.clone(),
-        exclude_files: config.exclude_files.clone(),
-        encoder: match config.mode {
-            Mode::DryRun { .. } => send::printing_encoder(&config.destination),
-            Mode::Daemon | Mode::Once => send::encoder(&config.destination),
-        },
-        from_start: config.from_start,
-        once: matches!(config.mode, Mode::Once | Mode::DryRun { once: true }),
-        meters: meters.reading.clone(),
-    }
-}
-
-fn discover_settings(config: &Config, meters: &Meters) -> Result<discover::Settings, GlobError> {
-    Ok(discover::Settings {
-        globs: Globs::new(&config.files)?,
-        exclude: config.exclude_files.clone(),
-        sweep_interval: config.sweep_interval,
-        poll: config.poll,
-        meters: meters.finding.clone(),
-    })
 }

@@ -1,0 +1,51 @@
+//! What each stage gets of the configuration.
+
+use std::os::unix::ffi::OsStrExt;
+
+use crate::config::{Config, Mode};
+use crate::discover::{self, GlobError, Globs};
+use crate::meter::Meters;
+use crate::send;
+use crate::tail::{self, EntryOf, Messages};
+
+/// Which entry of `files` names a path.
+pub(super) fn entry_of(config: &Config) -> Result<EntryOf, GlobError> {
+    let (entries, exclude) = (Globs::new(&config.files)?, config.exclude_files.clone());
+    Ok(Box::new(move |path| {
+        let is_excluded = exclude.matches(path.as_os_str().as_bytes());
+        if is_excluded { None } else { entries.entry_of(path) }
+    }))
+}
+
+pub(super) fn tail_settings(config: &Config, meters: &Meters) -> tail::Settings {
+    tail::Settings {
+        messages: Messages {
+            priority: config.priority,
+            hostname: config.hostname.clone(),
+            token: config.destination.token.clone(),
+            tags: config.files.iter().map(|entry| entry.tag.clone()).collect(),
+        },
+        exclude: config.exclude_patterns.clone(),
+        exclude_files: config.exclude_files.clone(),
+        encoder: match config.mode {
+            Mode::DryRun { .. } => send::printing_encoder(&config.destination),
+            Mode::Daemon | Mode::Once => send::encoder(&config.destination),
+        },
+        from_start: config.from_start,
+        once: matches!(config.mode, Mode::Once | Mode::DryRun { once: true }),
+        meters: meters.reading.clone(),
+    }
+}
+
+pub(super) fn discover_settings(
+    config: &Config,
+    meters: &Meters,
+) -> Result<discover::Settings, GlobError> {
+    Ok(discover::Settings {
+        globs: Globs::new(&config.files)?,
+        exclude: config.exclude_files.clone(),
+        sweep_interval: config.sweep_interval,
+        poll: config.poll,
+        meters: meters.finding.clone(),
+    })
+}

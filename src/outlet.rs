@@ -3,6 +3,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc::{Permit, Sender};
 
@@ -23,8 +24,8 @@ pub trait Direct: Debug + Send + Sync {
 pub struct Outlet {
     channel: Sender<Batch>,
     direct: Option<Arc<dyn Direct>>,
-    /// Batches that have gone through the channel.
-    queued: u64,
+    /// Batches that have gone through the channel; one thread alone counts and reads it.
+    queued: AtomicU64,
 }
 
 /// Nobody receives the batches any more.
@@ -35,17 +36,24 @@ impl Outlet {
     /// Leads to the other end of `channel`, and past it to `direct`.
     #[must_use]
     pub fn new(channel: Sender<Batch>, direct: Option<Arc<dyn Direct>>) -> Self {
-        Self { channel, direct, queued: 0 }
+        Self { channel, direct, queued: AtomicU64::new(0) }
     }
 
     /// Waits until there is room for a batch in the channel.
     ///
     /// # Errors
     /// When nobody receives any more.
-    pub async fn room(&mut self) -> Result<Room<'_>, Closed> {
+    pub async fn room(&self) -> Result<Room<'_>, Closed> {
         let Self { channel, direct, queued } = self;
         let permit = channel.reserve().await.map_err(|_| Closed)?;
         Ok(Room { permit, direct: direct.as_deref(), queued })
+    }
+
+    /// Room, if there is some now.
+    pub fn room_now(&self) -> Option<Room<'_>> {
+        let Self { channel, direct, queued } = self;
+        let permit = channel.try_reserve().ok()?;
+        Some(Room { permit, direct: direct.as_deref(), queued })
     }
 }
 
@@ -54,7 +62,7 @@ impl Outlet {
 pub struct Room<'a> {
     permit: Permit<'a, Batch>,
     direct: Option<&'a dyn Direct>,
-    queued: &'a mut u64,
+    queued: &'a AtomicU64,
 }
 
 impl Room<'_> {
@@ -64,14 +72,14 @@ impl Room<'_> {
     /// The batch, where that cannot be.
     pub fn pass(&self, batch: Batch) -> Result<Batch, Batch> {
         match self.direct {
-            Some(direct) => direct.take(batch, *self.queued),
+            Some(direct) => direct.take(batch, self.queued.load(Ordering::Relaxed)),
             None => Err(batch),
         }
     }
 
     /// Puts `batch` into the channel.
     pub fn queue(self, batch: Batch) {
-        *self.queued += 1;
+        self.queued.fetch_add(1, Ordering::Relaxed);
         self.permit.send(batch);
     }
 }

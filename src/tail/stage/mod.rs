@@ -23,7 +23,7 @@ use super::registry::Registry;
 use crate::batch::Batch;
 use crate::event::Event;
 use crate::meter::Reading;
-use crate::outlet::Outlet;
+use crate::outlet::{Outlet, Room};
 use crate::position::{Record, Update, nanoseconds};
 
 /// The channels to the neighbours.
@@ -71,7 +71,7 @@ const EVENTS: usize = 256;
 /// Follows files until `links.stop`, or until nobody sends events any more and no reload brings
 /// others; with `settings.once` until all that was there at the start is read.
 pub async fn run(settings: Settings, known: Known, links: Links) {
-    let Links { mut events, mut outlet, spare, updates, mut reloads, stop } = links;
+    let Links { mut events, outlet, spare, updates, mut reloads, stop } = links;
     let beat = settings.meters.beat.clone();
     let mut stage = Stage::new(settings, known, spare);
     loop {
@@ -95,6 +95,10 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
                         handled += event.count();
                         stage.handle(event, now());
                     }
+                    // Most often this was one line, and nobody is in the way.
+                    if stage.has_work() && let Some(room) = outlet.room_now() {
+                        read(&mut stage, room, &updates).await;
+                    }
                 }
                 // A reload comes before the end of the events it replaces, and may have come since
                 // it was looked for above.
@@ -106,13 +110,18 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
             () = sleep_until(wake), if wake.is_some() => stage.wake(now()),
             room = outlet.room(), if stage.has_work() => {
                 let Ok(room) = room else { return };
-                let batch = stage.fill(now());
-                // Before the batch, whose confirmation says more.
-                tell(&updates, stage.take_first_seen()).await;
-                stage.hand_on(batch, room);
+                read(&mut stage, room, &updates).await;
             }
         }
     }
+}
+
+/// Fills a batch and passes it on.
+async fn read(stage: &mut Stage, room: Room<'_>, updates: &Sender<Vec<Update>>) {
+    let batch = stage.fill(now());
+    // Before the batch, whose confirmation says more.
+    tell(updates, stage.take_first_seen()).await;
+    stage.hand_on(batch, room);
 }
 
 async fn tell(updates: &Sender<Vec<Update>>, first_seen: Vec<Update>) {

@@ -225,7 +225,10 @@ impl Agent {
                     warn!("sending did not end in time; some lines will be sent again");
                     // It would keep positions from being saved.
                     self.sending.abort();
-                    Outcome::default()
+                    let sending = &self.meters.sending;
+                    let done = sending.confirmed_messages.get() + sending.resent_messages.get();
+                    // It did not end, so there was something.
+                    Outcome { messages: sending.messages.get().saturating_sub(done).max(1) }
                 }
             },
         };

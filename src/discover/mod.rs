@@ -185,25 +185,21 @@ impl Stage {
     /// Passes on what happens, until `deadline` or until everything has to be looked through.
     fn listen(&mut self, deadline: Instant, not_before: Instant) -> Result<(), Closed> {
         let mut deadline = deadline;
+        let mut look_at = Instant::now() + BLIND_INTERVAL;
         loop {
-            let mut wait = deadline.saturating_duration_since(Instant::now());
-            if self.watch.is_blind() {
-                wait = wait.min(BLIND_INTERVAL);
-            }
-            let first = self.watch.next(wait);
-            if first == Notice::Timeout {
-                if Instant::now() >= deadline {
-                    return Ok(());
-                }
-                self.send(Event::LookAll)?;
-                self.flush()?;
-                continue;
-            }
-            if self.serve(first)? || self.unsettled {
+            let until = if self.watch.is_blind() { deadline.min(look_at) } else { deadline };
+            let first = self.watch.next(until.saturating_duration_since(Instant::now()));
+            if first != Notice::Timeout && (self.serve(first)? || self.unsettled) {
                 deadline = deadline.min(not_before);
             }
-            if Instant::now() >= deadline {
+            let now = Instant::now();
+            if now >= deadline {
                 return Ok(());
+            }
+            if now >= look_at && self.watch.is_blind() {
+                self.send(Event::LookAll)?;
+                self.flush()?;
+                look_at = now + BLIND_INTERVAL;
             }
         }
     }

@@ -166,11 +166,13 @@ impl Sender {
             Some(connection) => (connection, None),
             None => self.take_back(),
         };
-        let noted = match (ended, woken) {
-            (Some(ended), _) => Err(ended),
-            (None, woken) => self.note(&mut connection, woken),
+        // First of all, for what was taken from a channel comes from nowhere else again. Only to listen
+        // is of no use where it is known how the connection ended.
+        let noted = match woken {
+            Woken::Ready(_) if ended.is_some() => Ok(()),
+            woken => self.note(&mut connection, woken),
         };
-        (connection, noted)
+        (connection, ended.map_or(noted, Err))
     }
 
     /// Always `None`: the connection is with the others.

@@ -5,7 +5,7 @@
 //! owner can open.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -80,6 +80,14 @@ pub enum PidFileError {
     },
 }
 
+/// Nothing is lost by writing to `file`, and nobody else has put it there. (Root may have left it to
+/// the user it became.)
+fn is_no_trap(file: &File) -> bool {
+    let user = rustix::process::geteuid();
+    let is_ours = |it: Metadata| it.nlink() == 1 && (user.is_root() || it.uid() == user.as_raw());
+    lockfile::holds_at_most_a_pid(file) && file.metadata().is_ok_and(is_ours)
+}
+
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
@@ -129,7 +137,12 @@ impl PidFile {
         let mut name = path.as_os_str().to_owned();
         name.push(LOCK);
         let path = PathBuf::from(name);
-        match LockedFile::open(&path, 0o600) {
+        let Ok(file) = lockfile::open(&path, 0o600) else { return Ok(None) };
+        if !is_no_trap(&file) {
+            tracing::warn!("{} is not of ours, and is not used as a lock", path.display());
+            return Ok(None);
+        }
+        match LockedFile::lock(file, &path) {
             Ok(file) => Ok(Some(Placed { file, path })),
             Err(LockError::Io(_)) => Ok(None),
             Err(held) => Err(held),

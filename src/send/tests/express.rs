@@ -104,3 +104,21 @@ async fn what_a_reset_takes_is_sent_again() {
     let numbers: Vec<_> = (0..from).collect();
     assert_eq!(read(&mut stream, from as usize).await, numbers);
 }
+
+/// A connection ends in the moment in which there is another target.
+#[tokio::test]
+async fn what_is_told_as_a_connection_ends_is_not_forgotten() {
+    let ((old, address), (new, other)) = (listen().await, listen().await);
+    let sending = Sending::to(target(address));
+    let (mut stream, _) = within(10, old.accept()).await.unwrap();
+    pass(&sending.express, 0..2, 0).await;
+    assert_eq!(read(&mut stream, 1).await, [0]);
+    // With something unread, closing resets. From here on the task has no turn until both are told.
+    drop(stream);
+    assert!(sending.express.take(numbered(2..3, WIDTH), 0).is_ok());
+    assert!(sending.express.take(numbered(3..4, WIDTH), 0).is_err(), "writing has failed");
+    sending.retarget.send_replace(target(other));
+    sending.batches.try_send(numbered(3..4, WIDTH)).unwrap();
+    let (mut stream, _) = within(10, new.accept()).await.unwrap();
+    assert_eq!(read(&mut stream, 4).await, [0, 1, 2, 3]);
+}

@@ -132,3 +132,23 @@ fn a_pipe_in_its_place_is_not_waited_for() {
     });
     assert_eq!(told.recv_timeout(std::time::Duration::from_secs(5)), Ok(true));
 }
+
+#[test]
+fn a_lock_that_somebody_may_have_put_there_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.pid");
+    let (precious, lock) = (dir.path().join("precious"), dir.path().join("x.pid.lock"));
+    fs::write(&precious, "12").unwrap();
+    fs::hard_link(&precious, &lock).unwrap();
+    let held = LockedFile::open(&lock, 0o600).unwrap();
+    let mut taken = PidFile::acquire(&config::PidFile::At(path.clone())).unwrap();
+    taken.write_pid().unwrap();
+    taken.remove();
+    drop(held);
+    assert_eq!(fs::read_to_string(precious).unwrap(), "12");
+    fs::remove_file(&lock).unwrap();
+    fs::write(&lock, "some text").unwrap();
+    let mut taken = PidFile::acquire(&config::PidFile::At(path)).unwrap();
+    taken.write_pid().unwrap();
+    assert_eq!(fs::read_to_string(lock).unwrap(), "some text");
+}

@@ -122,6 +122,10 @@ async fn read(stage: &mut Stage, room: Room<'_>, updates: &Sender<Vec<Update>>) 
     // Before the batch, whose confirmation says more.
     tell(updates, stage.take_first_seen()).await;
     stage.hand_on(batch, room);
+    if stage.has_work() {
+        // Else inotify, which is heard on this thread, would have to wait for as long as there is room.
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn tell(updates: &Sender<Vec<Update>>, first_seen: Vec<Update>) {

@@ -163,6 +163,6 @@ fn a_log_file_that_is_not_used_is_said() {
     let (site, receiver) = (Site::new(), Receiver::tcp());
     site.append("a.log", "one\n");
     let shipper = shipper(&site, &receiver).yaml("debug_log_file: own.log").start();
-    shipper.wait_warning(&["debug_log_file: it is not used in the foreground"]);
+    shipper.wait_log(&["debug_log_file: it is not used in the foreground"]);
     assert!(!site.path("own.log").exists());
 }

@@ -32,6 +32,7 @@ use crate::filter::Patterns;
 use crate::syslog::Priority;
 
 pub use error::{ConfigErrors, Place, Problem, Warning};
+pub(crate) use resolve::NO_LOG;
 pub use surroundings::Surroundings;
 
 /// A configuration that can be used, and what is odd about it.

@@ -3,7 +3,7 @@
 mod lists;
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::{ConfigErrors, Place, Problem};
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::syslog::{Facility, HOSTNAME_MAX, Priority, Severity, field};
 
-const NO_LOG: &str = "/dev/null";
+pub(crate) const NO_LOG: &str = "/dev/null";
 const DEFAULT_PORT: u16 = 514;
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -80,7 +80,7 @@ impl<'a> Resolver<'a> {
             from_start: self.switch(Key::FromStart),
             pid_file: self.path(Key::PidFile).map_or(PidFile::Search, PidFile::At),
             detach: !self.switch(Key::NoDetach) && self.raw.mode == Mode::Daemon,
-            debug_log_file: self.debug_log_file(),
+            debug_log_file: self.path(Key::DebugLogFile).unwrap_or_else(|| NO_LOG.into()),
             user: self.user(),
             metrics_listen: self.metrics_listen(),
             log_filter: self
@@ -165,19 +165,6 @@ impl<'a> Resolver<'a> {
             true => Ok(name.to_owned()),
             false => Err(format!("there is no user {name:?}; create it, or name another one")),
         })
-    }
-
-    fn debug_log_file(&mut self) -> PathBuf {
-        let path = self.path(Key::DebugLogFile).unwrap_or_else(|| NO_LOG.into());
-        if path != Path::new(NO_LOG)
-            && self.raw.mode == Mode::Daemon
-            && self.switch(Key::NoDetach)
-            && let Some(Text { place, .. }) = self.scalar(Key::DebugLogFile)
-        {
-            let text = "it is not used in the foreground (-D, no_detach): the log goes to stderr";
-            self.findings.warnings.push(Problem::of(Key::DebugLogFile, place, text));
-        }
-        path
     }
 
     /// The value of `key` as `parse` understands it.

@@ -5,6 +5,7 @@ mod once;
 mod serve;
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
@@ -12,7 +13,7 @@ use tracing::{error, info, warn};
 
 use self::serve::Process;
 use crate::cli::Cli;
-use crate::config::{self, Config, Loaded, Mode, Protocol, Surroundings};
+use crate::config::{self, Config, Loaded, Mode, NO_LOG, Protocol, Surroundings};
 use crate::exporter;
 use crate::position::Record;
 use crate::send::root_faults;
@@ -40,6 +41,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     let log = log::init(target, &config.log_filter)?;
     for warning in warnings {
         warn!("{warning}");
+    }
+    if !config.detach && config.mode == Mode::Daemon && config.debug_log_file != Path::new(NO_LOG) {
+        // The unit runs it so, with whatever configuration was there: no reason to warn.
+        info!("debug_log_file: it is not used in the foreground; the log goes to stderr");
     }
     warn_of_roots(&config);
     // All that can fail is tried before detaching, while somebody is looking.

@@ -20,6 +20,20 @@ pub(super) struct Sibling {
 /// How often a directory is listed that changes meanwhile.
 const LISTINGS: usize = 3;
 
+/// Whether what cannot be told may be told soon: descriptors are short, or something is compressed or
+/// renamed just now.
+pub(super) fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, NotFound, WouldBlock};
+    matches!(error.kind(), Interrupted | NotFound | WouldBlock)
+        || matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// Whether what cannot be told will not be told later either: a directory may be passed and not
+/// listed, say.
+pub(super) fn is_lasting(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory)
+}
+
 /// Finds the file that `source` names, which was read up to `position`, under any name in its
 /// directory. It may have been truncated since.
 ///

@@ -54,6 +54,8 @@ impl Follower {
         let is_taken = |inode| inode != old.reads && registry.is_taken(inode, self.id);
         let copy = match rotated::by_content(&old.source, &old.position, is_taken) {
             Ok(copy) => copy,
+            // Looking for what else was copied says why.
+            Err(error) if rotated::is_lasting(&error) => None,
             Err(error) => {
                 // It is looked for again before anything newer is read.
                 debug!("{path} was truncated; its copy cannot be read yet: {error}");

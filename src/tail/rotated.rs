@@ -8,6 +8,7 @@ use std::{fs, io};
 use super::content::Stat;
 use super::found::{Fit, Found};
 use super::names::{is_rotation_of, is_telling_sibling_of};
+use super::rotation::same_inode;
 use crate::position::{Inode, Position, Source};
 
 /// A file whose name says that it was rotated away from a path.
@@ -42,8 +43,7 @@ pub(super) fn is_lasting(error: &io::Error) -> bool {
 pub(super) fn by_inode(source: &Source, position: &Position) -> io::Result<Option<Found>> {
     let inode = source.inode;
     for directory in places(source).filter_map(Path::parent) {
-        let same = list(directory)?.into_iter().find(|entry| entry.ino() == inode.number);
-        let found = same.map_or(Ok(None), |same| Found::open(same.path()))?;
+        let found = with_inode(directory, inode)?.map_or(Ok(None), Found::open)?;
         let Some(mut found) = found else { continue };
         found.compare(position)?;
         // Where birth times are not recorded, a reused inode shows by its content alone.
@@ -177,8 +177,25 @@ fn list(directory: &Path) -> io::Result<Vec<fs::DirEntry>> {
 
 /// Under which name the file with `inode` stands that stood at `path`.
 pub(super) fn moved(path: &Path, inode: Inode) -> Option<PathBuf> {
-    let entries = list(path.parent()?).ok()?;
-    entries.into_iter().find(|entry| entry.ino() == inode.number).map(|entry| entry.path())
+    with_inode(path.parent()?, inode).ok()?
+}
+
+/// Where in `directory` the regular file with `inode` stands, as far as numbers and births tell.
+/// Numbers are reused, also by what cannot be opened.
+///
+/// # Errors
+/// Also when what was listed has another name by now.
+fn with_inode(directory: &Path, inode: Inode) -> io::Result<Option<PathBuf>> {
+    for entry in list(directory)?.into_iter().filter(|entry| entry.ino() == inode.number) {
+        let path = entry.path();
+        let stat = Stat::of(&fs::symlink_metadata(&path)?);
+        // The device may have another number after a reboot.
+        let known = Inode { device: stat.inode.device, ..inode };
+        if stat.is_regular && same_inode(known, stat.inode) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether `sibling` is a compressed file that is not complete: gzip removes what it compresses
@@ -213,5 +230,31 @@ mod tests {
         assert!(missing(&source).unwrap());
         fs::write(dir.path().join("app.log.1"), "one\n").unwrap();
         assert!(!missing(&source).unwrap());
+    }
+
+    #[test]
+    fn a_number_may_be_reused_by_what_cannot_be_opened() {
+        use std::os::unix::fs::{MetadataExt, symlink};
+        use std::os::unix::net::UnixListener;
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let _socket = UnixListener::bind(path("socket")).unwrap();
+        symlink("nowhere", path("dangling")).unwrap();
+        fs::write(path("other"), "other\n").unwrap();
+        let position = Position {
+            offset: 4,
+            head: Head::of(b"one\n"),
+            anchor: Anchor::after(b"one\n"),
+            mid_line: false,
+            modified: 0,
+        };
+        for (name, born) in [("socket", None), ("dangling", None), ("other", Some(1))] {
+            let metadata = fs::symlink_metadata(path(name)).unwrap();
+            let inode = Inode { device: metadata.dev(), number: metadata.ino(), born };
+            let path = path("app.log").into();
+            let source = Source { id: SourceId(1), order: 1, path, real: None, inode };
+            assert!(by_inode(&source, &position).unwrap().is_none(), "{name}");
+            assert!(moved(&source.path, inode).is_none(), "{name}");
+        }
     }
 }

@@ -176,8 +176,11 @@ fn list(directory: &Path) -> io::Result<Vec<fs::DirEntry>> {
 }
 
 /// Under which name the file with `inode` stands that stood at `path`.
-pub(super) fn moved(path: &Path, inode: Inode) -> Option<PathBuf> {
-    with_inode(path.parent()?, inode).ok()?
+///
+/// # Errors
+/// When it cannot be told for now.
+pub(super) fn moved(path: &Path, inode: Inode) -> io::Result<Option<PathBuf>> {
+    path.parent().map_or(Ok(None), |directory| with_inode(directory, inode))
 }
 
 /// Where in `directory` the regular file with `inode` stands, as far as numbers and births tell.
@@ -254,7 +257,7 @@ mod tests {
             let path = path("app.log").into();
             let source = Source { id: SourceId(1), order: 1, path, real: None, inode };
             assert!(by_inode(&source, &position).unwrap().is_none(), "{name}");
-            assert!(moved(&source.path, inode).is_none(), "{name}");
+            assert!(moved(&source.path, inode).unwrap().is_none(), "{name}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::{debug, info, warn};
@@ -25,6 +26,8 @@ pub(super) struct Undecided(Vec<Candidate>);
 struct Candidate {
     path: PathBuf,
     inode: Inode,
+    /// What it seems to have been rotated away from.
+    source: Arc<Source>,
     /// The place of what came before it.
     after: u64,
     /// How large it was when it was last looked at.
@@ -33,13 +36,35 @@ struct Candidate {
 
 impl Candidate {
     /// What the kernel says of it, wherever rotation has moved it; or of what gzip has made of it.
-    fn stat(&mut self) -> Option<Stat> {
-        if let Some(moved) = rotated::moved(&self.path, self.inode) {
+    /// Nothing where it is gone.
+    ///
+    /// # Errors
+    /// When it cannot be told for now.
+    fn stat(&mut self) -> io::Result<Option<Stat>> {
+        if let Some(moved) = rotated::moved(&self.path, self.inode)? {
             self.path = moved;
-        } else if !names::is_compressed(&self.path) {
-            self.path.as_mut_os_string().push(".gz");
+            return Stat::at(&self.path).map(|stat| Some(stat).filter(|s| self.is(s)));
         }
-        Stat::at(&self.path).ok()
+        if names::is_compressed(&self.path) {
+            return Ok(None);
+        }
+        self.path.as_mut_os_string().push(".gz");
+        let stat = Stat::at(&self.path).ok();
+        self.inode = stat.map_or(self.inode, |stat| stat.inode);
+        Ok(stat)
+    }
+
+    /// Its size may have changed, and nothing else.
+    fn is(&self, stat: &Stat) -> bool {
+        let known = Inode { device: stat.inode.device, ..self.inode };
+        same_inode(known, stat.inode)
+    }
+
+    /// Whether it was moved to a name that is none of ours, or excluded.
+    fn is_elsewhere(&self, registry: &Registry) -> bool {
+        let mut places = rotated::places(&self.source);
+        registry.is_excluded(&self.path)
+            || !places.any(|place| names::is_sibling_of(place, &self.path))
     }
 }
 
@@ -49,7 +74,7 @@ impl Follower {
     pub(super) fn unknown_among(
         &mut self,
         siblings: io::Result<Vec<Sibling>>,
-        source: &Source,
+        source: &Arc<Source>,
         current: Inode,
         between: (Option<u64>, Option<u64>),
         registry: &mut Registry,
@@ -80,7 +105,8 @@ impl Follower {
                 Err(error) => {
                     debug!("{} is not complete yet: {error}", path.display());
                     let after = previous.unwrap_or_default();
-                    self.put_off(Candidate { path, inode: stat.inode, after, size: stat.size });
+                    let (inode, size, source) = (stat.inode, stat.size, Arc::clone(source));
+                    self.put_off(Candidate { path, inode, source, after, size });
                 }
             }
         }
@@ -146,9 +172,14 @@ impl Follower {
     /// Looks again at what could not be told. Returns when to do so again.
     pub(super) fn decide(&mut self, registry: &mut Registry, now: Instant) -> Option<Instant> {
         for mut one in self.undecided.take()?.0 {
-            let Some(stat) = one.stat().filter(|stat| !registry.is_known(stat.inode)) else {
-                continue;
+            let stat = match one.stat() {
+                Err(error) if rotated::is_passing(&error) => {
+                    self.put_off(one);
+                    continue;
+                }
+                stat => stat.ok().flatten().filter(|stat| !registry.is_known(stat.inode)),
             };
+            let Some(stat) = stat.filter(|_| !one.is_elsewhere(registry)) else { continue };
             let has_grown = std::mem::replace(&mut one.size, stat.size) != stat.size;
             if has_grown {
                 self.put_off(one);

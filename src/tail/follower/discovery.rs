@@ -20,8 +20,11 @@ use crate::tail::rotation::same_inode;
 
 /// Rotated files that are not complete yet, and begin like those that are known: copies of them, it
 /// seems. Newer files do not wait for them.
-#[derive(Default)]
-pub(super) struct Undecided(Vec<Candidate>);
+pub(super) struct Undecided {
+    candidates: Vec<Candidate>,
+    /// When to look again: each look may decompress them all.
+    look_at: Instant,
+}
 
 struct Candidate {
     path: PathBuf,
@@ -106,7 +109,7 @@ impl Follower {
                     debug!("{} is not complete yet: {error}", path.display());
                     let after = previous.unwrap_or_default();
                     let (inode, size, source) = (stat.inode, stat.size, Arc::clone(source));
-                    self.put_off(Candidate { path, inode, source, after, size });
+                    self.put_off(Candidate { path, inode, source, after, size }, now);
                 }
             }
         }
@@ -165,16 +168,21 @@ impl Follower {
         new
     }
 
-    fn put_off(&mut self, one: Candidate) {
-        self.undecided.get_or_insert_default().0.push(one);
+    fn put_off(&mut self, one: Candidate, now: Instant) {
+        let nothing = || Box::new(Undecided { candidates: Vec::new(), look_at: now + RETRY });
+        self.undecided.get_or_insert_with(nothing).candidates.push(one);
     }
 
     /// Looks again at what could not be told. Returns when to do so again.
     pub(super) fn decide(&mut self, registry: &mut Registry, now: Instant) -> Option<Instant> {
-        for mut one in self.undecided.take()?.0 {
+        let look_at = self.undecided.as_ref()?.look_at;
+        if now < look_at {
+            return Some(look_at);
+        }
+        for mut one in self.undecided.take()?.candidates {
             let stat = match one.stat() {
                 Err(error) if rotated::is_passing(&error) => {
-                    self.put_off(one);
+                    self.put_off(one, now);
                     continue;
                 }
                 stat => stat.ok().flatten().filter(|stat| !registry.is_known(stat.inode)),
@@ -182,11 +190,11 @@ impl Follower {
             let Some(stat) = stat.filter(|_| !one.is_elsewhere(registry)) else { continue };
             let has_grown = std::mem::replace(&mut one.size, stat.size) != stat.size;
             if has_grown {
-                self.put_off(one);
+                self.put_off(one, now);
                 continue;
             }
             match self.identify(one.path.clone(), registry) {
-                Err(_) => self.put_off(one),
+                Err(_) => self.put_off(one, now),
                 Ok(None) => {}
                 Ok(Some(found)) => {
                     let at = self.generations.partition_point(|known| known.order() <= one.after);
@@ -197,7 +205,7 @@ impl Follower {
                 }
             }
         }
-        self.undecided.is_some().then_some(now + RETRY)
+        self.undecided.as_ref().map(|undecided| undecided.look_at)
     }
 
     /// Whether `found` is what rotation has made of a file that is read here.

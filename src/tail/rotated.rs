@@ -138,9 +138,12 @@ pub(super) fn copies(source: &Source, after: i64, until: i64) -> io::Result<Vec<
 /// The siblings with a mere number in their names, which may be other logs.
 pub(super) fn numbered(source: &Source) -> impl Iterator<Item = Sibling> {
     let siblings = siblings(source).unwrap_or_default();
-    siblings
-        .into_iter()
-        .filter(|sibling| !places(source).any(|place| is_telling_sibling_of(place, &sibling.path)))
+    siblings.into_iter().filter(|sibling| !is_telling(source, &sibling.path))
+}
+
+/// Whether a name says for certain that its file was rotated away from `source`.
+pub(super) fn is_telling(source: &Source, path: &Path) -> bool {
+    places(source).any(|place| is_telling_sibling_of(place, path))
 }
 
 /// Where rotation works: beside the file, and beside a symbolic link that leads to it.

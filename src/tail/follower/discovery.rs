@@ -1,7 +1,7 @@
 //! Rotated files that nobody has seen come: those that are new, and those that another path knows.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -87,14 +87,21 @@ impl Follower {
             warn!("{}: cannot look for files that were rotated: {error}", self.path.display());
             Vec::new()
         });
-        let mut unknown = Vec::new();
+        let (mut unknown, mut has_numbered) = (Vec::new(), None);
         for sibling in siblings {
             let Sibling { path, stat } = sibling;
             // The device may have had another number when `current` was noted.
             let is_current = same_inode(Inode { device: current.device, ..stat.inode }, current);
-            if is_current
-                || registry.is_known(stat.inode)
-                || self.is_foreign_name(&path, source, registry)
+            if is_current || registry.is_known(stat.inode) {
+                continue;
+            }
+            if registry.is_excluded(&path) {
+                debug!("not reading {}: it matches exclude_files", path.display());
+                continue;
+            }
+            // `app-1.log` may be another log; unless `app-2.log` was ours.
+            if !rotated::is_telling(source, &path)
+                && !*has_numbered.get_or_insert_with(|| self.has_numbered(source, registry))
             {
                 continue;
             }
@@ -116,21 +123,12 @@ impl Follower {
         unknown
     }
 
-    /// Whether a name that looks like one of ours does not show that its file was rotated away, or
-    /// is excluded.
-    fn is_foreign_name(&self, path: &Path, source: &Source, registry: &Registry) -> bool {
-        if registry.is_excluded(path) {
-            debug!("not reading {}: it matches exclude_files", path.display());
-            return true;
-        }
-        let is_telling =
-            rotated::places(source).any(|place| names::is_telling_sibling_of(place, path));
-        // `app-1.log` may be another log; unless `app-2.log` was ours.
-        !is_telling
-            && !rotated::numbered(source).any(|sibling| {
-                registry.owner(sibling.stat.inode) == Some(self.id)
-                    || registry.finished_at(sibling.stat.inode, &self.path)
-            })
+    /// Whether a file of ours was found under a name of `source` with a mere number in it.
+    fn has_numbered(&self, source: &Source, registry: &Registry) -> bool {
+        rotated::numbered(source).any(|sibling| {
+            registry.owner(sibling.stat.inode) == Some(self.id)
+                || registry.finished_at(sibling.stat.inode, &self.path)
+        })
     }
 
     /// Opens what stands at `path`, if it is not known.

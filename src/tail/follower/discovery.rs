@@ -9,89 +9,51 @@ use tracing::{debug, info, warn};
 
 use super::Follower;
 use super::opening::RETRY;
+use super::undecided::{Candidate, Search, Undecided};
 use crate::position::{Inode, Source, SourceId, Update};
-use crate::tail::content::Stat;
 use crate::tail::found::Found;
 use crate::tail::generation::{Generation, order_between, start};
-use crate::tail::names;
 use crate::tail::registry::{Discovery, Registry};
 use crate::tail::rotated::{self, Sibling};
 use crate::tail::rotation::same_inode;
 
-/// Rotated files that are not complete yet, and begin like those that are known: copies of them, it
-/// seems. Newer files do not wait for them.
-pub(super) struct Undecided {
-    candidates: Vec<Candidate>,
-    /// When to look again: each look may decompress them all.
-    look_at: Instant,
-}
-
-struct Candidate {
-    path: PathBuf,
-    inode: Inode,
-    /// What it seems to have been rotated away from.
-    source: Arc<Source>,
-    /// The place of what came before it.
-    after: u64,
-    /// How large it was when it was last looked at.
-    size: u64,
-}
-
-impl Candidate {
-    /// What the kernel says of it, wherever rotation has moved it; or of what gzip has made of it.
-    /// Nothing where it is gone.
-    ///
-    /// # Errors
-    /// When it cannot be told for now.
-    fn stat(&mut self) -> io::Result<Option<Stat>> {
-        if let Some(moved) = rotated::moved(&self.path, self.inode)? {
-            self.path = moved;
-            return Stat::at(&self.path).map(|stat| Some(stat).filter(|s| self.is(s)));
-        }
-        if names::is_compressed(&self.path) {
-            return Ok(None);
-        }
-        self.path.as_mut_os_string().push(".gz");
-        let stat = Stat::at(&self.path).ok();
-        self.inode = stat.map_or(self.inode, |stat| stat.inode);
-        Ok(stat)
-    }
-
-    /// Its size may have changed, and nothing else.
-    fn is(&self, stat: &Stat) -> bool {
-        let known = Inode { device: stat.inode.device, ..self.inode };
-        same_inode(known, stat.inode)
-    }
-
-    /// Whether it was moved to a name that is none of ours, or excluded.
-    fn is_elsewhere(&self, registry: &Registry) -> bool {
-        let mut places = rotated::places(&self.source);
-        registry.is_excluded(&self.path)
-            || !places.any(|place| names::is_sibling_of(place, &self.path))
-    }
-}
-
 impl Follower {
-    /// Those of `siblings` of `source` that came and were rotated away unseen, placed as `between`
-    /// says. What other paths read at present is for the stage to see, before they are read.
+    /// What came and was rotated away unseen, placed as `between` says. What other paths read at
+    /// present is for the stage to see, before it is read.
     pub(super) fn unknown_among(
         &mut self,
-        siblings: io::Result<Vec<Sibling>>,
-        source: &Arc<Source>,
-        current: Inode,
+        search: Search,
         between: (Option<u64>, Option<u64>),
         registry: &mut Registry,
         now: Instant,
     ) -> Vec<Generation> {
-        let siblings = siblings.unwrap_or_else(|error| {
-            warn!("{}: cannot look for files that were rotated: {error}", self.path.display());
-            Vec::new()
-        });
+        match search.siblings() {
+            Ok(siblings) => self.sift(siblings, &search, between, registry, now),
+            Err(error) => {
+                let path = self.path.display();
+                warn!("{path}: cannot look for files that were rotated: {error}");
+                if rotated::is_passing(&error) {
+                    self.undecided(now).searches.push((search, between.0));
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn sift(
+        &mut self,
+        siblings: Vec<Sibling>,
+        search: &Search,
+        between: (Option<u64>, Option<u64>),
+        registry: &mut Registry,
+        now: Instant,
+    ) -> Vec<Generation> {
+        let Search { source, current, .. } = search;
         let (mut unknown, mut has_numbered) = (Vec::new(), None);
         for sibling in siblings {
             let Sibling { path, stat } = sibling;
             // The device may have had another number when `current` was noted.
-            let is_current = same_inode(Inode { device: current.device, ..stat.inode }, current);
+            let is_current = same_inode(Inode { device: current.device, ..stat.inode }, *current);
             if is_current || registry.is_known(stat.inode) {
                 continue;
             }
@@ -167,8 +129,14 @@ impl Follower {
     }
 
     fn put_off(&mut self, one: Candidate, now: Instant) {
-        let nothing = || Box::new(Undecided { candidates: Vec::new(), look_at: now + RETRY });
-        self.undecided.get_or_insert_with(nothing).candidates.push(one);
+        self.undecided(now).candidates.push(one);
+    }
+
+    fn undecided(&mut self, now: Instant) -> &mut Undecided {
+        self.undecided.get_or_insert_with(|| {
+            let (candidates, searches) = (Vec::new(), Vec::new());
+            Box::new(Undecided { candidates, searches, look_at: now + RETRY })
+        })
     }
 
     /// Looks again at what could not be told. Returns when to do so again.
@@ -177,7 +145,11 @@ impl Follower {
         if now < look_at {
             return Some(look_at);
         }
-        for mut one in self.undecided.take()?.candidates {
+        let undecided = self.undecided.take()?;
+        for (search, after) in undecided.searches {
+            self.search_again(search, after, registry, now);
+        }
+        for mut one in undecided.candidates {
             let stat = match one.stat() {
                 Err(error) if rotated::is_passing(&error) => {
                     self.put_off(one, now);
@@ -204,6 +176,25 @@ impl Follower {
             }
         }
         self.undecided.as_ref().map(|undecided| undecided.look_at)
+    }
+
+    fn search_again(
+        &mut self,
+        search: Search,
+        after: Option<u64>,
+        registry: &mut Registry,
+        now: Instant,
+    ) {
+        let siblings = match search.siblings() {
+            Err(error) if rotated::is_passing(&error) => {
+                return self.undecided(now).searches.push((search, after));
+            }
+            siblings => siblings.unwrap_or_default(),
+        };
+        let at = self.generations.partition_point(|known| Some(known.order()) <= after);
+        let next = self.generations.get(at).map(Generation::order);
+        let unknown = self.sift(siblings, &search, (after, next), registry, now);
+        self.generations.splice(at..at, unknown);
     }
 
     /// Whether `found` is what rotation has made of a file that is read here.

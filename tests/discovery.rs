@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::fs::{CWD, Mode, mkfifoat};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{
     A_WHILE, Guarded, Receiver, Report, SOON, Shipper, Site, as_nobody, give_to_nobody, lines,
@@ -221,6 +222,11 @@ fn only_regular_files_are_followed_and_that_is_said_once() {
     assert_eq!(receiver.texts(), ["one"]);
 }
 
+fn term(running: &mut Guarded) {
+    kill_process(Pid::from_child(&running.0), Signal::TERM).unwrap();
+    assert!(running.0.wait().unwrap().success());
+}
+
 #[test]
 fn files_in_a_directory_that_may_only_be_passed_are_looked_at_every_second() {
     let (site, receiver) = (Site::new(), Receiver::tcp());
@@ -229,15 +235,33 @@ fn files_in_a_directory_that_may_only_be_passed_are_looked_at_every_second() {
     fs::set_permissions(shut, fs::Permissions::from_mode(0o711)).unwrap();
     give_to_nobody(site.dir());
     let shipper = shipper(&site, &receiver, &["shut/a.log"]).yaml("new_file_check_interval: 600");
-    let (command, said) = (shipper.foreground(), site.path("said"));
-    let mut command = as_nobody(command, &site);
-    let _running = Guarded(command.stderr(File::create(&said).unwrap()).spawn().unwrap());
+    let said = site.path("said");
+    let start = || {
+        let mut command = as_nobody(shipper.foreground(), &site);
+        let said = File::options().append(true).create(true).open(&said).unwrap();
+        Guarded(command.stderr(said).spawn().unwrap())
+    };
+    let mut running = start();
     receiver.wait_for_text("one");
     site.append("shut/a.log", "two\n");
     receiver.wait_for_text("two");
+    // No copy can be looked for.
+    fs::write(&log, "three\n").unwrap();
+    receiver.wait_for_text("three");
+    // Nor where a file went of which no descriptor is left.
+    term(&mut running);
+    site.rename("shut/a.log", "shut/a.log.1");
+    site.append("shut/a.log", "four\n");
+    let mut running = start();
+    receiver.wait_for_text("four");
+    fs::write(&log, "5\n").unwrap();
+    receiver.wait_for_text("5");
+    term(&mut running);
+    assert_eq!(receiver.texts(), ["one", "two", "three", "four", "5"]);
     let warning = format!("cannot watch {}: ", shut.canonicalize().unwrap().display());
     let said = fs::read_to_string(said).unwrap();
-    assert_eq!(said.matches(&warning).count(), 1, "{said}");
+    assert_eq!(said.matches(&warning).count(), 2, "{said}");
+    assert!(!said.contains("cannot read"), "{said}");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, prlimit};
+
 use crate::support::peers::Logrotate;
 use crate::support::{
     A_WHILE, Numbered, Receiver, Reopen, Report, Running, SOON, Shipper, Site, Transport, lines,
@@ -309,4 +311,32 @@ fn what_rotates_behind_a_link_is_found_after_a_restart() {
     receiver.wait_for_number(400, SOON);
     shipper.term();
     Report::of(400, &receiver.frames()).assert_exact();
+}
+
+#[test]
+fn what_was_rotated_unseen_while_descriptors_were_short_is_found_later() {
+    let site = Site::new();
+    let receiver = Receiver::tcp();
+    site.append("app.log", lines(1..=100));
+    let mut shipper = shipper(&site, &receiver);
+    receiver.wait_for_number(100, SOON);
+    shipper.signal(Signal::STOP);
+    site.rename("app.log", "app.log.2");
+    site.append("app.log", lines(101..=200));
+    site.rename("app.log", "app.log.1");
+    site.append("app.log", lines(201..=300));
+    let limit = getrlimit(Resource::Nofile);
+    let none = Rlimit { current: Some(0), ..limit };
+    let before = prlimit(Some(shipper.pid()), Resource::Nofile, none).unwrap();
+    shipper.signal(Signal::CONT);
+    shipper.wait_warning(&["app.log", "cannot look for files that were rotated"]);
+    prlimit(Some(shipper.pid()), Resource::Nofile, before).unwrap();
+    // What is newer does not wait for it.
+    receiver.wait_for(300);
+    shipper.term();
+    let mut numbers: Vec<_> = receiver.texts();
+    numbers.sort();
+    let mut written: Vec<_> = lines(1..=300).lines().map(str::to_owned).collect();
+    written.sort();
+    assert_eq!(numbers, written);
 }

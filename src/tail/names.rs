@@ -47,17 +47,29 @@ fn stamp<'a>(base: &[u8], name: &'a [u8]) -> Option<(&'a [u8], bool)> {
     middle.filter(|text| is_stamp(text)).map(|text| (text, false))
 }
 
-/// Whether a stamp holds a year and a month or week, or the seconds since 1970.
+/// Whether a stamp holds a year and a month or week, or the seconds since 1970. Process numbers may
+/// look like a year and more: what follows it must be a month or a week, and a day.
 fn is_date(stamp: &[u8]) -> bool {
     let mut groups = stamp.split(|byte| !byte.is_ascii_digit()).filter(|group| !group.is_empty());
     let is_year = |digits: &[u8]| matches!(digits, [b'1', b'9', ..] | [b'2', b'0', ..]);
+    let is_day = |month: &[u8], day: &[u8]| is_in(month, 1, 12) && is_in(day, 1, 31);
     let is_whole = |group: &[u8]| match group.len() {
-        6 | 14 => is_year(group),
-        8 => is_year(group) || is_year(&group[4..]),
+        6 => is_year(group) && is_in(&group[4..], 1, 53),
+        8 => {
+            is_year(group) && is_day(&group[4..6], &group[6..])
+                || is_year(&group[4..])
+                    && (is_day(&group[2..4], &group[..2]) || is_day(&group[..2], &group[2..4]))
+        }
+        14 => is_year(group) && is_day(&group[4..6], &group[6..8]),
         length => length >= 10,
     };
     let years = groups.clone().filter(|group| group.len() == 4 && is_year(group)).count();
     groups.clone().count() > 1 && years > 0 || groups.any(is_whole)
+}
+
+/// Whether two digits are a number within these bounds.
+fn is_in(digits: &[u8], least: u8, most: u8) -> bool {
+    matches!(digits, [tens, ones] if (least..=most).contains(&((tens - b'0') * 10 + ones - b'0')))
 }
 
 /// The paths that `path` may have been rotated away from, by its name.
@@ -131,10 +143,24 @@ mod tests {
             "app.2026-47.log",
             "app-2026-11-23-1.log.gz",
             "app.log-1763900000",
+            "app-202611.log",
+            "app-202653.log",
+            "app-20261123101500.log",
         ] {
             assert!(is("app.log", name), "{name}");
         }
-        for name in ["app.1.log", "app-1.log", "app-123456.log", "app.log-2", "app-2026.log"] {
+        for name in [
+            "app.1.log",
+            "app-1.log",
+            "app-123456.log",
+            "app.log-2",
+            "app-2026.log",
+            "app-201200.log",
+            "app-201299.log",
+            "app-20121301.log",
+            "app-20121232.log",
+            "app-20121232000000.log",
+        ] {
             assert!(!is("app.log", name), "{name}");
         }
         assert!(is("worker", "worker.1") && !is("worker", "worker-1") && !is("a.log", "app.log.1"));

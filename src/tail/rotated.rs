@@ -8,6 +8,7 @@ use std::{fs, io};
 use super::content::Stat;
 use super::found::{Fit, Found};
 use super::names::{is_rotation_of, is_telling_sibling_of};
+use super::rotation::same_inode;
 use crate::position::{Inode, Position, Source};
 
 /// A file whose name says that it was rotated away from a path.
@@ -20,6 +21,20 @@ pub(super) struct Sibling {
 /// How often a directory is listed that changes meanwhile.
 const LISTINGS: usize = 3;
 
+/// Whether what cannot be told may be told soon: descriptors are short, or something is compressed or
+/// renamed just now.
+pub(super) fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, NotFound, WouldBlock};
+    matches!(error.kind(), Interrupted | NotFound | WouldBlock)
+        || matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// Whether what cannot be told will not be told later either: a directory may be passed and not
+/// listed, say.
+pub(super) fn is_lasting(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory)
+}
+
 /// Finds the file that `source` names, which was read up to `position`, under any name in its
 /// directory. It may have been truncated since.
 ///
@@ -28,8 +43,7 @@ const LISTINGS: usize = 3;
 pub(super) fn by_inode(source: &Source, position: &Position) -> io::Result<Option<Found>> {
     let inode = source.inode;
     for directory in places(source).filter_map(Path::parent) {
-        let same = list(directory)?.into_iter().find(|entry| entry.ino() == inode.number);
-        let found = same.map_or(Ok(None), |same| Found::open(same.path()))?;
+        let found = with_inode(directory, inode)?.map_or(Ok(None), Found::open)?;
         let Some(mut found) = found else { continue };
         found.compare(position)?;
         // Where birth times are not recorded, a reused inode shows by its content alone.
@@ -124,9 +138,12 @@ pub(super) fn copies(source: &Source, after: i64, until: i64) -> io::Result<Vec<
 /// The siblings with a mere number in their names, which may be other logs.
 pub(super) fn numbered(source: &Source) -> impl Iterator<Item = Sibling> {
     let siblings = siblings(source).unwrap_or_default();
-    siblings
-        .into_iter()
-        .filter(|sibling| !places(source).any(|place| is_telling_sibling_of(place, &sibling.path)))
+    siblings.into_iter().filter(|sibling| !is_telling(source, &sibling.path))
+}
+
+/// Whether a name says for certain that its file was rotated away from `source`.
+pub(super) fn is_telling(source: &Source, path: &Path) -> bool {
+    places(source).any(|place| is_telling_sibling_of(place, path))
 }
 
 /// Where rotation works: beside the file, and beside a symbolic link that leads to it.
@@ -162,9 +179,29 @@ fn list(directory: &Path) -> io::Result<Vec<fs::DirEntry>> {
 }
 
 /// Under which name the file with `inode` stands that stood at `path`.
-pub(super) fn moved(path: &Path, inode: Inode) -> Option<PathBuf> {
-    let entries = list(path.parent()?).ok()?;
-    entries.into_iter().find(|entry| entry.ino() == inode.number).map(|entry| entry.path())
+///
+/// # Errors
+/// When it cannot be told for now.
+pub(super) fn moved(path: &Path, inode: Inode) -> io::Result<Option<PathBuf>> {
+    path.parent().map_or(Ok(None), |directory| with_inode(directory, inode))
+}
+
+/// Where in `directory` the regular file with `inode` stands, as far as numbers and births tell.
+/// Numbers are reused, also by what cannot be opened.
+///
+/// # Errors
+/// Also when what was listed has another name by now.
+fn with_inode(directory: &Path, inode: Inode) -> io::Result<Option<PathBuf>> {
+    for entry in list(directory)?.into_iter().filter(|entry| entry.ino() == inode.number) {
+        let path = entry.path();
+        let stat = Stat::of(&fs::symlink_metadata(&path)?);
+        // The device may have another number after a reboot.
+        let known = Inode { device: stat.inode.device, ..inode };
+        if stat.is_regular && same_inode(known, stat.inode) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether `sibling` is a compressed file that is not complete: gzip removes what it compresses
@@ -199,5 +236,31 @@ mod tests {
         assert!(missing(&source).unwrap());
         fs::write(dir.path().join("app.log.1"), "one\n").unwrap();
         assert!(!missing(&source).unwrap());
+    }
+
+    #[test]
+    fn a_number_may_be_reused_by_what_cannot_be_opened() {
+        use std::os::unix::fs::{MetadataExt, symlink};
+        use std::os::unix::net::UnixListener;
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let _socket = UnixListener::bind(path("socket")).unwrap();
+        symlink("nowhere", path("dangling")).unwrap();
+        fs::write(path("other"), "other\n").unwrap();
+        let position = Position {
+            offset: 4,
+            head: Head::of(b"one\n"),
+            anchor: Anchor::after(b"one\n"),
+            mid_line: false,
+            modified: 0,
+        };
+        for (name, born) in [("socket", None), ("dangling", None), ("other", Some(1))] {
+            let metadata = fs::symlink_metadata(path(name)).unwrap();
+            let inode = Inode { device: metadata.dev(), number: metadata.ino(), born };
+            let path = path("app.log").into();
+            let source = Source { id: SourceId(1), order: 1, path, real: None, inode };
+            assert!(by_inode(&source, &position).unwrap().is_none(), "{name}");
+            assert!(moved(&source.path, inode).unwrap().is_none(), "{name}");
+        }
     }
 }

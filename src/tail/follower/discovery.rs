@@ -1,72 +1,69 @@
 //! Rotated files that nobody has seen come: those that are new, and those that another path knows.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::{debug, info, warn};
 
 use super::Follower;
 use super::opening::RETRY;
+use super::undecided::{Candidate, Search, Undecided};
 use crate::position::{Inode, Source, SourceId, Update};
-use crate::tail::content::Stat;
 use crate::tail::found::Found;
 use crate::tail::generation::{Generation, order_between, start};
-use crate::tail::names;
 use crate::tail::registry::{Discovery, Registry};
 use crate::tail::rotated::{self, Sibling};
 use crate::tail::rotation::same_inode;
 
-/// Rotated files that are not complete yet, and begin like those that are known: copies of them, it
-/// seems. Newer files do not wait for them.
-#[derive(Default)]
-pub(super) struct Undecided(Vec<Candidate>);
-
-struct Candidate {
-    path: PathBuf,
-    inode: Inode,
-    /// The place of what came before it.
-    after: u64,
-    /// How large it was when it was last looked at.
-    size: u64,
-}
-
-impl Candidate {
-    /// What the kernel says of it, wherever rotation has moved it; or of what gzip has made of it.
-    fn stat(&mut self) -> Option<Stat> {
-        if let Some(moved) = rotated::moved(&self.path, self.inode) {
-            self.path = moved;
-        } else if !names::is_compressed(&self.path) {
-            self.path.as_mut_os_string().push(".gz");
-        }
-        Stat::at(&self.path).ok()
-    }
-}
-
 impl Follower {
-    /// Those of `siblings` of `source` that came and were rotated away unseen, placed as `between`
-    /// says. What other paths read at present is for the stage to see, before they are read.
+    /// What came and was rotated away unseen, placed as `between` says. What other paths read at
+    /// present is for the stage to see, before it is read.
     pub(super) fn unknown_among(
         &mut self,
-        siblings: io::Result<Vec<Sibling>>,
-        source: &Source,
-        current: Inode,
+        search: Search,
         between: (Option<u64>, Option<u64>),
         registry: &mut Registry,
         now: Instant,
     ) -> Vec<Generation> {
-        let siblings = siblings.unwrap_or_else(|error| {
-            warn!("{}: cannot look for files that were rotated: {error}", self.path.display());
-            Vec::new()
-        });
-        let mut unknown = Vec::new();
+        match search.siblings() {
+            Ok(siblings) => self.sift(siblings, &search, between, registry, now),
+            Err(error) => {
+                let path = self.path.display();
+                warn!("{path}: cannot look for files that were rotated: {error}");
+                if rotated::is_passing(&error) {
+                    self.undecided(now).searches.push((search, between.0));
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn sift(
+        &mut self,
+        siblings: Vec<Sibling>,
+        search: &Search,
+        between: (Option<u64>, Option<u64>),
+        registry: &mut Registry,
+        now: Instant,
+    ) -> Vec<Generation> {
+        let Search { source, current, .. } = search;
+        let (mut unknown, mut has_numbered) = (Vec::new(), None);
         for sibling in siblings {
             let Sibling { path, stat } = sibling;
             // The device may have had another number when `current` was noted.
-            let is_current = same_inode(Inode { device: current.device, ..stat.inode }, current);
-            if is_current
-                || registry.is_known(stat.inode)
-                || self.is_foreign_name(&path, source, registry)
+            let is_current = same_inode(Inode { device: current.device, ..stat.inode }, *current);
+            if is_current || registry.is_known(stat.inode) {
+                continue;
+            }
+            if registry.is_excluded(&path) {
+                debug!("not reading {}: it matches exclude_files", path.display());
+                continue;
+            }
+            // `app-1.log` may be another log; unless `app-2.log` was ours.
+            if !rotated::is_telling(source, &path)
+                && !*has_numbered.get_or_insert_with(|| self.has_numbered(source, registry))
             {
                 continue;
             }
@@ -80,28 +77,20 @@ impl Follower {
                 Err(error) => {
                     debug!("{} is not complete yet: {error}", path.display());
                     let after = previous.unwrap_or_default();
-                    self.put_off(Candidate { path, inode: stat.inode, after, size: stat.size });
+                    let (inode, size, source) = (stat.inode, stat.size, Arc::clone(source));
+                    self.put_off(Candidate { path, inode, source, after, size }, now);
                 }
             }
         }
         unknown
     }
 
-    /// Whether a name that looks like one of ours does not show that its file was rotated away, or
-    /// is excluded.
-    fn is_foreign_name(&self, path: &Path, source: &Source, registry: &Registry) -> bool {
-        if registry.is_excluded(path) {
-            debug!("not reading {}: it matches exclude_files", path.display());
-            return true;
-        }
-        let is_telling =
-            rotated::places(source).any(|place| names::is_telling_sibling_of(place, path));
-        // `app-1.log` may be another log; unless `app-2.log` was ours.
-        !is_telling
-            && !rotated::numbered(source).any(|sibling| {
-                registry.owner(sibling.stat.inode) == Some(self.id)
-                    || registry.finished_at(sibling.stat.inode, &self.path)
-            })
+    /// Whether a file of ours was found under a name of `source` with a mere number in it.
+    fn has_numbered(&self, source: &Source, registry: &Registry) -> bool {
+        rotated::numbered(source).any(|sibling| {
+            registry.owner(sibling.stat.inode) == Some(self.id)
+                || registry.finished_at(sibling.stat.inode, &self.path)
+        })
     }
 
     /// Opens what stands at `path`, if it is not known.
@@ -139,23 +128,43 @@ impl Follower {
         new
     }
 
-    fn put_off(&mut self, one: Candidate) {
-        self.undecided.get_or_insert_default().0.push(one);
+    fn put_off(&mut self, one: Candidate, now: Instant) {
+        self.undecided(now).candidates.push(one);
+    }
+
+    fn undecided(&mut self, now: Instant) -> &mut Undecided {
+        self.undecided.get_or_insert_with(|| {
+            let (candidates, searches) = (Vec::new(), Vec::new());
+            Box::new(Undecided { candidates, searches, look_at: now + RETRY })
+        })
     }
 
     /// Looks again at what could not be told. Returns when to do so again.
     pub(super) fn decide(&mut self, registry: &mut Registry, now: Instant) -> Option<Instant> {
-        for mut one in self.undecided.take()?.0 {
-            let Some(stat) = one.stat().filter(|stat| !registry.is_known(stat.inode)) else {
-                continue;
+        let look_at = self.undecided.as_ref()?.look_at;
+        if now < look_at {
+            return Some(look_at);
+        }
+        let undecided = self.undecided.take()?;
+        for (search, after) in undecided.searches {
+            self.search_again(search, after, registry, now);
+        }
+        for mut one in undecided.candidates {
+            let stat = match one.stat() {
+                Err(error) if rotated::is_passing(&error) => {
+                    self.put_off(one, now);
+                    continue;
+                }
+                stat => stat.ok().flatten().filter(|stat| !registry.is_known(stat.inode)),
             };
+            let Some(stat) = stat.filter(|_| !one.is_elsewhere(registry)) else { continue };
             let has_grown = std::mem::replace(&mut one.size, stat.size) != stat.size;
             if has_grown {
-                self.put_off(one);
+                self.put_off(one, now);
                 continue;
             }
             match self.identify(one.path.clone(), registry) {
-                Err(_) => self.put_off(one),
+                Err(_) => self.put_off(one, now),
                 Ok(None) => {}
                 Ok(Some(found)) => {
                     let at = self.generations.partition_point(|known| known.order() <= one.after);
@@ -166,7 +175,26 @@ impl Follower {
                 }
             }
         }
-        self.undecided.is_some().then_some(now + RETRY)
+        self.undecided.as_ref().map(|undecided| undecided.look_at)
+    }
+
+    fn search_again(
+        &mut self,
+        search: Search,
+        after: Option<u64>,
+        registry: &mut Registry,
+        now: Instant,
+    ) {
+        let siblings = match search.siblings() {
+            Err(error) if rotated::is_passing(&error) => {
+                return self.undecided(now).searches.push((search, after));
+            }
+            siblings => siblings.unwrap_or_default(),
+        };
+        let at = self.generations.partition_point(|known| Some(known.order()) <= after);
+        let next = self.generations.get(at).map(Generation::order);
+        let unknown = self.sift(siblings, &search, (after, next), registry, now);
+        self.generations.splice(at..at, unknown);
     }
 
     /// Whether `found` is what rotation has made of a file that is read here.

@@ -8,6 +8,7 @@ mod opening;
 mod reading;
 mod succession;
 mod truncation;
+mod undecided;
 
 use std::io;
 use std::path::Path;
@@ -25,9 +26,9 @@ use crate::position::Update;
 use crate::syslog::Header;
 
 use self::complaint::Complaint;
-use self::discovery::Undecided;
 use self::finished::Finished;
 pub(super) use self::reading::{Turn, Work};
+use self::undecided::Undecided;
 
 /// A followed path.
 pub(in crate::tail) struct Follower {
@@ -41,7 +42,7 @@ pub(in crate::tail) struct Follower {
     generations: Vec<Generation>,
     /// The generations that were let go last: a copy of one is no new file.
     finished: Finished,
-    /// What may be copies of known ones.
+    /// What may be copies of known ones, and what could not be looked for.
     undecided: Option<Box<Undecided>>,
     complaint: Option<Complaint>,
     /// The current file is read no further than this.

@@ -1,7 +1,6 @@
 //! Descriptors: opening what is to be read, keeping what may vanish, and what cannot be opened.
 
 use std::io;
-use std::io::ErrorKind::{NotFound, WouldBlock};
 use std::time::{Duration, Instant};
 
 use tracing::warn;
@@ -9,6 +8,8 @@ use tracing::warn;
 use super::reading::{Step, Turn, Work};
 use super::{Complaint, Follower};
 use crate::position::Update;
+use crate::tail::content::Stat;
+use crate::tail::rotated::{is_lasting, is_passing};
 
 /// How long a file is looked for that is not to be found.
 const KEPT: Duration = Duration::from_secs(60);
@@ -47,16 +48,17 @@ impl Follower {
         if self.generations[at].is_resting && !followed {
             return Some(Step::Next(None));
         }
-        match self.open_past(at, work.registry) {
-            // What is being compressed or renamed just now.
-            Err(error) if matches!(error.kind(), WouldBlock | NotFound) => {
+        let kept_until = self.generations[at].last_growth + KEPT;
+        let why = match self.open_past(at, work.registry) {
+            Ok(_) if self.generations[at].is_open() => return None,
+            Ok(_) => "is not to be found any more".to_owned(),
+            Err(error) if self.is_out_of_reach() => return Some(self.failed(&error, work.now)),
+            Err(error) if is_passing(&error) || !is_lasting(&error) && work.now < kept_until => {
                 return Some(Step::Stop(Turn::At(work.now + RETRY)));
             }
-            Err(error) => return Some(self.failed(&error, work.now)),
-            Ok(_) if self.generations[at].is_open() => return None,
-            Ok(_) => {}
-        }
-        let kept_until = self.generations[at].last_growth + KEPT;
+            // What is newer does not wait for ever.
+            Err(error) => format!("cannot be looked for ({error})"),
+        };
         if !followed && self.generations.len() == at + 1 && work.now < kept_until {
             // Its name may come back, or a successor that shows where it went.
             return Some(Step::Next(Some(kept_until)));
@@ -64,14 +66,18 @@ impl Follower {
         let generation = self.generations.remove(at);
         if let Some(lost) = generation.may_lack() {
             warn!(
-                "{}: a file that was rotated away or deleted is not to be found any more; {lost} \
-                 cannot be read",
+                "{}: a file that was rotated away or deleted {why}; {lost} cannot be read",
                 self.path.display()
             );
         }
         self.release(&generation, work.registry);
         work.registry.retired.push(Update::Forget(generation.source.id));
         Some(Step::Same)
+    }
+
+    /// Whether it cannot even be told what the path names.
+    fn is_out_of_reach(&self) -> bool {
+        Stat::at(&self.path).is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
     }
 
     fn open_current(&mut self, at: usize, now: Instant) -> Option<Step> {

@@ -7,12 +7,12 @@ use std::time::Instant;
 use tracing::{info, warn};
 
 use super::Follower;
+use super::undecided::{Kind, Search};
 use crate::position::{Position, Record, Source, Update};
 use crate::tail::content::{Content, Stat, open};
 use crate::tail::found::Fit;
 use crate::tail::generation::{Generation, order_between, start};
 use crate::tail::registry::Registry;
-use crate::tail::rotated;
 use crate::tail::rotation::Change;
 
 impl Follower {
@@ -95,9 +95,11 @@ impl Follower {
         // So that a copy of what it holds by now is told from one of what it held before.
         let fingerprint = stat.and_then(|stat| last.fingerprint_unread(&self.path, &stat));
         let source = Arc::clone(&last.source);
-        let copies = rotated::copies(&source, modified, stat.map_or(i64::MAX, |s| s.modified));
+        let until = stat.map_or(i64::MAX, |stat| stat.modified);
+        let kind = Kind::Copies { after: modified, until };
         let between = (previous, Some(last.order()));
-        let copies = self.unknown_among(copies, &source, inode, between, registry, now);
+        let search = Search { source, kind, current: inode };
+        let copies = self.unknown_among(search, between, registry, now);
         let last = &mut self.generations[at];
         if let Some(newest) = copies.last() {
             // So that the next start does not find them again, when they are read and forgotten.
@@ -165,9 +167,9 @@ impl Follower {
             let source = Arc::clone(&last.source);
             let modified = last.stat().map_or(last.position.modified, |stat| stat.modified);
             let current = stat.map_or(source.inode, |stat| stat.inode);
-            let siblings = rotated::successors(&source, modified);
             let between = (Some(last.order()), None);
-            let unknown = self.unknown_among(siblings, &source, current, between, registry, now);
+            let search = Search { source, kind: Kind::Successors { modified }, current };
+            let unknown = self.unknown_among(search, between, registry, now);
             self.generations.extend(unknown);
         }
         let Some(stat) = stat else { return };

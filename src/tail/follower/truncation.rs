@@ -6,6 +6,7 @@ use std::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::Follower;
+use super::undecided::{Kind, Search};
 use crate::position::{Source, Update};
 use crate::tail::content::{Content, Stat};
 use crate::tail::found::{Fit, Found, position_in};
@@ -33,7 +34,6 @@ impl Follower {
         old.retire(now);
         let (rest, baseline) = self.rest_of(old, registry);
         let until = if is_past { stat.modified } else { i64::MAX };
-        let copies = rotated::copies(&source, baseline, until);
         let next = self.generations.get(at).map(Generation::order);
         let place = order_between(Some(source.order), next);
         let mut new = self.generation(place, &stat, start(&stat), content, registry, now);
@@ -43,7 +43,9 @@ impl Follower {
         // In the list first: copies of both may be under way.
         self.generations.splice(at..at, rest.into_iter().chain([new]));
         let between = (Some(source.order), Some(place));
-        let copies = self.unknown_among(copies, &source, inode, between, registry, now);
+        let kind = Kind::Copies { after: baseline, until };
+        let search = Search { source, kind, current: inode };
+        let copies = self.unknown_among(search, between, registry, now);
         let at = self.generations.partition_point(|known| known.order() < place);
         self.generations.splice(at..at, copies);
     }
@@ -54,6 +56,8 @@ impl Follower {
         let is_taken = |inode| inode != old.reads && registry.is_taken(inode, self.id);
         let copy = match rotated::by_content(&old.source, &old.position, is_taken) {
             Ok(copy) => copy,
+            // Looking for what else was copied says why.
+            Err(error) if rotated::is_lasting(&error) => None,
             Err(error) => {
                 // It is looked for again before anything newer is read.
                 debug!("{path} was truncated; its copy cannot be read yet: {error}");

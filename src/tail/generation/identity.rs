@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::Generation;
-use crate::position::{Head, Inode, Position};
+use crate::position::{Anchor, Head, Inode, Position};
 use crate::tail::content::{Content, Stat, open};
 use crate::tail::found::{self, Fit, Found};
 use crate::tail::rotated;
@@ -108,7 +108,8 @@ impl Generation {
     }
 
     /// Whether `found` is what rotation has made of its file. Logs may begin alike: where the file
-    /// is not at hand to compare with, it must have the same time as well.
+    /// is not at hand to compare with, and little of it was read, it must have the same time as
+    /// well.
     /// `is_reused`: its file was truncated, and only a copy can be what it is read from.
     pub(in crate::tail) fn is_in(
         &mut self,
@@ -122,7 +123,14 @@ impl Generation {
         let mut opened = opened.map(Content::Plain);
         match self.content.as_mut().or(opened.as_mut()) {
             Some(original @ Content::Plain(_)) => found.is_copy_of(original, !self.is_past),
-            None if is_reused => found.continues(&self.position),
+            None => {
+                // Not to be told yet, where what is being compressed begins alike.
+                let continues = found.continues(&self.position)?;
+                let is_telling = is_reused
+                    || usize::from(self.position.anchor.len) == Anchor::MAX
+                    || self.position.modified == found.stat.modified;
+                Ok(continues && is_telling)
+            }
             _ if self.position.modified != found.stat.modified => Ok(false),
             _ => found.continues(&self.position),
         }

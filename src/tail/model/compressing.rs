@@ -187,3 +187,23 @@ fn what_is_moved_while_it_is_compressed_is_found() {
     world.received.sort_unstable();
     assert_exact(&world);
 }
+
+#[test]
+fn what_was_read_in_the_last_run_is_known_while_it_is_compressed_elsewhere() {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(200);
+    world.deliver_all();
+    world.stop(true);
+    world.write_lines(5);
+    let whole = move_away(&mut world);
+    fs::remove_file(world.path("app.log1234.tmp")).unwrap();
+    // It begins alike, and has not come to where reading stopped.
+    grow(&world, &whole[..whole.len() / 2]);
+    world.write_lines(10);
+    world.start();
+    go_on(&mut world, 3);
+    grow(&world, &whole[whole.len() / 2..]);
+    go_on(&mut world, 3);
+    world.settle();
+    assert_exact(&world);
+}

@@ -22,6 +22,8 @@ async fn read_one(listener: TcpListener) -> Vec<u64> {
 #[tokio::test]
 async fn what_the_old_receiver_has_read_is_not_repeated_to_the_new_one() {
     let ((old, old_address), (new, new_address)) = (listen().await, listen().await);
+    // A buffer that grows would take all before anything is confirmed.
+    rustix::net::sockopt::set_socket_recv_buffer_size(&old, 64 << 10).unwrap();
     let mut sending = Sending::to(target(old_address));
     sending.feed(0..100_000, 500);
     let old = tokio::spawn(read_one(old));

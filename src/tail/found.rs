@@ -96,6 +96,10 @@ impl Found {
         let more = self.content.read_at(position.offset, &mut [0]);
         let cut = self.content.cut();
         self.is_cut |= cut.is_some();
+        // Read to its end: it is read no more, or from its start. There may be many like it.
+        if let Content::Gzip(inflated) = &mut self.content {
+            inflated.rewind()?;
+        }
         match more {
             Err(error) if cut == Some(Cut::Unfinished) && is_fresh(&self.stat) => Err(error),
             more => Ok(more.is_ok_and(|count| count == 0)),

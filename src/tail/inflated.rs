@@ -35,7 +35,7 @@ pub(super) enum Cut {
 }
 
 /// How much is kept to go back in: half of it at least.
-const WINDOW: usize = 2 << 20;
+const WINDOW: usize = 1 << 20;
 const STEP: usize = 128 << 10;
 /// Whoever compresses a file adds to it more often than that.
 const STALLED: Duration = Duration::from_secs(30);
@@ -60,8 +60,8 @@ impl Inflated {
         Ok(Self { decoder, file, members: 0, start, window, cut: None, stalled: None })
     }
 
-    /// Begins anew.
-    fn rewind(&mut self) -> io::Result<()> {
+    /// Begins anew, and gives back the memory of what was read.
+    pub(super) fn rewind(&mut self) -> io::Result<()> {
         let mut file = self.file.try_clone()?;
         file.rewind()?;
         *self = Self { stalled: self.stalled, ..Self::new(file)? };

@@ -14,15 +14,21 @@ fn shipper(site: &Site, receiver: &Receiver) -> Running {
     Shipper::new(site).follow("app.log").to(&receiver.endpoint()).reading_from_start().start()
 }
 
+/// One that has shipped so many lines and was stopped.
+fn stopped_after(site: &Site, receiver: &Receiver, count: u64) -> Running {
+    site.append("app.log", lines(1..=count));
+    let mut shipper = shipper(site, receiver);
+    receiver.wait_for_number(count, SOON);
+    shipper.term();
+    shipper
+}
+
 #[test]
 fn lines_written_while_it_was_down_are_sent_and_none_twice() {
     for transport in [Transport::Udp, Transport::Tcp, Transport::Tls] {
         let site = Site::new();
         let receiver = Receiver::new(transport);
-        site.append("app.log", lines(1..=100));
-        let mut shipper = shipper(&site, &receiver);
-        receiver.wait_for_number(100, SOON);
-        shipper.term();
+        let mut shipper = stopped_after(&site, &receiver, 100);
         site.append("app.log", lines(101..=200));
         shipper.restart();
         receiver.wait_for_number(200, SOON);
@@ -141,10 +147,8 @@ fn an_unfinished_line_is_completed_once() {
 fn truncated_while_it_was_down_starts_anew() {
     let site = Site::new();
     let receiver = Receiver::tcp();
-    let log = site.append("app.log", lines(1..=50));
-    let mut shipper = shipper(&site, &receiver);
-    receiver.wait_for_number(50, SOON);
-    shipper.term();
+    let mut shipper = stopped_after(&site, &receiver, 50);
+    let log = site.path("app.log");
     fs::write(&log, lines(51..=200)).unwrap();
     shipper.restart();
     receiver.wait_for_number(200, SOON);
@@ -162,10 +166,7 @@ fn truncated_while_it_was_down_starts_anew() {
 fn a_new_file_under_the_same_name_is_read_from_its_beginning() {
     let site = Site::new();
     let receiver = Receiver::tcp();
-    site.append("app.log", lines(1..=50));
-    let mut shipper = shipper(&site, &receiver);
-    receiver.wait_for_number(50, SOON);
-    shipper.term();
+    let mut shipper = stopped_after(&site, &receiver, 50);
     // Removed and made again at once: file systems reuse the inode.
     site.remove("app.log");
     site.append("app.log", lines(51..=200));
@@ -194,10 +195,7 @@ fn positions_are_saved_while_it_runs() {
 fn a_damaged_state_is_kept_aside_and_named() {
     let site = Site::new();
     let receiver = Receiver::tcp();
-    site.append("app.log", lines(1..=20));
-    let mut shipper = shipper(&site, &receiver);
-    receiver.wait_for_number(20, SOON);
-    shipper.term();
+    let mut shipper = stopped_after(&site, &receiver, 20);
     let state = site.path("state");
     let files = || fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().path());
     let is_lock = |path: &Path| path.to_string_lossy().contains("lock");
@@ -220,10 +218,7 @@ fn a_damaged_state_is_kept_aside_and_named() {
 fn what_damaged_changes_to_older_positions_lead_to_is_said() {
     let site = Site::new();
     let receiver = Receiver::tcp();
-    site.append("app.log", lines(1..=20));
-    let mut shipper = shipper(&site, &receiver);
-    receiver.wait_for_number(20, SOON);
-    shipper.term();
+    let mut shipper = stopped_after(&site, &receiver, 20);
     fs::write(site.path("state/positions.recent"), "damaged").unwrap();
     site.append("app.log", lines(21..=30));
     shipper.restart();

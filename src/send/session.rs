@@ -147,7 +147,12 @@ impl Sender {
         let writes_on = connection.phase == Phase::Sending && !connection.blocked && pending;
         let (is_leaving, wake_at) = (connection.leave_by.is_some(), connection.wake_at());
         let ready = connection.link.ready(connection.blocked);
-        let kept = if takes { self.lend(connection, wake_at) } else { Some(connection) };
+        let kept = if takes {
+            self.lend(connection, wake_at);
+            None
+        } else {
+            Some(connection)
+        };
         let woken = tokio::select! {
             biased;
             ready = ready => Woken::Ready(ready),
@@ -175,8 +180,7 @@ impl Sender {
         (connection, ended.map_or(noted, Err))
     }
 
-    /// Always `None`: the connection is with the others.
-    fn lend(&mut self, connection: Connection, wake_at: Option<Instant>) -> Option<Connection> {
+    fn lend(&mut self, connection: Connection, wake_at: Option<Instant>) {
         self.express.lend(Desk {
             connection,
             ledger: std::mem::take(&mut self.ledger),
@@ -185,7 +189,6 @@ impl Sender {
             wake_at,
             ended: None,
         });
-        None
     }
 
     fn take_back(&mut self) -> (Connection, Option<Ended>) {

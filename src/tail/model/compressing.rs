@@ -49,6 +49,18 @@ fn go_on(world: &mut World, seconds: u64) {
     }
 }
 
+/// A log that rotated once since the shipper stopped.
+fn rotated_while_stopped() -> World {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(3);
+    world.deliver_all();
+    world.stop(true);
+    world.write_lines(5);
+    world.rename(true);
+    world.reopen();
+    world
+}
+
 #[test]
 fn what_is_read_and_being_compressed_is_no_new_file_and_holds_up_nothing() {
     // It is known by its descriptor, or has been let go, before it is complete.
@@ -82,13 +94,7 @@ fn what_is_read_and_being_compressed_is_no_new_file_and_holds_up_nothing() {
 #[test]
 fn what_was_not_seen_and_is_being_compressed_is_read_to_its_end_and_before_what_is_newer() {
     for first in [0, 5, 50, 100] {
-        let mut world = World::new(Rotation::Rename);
-        world.write_lines(3);
-        world.deliver_all();
-        world.stop(true);
-        world.write_lines(5);
-        world.rename(true);
-        world.reopen();
+        let mut world = rotated_while_stopped();
         world.write_lines(250);
         let whole = move_away(&mut world);
         world.write_lines(10);
@@ -165,13 +171,7 @@ fn what_is_copied_to_a_compressed_file_is_waited_for() {
 
 #[test]
 fn what_is_moved_while_it_is_compressed_is_found() {
-    let mut world = World::new(Rotation::Rename);
-    world.write_lines(3);
-    world.deliver_all();
-    world.stop(true);
-    world.write_lines(5);
-    world.rename(true);
-    world.reopen();
+    let mut world = rotated_while_stopped();
     world.write_lines(200);
     let whole = move_away(&mut world);
     grow(&world, &whole[..20]);

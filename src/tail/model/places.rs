@@ -26,18 +26,23 @@ fn rotate(world: &mut World, stamp: u32) {
     world.writer = world.new_file(&world.path("real/0.log"));
 }
 
+/// What rotates so many times before anybody looks again is read whole and in order.
+fn rotated_unseen_is_read(world: &mut World, times: u32) {
+    for time in 0..times {
+        world.write_lines(3);
+        rotate(world, 100_000 + time);
+    }
+    world.write_lines(2);
+    world.settle();
+    assert_eq!(world.received, world.written, "{times}");
+}
+
 #[test]
 fn what_rotates_behind_a_link_while_the_shipper_is_down_is_read() {
     for times in 1..=3 {
         let mut world = behind_a_link();
         world.stop(true);
-        for time in 0..times {
-            world.write_lines(3);
-            rotate(&mut world, 100_000 + time);
-        }
-        world.write_lines(2);
-        world.settle();
-        assert_eq!(world.received, world.written, "{times}");
+        rotated_unseen_is_read(&mut world, times);
     }
 }
 
@@ -48,13 +53,7 @@ fn what_rotates_behind_a_link_after_its_descriptor_was_given_back_is_read() {
         for _ in 0..40 {
             world.pass(20);
         }
-        for time in 0..times {
-            world.write_lines(3);
-            rotate(&mut world, 100_000 + time);
-        }
-        world.write_lines(2);
-        world.settle();
-        assert_eq!(world.received, world.written, "{times}");
+        rotated_unseen_is_read(&mut world, times);
     }
 }
 

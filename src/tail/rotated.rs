@@ -8,7 +8,7 @@ use std::{fs, io};
 use super::content::Stat;
 use super::found::{Fit, Found};
 use super::names::{is_rotation_of, is_telling_sibling_of};
-use super::rotation::same_inode;
+use super::rotation::same_but_device;
 use crate::position::{Inode, Position, Source};
 
 /// A file whose name says that it was rotated away from a path.
@@ -195,9 +195,7 @@ fn with_inode(directory: &Path, inode: Inode) -> io::Result<Option<PathBuf>> {
     for entry in list(directory)?.into_iter().filter(|entry| entry.ino() == inode.number) {
         let path = entry.path();
         let stat = Stat::of(&fs::symlink_metadata(&path)?);
-        // The device may have another number after a reboot.
-        let known = Inode { device: stat.inode.device, ..inode };
-        if stat.is_regular && same_inode(known, stat.inode) {
+        if stat.is_regular && same_but_device(inode, stat.inode) {
             return Ok(Some(path));
         }
     }

@@ -66,8 +66,14 @@ pub(super) fn judge(known: Known, seen: Seen) -> Change {
 /// Whether both name one file. Inodes are reused at once on ext4 and tmpfs: where both birth
 /// times are known, they decide.
 pub(super) fn same_inode(a: Inode, b: Inode) -> bool {
+    a.device == b.device && same_but_device(a, b)
+}
+
+/// The same for files of one file system: the device may have another number after a
+/// reboot.
+pub(super) fn same_but_device(a: Inode, b: Inode) -> bool {
     let same_birth = a.born.is_none() || b.born.is_none() || a.born == b.born;
-    a.device == b.device && a.number == b.number && same_birth
+    a.number == b.number && same_birth
 }
 
 #[cfg(test)]

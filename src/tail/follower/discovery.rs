@@ -10,12 +10,12 @@ use tracing::{debug, info, warn};
 use super::Follower;
 use super::opening::RETRY;
 use super::undecided::{Candidate, Search, Undecided};
-use crate::position::{Inode, Source, SourceId, Update};
+use crate::position::{Source, SourceId, Update};
 use crate::tail::found::Found;
 use crate::tail::generation::{Generation, order_between, start};
 use crate::tail::registry::{Discovery, Registry};
 use crate::tail::rotated::{self, Sibling};
-use crate::tail::rotation::same_inode;
+use crate::tail::rotation::same_but_device;
 
 impl Follower {
     /// What came and was rotated away unseen, placed as `between` says. What other paths read at
@@ -52,9 +52,7 @@ impl Follower {
         let (mut unknown, mut has_numbered) = (Vec::new(), None);
         for sibling in siblings {
             let Sibling { path, stat } = sibling;
-            // The device may have had another number when `current` was noted.
-            let is_current = same_inode(Inode { device: current.device, ..stat.inode }, *current);
-            if is_current || registry.is_known(stat.inode) {
+            if same_but_device(stat.inode, *current) || registry.is_known(stat.inode) {
                 continue;
             }
             if registry.is_excluded(&path) {

@@ -10,7 +10,7 @@ use crate::tail::content::Stat;
 use crate::tail::names;
 use crate::tail::registry::Registry;
 use crate::tail::rotated::{self, Sibling};
-use crate::tail::rotation::same_inode;
+use crate::tail::rotation::same_but_device;
 
 /// What is looked at again. Newer files do not wait for it.
 pub(super) struct Undecided {
@@ -80,8 +80,7 @@ impl Candidate {
 
     /// Its size may have changed, and nothing else.
     fn is(&self, stat: &Stat) -> bool {
-        let known = Inode { device: stat.inode.device, ..self.inode };
-        same_inode(known, stat.inode)
+        same_but_device(self.inode, stat.inode)
     }
 
     /// Whether it was moved to a name that is none of ours, or excluded.

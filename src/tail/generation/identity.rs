@@ -10,7 +10,9 @@ use crate::position::{Anchor, Head, Inode, Position};
 use crate::tail::content::{Content, Stat, open};
 use crate::tail::found::{self, Fit, Found};
 use crate::tail::rotated;
-use crate::tail::rotation::{Change, Content as Compared, Known, Seen, judge, same_inode};
+use crate::tail::rotation::{
+    Change, Content as Compared, Known, Seen, judge, same_but_device, same_inode,
+};
 
 impl Generation {
     /// What has become of it, given what is found at its path.
@@ -35,10 +37,7 @@ impl Generation {
     pub(in crate::tail) fn recognises(&self, path: &Path, stat: &Stat) -> bool {
         let (known, seen) = (self.source.inode, stat.inode);
         let device_may_differ = known.born.is_some() && known.born == seen.born;
-        if known.number != seen.number
-            || known.device != seen.device && !device_may_differ
-            || known.born.is_some() && seen.born.is_some() && known.born != seen.born
-        {
+        if !same_but_device(known, seen) || known.device != seen.device && !device_may_differ {
             return false;
         }
         if stat.size == self.position.offset && stat.modified == self.position.modified {

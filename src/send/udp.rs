@@ -21,10 +21,11 @@ use super::{GRACE, Sender};
 
 /// Messages handed to the kernel at a time.
 const GROUP: usize = 64;
-/// How long messages are sent one by one after an error. A host limits its answers; Linux gives the
-/// same peer one a second when it has had several (`icmp_ratelimit`, icmp(7)). And that a host is gone
-/// its neighbour says after three seconds of asking for it (`mcast_solicit`, arp(7)).
-const TRIAL: Duration = Duration::from_secs(4);
+/// How long messages are sent one by one after an error. That a host is gone its neighbour says after
+/// three seconds of asking for it (`mcast_solicit`, arp(7)), and it limits its answers: Linux gives
+/// the same peer one a second when it has had several (`icmp_ratelimit`, icmp(7)). What was on its way
+/// before may take the answers of one round; those of the next are ours.
+const TRIAL: Duration = Duration::from_secs(8);
 /// The kernel has no memory for a datagram just now.
 const NO_BUFFERS: Duration = Duration::from_millis(10);
 

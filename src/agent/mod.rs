@@ -28,7 +28,7 @@ use crate::state::{self, Query, Store};
 use crate::tail::{self, Known, Links, Reload};
 
 /// How many events wait between discovering and reading. More wait in the kernel.
-const EVENTS: usize = 1024;
+const EVENTS: usize = 128;
 /// How many batches wait to be sent.
 const BATCHES: usize = 2;
 /// How many lists of positions wait to be noted.

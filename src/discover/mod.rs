@@ -65,7 +65,7 @@ const SWEEP_AT_LEAST: Duration = Duration::from_secs(120);
 /// more than half of the time is spent on that.
 const SETTLING: Duration = Duration::from_millis(10);
 /// How many events are sent together.
-const OUTBOX: usize = 64;
+const OUTBOX: usize = 16;
 
 /// The running stage; dropping it ends it.
 #[derive(Debug)]

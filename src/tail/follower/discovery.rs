@@ -50,6 +50,9 @@ impl Follower {
     ) -> Vec<Generation> {
         let Search { source, current, .. } = search;
         let (mut unknown, mut has_numbered) = (Vec::new(), None);
+        if !siblings.is_empty() {
+            self.open_all_past(registry);
+        }
         for sibling in siblings {
             let Sibling { path, stat } = sibling;
             if same_but_device(stat.inode, *current) || registry.is_known(stat.inode) {

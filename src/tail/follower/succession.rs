@@ -79,13 +79,7 @@ impl Follower {
         if last.position.offset > 0 || last.head().len > 0 {
             return;
         }
-        // So that the files of known generations are told from unknown ones.
-        for at in 0..self.generations.len() {
-            if self.generations[at].is_past && !self.generations[at].is_open() {
-                // What cannot be told now is found when its turn comes.
-                let _ = self.open_past(at, registry);
-            }
-        }
+        self.open_all_past(registry);
         let at = self.generations.len() - 1;
         let previous = self.generations[..at].last().map(Generation::order);
         let last = &mut self.generations[at];
@@ -114,6 +108,17 @@ impl Follower {
             registry.first_seen.push(Update::Reached(Arc::clone(&last.source), last.position));
         }
         self.generations.splice(at..at, copies);
+    }
+
+    /// Looks for the files of all past generations, so that they are told from unknown ones: where
+    /// logs begin alike, little that was read of one is in the others too.
+    pub(super) fn open_all_past(&mut self, registry: &mut Registry) {
+        for at in 0..self.generations.len() {
+            if self.generations[at].is_past && !self.generations[at].is_open() {
+                // What cannot be told now is found when its turn comes.
+                let _ = self.open_past(at, registry);
+            }
+        }
     }
 
     /// Looks for the file of a past generation. False when it holds something else by now.

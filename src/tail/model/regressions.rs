@@ -275,3 +275,17 @@ fn what_another_path_goes_on_in_after_a_kill_is_left_to_it() {
     world.received.sort_unstable();
     assert_eq!(world.received, world.written);
 }
+
+#[test]
+fn what_was_rotated_unseen_is_read_though_it_begins_like_one_that_is_known() {
+    use Op::{Append, Compress, Fill, Partial, Rename, Reopen, Start, Stop};
+    let (rename, stop) = (Rename { create: false }, |clean| Stop { clean });
+    let known = [Partial, rename, Reopen, stop(false), Start, Fill, Partial, Compress, rename];
+    let unseen = [stop(true), Reopen, Append(1), rename];
+    let world = run_kind(
+        Rotation::Rename,
+        Kind { banner: 200, is_dated: false },
+        &[&known[..], &unseen].concat(),
+    );
+    assert_eq!(world.received, world.written);
+}

@@ -31,6 +31,8 @@ pub struct Job<'a> {
     pub to: Endpoint,
     /// Whether lines that are there at the start are wanted.
     pub from_start: bool,
+    /// Whether lines are appended meanwhile; only the floor has to be told.
+    pub grows: bool,
     /// `exclude_patterns`; only ours has them in this form.
     pub exclude: &'a [&'a str],
 }
@@ -38,7 +40,7 @@ pub struct Job<'a> {
 impl<'a> Job<'a> {
     /// Ships everything that `glob` matches in the site, from its beginning.
     pub fn new(site: &'a Site, glob: &str, to: Endpoint) -> Self {
-        Self { site, glob: site.path(glob), to, from_start: true, exclude: &[] }
+        Self { site, glob: site.path(glob), to, from_start: true, grows: false, exclude: &[] }
     }
 }
 
@@ -65,7 +67,7 @@ impl Contender {
     pub fn start(self, job: &Job<'_>) -> Option<Process> {
         let log = job.site.path("its.log");
         let mut command = match self {
-            Floor => floor::command(&job.glob, &job.to),
+            Floor => floor::command(&job.glob, &job.to, job.grows),
             Ours => ours(job),
             Rsyslog => rsyslog(job, found(self, RSYSLOG.program("rsyslogd"))?),
             SyslogNg => syslog_ng(job, found(self, SYSLOG_NG.program("syslog-ng"))?),

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::{IoSlice, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sendmmsg};
 
 use crate::support::{Endpoint, Transport};
@@ -13,11 +15,14 @@ use crate::support::{Endpoint, Transport};
 const PIECE: usize = 256 << 10;
 const HEADER: &[u8] = b"<13>1 2026-11-24T10:20:30.123456Z host-1 access.log - - - ";
 const FLAG: &str = "--as-the-floor";
+/// Instead of a transport.
+const FOLLOW: &str = "follow";
 
-/// This program again, to ship `file`.
-pub fn command(file: &Path, to: &Endpoint) -> Command {
+/// This program again, to ship `file`. `grows`: and over TCP what is appended to it.
+pub fn command(file: &Path, to: &Endpoint, grows: bool) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.arg(FLAG).arg(to.transport.name()).arg(file).arg(format!("{}:{}", to.host, to.port));
+    let how = if grows { FOLLOW } else { to.transport.name() };
+    command.arg(FLAG).arg(how).arg(file).arg(format!("{}:{}", to.host, to.port));
     command
 }
 
@@ -27,11 +32,13 @@ pub fn run_if_floor() -> bool {
     if arguments.next().as_deref() != Some(FLAG) {
         return false;
     }
-    let transport = arguments.next().unwrap();
+    let how = arguments.next().unwrap();
     let file = PathBuf::from(arguments.next().unwrap());
     let address = arguments.next().unwrap();
-    if transport == Transport::Udp.name() {
+    if how == Transport::Udp.name() {
         datagrams(&file, &address)
+    } else if how == FOLLOW {
+        follow(&file, &address)
     } else {
         stream(&file, &address)
     }
@@ -61,6 +68,28 @@ fn stream(file: &Path, address: &str) {
     }
     stream.write_all(&out).unwrap();
     let _ = stream.read(&mut [0]);
+}
+
+/// Sleep until the file's directory tells of a change, ask what it was, read the file, write to the
+/// socket: the system calls for a line, and hardly anything between them. Ends with the receiver.
+fn follow(file: &Path, address: &str) {
+    let events = inotify::init(CreateFlags::CLOEXEC).unwrap();
+    inotify::add_watch(&events, file.parent().unwrap(), WatchFlags::MODIFY).unwrap();
+    let mut space = [MaybeUninit::uninit(); 4096];
+    let mut events = Reader::new(&events, &mut space);
+    let mut file = File::open(file).unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (mut buffer, mut out) = (vec![0; PIECE], Vec::with_capacity(2 * PIECE));
+    loop {
+        let count = file.read(&mut buffer).unwrap();
+        frames(&buffer[..count], &mut out);
+        if stream.write_all(&out).is_err() {
+            return;
+        }
+        out.clear();
+        events.next().unwrap();
+    }
 }
 
 /// Appends the lines of `piece` to `out`, and returns where the last of them ends.

@@ -2,6 +2,7 @@
 //! of a name is remembered, and passed on by whoever hears of the next one.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,7 +20,8 @@ pub(super) type Looks = Vec<(PathBuf, usize)>;
 #[derive(Debug)]
 pub(super) struct Shortcut {
     events: Sender<Event>,
-    known: Mutex<HashMap<PathBuf, Looks>>,
+    /// By paths as they are: comparing them by their parts would take longer, for nothing.
+    known: Mutex<HashMap<OsString, Looks>>,
 }
 
 impl Shortcut {
@@ -31,7 +33,7 @@ impl Shortcut {
     /// room: then it has to go the long way.
     pub(super) fn pass_on(&self, path: &Path) -> bool {
         let known = self.known();
-        let Some(looks) = known.get(path) else { return false };
+        let Some(looks) = known.get(path.as_os_str()) else { return false };
         looks.iter().all(|(path, entry)| {
             let look = Event::Look { path: path.clone(), entry: *entry };
             self.events.try_send(look).is_ok()
@@ -44,7 +46,7 @@ impl Shortcut {
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(path, looks);
+        known.insert(path.into(), looks);
     }
 
     /// Something else may follow now.
@@ -52,7 +54,7 @@ impl Shortcut {
         self.known().clear();
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, Looks>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<OsString, Looks>> {
         // It is whole after each call.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

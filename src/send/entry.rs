@@ -58,6 +58,10 @@ impl Entry {
     fn thin_marks(&mut self) {
         let marks = &mut self.batch.marks;
         marks.drain(..std::mem::take(&mut self.marks_done));
+        if marks.is_sorted_by(|a, b| a.end < b.end) {
+            self.thin_at = 2 * marks.len();
+            return;
+        }
         let mut told = HashSet::new();
         let mut says_more: Vec<bool> = marks
             .iter()

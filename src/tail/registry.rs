@@ -10,6 +10,7 @@ use std::time::Instant;
 use prometheus::IntCounter;
 
 use super::Messages;
+use super::content::Stat;
 use super::found::Found;
 use super::generation::{Generation, order_behind_all};
 use super::names::is_sibling_of;
@@ -58,6 +59,8 @@ pub(super) struct Registry {
     pub(super) handed_over: Vec<Generation>,
     /// What another path may read already.
     pub(super) discovered: Vec<Discovery>,
+    /// The file that was looked at last, until it is read or something is waited for.
+    pub(super) looked_at: Option<Stat>,
 }
 
 /// How many files are remembered that were let go.
@@ -89,6 +92,7 @@ impl Registry {
             retired: Vec::new(),
             handed_over: Vec::new(),
             discovered: Vec::new(),
+            looked_at: None,
         }
     }
 

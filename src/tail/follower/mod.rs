@@ -208,6 +208,7 @@ impl Follower {
     /// Looks at what the path names now. Returns whether there may be something to read.
     pub(in crate::tail) fn look(&mut self, registry: &mut Registry, now: Instant) -> bool {
         let stat = self.look_at_path();
+        registry.looked_at = stat;
         if stat.is_some_and(|stat| self.is_foreign(&stat, registry, now)) {
             return self.has_generations();
         }

@@ -114,7 +114,8 @@ impl Follower {
         let is_current = !generation.is_past;
         let bound = if is_current { current_size.min(self.limit) } else { u64::MAX };
         let before = generation.position;
-        match generation.read(work.reader, header, bound, work.batch, work.now) {
+        let seen = work.registry.looked_at.take();
+        match generation.read(work.reader, header, bound, seen, work.batch, work.now) {
             Ok(Read::Some { at_end }) => {
                 if before.offset == 0 {
                     // Should we end before this is confirmed, the file must be known again.

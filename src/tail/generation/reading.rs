@@ -8,6 +8,7 @@ use super::Generation;
 use crate::batch::Batch;
 use crate::position::Update;
 use crate::syslog::Header;
+use crate::tail::content::Stat;
 use crate::tail::reader::{Counts, Place, Read, Reader, mark};
 
 /// How long a file that has been rotated away must be quiet until its unfinished last line is
@@ -30,18 +31,22 @@ pub(in crate::tail) enum Next {
 }
 
 impl Generation {
-    /// Reads once into `batch`, no further than `bound`.
+    /// Reads once into `batch`, no further than `bound`. `seen`: what was found at the path just now.
     pub(in crate::tail) fn read(
         &mut self,
         reader: &mut Reader,
         header: &Header,
         bound: u64,
+        seen: Option<Stat>,
         batch: &mut Batch,
         now: Instant,
     ) -> io::Result<Read> {
+        let is_ours = |seen: &Stat| seen.inode == self.reads && !self.is_compressed();
+        // A smaller size may have been seen before the one that is known.
+        let seen = seen.filter(|seen| is_ours(seen) && seen.size >= self.size);
         let Some(content) = &mut self.content else { return Ok(Read::End { unfinished: 0 }) };
         // Taken before reading, so that a change while reading is not overlooked later.
-        let stat = content.stat();
+        let stat = seen.or_else(|| content.stat());
         if stat.is_some_and(|stat| stat.size < self.size) {
             return Ok(Read::Rewritten);
         }

@@ -8,10 +8,12 @@ mod upkeep;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
 use self::passes::old_before;
@@ -74,6 +76,10 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
     let Links { mut events, outlet, spare, updates, mut reloads, stop } = links;
     let beat = settings.meters.beat.clone();
     let mut stage = Stage::new(settings, known, spare);
+    // Made once: to begin and end each of these waits for every line would cost more than the line.
+    let mut stopped = pin!(stop.cancelled());
+    let mut asked = pin!(beat.asked());
+    let mut alarm = Alarm::new();
     loop {
         beat.turn();
         tell(&updates, stage.take_first_seen()).await;
@@ -81,12 +87,13 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
         if stage.is_done() {
             return;
         }
-        let wake = stage.next_wake();
+        stage.registry.looked_at = None;
+        alarm.set(stage.next_wake());
         tokio::select! {
             biased;
-            () = stop.cancelled() => return,
+            () = &mut stopped => return,
             Some(reload) = reloads.recv() => events = stage.reload(reload, wall_clock(), now()),
-            () = beat.asked() => {}
+            () = &mut asked => asked.set(beat.asked()),
             event = events.recv() => match event {
                 Some(event) => {
                     let mut handled = event.count();
@@ -107,7 +114,7 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
                     Err(_) => return,
                 },
             },
-            () = sleep_until(wake), if wake.is_some() => stage.wake(now()),
+            () = alarm.rings(), if alarm.is_set() => stage.wake(now()),
             room = outlet.room(), if stage.has_work() => {
                 let Ok(room) = room else { return };
                 read(&mut stage, room, &updates).await;
@@ -145,9 +152,30 @@ fn wall_clock() -> i64 {
     nanoseconds(SystemTime::now()).unwrap_or_default()
 }
 
-async fn sleep_until(at: Option<Instant>) {
-    if let Some(at) = at {
-        tokio::time::sleep_until(at.into()).await;
+/// A timer that goes on while its time stays the same.
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    at: Option<Instant>,
+}
+
+impl Alarm {
+    fn new() -> Self {
+        Self { sleep: Box::pin(sleep(Duration::ZERO)), at: None }
+    }
+
+    fn set(&mut self, at: Option<Instant>) {
+        if let Some(time) = at.filter(|_| at != self.at) {
+            self.sleep.as_mut().reset(time.into());
+        }
+        self.at = at;
+    }
+
+    fn is_set(&self) -> bool {
+        self.at.is_some()
+    }
+
+    async fn rings(&mut self) {
+        self.sleep.as_mut().await;
     }
 }
 
@@ -232,7 +260,9 @@ impl Stage {
             _ if self.once && self.first_pass.is_none() => {}
             Event::Look { path, entry } => match &mut self.first_pass {
                 // After a reload, files that are followed already do not wait for its end.
-                Some(found) if !self.by_path.contains_key(&*path) => found.push((path, entry)),
+                Some(found) if !self.by_path.contains_key(&*path) => {
+                    found.push((path, entry))
+                }
                 _ => self.look_at(path, entry, now),
             },
             Event::Swept => {

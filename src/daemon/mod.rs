@@ -23,6 +23,7 @@ use crate::service::log::{self, LogTarget};
 use crate::service::pidfile::PidFile;
 use crate::service::privileges;
 use crate::state::{self, StateError, Store};
+use crate::sys;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -31,6 +32,7 @@ type Error = Box<dyn std::error::Error>;
 /// # Errors
 /// It cannot start, or a stage has ended by itself; nobody has been told yet.
 pub fn run(cli: Cli) -> Result<ExitCode, Error> {
+    sys::give_back_large();
     let around = Surroundings::of_process()?;
     let Loaded { config, warnings, .. } = config::load(&cli, &around)?;
     let target = if config.detach {

@@ -2,9 +2,11 @@
 //! why it is sound.
 
 mod fork;
+mod memory;
 mod readiness;
 mod tcp;
 
 pub(crate) use fork::{Side, fork};
+pub(crate) use memory::give_back_large;
 pub(crate) use readiness::readiness;
 pub(crate) use tcp::{limit_unsent, tcp_info, unacknowledged};

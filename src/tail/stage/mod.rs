@@ -7,7 +7,7 @@ mod upkeep;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -201,7 +201,7 @@ pub(super) struct Stage {
     housekeeping: Option<Instant>,
     /// During the first pass: what was found, so that known files are told apart before any is
     /// taken for new.
-    first_pass: Option<Vec<(PathBuf, usize)>>,
+    first_pass: Option<Vec<(Arc<Path>, usize)>>,
     records: BTreeMap<Arc<Path>, Vec<Record>>,
     sweep: u32,
     spare: Receiver<Batch>,
@@ -261,7 +261,7 @@ impl Stage {
             Event::Look { path, entry } => match &mut self.first_pass {
                 // After a reload, files that are followed already do not wait for its end.
                 Some(found) if !self.by_path.contains_key(&*path) => {
-                    found.push((path, entry))
+                    found.push((path.into(), entry))
                 }
                 _ => self.look_at(path, entry, now),
             },

@@ -1,7 +1,6 @@
 //! Which paths have followers: the first pass, what is found later, what the configuration names no
 //! more.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,15 +27,17 @@ pub(super) fn old_before(records: &[Record]) -> i64 {
 
 impl Stage {
     /// Known files first, under whatever name, so that none of them is taken for a new one.
-    pub(super) fn first_pass(&mut self, found: Vec<(PathBuf, usize)>, now: Instant) {
+    pub(super) fn first_pass(&mut self, mut found: Vec<(Arc<Path>, usize)>, now: Instant) {
         self.registry.is_terse = found.len() > NAMED_MAX;
-        let found: BTreeMap<PathBuf, usize> = found.into_iter().rev().collect();
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        found.dedup_by(|(b, _), (a, _)| a == b);
         // Not twice as many, as it would grow.
         self.followers.reserve_exact(found.len());
         let mut known = Vec::new();
         for (path, records) in std::mem::take(&mut self.records) {
             // The path may be gone, but what was rotated away from it may have to be read.
-            let Some(entry) = found.get(&*path).copied().or_else(|| (self.entry_of)(&path)) else {
+            let named = found.binary_search_by(|(it, _)| it.cmp(&path)).ok().map(|at| found[at].1);
+            let Some(entry) = named.or_else(|| (self.entry_of)(&path)) else {
                 self.drop_records(records);
                 continue;
             };
@@ -64,7 +65,7 @@ impl Stage {
             }
             let is_named_anew = matched_before.as_ref().is_none_or(|it| it(&path).is_none());
             let old_before = if is_named_anew { self.old_before } else { ALL_NEW };
-            let id = self.follower(path.into(), entry, now);
+            let id = self.follower(path, entry, now);
             if let Some(follower) = &mut self.followers[id] {
                 follower.begin(old_before, &mut self.registry, now);
             }

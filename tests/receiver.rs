@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::peers::{Peer, Rsyslogd};
+use crate::support::peers::{Peer, Rsyslogd, SyslogNg};
 use crate::support::{
-    A_WHILE, End, Numbered, Receiver, ReceiverProcess, Reopen, Report, Running, SOON, Shipper,
-    Site, Transport, lines, wait_until,
+    A_WHILE, End, Message, Numbered, Receiver, ReceiverProcess, Reopen, Report, Running, SOON,
+    Shipper, Site, Transport, lines, wait_until,
 };
 
 const RATE: u64 = 5_000;
@@ -50,6 +50,27 @@ fn one_that_expects_tls_is_not_taken_to_have_read_anything() {
     receiver.wait_for_number(100, SOON);
     shipper.term();
     Report::of(100, &receiver.frames()).assert_exact();
+}
+
+/// syslog-ng's OpenSSL reads what is no TLS and closes without a word, and in good order.
+#[test]
+fn nor_is_one_that_says_nothing_about_it() {
+    let Some(peer) = SyslogNg::start() else { return };
+    let site = Site::new();
+    site.append("app.log", lines(1..=20));
+    let tls = peer.endpoint(Transport::Tls);
+    let plain = Shipper::new(&site).follow("app.log").to(&tls).reading_from_start().arg("--tcp");
+    let mut shipper = plain.start();
+    shipper.wait_warning(&["right after the first messages", "destination.protocol"]);
+    site.append("app.log", lines(21..=40));
+    // Told to leave as it has just written: their end must not be taken for the answer to ours.
+    shipper.term();
+    let shipper = Shipper::new(&site).follow("app.log").to(&tls).reading_from_start();
+    let once = shipper.arg("--once").output();
+    assert!(once.status.success(), "{once:?}");
+    wait_until("all has arrived", SOON, || peer.messages().len() >= 40);
+    let texts: Vec<_> = peer.messages().iter().map(Message::lossy).collect();
+    assert_eq!(texts, lines(1..=40).lines().collect::<Vec<_>>());
 }
 
 #[test]
@@ -97,6 +118,7 @@ fn it_closes_while_nothing_is_sent() {
         let _shipper = shipper(&site, &receiver);
         receiver.wait_for_text("one");
         for n in 0..3 {
+            receiver.is_understood();
             receiver.end_connections(End::Clean);
             // Noticed without anything to send: it is connected again before the next line.
             receiver.wait("it connects again", SOON, |state| !state.open.is_empty());
@@ -111,17 +133,19 @@ fn it_closes_while_nothing_is_sent() {
 fn it_closes_just_when_a_line_is_written() {
     let site = Site::new();
     let receiver = Receiver::tcp();
-    site.append("app.log", lines(1..=1));
     let _shipper = shipper(&site, &receiver);
-    receiver.wait_for_number(1, SOON);
-    for n in 2..=30 {
+    for n in (1..=20).step_by(2) {
+        // The first on its connection.
+        site.append("app.log", lines(n..=n));
+        receiver.wait_for_number(n, SOON);
+        receiver.is_understood();
         std::thread::scope(|scope| {
             scope.spawn(|| receiver.end_connections(End::Clean));
-            site.append("app.log", lines(n..=n));
+            site.append("app.log", lines(n + 1..=n + 1));
         });
-        receiver.wait_for_number(n, SOON);
+        receiver.wait_for_number(n + 1, SOON);
     }
-    Report::of(30, &receiver.frames()).assert_exact();
+    Report::of(20, &receiver.frames()).assert_exact();
 }
 
 #[test]

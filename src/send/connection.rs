@@ -16,6 +16,11 @@
 //! contrary a known problem, and RFC 1122, section 4.2.2.13, asks for the RST with a SHOULD. A
 //! receiver on a system that sends FIN all the same (BSD's have) takes what it had not read with it.
 //!
+//! Who does not understand what comes reads some of it and closes: a server that expects TLS, and
+//! OpenSSL then says nothing (it answers with an alert only what looks like TLS). So a FIN that comes
+//! so soon after the first bytes, and after so few, confirms nothing; and ours is not sent before
+//! theirs would tell more.
+//!
 //! A receiver that shuts down only its sending side may go on reading: acknowledgements that
 //! come after the FIN give it away, and then the end of *that* decides.
 
@@ -36,6 +41,11 @@ const LOOK_OUTSTANDING: Duration = Duration::from_millis(100);
 /// and so often while something is only not proven to be read. With nothing unconfirmed it is
 /// not asked at all.
 const LOOK_QUIET: Duration = Duration::from_secs(1);
+/// A receiver that closes so soon after the first bytes,
+const FIRST: Duration = Duration::from_secs(1);
+/// and after no more than this, may not have understood them. TLS reads records of 16 KiB; who reads
+/// four times as much and closes in good order has understood.
+const FIRST_BYTES: u64 = 64 << 10;
 /// How long to wait, after the receiver's FIN, for the fate of what was under way.
 const SETTLE: Duration = Duration::from_secs(2);
 
@@ -55,6 +65,8 @@ pub(super) enum End {
 #[derive(Debug)]
 pub(super) enum Why {
     Closed,
+    /// Right after the first bytes, which proves nothing.
+    Rejected,
     NotClosing,
     /// We ended it, to have everything confirmed by the receiver's FIN.
     Renewed,
@@ -66,7 +78,7 @@ impl Why {
     /// In one word, for the meters.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Closed => "closed",
+            Self::Closed | Self::Rejected => "closed",
             Self::NotClosing => "not_closing",
             Self::Renewed => "renewed",
             Self::TimedOut(_) => "stalled",
@@ -80,6 +92,10 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("closed by the receiver"),
+            Self::Rejected => f.write_str(
+                "closed by the receiver right after the first messages, so that they do not count as \
+                 delivered; if it expects TLS, set destination.protocol: tls",
+            ),
             Self::Renewed => f.write_str("it is renewed"),
             Self::NotClosing => f.write_str("the receiver does not close it"),
             Self::TimedOut(after) => {
@@ -109,6 +125,10 @@ pub(super) struct Connection {
     pub(super) unlooked: usize,
     pub(super) look_at: Option<Instant>,
     wire_acked: u64,
+    /// When something was written for the first time.
+    began: Option<Instant>,
+    /// We are to part, but not before this.
+    part_at: Option<Instant>,
     /// When something was last acknowledged, if something is outstanding.
     pub(super) progress: Option<Instant>,
     pub(super) leave_by: Option<Instant>,
@@ -149,6 +169,8 @@ impl Connection {
             unlooked: 0,
             look_at: None,
             wire_acked: 0,
+            began: None,
+            part_at: None,
             progress: None,
             leave_by: None,
             renewing: false,
@@ -174,6 +196,9 @@ impl Connection {
                 Sent::Blocked => self.blocked = true,
                 Sent::Some(count) => self.unlooked += count,
             }
+        }
+        if self.unlooked > 0 && self.began.is_none() {
+            self.began = Some(Instant::now());
         }
         if self.unlooked > 0 && self.look_at.is_none() {
             self.look_at = Some(Instant::now() + LOOK_OUTSTANDING);
@@ -220,9 +245,19 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends our FIN once everything is written.
+    /// From when on the receiver's FIN proves something, where that is later than now.
+    fn proves_from(&self) -> Option<Instant> {
+        let from = self.began.filter(|_| self.link.is_mute() && self.link.wire() <= FIRST_BYTES);
+        from.map(|began| began + FIRST).filter(|&from| from > Instant::now())
+    }
+
+    /// Sends our FIN once everything is written, and the receiver's will prove something.
     pub(super) fn part(&mut self, ledger: &Ledger, until: Instant) -> Result<(), Ended> {
         if self.has_pending(ledger) {
+            return Ok(());
+        }
+        self.part_at = self.proves_from();
+        if self.part_at.is_some() {
             return Ok(());
         }
         self.link.farewell();
@@ -257,7 +292,7 @@ impl Connection {
             Phase::Dismissed(until) if !self.link.is_finished() => until.checked_sub(PATIENCE),
             Phase::Parting(until) | Phase::Dismissed(until) => Some(until),
         };
-        [self.look_at, until, self.leave_by].into_iter().flatten().min()
+        [self.look_at, until, self.part_at, self.leave_by].into_iter().flatten().min()
     }
 
     /// What parting in good order leads to.
@@ -267,6 +302,9 @@ impl Connection {
 
     /// The receiver's FIN has come: confirms what it proves. See the module's documentation.
     pub(super) async fn receiver_closed(&mut self, ledger: &mut Ledger) -> End {
+        if self.proves_from().is_some() {
+            return End::Lost(Why::Rejected);
+        }
         let end = match self.phase {
             Phase::Parting(_) => self.parted(),
             Phase::Sending | Phase::Dismissed(_) => End::Lost(Why::Closed),

@@ -237,6 +237,16 @@ impl Link {
         Ok(sockopt::set_tcp_keepidle(&*self.stream, idle)?)
     }
 
+    /// The receiver has not shown that it understands what is sent; in TLS its handshake does.
+    pub(super) fn is_mute(&self) -> bool {
+        self.tls.is_none()
+    }
+
+    /// Bytes the kernel has taken so far.
+    pub(super) fn wire(&self) -> u64 {
+        self.wire
+    }
+
     /// TLS has sealed something that the kernel has not taken yet.
     pub(super) fn has_unsent(&self) -> bool {
         self.tls.as_ref().is_some_and(Tls::has_unsent)

@@ -173,6 +173,12 @@ impl Receiver {
         self.shared.change(|state| state.stalled = false);
     }
 
+    /// Waits until its connections are so old that their end says something: one that closes right
+    /// after the first messages may not have understood them.
+    pub fn is_understood(&self) {
+        thread::sleep(Duration::from_millis(1100));
+    }
+
     /// How many connections were ever accepted.
     pub fn accepted(&self) -> usize {
         self.shared.lock().accepted

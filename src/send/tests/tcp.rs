@@ -333,3 +333,26 @@ async fn ten_quiet_seconds_confirm() {
     let took = began.elapsed();
     assert!((Duration::from_secs(9)..Duration::from_secs(13)).contains(&took), "{took:?}");
 }
+
+/// A server that expects TLS reads some of what comes and closes without a word.
+#[tokio::test]
+async fn one_that_closes_right_after_the_first_messages_has_not_understood_them() {
+    let (listener, address) = listen().await;
+    let sending = Sending::to(target(address));
+    sending.feed(0..100, 100);
+    for _ in 0..3 {
+        let (mut stream, _) = within(5, listener.accept()).await.unwrap();
+        let mut bytes = Vec::new();
+        read_until_empty(&mut stream, 100 * WIDTH, &mut bytes).await;
+        assert_eq!(tally(&frames(&bytes), 100), (0, 0));
+    }
+    let (mut stream, _) = within(5, listener.accept()).await.unwrap();
+    let began = Instant::now();
+    let finished = tokio::spawn(sending.finish());
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    assert!(began.elapsed() > Duration::from_millis(900), "its own end would hide that of theirs");
+    drop(stream);
+    assert_eq!(tally(&frames(&bytes), 100), (0, 0));
+    assert_eq!(finished.await.unwrap().1, 100);
+}

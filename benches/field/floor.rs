@@ -70,8 +70,8 @@ fn stream(file: &Path, address: &str) {
     let _ = stream.read(&mut [0]);
 }
 
-/// Sleep until the file's directory tells of a change, ask what it was, read the file, write to the
-/// socket: the system calls for a line, and hardly anything between them. Ends with the receiver.
+/// Sleep until the file's directory tells of a change, read the file, write to the socket: the system
+/// calls for a line, and hardly anything between them. Ends with the receiver.
 fn follow(file: &Path, address: &str) {
     let events = inotify::init(CreateFlags::CLOEXEC).unwrap();
     inotify::add_watch(&events, file.parent().unwrap(), WatchFlags::MODIFY).unwrap();

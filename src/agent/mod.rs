@@ -27,7 +27,8 @@ use crate::send::{self, Outcome, Target};
 use crate::state::{self, Query, Store};
 use crate::tail::{self, Known, Links, Reload};
 
-/// How many events wait between discovering and reading. More wait in the kernel.
+/// How many messages, of up to 16 events, wait between discovering and reading. More is not listed
+/// meanwhile.
 const EVENTS: usize = 128;
 /// How many batches wait to be sent.
 const BATCHES: usize = 2;

@@ -58,20 +58,18 @@ impl Entry {
     fn thin_marks(&mut self) {
         let marks = &mut self.batch.marks;
         marks.drain(..std::mem::take(&mut self.marks_done));
-        if marks.is_sorted_by(|a, b| a.end < b.end) {
-            self.thin_at = 2 * marks.len();
-            return;
-        }
         let mut told = HashSet::new();
-        let mut says_more: Vec<bool> = marks
-            .iter()
-            .rev()
-            .map(|mark| match &mark.update {
-                Update::Reached(source, _) => told.insert((mark.end, source.id)),
-                Update::Forget(_) => true,
-            })
-            .collect();
-        marks.retain(|_| says_more.pop().unwrap_or(true));
+        if !marks.is_sorted_by(|a, b| a.end < b.end) {
+            let mut says_more: Vec<bool> = marks
+                .iter()
+                .rev()
+                .map(|mark| match &mark.update {
+                    Update::Reached(source, _) => told.insert((mark.end, source.id)),
+                    Update::Forget(_) => true,
+                })
+                .collect();
+            marks.retain(|_| says_more.pop().unwrap_or(true));
+        }
         self.thin_at = MANY.max(2 * marks.len());
     }
 

@@ -25,7 +25,7 @@ pub(super) fn latency(mut row: Row, settings: Settings) -> Row {
             trickle(&mut row, who, lines);
         }
     }
-    row.notes.push("the floor of a line is a bare loop of four system calls".to_owned());
+    row.notes.push("the floor of a line is a bare loop of three system calls".to_owned());
     let (ours, rsyslog) = (Ours.name(), Rsyslog.name());
     for (metric, most) in [(P50, 1.0), (P99, 1.0), (CPU, 0.5)] {
         let ratio = row.median(ours, metric).zip(row.median(rsyslog, metric)).map(|(a, b)| a / b);

@@ -210,6 +210,8 @@ fn a_host_that_is_gone_is_noticed() {
         };
         within(20, async { while !quiet(Duration::from_millis(500)).await {} }).await;
         assert!(quiet(Duration::from_secs(12)).await);
+        assert!(net.ip(&["-n NET-receiver link set eth0 up"]));
+        within(40, async { while quiet(Duration::from_millis(500)).await {} }).await;
         feeding.abort();
     });
 }

@@ -51,7 +51,7 @@ impl Follower {
         let Search { source, current, .. } = search;
         let (mut unknown, mut has_numbered) = (Vec::new(), None);
         if !siblings.is_empty() {
-            self.open_all_past(registry);
+            self.open_all_past(registry, true);
         }
         for sibling in siblings {
             let Sibling { path, stat } = sibling;
@@ -149,6 +149,9 @@ impl Follower {
         let undecided = self.undecided.take()?;
         for (search, after) in undecided.searches {
             self.search_again(search, after, registry, now);
+        }
+        if !undecided.candidates.is_empty() {
+            self.open_all_past(registry, true);
         }
         for mut one in undecided.candidates {
             let stat = match one.stat() {

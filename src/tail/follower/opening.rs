@@ -49,7 +49,7 @@ impl Follower {
             return Some(Step::Next(None));
         }
         let kept_until = self.generations[at].last_growth + KEPT;
-        let why = match self.open_past(at, work.registry) {
+        let why = match self.open_past(at, work.registry, false) {
             Ok(_) if self.generations[at].is_open() => return None,
             Ok(_) => "is not to be found any more".to_owned(),
             Err(error) if self.is_out_of_reach() => return Some(self.failed(&error, work.now)),

@@ -79,7 +79,7 @@ impl Follower {
         if last.position.offset > 0 || last.head().len > 0 {
             return;
         }
-        self.open_all_past(registry);
+        self.open_all_past(registry, false);
         let at = self.generations.len() - 1;
         let previous = self.generations[..at].last().map(Generation::order);
         let last = &mut self.generations[at];
@@ -111,27 +111,34 @@ impl Follower {
     }
 
     /// Looks for the files of all past generations, so that they are told from unknown ones: where
-    /// logs begin alike, little that was read of one is in the others too.
-    pub(super) fn open_all_past(&mut self, registry: &mut Registry) {
+    /// logs begin alike, little that was read of one is in the others too. `sure`: what merely begins
+    /// alike is left to those.
+    pub(in crate::tail) fn open_all_past(&mut self, registry: &mut Registry, sure: bool) {
         for at in 0..self.generations.len() {
             if self.generations[at].is_past && !self.generations[at].is_open() {
                 // What cannot be told now is found when its turn comes.
-                let _ = self.open_past(at, registry);
+                let _ = self.open_past(at, registry, sure);
             }
         }
     }
 
-    /// Looks for the file of a past generation. False when it holds something else by now.
+    /// Looks for the file of a past generation; where that has to be `sure`, not for one that merely
+    /// begins alike. False when it holds something else by now.
     ///
     /// # Errors
     /// When it cannot be told for now.
-    pub(super) fn open_past(&mut self, at: usize, registry: &mut Registry) -> io::Result<bool> {
+    pub(super) fn open_past(
+        &mut self,
+        at: usize,
+        registry: &mut Registry,
+        sure: bool,
+    ) -> io::Result<bool> {
         let inode = self.generations[at].source.inode;
         let is_reused = self.generations[at + 1..].iter().any(|g| g.source.inode == inode);
         let is_taken = |inode| registry.is_taken(inode, self.id);
         let past = &mut self.generations[at];
         let lack = past.may_lack();
-        let Some((stat, fit)) = past.open_past(is_reused, is_taken)? else { return Ok(true) };
+        let Some((stat, fit)) = past.open_past(is_reused, is_taken, sure)? else { return Ok(true) };
         registry.claim(stat.inode, self.id);
         if let Some(lost) = lack.filter(|_| past.is_copy() && fit == Fit::Shorter) {
             warn!(
@@ -160,7 +167,7 @@ impl Follower {
             let is_same = match self.generations[at].is_open() {
                 true => self.generations[at].is_same(),
                 // What cannot be told now is found when its turn comes.
-                false => self.open_past(at, registry).unwrap_or(true),
+                false => self.open_past(at, registry, false).unwrap_or(true),
             };
             if !is_same {
                 // It was truncated as well since it was last seen.

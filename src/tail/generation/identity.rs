@@ -58,7 +58,7 @@ impl Generation {
 
     /// Looks for a past generation whose descriptor is closed: what holds its content now.
     /// `is_reused`: its file was truncated, and holds a newer generation.
-    /// `is_taken`: what other generations were made into.
+    /// `is_taken`: what other generations were made into. `sure`: not one that merely begins alike.
     ///
     /// # Errors
     /// When it cannot be told for now.
@@ -66,12 +66,18 @@ impl Generation {
         &mut self,
         is_reused: bool,
         is_taken: impl Fn(Inode) -> bool,
+        sure: bool,
     ) -> io::Result<Option<(Stat, Fit)>> {
         let (source, reads) = (&*self.source, self.reads);
         let mut found = if is_reused { None } else { rotated::by_inode(source, &self.position)? };
         if found.is_none() {
             let is_taken = |inode| inode != reads && is_taken(inode);
             found = rotated::by_content(source, &self.position, is_taken)?;
+            found = found.filter(|found| match found.fit {
+                Fit::Continues => !sure || self.is_telling(found),
+                // A file that is gone leaves no shorter copy: another log begins alike.
+                _ => is_reused && !sure,
+            });
         }
         let Some(found) = found else { return Ok(None) };
         tracing::debug!(
@@ -125,14 +131,17 @@ impl Generation {
             None => {
                 // Not to be told yet, where what is being compressed begins alike.
                 let continues = found.continues(&self.position)?;
-                let is_telling = is_reused
-                    || usize::from(self.position.anchor.len) == Anchor::MAX
-                    || self.position.modified == found.stat.modified;
-                Ok(continues && is_telling)
+                Ok(continues && (is_reused || self.is_telling(found)))
             }
             _ if self.position.modified != found.stat.modified => Ok(false),
             _ => found.continues(&self.position),
         }
+    }
+
+    /// Whether it says something that `found` holds the same: logs may begin alike.
+    fn is_telling(&self, found: &Found) -> bool {
+        usize::from(self.position.anchor.len) == Anchor::MAX
+            || self.position.modified == found.stat.modified
     }
 
     /// Whether what is open is compressed, and so does not grow once it is complete.

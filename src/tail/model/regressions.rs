@@ -289,3 +289,54 @@ fn what_was_rotated_unseen_is_read_though_it_begins_like_one_that_is_known() {
     );
     assert_eq!(world.received, world.written);
 }
+
+#[test]
+fn what_was_rotated_unseen_is_read_though_it_begins_like_one_that_is_deleted() {
+    let kind = Kind { banner: 1500, is_dated: false };
+    let mut world = World::of(Rotation::Rename, kind);
+    world.write_lines(50);
+    world.deliver_all();
+    world.rename(true);
+    world.reopen();
+    world.write_lines(3);
+    world.look();
+    while world.fill() {}
+    world.stop(true);
+    fs::remove_file(world.path("app.log.1")).unwrap();
+    // So that no other gets its inode.
+    fs::write(world.path("other"), "").unwrap();
+    world.rename(false);
+    world.reopen();
+    world.write_lines(1);
+    world.rename(false);
+    world.reopen();
+    world.settle();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn what_was_rotated_unseen_is_no_shorter_copy_of_what_is_deleted() {
+    let kind = Kind { banner: 1500, is_dated: false };
+    let mut world = World::of(Rotation::Rename, kind);
+    world.write_lines(50);
+    world.look();
+    while world.fill() {}
+    world.stop(true);
+    fs::remove_file(world.path("app.log")).unwrap();
+    // So that no other gets its inode.
+    fs::write(world.path("other"), "").unwrap();
+    world.writer_is_behind = true;
+    world.reopen();
+    world.write_lines(1);
+    world.rename(false);
+    world.reopen();
+    world.settle();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn what_a_late_writer_has_added_to_before_it_was_compressed_is_no_new_log() {
+    use Op::{Append, Compress, Fill, Look, Rename, Reopen, Stop};
+    let read = [Append(1), Look, Rename { create: true }, Fill, Look, Stop { clean: true }];
+    assert_exact(Rotation::Rename, &[&read[..], &[Append(1), Reopen, Compress]].concat());
+}

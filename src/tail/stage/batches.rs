@@ -53,7 +53,11 @@ impl Stage {
                         self.timers.push(Reverse((at, id)));
                     }
                 }
-                Turn::Look => self.look(id, now),
+                Turn::Look => {
+                    self.look(id, now);
+                    // It may take a while until it is read.
+                    self.registry.looked_at = None;
+                }
                 Turn::Idle if follower.is_over() => self.remove(id),
                 Turn::Idle => {}
             }

@@ -34,9 +34,10 @@ impl Stage {
         }
         let Ok(Some(mut found)) = Found::open(discovery.path.clone()) else { return false };
         others.any(|&id| {
-            let other = self.followers[id].as_mut();
+            let Some(other) = &mut self.followers[id] else { return false };
+            other.open_all_past(&mut self.registry, true);
             // What cannot be told yet is read: better twice than not at all.
-            other.is_some_and(|other| other.reads(&mut found).unwrap_or(false))
+            other.reads(&mut found).unwrap_or(false)
         })
     }
 

@@ -269,6 +269,7 @@ impl Stage {
                 if let Some(found) = self.first_pass.take() {
                     // After a reload: what is followed may have become what was found.
                     self.look_at_all(Some(self.sweep), now);
+                    self.registry.looked_at = None;
                     self.first_pass(found, now);
                 } else {
                     self.look_at_all(Some(self.sweep), now);

@@ -229,12 +229,21 @@ fn term(running: &mut Guarded) {
 
 #[test]
 fn files_in_a_directory_that_may_only_be_passed_are_looked_at_every_second() {
+    in_a_directory_that_may_only_be_passed(&["shut/a.log"]);
+}
+
+#[test]
+fn so_they_are_where_another_entry_would_have_to_list_it() {
+    in_a_directory_that_may_only_be_passed(&["shut/*.log", "shut/a.log"]);
+}
+
+fn in_a_directory_that_may_only_be_passed(globs: &[&str]) {
     let (site, receiver) = (Site::new(), Receiver::tcp());
     let log = site.append("shut/a.log", "one\n");
     let shut = log.parent().unwrap();
     fs::set_permissions(shut, fs::Permissions::from_mode(0o711)).unwrap();
     give_to_nobody(site.dir());
-    let shipper = shipper(&site, &receiver, &["shut/a.log"]).yaml("new_file_check_interval: 600");
+    let shipper = shipper(&site, &receiver, globs).yaml("new_file_check_interval: 600");
     let said = site.path("said");
     let start = || {
         let mut command = as_nobody(shipper.foreground(), &site);

@@ -112,13 +112,15 @@ impl Globs {
         states
     }
 
-    /// The names that can matter in a directory, when they are few and known.
-    pub(super) fn literal_names(&self, states: &[State]) -> Option<Vec<&OsStr>> {
+    /// The names in a directory that the globs write out, and whether no others can matter.
+    pub(super) fn literal_names(&self, states: &[State]) -> (Vec<&OsStr>, bool) {
         let literal = |state: &State| match &self.entries[state.entry][state.component] {
             Component::Literal(name) => Some(name.as_os_str()),
             _ => None,
         };
-        states.iter().map(literal).collect()
+        let names: Vec<_> = states.iter().filter_map(literal).collect();
+        let are_all = names.len() == states.len();
+        (names, are_all)
     }
 
     /// Whether files may match in a directory, or directories whose names are not known.
@@ -164,7 +166,7 @@ mod tests {
     fn literal_components_need_no_listing() {
         let globs = globs(&["/var/log/a.log"]);
         let states = globs.start();
-        assert_eq!(globs.literal_names(&states).unwrap(), ["var"]);
+        assert_eq!(globs.literal_names(&states), (vec![OsStr::new("var")], true));
         assert!(!globs.is_open(&states));
         let states = globs.step(&states, OsStr::new("var")).enter;
         let states = globs.step(&states, OsStr::new("log")).enter;

@@ -43,15 +43,9 @@ impl Walk<'_> {
             return;
         }
         place.extend_from_slice(states);
-        if let Some(names) = self.globs.literal_names(states) {
-            for name in names {
-                let path = directory.join(name);
-                match fs::symlink_metadata(&path) {
-                    Ok(metadata) => self.meet(path, name, Some(metadata.file_type()), states),
-                    Err(error) => self.refused(path, error),
-                }
-            }
-            return;
+        let (names, are_all) = self.globs.literal_names(states);
+        if are_all {
+            return self.enter_by_names(directory, &names, states);
         }
         match fs::read_dir(directory) {
             Ok(entries) => {
@@ -59,7 +53,20 @@ impl Walk<'_> {
                     self.meet(entry.path(), &entry.file_name(), entry.file_type().ok(), states);
                 }
             }
-            Err(error) => self.refused(directory.to_owned(), error),
+            Err(error) => {
+                self.refused(directory.to_owned(), error);
+                self.enter_by_names(directory, &names, states);
+            }
+        }
+    }
+
+    fn enter_by_names(&mut self, directory: &Path, names: &[&OsStr], states: &[State]) {
+        for name in names {
+            let path = directory.join(name);
+            match fs::symlink_metadata(&path) {
+                Ok(metadata) => self.meet(path, name, Some(metadata.file_type()), states),
+                Err(error) => self.refused(path, error),
+            }
         }
     }
 

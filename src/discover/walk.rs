@@ -22,12 +22,12 @@ impl Stage {
         }
         // Watched before it is listed: what comes in between is seen twice, not missed.
         let open = self.settings.globs.is_open(states);
-        let names = self.settings.globs.literal_names(states);
-        let names = names.map(|names| names.into_iter().map(OsStr::to_owned).collect());
+        let (names, are_all) = self.settings.globs.literal_names(states);
+        let names: Vec<_> = names.into_iter().map(OsStr::to_owned).collect();
         if open {
-            self.watch_directory(directory, true, names.is_some());
+            self.watch_directory(directory, true, !names.is_empty());
         }
-        if let Some(names) = names {
+        if are_all {
             return self.enter_by_names(directory, names, states, open);
         }
         match fs::read_dir(directory) {
@@ -38,7 +38,10 @@ impl Stage {
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.unsettled = true,
-            Err(error) => self.report_once(directory, &error),
+            Err(error) => {
+                self.report_once(directory, &error);
+                self.enter_by_names(directory, names, states, open)?;
+            }
         }
         Ok(())
     }
@@ -164,7 +167,8 @@ impl Stage {
     fn report_once(&mut self, path: &Path, error: &std::io::Error) {
         if self.reported.insert(path.to_owned()) {
             warn!(
-                "cannot look into {}: {error}; files below it are not followed; see that the user \
+                "cannot look into {}: {error}; files below it whose names are not written out are not \
+                 followed; see that the user \
                  this runs as may list and enter it",
                 path.display()
             );

@@ -79,9 +79,18 @@ impl ReceiverProcess {
         wait_until("the receiver listens", SOON, || journal.join("is.listening").exists());
     }
 
-    /// SIGSTOP: it reads nothing, but its kernel goes on accepting and acknowledging.
+    /// SIGSTOP: it reads nothing, but its kernel goes on accepting and acknowledging. Returns when
+    /// that is so: a thread that runs just now goes on for a moment.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.child.as_ref().unwrap().id());
+        let is_stopped = |task: fs::DirEntry| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+        };
+        wait_until("it is stopped", SOON, || {
+            fs::read_dir(&tasks).unwrap().flatten().all(is_stopped)
+        });
     }
 
     /// SIGKILL. Its kernel resets connections on which something was unread.

@@ -438,3 +438,22 @@ fn a_misspelt_protocol_is_warned_of_with_what_follows() {
     let both = said("protocl: tcp, protocol: tls");
     assert!(both.contains("did you mean destination.protocol?\n"), "{both}");
 }
+
+#[test]
+fn what_keeps_the_daemon_from_starting_is_told_before() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", "one\n");
+    let taken = crate::metrics::address();
+    let _taken = TcpListener::bind(taken).unwrap();
+    for (yaml, said) in [
+        ("pid_file: /nonexistent/x.pid".to_owned(), "pid_file: cannot write /nonexistent/x.pid"),
+        ("debug_log_file: /tmp".to_owned(), "debug_log_file: cannot write /tmp: it is a directory"),
+        (format!("metrics_listen: '{taken}'"), "metrics_listen: cannot listen on"),
+    ] {
+        let shipper = Shipper::new(&site).follow("app.log").to(&receiver.endpoint()).yaml(&yaml);
+        let output = check(&shipper, &[]);
+        let warning = format!("warning: {said}");
+        assert!(stdout(&output).contains(&warning), "{}", stdout(&output));
+        assert!(!finish(&mut shipper.command()).status.success(), "{yaml}");
+    }
+}

@@ -56,6 +56,23 @@ fn a_saved_position_is_neither_used_nor_moved() {
 }
 
 #[test]
+fn it_runs_beside_the_daemon_of_the_same_configuration() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", "one\n");
+    let metrics = crate::metrics::address();
+    let shipper = || {
+        let shipper = Shipper::new(&site).follow("app.log").to(&receiver.endpoint());
+        let yaml = format!("pid_file: {}\nmetrics_listen: '{metrics}'", site.path("pid").display());
+        shipper.reading_from_start().yaml(&yaml)
+    };
+    let _running = shipper().start();
+    receiver.wait_for_text("one");
+    let output = shipper().arg("--once").arg("--dry-run").output();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(Message::parse(output.stdout.trim_ascii_end()).lossy(), "one");
+}
+
+#[test]
 fn it_converts_without_a_receiver() {
     let site = Site::new();
     site.append("app.log", "one\ntwo\n");

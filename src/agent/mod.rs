@@ -247,7 +247,7 @@ impl Agent {
         if tokio::time::timeout(LAST_SAVE, saved).await.is_err() {
             warn!("positions could not be saved in time; some lines will be sent again");
         }
-        let again = "not confirmed and will be sent again after the next start";
+        let again = "not confirmed; the next start sends them";
         match outcome.messages {
             0 => {}
             1 => info!("1 message is {again}"),

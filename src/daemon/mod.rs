@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use self::serve::Process;
 use crate::cli::Cli;
-use crate::config::{self, Config, Loaded, Mode, NO_LOG, Protocol, Surroundings};
+use crate::config::{self, Config, Listen, Loaded, Mode, NO_LOG, Protocol, Surroundings};
 use crate::exporter;
 use crate::position::Record;
 use crate::send::root_faults;
@@ -52,7 +52,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     // All that can fail is tried before detaching, while somebody is looking.
     let held = Held::acquire(&config)?;
     let daemon = if config.detach { Some(detach::detach()?) } else { None };
-    work(Process { cli, around, config, log }, held, daemon)
+    let first = config.clone();
+    work(Process { cli, around, config, first, log }, held, daemon)
 }
 
 /// Names what is wrong with the variables that say which authorities are trusted.
@@ -73,10 +74,11 @@ struct Held {
 impl Held {
     fn acquire(config: &Config) -> Result<Self, Error> {
         let pid_file = match (&config.pid_file, config.detach) {
+            _ if is_dry_run(config) => None,
             (config::PidFile::Search, false) => None,
             (choice, _) => Some(PidFile::acquire(choice)?),
         };
-        let metrics = config.metrics_listen.as_ref().map(exporter::bind).transpose()?;
+        let metrics = listens(config).map(exporter::bind).transpose()?;
         if let Some(user) = &config.user {
             privileges::become_user(user, &config.state_dir)?;
         }
@@ -94,9 +96,19 @@ impl Held {
     }
 }
 
+/// It runs beside the daemon of the same configuration, and is in nobody's way.
+fn is_dry_run(config: &Config) -> bool {
+    matches!(config.mode, Mode::DryRun { .. })
+}
+
+/// Where metrics are served.
+fn listens(config: &Config) -> Option<&Listen> {
+    config.metrics_listen.as_ref().filter(|_| !is_dry_run(config))
+}
+
 /// Positions are worth a lot, but logs that are not shipped at all are worse.
 fn open_state(config: &Config) -> Result<(Store, Vec<Record>), Error> {
-    if matches!(config.mode, Mode::DryRun { .. }) {
+    if is_dry_run(config) {
         return Ok((Store::none(), Vec::new()));
     }
     match state::open(&config.state_dir) {

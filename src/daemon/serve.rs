@@ -28,6 +28,8 @@ pub(super) struct Process {
     pub(super) around: Surroundings,
     /// As loaded last.
     pub(super) config: Config,
+    /// As it was at the start: some of it stays in force.
+    pub(super) first: Config,
     pub(super) log: LogControl,
 }
 
@@ -115,11 +117,11 @@ impl Working {
 
     /// On an error nothing has changed.
     fn take_up(&mut self, new: Config) -> Result<(), Error> {
-        let Process { config: old, log, .. } = &mut self.process;
+        let Process { config: old, first, log, .. } = &mut self.process;
         let filter = log::parse(&new.log_filter)?;
-        let address = |config: &Config| config.metrics_listen.as_ref().map(|it| it.address);
+        let address = |config| super::listens(config).map(|it| it.address);
         let moved = address(&new) != address(old);
-        let listen = new.metrics_listen.as_ref().filter(|_| moved);
+        let listen = super::listens(&new).filter(|_| moved);
         let listener = listen.map(exporter::bind).transpose()?;
         let exporter = export(listener, &self.meters, &self.agent)?;
         self.agent.reload(&new)?;
@@ -127,7 +129,7 @@ impl Working {
         if moved {
             self.exporter = exporter;
         }
-        warn_of_fixed(old, &new);
+        warn_of_fixed(first, &new);
         super::warn_of_roots(&new);
         *old = new;
         Ok(())
@@ -144,17 +146,17 @@ fn export(
     listener.map(serve).transpose()
 }
 
-/// Names what takes a restart to change.
-fn warn_of_fixed(old: &Config, new: &Config) {
+/// Names what takes a restart to change, and is not yet as in `new`.
+fn warn_of_fixed(first: &Config, new: &Config) {
     let fixed = [
-        ("state_dir", old.state_dir != new.state_dir),
-        ("pid_file", old.pid_file != new.pid_file),
-        ("debug_log_file", old.debug_log_file != new.debug_log_file),
-        ("no_detach", old.detach != new.detach),
-        ("user", old.user != new.user),
+        ("state_dir", first.state_dir != new.state_dir),
+        ("pid_file", first.pid_file != new.pid_file),
+        ("debug_log_file", first.debug_log_file != new.debug_log_file),
+        ("no_detach", first.detach != new.detach),
+        ("user", first.user != new.user),
     ];
     for (key, _) in fixed.into_iter().filter(|(_, differs)| *differs) {
-        warn!("{key} has changed: that takes a restart");
+        warn!("{key} has changed since the start: that takes a restart");
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct State {
 pub(super) struct Step {
     /// The first entry of which it may be a file.
     pub(super) file_of: Option<usize>,
+    /// The others.
+    pub(super) also_of: Vec<usize>,
     /// The states in which it is entered if it is a directory.
     pub(super) enter: Vec<State>,
     /// Those of `enter` that also hold when it is a symbolic link to a directory.
@@ -85,8 +87,12 @@ impl Globs {
                 step.enter.push(state);
             } else if component.matches(name) {
                 if state.component + 1 == components.len() {
-                    let first = step.file_of.map_or(state.entry, |entry| entry.min(state.entry));
+                    let (first, other) = match step.file_of {
+                        Some(entry) => (entry.min(state.entry), Some(entry.max(state.entry))),
+                        None => (state.entry, None),
+                    };
                     step.file_of = Some(first);
+                    step.also_of.extend(other);
                 } else {
                     let next = State { component: state.component + 1, ..state };
                     step.enter.push(next);
@@ -160,6 +166,13 @@ mod tests {
         ] {
             assert_eq!(globs.entry_of(Path::new(path)), entry, "{path}");
         }
+    }
+
+    #[test]
+    fn a_name_is_of_the_first_entry_and_of_others() {
+        let globs = globs(&["/*.log", "/b.log", "/a.log"]);
+        let step = globs.step(&globs.start(), OsStr::new("a.log"));
+        assert_eq!((step.file_of, step.also_of), (Some(0), vec![2]));
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub fn mistake(glob: &Path) -> Option<String> {
     if text.windows(2).any(|pair| pair == b" /") {
         return Some("there is a blank before a '/': did you forget a '-' or a line?".to_owned());
     }
+    if glob.components().any(|part| part.as_os_str() == "-") {
+        return Some("there is a '-' in it: did you forget the blank after it?".to_owned());
+    }
     if glob.is_dir() {
         return Some(format!("it is a directory; write {}", glob.join("*").display()));
     }
@@ -37,5 +40,6 @@ mod tests {
         assert!(said("").unwrap().ends_with(&format!("it is a directory; write {star}")));
         assert!(said("a.log /var/log/b.log").unwrap().contains("did you forget a '-'"));
         assert_eq!(said("a file*.log"), None);
+        assert!(said("-/var/log/b.log").unwrap().contains("blank after it"));
     }
 }

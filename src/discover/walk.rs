@@ -116,7 +116,7 @@ impl Stage {
         if is_link {
             self.follow_link(&path, entry);
         }
-        self.candidate(path, entry)
+        self.candidate(path, entry, &step.also_of)
     }
 
     /// Watches where a symbolic link points to: writing there does nothing to the link's own
@@ -148,11 +148,12 @@ impl Stage {
         self.wanted.insert(canonical);
     }
 
-    fn candidate(&mut self, path: PathBuf, entry: usize) -> Result<(), Closed> {
+    fn candidate(&mut self, path: PathBuf, entry: usize, also: &[usize]) -> Result<(), Closed> {
         if self.is_excluded(&path) {
             return Ok(());
         }
         self.matched.insert(entry);
+        self.matched.extend(also);
         self.send(Event::Look { path, entry })
     }
 

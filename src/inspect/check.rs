@@ -9,7 +9,7 @@ use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
 use super::files::{self, Entry, Verdict};
-use super::{BAD, GOOD, HEADING, ODD, Out, access, complain, receiver, words};
+use super::{BAD, GOOD, HEADING, ODD, Out, access, complain, receiver, start, words};
 use crate::cli::Cli;
 use crate::config::{self, Loaded, Protocol, Surroundings};
 use crate::send::root_faults;
@@ -33,6 +33,9 @@ pub(super) fn run(
     let config = &loaded.config;
     let mut warnings = sources(&loaded, around, out)?;
     warnings += user(config.user.as_deref(), out)?;
+    for obstacle in start::obstacles(config) {
+        warnings += warn(&obstacle, out)?;
+    }
     let state = state::read(&config.state_dir);
     let records = state.as_ref().map_or(&[][..], |reading| &reading.records);
     let entries = match files::find(config, records) {

@@ -20,6 +20,7 @@ mod check;
 mod files;
 mod json;
 mod receiver;
+mod start;
 mod status;
 mod table;
 mod words;

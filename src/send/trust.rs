@@ -162,7 +162,11 @@ fn explain_certificate(host: &str, reason: &CertificateError) -> (String, String
             format!("it was not issued for \"{host}\""),
             format!("let destination.host be a name in the certificate, or have one issued for {host} (subject alternative name)"),
         ),
-        E::UnknownIssuer | E::BadSignature => (
+        // One that is trusted has the issuer's name, and another key.
+        E::UnknownIssuer
+        | E::BadSignature
+        | E::UnsupportedSignatureAlgorithmContext { .. }
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
             format!("it was issued by an authority that is not trusted here: {}", roots::described()),
             "let SSL_CERT_FILE name a PEM file that holds this authority's certificate, and check that the receiver sends its intermediate certificates".into(),
         ),

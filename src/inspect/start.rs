@@ -1,0 +1,45 @@
+//! What the daemon must have to start and the configuration names: looked at, and left as it is.
+
+use std::net::TcpListener;
+use std::path::{Path, absolute};
+
+use rustix::fs::{Access, access};
+
+use super::access::explain;
+use crate::config::{Config, PidFile};
+use crate::state;
+
+/// What would keep it from starting, in words.
+pub(super) fn obstacles(config: &Config) -> Vec<String> {
+    let pid_file = match &config.pid_file {
+        PidFile::At(path) => unwritable("pid_file", path),
+        PidFile::Search => None,
+    };
+    let log = config.detach.then(|| unwritable("debug_log_file", &config.debug_log_file)).flatten();
+    // One that runs has its port.
+    let is_free = state::holder(&config.state_dir).is_none();
+    let listen = config.metrics_listen.as_ref().filter(|_| is_free).and_then(|listen| {
+        let error = TcpListener::bind(listen.address).err()?;
+        Some(format!("metrics_listen: cannot listen on {}: {error}", listen.address))
+    });
+    let found = [pid_file, log, listen].into_iter().flatten();
+    found.map(|what| format!("{what}; the daemon does not start with that")).collect()
+}
+
+fn unwritable(key: &str, path: &Path) -> Option<String> {
+    let path = absolute(path).unwrap_or_else(|_| path.to_owned());
+    let directory = path.parent().unwrap_or(&path);
+    let why = if path.is_dir() {
+        "it is a directory".to_owned()
+    } else if !directory.is_dir() {
+        format!("there is no directory {}", directory.display())
+    } else {
+        let (place, needed) = match path.exists() {
+            true => (&*path, Access::WRITE_OK),
+            false => (directory, Access::WRITE_OK | Access::EXEC_OK),
+        };
+        let error = access(place, needed).err()?;
+        explain(place, &error.into())
+    };
+    Some(format!("{key}: cannot write {}: {why}", path.display()))
+}

@@ -187,9 +187,16 @@ impl Reader {
         batch: &mut Batch,
     ) -> io::Result<usize> {
         let (mut done, mut from) = (back, text.start);
+        let before = batch.bytes.len();
         while text.end - from > STEP {
             let len = lines::step(&self.buffer[from..text.end], STEP);
             self.encode(place.header, from, len, batch);
+            if from == text.start {
+                // As much as the rest will probably take, and a little more. What a batch has and does
+                // not need stays with it until it is confirmed.
+                let rest = (batch.bytes.len() - before) * (text.end - from - len) / len.max(1);
+                batch.bytes.reserve_exact(rest + rest / 16);
+            }
             from += len;
             if from < text.end {
                 self.advance(place, done, from - done, false)?;

@@ -37,7 +37,10 @@ pub(crate) fn port(text: &str) -> Result<u16, String> {
 pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     let alone = port(text).map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     alone.or_else(|_| text.parse()).map_err(|_| {
-        format!("{text:?} is no address to listen on; write a port, or an address in numbers and a port: 127.0.0.1:9600")
+        format!(
+            "{text:?} is no address to listen on; write a port, or an address in numbers and a \
+             port: 127.0.0.1:9600"
+        )
     })
 }
 

@@ -168,9 +168,8 @@ impl Stage {
     fn report_once(&mut self, path: &Path, error: &std::io::Error) {
         if self.reported.insert(path.to_owned()) {
             warn!(
-                "cannot look into {}: {error}; files below it whose names are not written out are not \
-                 followed; see that the user \
-                 this runs as may list and enter it",
+                "cannot look into {}: {error}; files below it whose names are not written out are \
+                 not followed; see that the user this runs as may list and enter it",
                 path.display()
             );
         }

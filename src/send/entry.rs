@@ -58,8 +58,8 @@ impl Entry {
     fn thin_marks(&mut self) {
         let marks = &mut self.batch.marks;
         marks.drain(..std::mem::take(&mut self.marks_done));
-        let mut told = HashSet::new();
         if !marks.is_sorted_by(|a, b| a.end < b.end) {
+            let mut told = HashSet::new();
             let mut says_more: Vec<bool> = marks
                 .iter()
                 .rev()

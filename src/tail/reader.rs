@@ -195,7 +195,7 @@ impl Reader {
                 // As much as the rest will probably take, and a little more. What a batch has and does
                 // not need stays with it until it is confirmed.
                 let rest = (batch.bytes.len() - before) * (text.end - from - len) / len.max(1);
-                batch.bytes.reserve_exact(rest + rest / 16);
+                batch.bytes.reserve(rest + rest / 16);
             }
             from += len;
             if from < text.end {

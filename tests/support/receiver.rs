@@ -1,11 +1,12 @@
 //! A syslog receiver in this process that does to its senders what networks do.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rcgen::CertificateParams;
 use rustls::{ServerConfig, SupportedProtocolVersion};
@@ -136,13 +137,13 @@ impl Receiver {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, shared, tls) = (stop.clone(), self.shared.clone(), self.tls.clone());
         let thread = if self.transport == Transport::Udp {
-            let socket = UdpSocket::bind(self.address).unwrap();
+            let socket = bind(|| UdpSocket::bind(self.address));
             self.address = socket.local_addr().unwrap();
             // Bursts fit in, where that is permitted.
             let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, 16 << 20);
             thread::spawn(move || collect(&socket, &stopped, &shared))
         } else {
-            let listener = TcpListener::bind(self.address).unwrap();
+            let listener = bind(|| TcpListener::bind(self.address));
             self.address = listener.local_addr().unwrap();
             thread::spawn(move || accept(&listener, &stopped, &shared, tls.as_ref()))
         };
@@ -282,6 +283,20 @@ impl Drop for Receiver {
     }
 }
 
+/// Binds a socket to an address that one of ours may have had a moment ago. That one is closed, and
+/// yet a child that another thread has forked meanwhile holds it until it executes its program.
+fn bind<T>(socket: impl Fn() -> io::Result<T>) -> T {
+    let deadline = Instant::now() + super::SOON;
+    loop {
+        match socket() {
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
+                thread::sleep(LOOK);
+            }
+            bound => return bound.unwrap(),
+        }
+    }
+}
+
 /// Between two looks at whether to stop.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -302,6 +317,8 @@ fn accept(
             Err(_) => thread::sleep(LOOK),
         }
     }
+    // Or else those who connect are taken in for as long as a forked child holds the socket.
+    let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
 }
 
 fn collect(socket: &UdpSocket, stop: &AtomicBool, shared: &Shared) {

@@ -9,6 +9,7 @@ mod udp;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -126,6 +127,13 @@ async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
+}
+
+/// Where nobody listens: a loopback address that no other test has.
+fn nobody() -> SocketAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let process = (std::process::id() % 250) as u8;
+    SocketAddr::from(([127, 1, process, NEXT.fetch_add(1, Ordering::Relaxed)], 5140))
 }
 
 /// The whole frames in what one connection delivered.

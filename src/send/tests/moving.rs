@@ -54,8 +54,7 @@ async fn one_that_takes_nothing_does_not_keep_it() {
 
 #[tokio::test]
 async fn datagrams_follow_lines_that_nobody_took() {
-    let (listener, address) = listen().await;
-    drop(listener);
+    let address = nobody();
     let sending = Sending::to(target(address));
     sending.feed(0..100, 10);
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -73,11 +72,8 @@ async fn datagrams_follow_lines_that_nobody_took() {
 
 #[tokio::test]
 async fn lines_follow_datagrams_that_nobody_took() {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let closed = socket.local_addr().unwrap();
-    drop(socket);
     let encoder = Encoder::new(Framing::Datagram, None);
-    let to = Target { transport: Transport::Udp, encoder, ..target(closed) };
+    let to = Target { transport: Transport::Udp, encoder, ..target(nobody()) };
     let sending = Sending::to(to.clone());
     let batches = sending.batches.clone();
     let fed = tokio::spawn(async move {

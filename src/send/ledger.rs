@@ -70,9 +70,13 @@ pub(super) struct Tally {
 
 impl Ledger {
     /// Takes a batch to be sent behind all others.
-    pub(super) fn push(&mut self, batch: Batch) {
-        let length = batch.bytes.len();
-        if length >= SMALL && length >= batch.bytes.capacity() / 2 {
+    pub(super) fn push(&mut self, mut batch: Batch) {
+        let (length, room) = (batch.bytes.len(), batch.bytes.capacity());
+        if length >= SMALL && length >= room / 2 {
+            if length < room / 8 * 7 {
+                // Or else what is kept may take twice what it holds. It is not copied for that.
+                batch.bytes.shrink_to_fit();
+            }
             self.add(batch, false);
         } else {
             self.merge(batch);

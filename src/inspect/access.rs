@@ -30,6 +30,12 @@ pub(super) fn no_positions(dir: &Path, error: &ReadError) -> String {
     format!("the positions in {} cannot be read: {why}; {remedy}", dir.display())
 }
 
+/// Why nothing can be written to the file or directory `path`, if so.
+pub(super) fn unwritable(path: &Path) -> Option<String> {
+    let needed = if path.is_dir() { Access::WRITE_OK | Access::EXEC_OK } else { Access::WRITE_OK };
+    access(path, needed).err().map(|error| explain(path, &error.into()))
+}
+
 /// What stands in the way to `path`.
 pub(super) fn explain(path: &Path, error: &io::Error) -> String {
     if error.kind() != io::ErrorKind::PermissionDenied {

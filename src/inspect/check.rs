@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 
 use nix::unistd::User;
-use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
 use super::files::{self, Entry, Verdict};
@@ -215,9 +214,7 @@ fn positions(dir: &Path, state: Result<Reading, ReadError>, out: Out<'_>) -> io:
     }
     // What is missing is made, in the nearest directory that is there.
     let made_in = dir.ancestors().find(|above| above.exists()).unwrap_or(dir);
-    if access(made_in, Access::WRITE_OK | Access::EXEC_OK).is_err() {
-        let denied = io::ErrorKind::PermissionDenied.into();
-        let why = access::explain(made_in, &denied);
+    if let Some(why) = access::unwritable(made_in) {
         let text = format!(
             "{} cannot be written: {why}; without positions a restart repeats or misses lines: \
              name another directory with --state-dir (state_dir)",

@@ -19,6 +19,8 @@ pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io
     };
     writeln!(out, "\n{HEADING}Receiver{HEADING:#}")?;
     writeln!(out, "  {host}, port {port}, {protocol}")?;
+    // It may take its time until somebody answers, here and below.
+    out.flush()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let target = Target::from(destination);
     let resolved = runtime.block_on(send::resolve(&target));
@@ -29,6 +31,7 @@ pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io
         }
         Err(error) => writeln!(out, "  {BAD}not resolved{BAD:#}: {error}")?,
     }
+    out.flush()?;
     let well = match resolved.is_ok() && connect {
         true => tell(&runtime.block_on(send::probe(&target)), out)?,
         false => resolved.is_ok(),

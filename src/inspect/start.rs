@@ -3,9 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, absolute};
 
-use rustix::fs::{Access, access};
-
-use super::access::explain;
+use super::access;
 use crate::config::{Config, PidFile};
 use crate::state;
 
@@ -34,12 +32,7 @@ fn unwritable(key: &str, path: &Path) -> Option<String> {
     } else if !directory.is_dir() {
         format!("there is no directory {}", directory.display())
     } else {
-        let (place, needed) = match path.exists() {
-            true => (&*path, Access::WRITE_OK),
-            false => (directory, Access::WRITE_OK | Access::EXEC_OK),
-        };
-        let error = access(place, needed).err()?;
-        explain(place, &error.into())
+        access::unwritable(if path.exists() { &path } else { directory })?
     };
     Some(format!("{key}: cannot write {}: {why}", path.display()))
 }

@@ -21,7 +21,10 @@ pub fn as_nobody(command: Command, site: &Site) -> Command {
     }
     let program = site.path("remote_syslog");
     if !program.exists() {
-        fs::copy(command.get_program(), &program).unwrap();
+        // By another process: what a child that is forked meanwhile has open for writing cannot be
+        // executed.
+        let copied = Command::new("cp").arg(command.get_program()).arg(&program).status();
+        assert!(copied.unwrap().success());
     }
     fs::set_permissions(site.dir(), fs::Permissions::from_mode(0o755)).unwrap();
     let mut other = Command::new(program);

@@ -80,7 +80,9 @@ fn term_ends_it_in_time_whatever_the_receiver_does() {
         receiver.stall();
         site.append("app.log", "a line of some length\n".repeat(500_000));
         wait_until("it reads", SOON, || shipper.cpu_ticks() > 0);
-        shipper.term();
+        shipper.signal(Signal::TERM);
+        // Init scripts give it no more.
+        assert!(shipper.wait_exit(Duration::from_secs(5)).success());
     }
 }
 

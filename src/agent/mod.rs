@@ -38,8 +38,11 @@ const UPDATES: usize = 64;
 const RELOADS: usize = 64;
 /// How long sending may take to end in good order: its grace, and handing over positions.
 const LAST_SENDING: Duration = Duration::from_secs(4);
-/// How long the last save of positions may take.
-const LAST_SAVE: Duration = Duration::from_secs(1);
+/// How long reading may take to end. It does so at once, unless a file system does not answer.
+const LAST_READ: Duration = Duration::from_secs(1);
+/// How long the last save of positions may take: a disk that others write to needs seconds to sync. All
+/// three end before systemd loses its patience (`TimeoutStopSec` of the unit, 15 s).
+const LAST_SAVE: Duration = Duration::from_secs(8);
 
 /// Why the stages cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -233,18 +236,13 @@ impl Agent {
                 }
             },
         };
-        // Reading ends at once, unless a file system does not answer; then nothing is lost by
-        // not waiting, for what was not sent is read again.
-        let saved = async {
-            if !self.has_read {
-                let _ = self.reading.await;
-            }
-            // It may have ended by itself, and is not to be asked again then.
-            if !self.saving.is_finished() {
-                let _ = self.saving.await;
-            }
-        };
-        if tokio::time::timeout(LAST_SAVE, saved).await.is_err() {
+        // Saving ends after reading. If that hangs, nothing is lost by not waiting, for what was not sent
+        // is read again.
+        let has_read = self.has_read || tokio::time::timeout(LAST_READ, self.reading).await.is_ok();
+        // It may have ended by itself, and is not to be asked again then.
+        let has_saved = self.saving.is_finished()
+            || has_read && tokio::time::timeout(LAST_SAVE, self.saving).await.is_ok();
+        if !has_saved {
             warn!("positions could not be saved in time; some lines will be sent again");
         }
         let again = "not confirmed; the next start sends them";

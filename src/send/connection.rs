@@ -16,10 +16,10 @@
 //! contrary a known problem, and RFC 1122, section 4.2.2.13, asks for the RST with a SHOULD. A
 //! receiver on a system that sends FIN all the same (BSD's have) takes what it had not read with it.
 //!
-//! Who does not understand what comes reads some of it and closes: a server that expects TLS, and
-//! OpenSSL then says nothing (it answers with an alert only what looks like TLS). So a FIN that comes
-//! so soon after the first bytes, and after so few, confirms nothing; and ours is not sent before
-//! theirs would tell more.
+//! Who cannot make use of what comes reads some of it and closes: a proxy with no server behind it, or
+//! a server that expects TLS, and OpenSSL then says nothing (it answers with an alert only what looks
+//! like TLS). So a FIN that comes so soon after the first bytes, and after so few, confirms nothing;
+//! and ours is not sent before theirs would tell more.
 //!
 //! A receiver that shuts down only its sending side may go on reading: acknowledgements that
 //! come after the FIN give it away, and then the end of *that* decides.
@@ -28,7 +28,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::GRACE;
 use super::ledger::Ledger;
@@ -43,8 +43,8 @@ const LOOK_OUTSTANDING: Duration = Duration::from_millis(100);
 const LOOK_QUIET: Duration = Duration::from_secs(1);
 /// A receiver that closes so soon after the first bytes,
 const FIRST: Duration = Duration::from_secs(1);
-/// and after no more than this, may not have understood them. TLS reads records of 16 KiB; who reads
-/// four times as much and closes in good order has understood.
+/// and after no more than this, may have had no use for them. TLS reads records of 16 KiB; who reads four
+/// times as much and closes in good order has understood.
 const FIRST_BYTES: u64 = 64 << 10;
 /// How long to wait, after the receiver's FIN, for the fate of what was under way.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -66,7 +66,9 @@ pub(super) enum End {
 pub(super) enum Why {
     Closed,
     /// Right after the first bytes, which proves nothing.
-    Rejected,
+    Rejected {
+        over_tls: bool,
+    },
     NotClosing,
     /// We ended it, to have everything confirmed by the receiver's FIN.
     Renewed,
@@ -78,7 +80,7 @@ impl Why {
     /// In one word, for the meters.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Closed | Self::Rejected => "closed",
+            Self::Closed | Self::Rejected { .. } => "closed",
             Self::NotClosing => "not_closing",
             Self::Renewed => "renewed",
             Self::TimedOut(_) => "stalled",
@@ -92,10 +94,17 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("closed by the receiver"),
-            Self::Rejected => f.write_str(
-                "closed by the receiver right after the first messages, so that they do not count as \
-                 delivered; if it expects TLS, set destination.protocol: tls",
-            ),
+            Self::Rejected { over_tls } => {
+                let remedy = match over_tls {
+                    true => "if it is a proxy, see that what it leads to runs",
+                    false => "if it expects TLS, set destination.protocol: tls",
+                };
+                write!(
+                    f,
+                    "closed by the receiver right after the first messages, so that they do not count \
+                     as delivered; {remedy}"
+                )
+            }
             Self::Renewed => f.write_str("it is renewed"),
             Self::NotClosing => f.write_str("the receiver does not close it"),
             Self::TimedOut(after) => {
@@ -247,7 +256,7 @@ impl Connection {
 
     /// From when on the receiver's FIN proves something, where that is later than now.
     fn proves_from(&self) -> Option<Instant> {
-        let from = self.began.filter(|_| self.link.is_mute() && self.link.wire() <= FIRST_BYTES);
+        let from = self.began.filter(|_| self.link.wire() <= FIRST_BYTES);
         from.map(|began| began + FIRST).filter(|&from| from > Instant::now())
     }
 
@@ -270,6 +279,12 @@ impl Connection {
         self.phase = Phase::Parting(until);
         self.look_at = Some(Instant::now() + LOOK_OUTSTANDING);
         Ok(())
+    }
+
+    /// It should take no more, and another connection follow it: too much is unconfirmed, which the
+    /// receiver's FIN will confirm, or TLS has sealed enough.
+    pub(super) fn is_spent(&self, ledger: &Ledger) -> bool {
+        ledger.is_full() || self.link.is_worn()
     }
 
     /// Something is to be written.
@@ -300,10 +315,25 @@ impl Connection {
         if self.renewing { End::Lost(Why::Renewed) } else { End::Done }
     }
 
+    /// Reads all that came before the receiver's FIN. Where writing has told of that, an alert may stand
+    /// there: the receiver took part of what it read for nothing that it wants.
+    async fn hear_out(&mut self) -> io::Result<()> {
+        let heard = async {
+            while self.link.receive()? != Heard::Fin {
+                self.link.ready(false).await?;
+            }
+            Ok(())
+        };
+        timeout(SETTLE, heard).await.unwrap_or(Ok(()))
+    }
+
     /// The receiver's FIN has come: confirms what it proves. See the module's documentation.
     pub(super) async fn receiver_closed(&mut self, ledger: &mut Ledger) -> End {
+        if let Err(error) = self.hear_out().await {
+            return End::Lost(Why::Broken(error));
+        }
         if self.proves_from().is_some() {
-            return End::Lost(Why::Rejected);
+            return End::Lost(Why::Rejected { over_tls: self.link.is_encrypted() });
         }
         let end = match self.phase {
             Phase::Parting(_) => self.parted(),

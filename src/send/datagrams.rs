@@ -120,12 +120,17 @@ impl Datagrams {
 
     /// How many bytes count as delivered by now, if that has changed, and whether they are the
     /// first.
-    pub(super) fn delivered(&mut self) -> Option<(u64, bool)> {
+    ///
+    /// # Errors
+    /// One has come back.
+    pub(super) fn delivered(&mut self) -> io::Result<Option<(u64, bool)>> {
         let now = Instant::now();
-        let &(began, _) = self.held.front()?;
+        let Some(&(began, _)) = self.held.front() else { return Ok(None) };
         if now < began + self.trial.unwrap_or(HOLD) {
-            return None;
+            return Ok(None);
         }
+        // This thread may have been kept from hearing of it.
+        self.fault()?;
         let mut delivered = None;
         while let Some(&(at, sent)) = self.held.front()
             && now >= at + HOLD
@@ -133,7 +138,7 @@ impl Datagrams {
             delivered = Some(sent);
             self.held.pop_front();
         }
-        delivered.map(|sent| (sent, self.trial.take().is_some()))
+        Ok(delivered.map(|sent| (sent, self.trial.take().is_some())))
     }
 
     /// When there is something to do; `pending`: there are messages to send.
@@ -160,6 +165,14 @@ impl Datagrams {
             self.socket.try_io(Interest::ERROR, || self.returned().and_then(|()| nothing())),
         )?;
         unless_empty(self.socket.try_recv(&mut [0; 512]).map(drop))
+    }
+
+    /// Fails with an error that has come back.
+    fn fault(&self) -> io::Result<()> {
+        match self.socket.take_error()? {
+            Some(error) => Err(error),
+            None => self.returned(),
+        }
     }
 
     /// Fails with the first error in the kernel's queue that came from the network. One's own (a

@@ -11,8 +11,12 @@
 //!   has been heard again, at least [`LATER`] after that acknowledgement, with a window back at
 //!   about the widest one seen. A quiet peer is probed for that. A window that stays narrower by `n` bytes may stand for up to 2 × `n` unread bytes; those are held back.
 //!
-//! The second is weaker: the kernel hides a few KB of unread bytes from its window. A receiver that
-//! hangs for more than ten seconds while only a trickle arrives, and is then killed, may lose it.
+//! Neither holds for a trickle to a receiver that hangs. Where small segments come slowly (measured on
+//! Linux 6.18, on the loopback device and with an MTU of 1,500: up to some 20 KB/s), its kernel lets the
+//! buffer grow (`tcp_clamp_window`) and packs what is in it (`tcp_collapse`) instead of narrowing the
+//! window: after a minute 1.2 MB lay unread behind 64 KiB. Nothing that a sender can see tells it from
+//! a receiver that reads; only its FIN would. So one that hangs for more than ten seconds under a
+//! trickle, and is then killed, takes with it what is older than that.
 //!
 //! The window is seen only now and then. But its right edge (acknowledged + window) never moves
 //! back (RFC 9293, section 3.8.6), so between two looks it was at most as wide as at the second

@@ -90,7 +90,7 @@ impl Desk {
             && self.ended.is_none()
             && self.connection.unlooked < LOOK_BYTES
             && !self.connection.has_pending(&self.ledger)
-            && !self.ledger.is_full()
+            && !self.connection.is_spent(&self.ledger)
     }
 
     fn write(&mut self, batch: Batch) {

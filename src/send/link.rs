@@ -237,9 +237,13 @@ impl Link {
         Ok(sockopt::set_tcp_keepidle(&*self.stream, idle)?)
     }
 
-    /// The receiver has not shown that it understands what is sent; in TLS its handshake does.
-    pub(super) fn is_mute(&self) -> bool {
-        self.tls.is_none()
+    /// TLS asks for another connection soon.
+    pub(super) fn is_worn(&self) -> bool {
+        self.tls.as_ref().is_some_and(Tls::is_worn)
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Bytes the kernel has taken so far.

@@ -83,7 +83,7 @@ impl Sender {
             && !self.leave.is_cancelled()
             && !self.is_moving
             && self.returns.is_empty()
-            && !self.ledger.is_full()
+            && !connection.is_spent(&self.ledger)
     }
 
     fn look_if_due(&mut self, connection: &mut Connection) -> Result<(), Ended> {
@@ -120,9 +120,9 @@ impl Sender {
                 return Err(Ended::lost(Why::NotClosing));
             }
         }
-        let too_much = self.ledger.is_full();
+        let is_spent = connection.is_spent(&self.ledger);
         match connection.phase {
-            Phase::Sending if leaving || self.is_moving || self.no_more || too_much => {
+            Phase::Sending if leaving || self.is_moving || self.no_more || is_spent => {
                 let patience = (AGE + GRACE).max(self.target.write_timeout);
                 connection.renewing = !leaving && (self.is_moving || !self.no_more);
                 connection.part(&self.ledger, connection.leave_by.unwrap_or(now + patience))?;
@@ -171,8 +171,8 @@ impl Sender {
             Some(connection) => (connection, None),
             None => self.take_back(),
         };
-        // First of all, for what was taken from a channel comes from nowhere else again. Only to listen
-        // is of no use where it is known how the connection ended.
+        // First of all, for what was taken from a channel comes from nowhere else again. To listen is
+        // left to those who find out what the end proves.
         let noted = match woken {
             Woken::Ready(_) if ended.is_some() => Ok(()),
             woken => self.note(&mut connection, woken),

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
+use rustls::{ClientConfig, ClientConnection, SupportedCipherSuite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -29,6 +29,9 @@ pub(super) struct Tls {
     wire: Vec<u8>,
     sent: usize,
     account: Account,
+    /// Records sealed so far, and with how many another connection should take over.
+    records: u64,
+    worn_at: u64,
 }
 
 /// Which plaintext lies before which byte on the wire.
@@ -77,8 +80,9 @@ impl Tls {
         let stream = connected.map_err(|error| trust::explain(host, error))?;
         let (stream, mut session) = stream.into_inner();
         session.set_buffer_limit(None);
-        let tls = Self { session, wire: Vec::new(), sent: 0, account: Account::default() };
-        Ok((stream, tls))
+        let worn_at = lifetime(&session);
+        let (wire, account) = (Vec::new(), Account::default());
+        Ok((stream, Self { session, wire, sent: 0, account, records: 0, worn_at }))
     }
 
     /// "TLS 1.3" or the like.
@@ -105,7 +109,13 @@ impl Tls {
             self.session.writer().write_all(piece)?;
             let before = self.wire.len();
             self.pull()?;
-            self.account.sealed(count, self.wire.len() - before);
+            let sealed = self.wire.len() - before;
+            if sealed < count {
+                // rustls takes what it will not seal (its keys are worn out) without an error.
+                return Err(io::Error::other("TLS does not seal any more"));
+            }
+            self.account.sealed(count, sealed);
+            self.records += 1;
             ledger.wrote(count);
         }
         Ok(())
@@ -129,6 +139,11 @@ impl Tls {
     /// Something is sealed and not taken by the kernel yet.
     pub(super) fn has_unsent(&self) -> bool {
         self.sent < self.wire.len() || self.session.wants_write()
+    }
+
+    /// The keys have served for as many records as they should: it is time for another connection.
+    pub(super) fn is_worn(&self) -> bool {
+        self.records >= self.worn_at
     }
 
     /// How much plaintext lies in the first `wire` bytes.
@@ -172,6 +187,15 @@ impl Tls {
             self.session.write_tls(&mut self.wire)?;
         }
         Ok(())
+    }
+}
+
+/// After how many records to renew the connection: half of what its keys may seal. TLS 1.3 renews its
+/// keys by itself; with TLS 1.2 and AES-GCM they end after 2^24 (RFC 9325, section 4.4).
+fn lifetime(session: &ClientConnection) -> u64 {
+    match session.negotiated_cipher_suite() {
+        Some(SupportedCipherSuite::Tls12(suite)) => suite.common.confidentiality_limit / 2,
+        _ => u64::MAX,
     }
 }
 

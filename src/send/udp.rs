@@ -71,7 +71,7 @@ impl Sender {
     async fn serve(&mut self, datagrams: &mut Datagrams) -> io::Result<()> {
         loop {
             self.meters.beat.turn();
-            self.settle(datagrams);
+            self.settle(datagrams)?;
             let leaving = self.leave.is_cancelled();
             if leaving {
                 let by = *datagrams.leave_by.get_or_insert(Instant::now() + GRACE);
@@ -95,14 +95,15 @@ impl Sender {
     }
 
     /// What was taken long enough ago counts as delivered.
-    fn settle(&mut self, datagrams: &mut Datagrams) {
-        let Some((sent, is_first)) = datagrams.delivered() else { return };
+    fn settle(&mut self, datagrams: &mut Datagrams) -> io::Result<()> {
+        let Some((sent, is_first)) = datagrams.delivered()? else { return Ok(()) };
         if is_first {
             self.backoff.reset();
             self.report.connected(datagrams.peer, "UDP", 0);
         }
         self.ledger.confirm_up_to(sent);
         self.settle_accounts();
+        Ok(())
     }
 
     /// Sends the next messages, at most `most`.

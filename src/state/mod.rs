@@ -98,7 +98,10 @@ impl Store {
     /// goes on.
     #[must_use]
     pub fn unsaved(dir: &Path) -> (Self, Vec<Record>) {
-        let table = load_unlocked(dir).map(|(table, _)| table).unwrap_or_default();
+        // One that cannot be read says nothing against the other.
+        let sound = |name| look_into(dir, name).unwrap_or_else(|_| Contents::none());
+        let recent = sound(RECENT);
+        let table = assemble(sound(BASE), recent);
         let records = table.records();
         (Self { home: None, table }, records)
     }
@@ -190,17 +193,23 @@ pub fn holder(dir: &Path) -> Option<Holder> {
 fn load_unlocked(dir: &Path) -> Result<(Table, Vec<String>), ReadError> {
     let mut damage = Vec::new();
     let mut load = |name| {
-        let path = dir.join(name);
-        let contents = file::read(&path);
-        let contents = contents.map_err(|source| ReadError { path: path.clone(), source })?;
-        let contents = contents.unwrap_or_else(Contents::none);
-        damage.extend(contents.problem.as_ref().map(|problem| describe(&path, problem)));
+        let contents = look_into(dir, name)?;
+        let problem = contents.problem.as_ref();
+        damage.extend(problem.map(|problem| describe(&dir.join(name), problem)));
         Ok(contents)
     };
     // In this order: between the two, a running instance may write a new base.
     let recent = load(RECENT)?;
     let base = load(BASE)?;
     Ok((assemble(base, recent), damage))
+}
+
+fn look_into(dir: &Path, name: &str) -> Result<Contents, ReadError> {
+    let path = dir.join(name);
+    match file::read(&path) {
+        Ok(contents) => Ok(contents.unwrap_or_else(Contents::none)),
+        Err(source) => Err(ReadError { path, source }),
+    }
 }
 
 /// One table of the two files.

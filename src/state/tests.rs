@@ -366,3 +366,17 @@ async fn what_another_instance_has_begun_in_a_removed_directory_is_left_alone() 
     drop(other);
     running.wait_for(&[(1, 10), (2, 20)], SECOND * 11).await;
 }
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_does_not_hide_the_other() {
+    let dir = TempDir::new().unwrap();
+    lifetime(&dir, vec![reached(1, 7)]).await;
+    // The next start writes a base.
+    lifetime(&dir, vec![]).await;
+    let recent = dir.path().join(RECENT);
+    let _ = fs::remove_file(&recent);
+    // It leads to itself.
+    std::os::unix::fs::symlink(RECENT, recent).unwrap();
+    assert!(matches!(open(dir.path()), Err(StateError::Unusable { .. })));
+    assert_eq!(offsets(&Store::unsaved(dir.path()).1), [(1, 7)]);
+}

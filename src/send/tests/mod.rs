@@ -26,6 +26,8 @@ use crate::meter::Meters;
 use crate::position::Update;
 use crate::syslog::{Encoder, Framing};
 
+/// Until then the receiver's FIN proves nothing where little was sent.
+const YOUNG: Duration = Duration::from_millis(1100);
 /// Bytes of a numbered frame.
 const WIDTH: usize = 100;
 

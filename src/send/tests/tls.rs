@@ -4,17 +4,21 @@ use std::sync::Arc;
 
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustix::net::sockopt::set_socket_linger;
+use rustls::crypto::CipherSuiteCommon;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite, Tls12CipherSuite};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::super::ledger::Ledger;
 use super::super::link::Link;
 use super::super::trust::Trust;
 use super::*;
+use crate::outlet::Direct;
 
 /// An authority, and a receiver's certificate for 127.0.0.1 issued by it.
 struct Authority {
@@ -50,6 +54,49 @@ impl Authority {
             .with_single_cert(self.chain.clone(), key)
             .unwrap();
         TlsAcceptor::from(Arc::new(config))
+    }
+
+    /// A receiver that takes no client without a certificate.
+    fn asking_for_a_certificate(&self) -> Arc<ServerConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(self.roots.clone(), provider.clone());
+        let key = PrivateKeyDer::try_from(self.key.clone()).unwrap();
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_client_cert_verifier(verifier.build().unwrap())
+            .with_single_cert(self.chain.clone(), key);
+        Arc::new(config.unwrap())
+    }
+
+    /// The settings of TLS 1.2 with keys for so many records.
+    fn client_whose_keys_last(&self, records: u64) -> ClientConfig {
+        let mut provider = rustls::crypto::ring::default_provider();
+        let suites = provider.cipher_suites.iter().filter_map(|suite| match suite {
+            SupportedCipherSuite::Tls12(suite) => Some(suite),
+            SupportedCipherSuite::Tls13(_) => None,
+        });
+        let limited = suites.map(|suite| {
+            let suite = Tls12CipherSuite {
+                common: CipherSuiteCommon {
+                    confidentiality_limit: records,
+                    suite: suite.common.suite,
+                    hash_provider: suite.common.hash_provider,
+                },
+                prf_provider: suite.prf_provider,
+                kx: suite.kx,
+                sign: suite.sign,
+                aead_alg: suite.aead_alg,
+            };
+            SupportedCipherSuite::Tls12(Box::leak(Box::new(suite)))
+        });
+        provider.cipher_suites = limited.collect();
+        ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[&rustls::version::TLS12])
+            .unwrap()
+            .with_root_certificates(self.roots.clone())
+            .with_no_client_auth()
     }
 
     fn target(&self, address: SocketAddr) -> Target {
@@ -185,7 +232,8 @@ async fn clean_closes_under_load_cost_neither_loss_nor_duplicates() {
         let mut arrived = Vec::new();
         for round in 0..10 {
             let mut stream = accept(&listener, &acceptor).await;
-            let mut bytes = vec![0; (round + 1) * 100 * WIDTH];
+            // So much that it counts, however young the connection is.
+            let mut bytes = vec![0; (round + 7) * 100 * WIDTH];
             stream.read_exact(&mut bytes).await.unwrap();
             // What has left the kernel counts as read, so none of it may stay behind in TLS.
             while let Ok(Ok(1..)) = timeout(Duration::ZERO, stream.read_buf(&mut bytes)).await {}
@@ -212,6 +260,7 @@ async fn a_receiver_that_says_farewell_and_waits_for_ours_is_not_kept_waiting() 
     let mut stream = accept(&listener, &acceptor).await;
     let mut bytes = vec![0; 100 * WIDTH];
     stream.read_exact(&mut bytes).await.unwrap();
+    sleep(YOUNG).await;
     stream.shutdown().await.unwrap();
     within(2, async { while stream.read(&mut bytes).await.is_ok_and(|count| count > 0) {} }).await;
     drop(stream);
@@ -241,4 +290,111 @@ async fn resets_under_load_lose_nothing() {
     });
     assert_eq!(sending.finish().await, (Outcome::default(), COUNT));
     assert_eq!(tally(&receiver.await.unwrap(), COUNT).0, 0);
+}
+
+/// A proxy with no server behind it, say.
+#[tokio::test]
+async fn a_receiver_that_closes_right_after_the_first_lines_confirms_none() {
+    let authority = Authority::new(|_| ());
+    let (listener, address) = listen().await;
+    let acceptor = authority.acceptor(rustls::ALL_VERSIONS);
+    let sending = Sending::to(authority.target(address));
+    sending.feed(0..100, 10);
+    for _ in 0..2 {
+        let mut stream = accept(&listener, &acceptor).await;
+        let mut bytes = vec![0; WIDTH];
+        within(5, stream.read_exact(&mut bytes)).await.unwrap();
+        assert_eq!(frames(&bytes), [0]);
+        stream.shutdown().await.unwrap();
+    }
+    let receiver =
+        tokio::spawn(async move { read_all(&mut accept(&listener, &acceptor).await).await });
+    assert_eq!(sending.finish().await, (Outcome::default(), 100));
+    assert_eq!(tally(&receiver.await.unwrap(), 100), (0, 0));
+}
+
+/// A client's certificate is asked for after the handshake as the client sees it (RFC 8446, section
+/// 4.4.2.4): the receiver has read the first lines by then, and it refuses all of them.
+#[tokio::test]
+async fn an_alert_is_heard_where_writing_tells_of_the_end_first() {
+    let authority = Authority::new(|_| ());
+    let server = authority.asking_for_a_certificate();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (allowed, allow) = std::sync::mpsc::channel();
+    let receiver = std::thread::spawn(move || refuse(&listener, server, &allow));
+    let mut sending = Sending::to(authority.target(address));
+    let mut batch = numbered(0..1, WIDTH);
+    while let Err(back) = sending.express.take(batch, 0) {
+        batch = back;
+        sleep(Duration::from_millis(1)).await;
+    }
+    sleep(YOUNG).await;
+    // From here on the sender's task has no turn.
+    allowed.send(()).unwrap();
+    receiver.join().unwrap();
+    assert!(sending.express.take(numbered(1..2, WIDTH), 0).is_ok());
+    // The receiver is gone: the answer to that is RST, and the next one meets it.
+    std::thread::sleep(Duration::from_millis(20));
+    assert!(sending.express.take(numbered(2..3, WIDTH), 0).is_ok());
+    let confirmed = timeout(YOUNG * 2, sending.updates.recv()).await;
+    assert!(confirmed.is_err(), "{confirmed:?}");
+}
+
+/// Makes its part of the handshake, and when it is allowed to reads what has come, refuses it and
+/// closes.
+fn refuse(
+    listener: &std::net::TcpListener,
+    config: Arc<ServerConfig>,
+    allow: &std::sync::mpsc::Receiver<()>,
+) {
+    use std::io::Read;
+    let (mut tcp, _) = listener.accept().unwrap();
+    let mut tls = rustls::ServerConnection::new(config).unwrap();
+    while !tls.wants_write() {
+        tls.read_tls(&mut tcp).unwrap();
+        tls.process_new_packets().unwrap();
+    }
+    while tls.wants_write() {
+        tls.write_tls(&mut tcp).unwrap();
+    }
+    allow.recv().unwrap();
+    // In two segments at the most: what ends the handshake, and the first line.
+    std::thread::sleep(Duration::from_millis(20));
+    let mut buffer = vec![0; 65_536];
+    let count = tcp.read(&mut buffer).unwrap();
+    let mut piece = &buffer[..count];
+    while !piece.is_empty() && tls.process_new_packets().is_ok() {
+        tls.read_tls(&mut piece).unwrap();
+    }
+    tls.process_new_packets().unwrap_err();
+    while tls.wants_write() {
+        tls.write_tls(&mut tcp).unwrap();
+    }
+}
+
+/// With TLS 1.2 a key serves for a number of records only, and no other follows it.
+#[tokio::test]
+async fn before_its_keys_are_worn_out_a_connection_asks_for_another() {
+    let authority = Authority::new(|_| ());
+    let (listener, address) = listen().await;
+    let acceptor = authority.acceptor(&[&rustls::version::TLS12]);
+    let target = authority.target(address);
+    let client = |_: &Trust| Ok(authority.client_whose_keys_last(64));
+    let (link, _stream) =
+        tokio::join!(Link::open_as(&target, client), accept(&listener, &acceptor));
+    let (mut link, mut ledger) = (link.unwrap(), Ledger::default());
+    let mut send = |number| {
+        ledger.push(numbered(number..number + 1, WIDTH));
+        link.send(&mut ledger).map(|_| link.is_worn())
+    };
+    for number in 0..31 {
+        assert!(!send(number).unwrap(), "{number}");
+    }
+    // The other half is for what it has taken already.
+    for number in 31..62 {
+        assert!(send(number).unwrap(), "{number}");
+    }
+    let error = (62..66).find_map(|number| send(number).err()).expect("no more is sealed");
+    assert!(error.to_string().contains("seal"), "{error}");
 }

@@ -72,3 +72,23 @@ async fn while_a_name_is_looked_up_it_can_be_told_to_leave_or_to_move() {
     let told = unless_called(&leave, &mut targets, &mut is_moving, silent());
     assert_eq!((within(1, told).await, is_moving), (None, true));
 }
+
+#[tokio::test]
+async fn an_error_that_came_while_this_thread_was_busy_is_heard() {
+    let address = nobody();
+    let mut sending = Sending::to(udp(address));
+    sleep(Duration::from_millis(100)).await;
+    let batches = sending.batches.clone();
+    tokio::spawn(async move {
+        batches.try_send(numbered(0..1, WIDTH)).unwrap();
+        // Behind the sender in the runtime's queue: it has sent when this begins.
+        tokio::spawn(async move {
+            batches.try_send(numbered(1..2, WIDTH)).unwrap();
+            std::thread::sleep(Duration::from_millis(150));
+        });
+    });
+    sleep(Duration::from_millis(200)).await;
+    let socket = UdpSocket::bind(address).await.unwrap();
+    assert_eq!(receive(&socket, 2).await.first(), Some(&0));
+    assert!(sending.updates.try_recv().is_err(), "nobody was there");
+}

@@ -6,8 +6,8 @@ use rustix::process::{Resource, Rlimit, Signal, getrlimit, prlimit};
 
 use crate::support::peers::Logrotate;
 use crate::support::{
-    A_WHILE, Numbered, Receiver, Reopen, Report, Running, SOON, Shipper, Site, Transport, lines,
-    wait_until,
+    A_WHILE, End, Numbered, Receiver, Reopen, Report, Running, SOON, Shipper, Site, Transport,
+    lines, wait_until,
 };
 
 /// Lines a second, in tests that share two cores with other tests.
@@ -339,4 +339,39 @@ fn what_was_rotated_unseen_while_descriptors_were_short_is_found_later() {
     let mut written: Vec<_> = lines(1..=300).lines().map(str::to_owned).collect();
     written.sort();
     assert_eq!(numbers, written);
+}
+
+/// What is unread is held open; without a descriptor for the connection it would stay so.
+#[test]
+fn an_outage_with_more_rotations_than_descriptors_comes_to_an_end() {
+    let (site, mut receiver) = (Site::new(), Receiver::tcp());
+    let log = |n: u64| format!("app{n}.log");
+    let lines_of = |round: u64| (0..10).map(move |n| (n, format!("{}\n", round * 10 + n)));
+    for (n, line) in lines_of(0) {
+        site.append(log(n), line);
+    }
+    let shipper = Shipper::new(&site).to(&receiver.endpoint()).follow("*.log").reading_from_start();
+    let shipper = shipper.start();
+    receiver.wait_for(10);
+    let limit = getrlimit(Resource::Nofile);
+    let few = Rlimit { current: Some(96), ..limit };
+    prlimit(Some(shipper.pid()), Resource::Nofile, few).unwrap();
+    receiver.is_understood();
+    receiver.down(End::Clean);
+    for round in 1..=8 {
+        for (n, line) in lines_of(round) {
+            for older in (1..round).rev() {
+                site.rename(format!("{}.{older}", log(n)), format!("{}.{}", log(n), older + 1));
+            }
+            site.rename(log(n), format!("{}.1", log(n)));
+            site.append(log(n), line);
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    receiver.up();
+    // What was read to its end is let go after ten seconds.
+    receiver.wait("all have come", SOON * 2, |state| state.frames.len() >= 90);
+    let mut numbers: Vec<u64> = receiver.texts().iter().map(|text| text.parse().unwrap()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..90).collect::<Vec<_>>());
 }

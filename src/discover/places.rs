@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::{Component as PathComponent, Path, PathBuf};
 
 use super::glob::{Component, GlobError, components};
 use crate::config::FileEntry;
@@ -65,8 +65,8 @@ impl Globs {
         let name = path.file_name()?;
         let mut states = self.start();
         for part in path.parent()?.components() {
-            if let std::path::Component::Normal(part) = part {
-                states = self.step(&states, part).enter;
+            if matches!(part, PathComponent::Normal(_) | PathComponent::ParentDir) {
+                states = self.step(&states, part.as_os_str()).enter;
             }
         }
         self.step(&states, name).file_of
@@ -166,6 +166,14 @@ mod tests {
         ] {
             assert_eq!(globs.entry_of(Path::new(path)), entry, "{path}");
         }
+    }
+
+    #[test]
+    fn a_way_back_up_is_a_part_of_the_way() {
+        let globs = globs(&["/var/log/app/../other/*.log"]);
+        let spelled = Path::new("/var/log/app/../other/a.log");
+        assert_eq!(globs.entry_of(spelled), Some(0));
+        assert_eq!(globs.entry_of(Path::new("/var/log/other/a.log")), None);
     }
 
     #[test]

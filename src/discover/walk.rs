@@ -134,9 +134,13 @@ impl Stage {
 
     /// `by_name`: its files are found without listing it.
     pub(super) fn watch_directory(&mut self, directory: &Path, is_place: bool, by_name: bool) {
-        let Ok(canonical) = fs::canonicalize(directory) else {
-            self.unsettled = true;
-            return;
+        let canonical = match fs::canonicalize(directory) {
+            Ok(canonical) => canonical,
+            Err(error) => {
+                // What may not be entered stays so: to look again at once would be of no use.
+                self.unsettled |= error.kind() == std::io::ErrorKind::NotFound;
+                return;
+            }
         };
         self.unsettled |= !self.watch.add(&canonical, by_name);
         if is_place {

@@ -3,8 +3,12 @@
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 use super::inflated::{Cut, Inflated};
 use crate::position::{Inode, nanoseconds};
@@ -47,16 +51,29 @@ pub(super) enum Content {
     Gzip(Box<Inflated>),
 }
 
+/// Descriptors that are left to others: without them there is no connection, and no file would be read
+/// to its end and closed again.
+const RESERVE: u64 = 32;
+
 /// Opens without waiting for the other end of a FIFO and without becoming a terminal's owner. Where
 /// this user may ask for it, reading does not count as access: else each line would have its file's
 /// inode written as well.
+///
+/// # Errors
+/// `EMFILE` as long as there are no more than [`RESERVE`] descriptors left.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let with = |flags| std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
-    match with(flags | libc::O_NOATIME) {
+    let file = match with(flags | libc::O_NOATIME) {
         // open(2): neither the owner nor privileged.
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => with(flags),
         opened => opened,
+    }?;
+    // The lowest number that is free (open(2)), so those below are in use.
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    match file.as_raw_fd() as u64 >= limit.saturating_sub(RESERVE).max(limit / 2) {
+        true => Err(Errno::MFILE.into()),
+        false => Ok(file),
     }
 }
 

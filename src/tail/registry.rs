@@ -49,6 +49,8 @@ pub(super) struct Registry {
     finished: VecDeque<(Arc<Source>, Position)>,
     /// Files may be kept open though there is nothing to read.
     pub(super) may_hold: bool,
+    /// And there is room for the last rotated one of each as well.
+    pub(super) may_linger: bool,
     /// There are so many files that the log does not name each at the start.
     pub(super) is_terse: bool,
     /// Positions at first sight, for the state, and what else nothing is under way of.
@@ -87,6 +89,7 @@ impl Registry {
             waiting: HashMap::new(),
             finished: VecDeque::new(),
             may_hold: true,
+            may_linger: true,
             is_terse: false,
             first_seen: Vec::new(),
             retired: Vec::new(),

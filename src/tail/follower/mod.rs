@@ -223,7 +223,7 @@ impl Follower {
         self.wake_resting();
         let Some(last) = self.generations.last_mut() else { return false };
         if let Some(stat) = stat.filter(|_| matches!(change, Change::Unchanged | Change::Grown)) {
-            last.is_past = false;
+            last.return_to_path();
             last.saw_size(stat.size);
             if let Some(position) = last.fingerprint_unread(&self.path, &stat) {
                 // Nothing of it is under way yet that this could overtake.
@@ -257,7 +257,7 @@ impl Follower {
         for older in &mut self.generations {
             older.retire(now);
         }
-        generation.is_past = false;
+        generation.return_to_path();
         registry.claim(generation.source.inode, self.id);
         self.generations.push(generation);
     }

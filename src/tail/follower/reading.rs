@@ -175,8 +175,11 @@ impl Follower {
         header: &Header,
         work: &mut Work<'_>,
     ) -> Step {
+        let is_last_past = at + 2 == self.generations.len();
         let generation = &mut self.generations[at];
-        match generation.next(unfinished, followed, work.now) {
+        let is_awaited = work.registry.is_awaited(generation.source.inode);
+        let may_linger = work.registry.may_linger && is_last_past && !is_awaited;
+        match generation.next(unfinished, followed, may_linger, work.now) {
             Next::Wait { until, holds: true } => Step::Stop(Turn::At(until)),
             Next::Wait { until, holds: false } => Step::Next(Some(until)),
             Next::SendUnfinished => {
@@ -185,7 +188,7 @@ impl Follower {
                     Err(error) => self.failed(&error, work.now),
                 }
             }
-            Next::Rest if !work.registry.is_awaited(generation.source.inode) => {
+            Next::Rest if !is_awaited => {
                 // Its writer may go on all the same.
                 if generation.is_compressed() || !work.registry.may_hold {
                     generation.close();

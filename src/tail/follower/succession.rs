@@ -36,7 +36,7 @@ impl Follower {
         match (stat, current) {
             (Some(stat), Some(at)) => {
                 let mut current = self.generations.remove(at);
-                current.is_past = false;
+                current.return_to_path();
                 let recognised = current.recognises(&self.path, &stat);
                 let real = registry.real(&self.path, now);
                 let has_moved = current.source.inode != stat.inode || current.source.real != real;
@@ -103,6 +103,7 @@ impl Follower {
         if is_lost {
             // One of them is what became of it.
             registry.first_seen.push(Update::Forget(last.source.id));
+            registry.release(last.source.inode, self.id);
             self.generations.pop();
         } else if fingerprint.is_some() || !copies.is_empty() {
             registry.first_seen.push(Update::Reached(Arc::clone(&last.source), last.position));

@@ -135,6 +135,11 @@ impl Generation {
         self.position.head
     }
 
+    /// The path names it (again).
+    pub(super) fn return_to_path(&mut self) {
+        (self.is_past, self.is_resting) = (false, false);
+    }
+
     /// The path names something else from now on.
     pub(super) fn retire(&mut self, now: Instant) {
         if !self.is_past {

@@ -16,6 +16,10 @@ use crate::tail::reader::{Counts, Place, Read, Reader, mark};
 const UNFINISHED_QUIET: Duration = Duration::from_secs(1);
 /// How long it must be quiet until it is let go: writers reopen late.
 const PAST_QUIET: Duration = Duration::from_secs(10);
+/// How long where nobody needs it more: a server that reopens its logs lets old workers finish first.
+const LINGERING: Duration = Duration::from_secs(300);
+/// How rarely such a file is looked at, which no event tells of.
+const RARELY: Duration = Duration::from_secs(15);
 
 /// What is to be done with a past generation that was read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +116,14 @@ impl Generation {
     }
 
     /// What to do with a past generation at its end. `followed`: a newer one has content, so the
-    /// writer has moved on.
-    pub(in crate::tail) fn next(&self, unfinished: usize, followed: bool, now: Instant) -> Next {
+    /// writer has moved on. `may_linger`: it may be kept open for a writer that has not.
+    pub(in crate::tail) fn next(
+        &self,
+        unfinished: usize,
+        followed: bool,
+        may_linger: bool,
+        now: Instant,
+    ) -> Next {
         let quiet = now.saturating_duration_since(self.last_growth);
         let stat = self.stat();
         let deleted = stat.is_some_and(|stat| stat.links == 0);
@@ -132,13 +142,14 @@ impl Generation {
             }
             return Next::Wait { until: self.last_growth + UNFINISHED_QUIET, holds: true };
         }
-        if over && quiet >= PAST_QUIET {
+        let patience = if may_linger && !deleted { LINGERING } else { PAST_QUIET };
+        if over && quiet >= patience {
             return Next::Done;
         }
         if !over && quiet >= 6 * PAST_QUIET {
             return Next::Rest;
         }
-        let pause = (quiet / 4).clamp(Duration::from_millis(100), Duration::from_secs(2));
+        let pause = (quiet / 8).clamp(Duration::from_millis(100), RARELY);
         Next::Wait { until: now + pause, holds: false }
     }
 }

@@ -69,6 +69,25 @@ fn a_writer_that_goes_on_with_a_rotated_file_after_long_is_read() {
 }
 
 #[test]
+fn a_writer_that_goes_on_when_the_next_file_has_begun_is_read_for_minutes() {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(3);
+    world.deliver_all();
+    world.rename(true);
+    fs::write(world.path("app.log"), "900:of another worker\n").unwrap();
+    for _ in 0..3 {
+        sweep_for(&mut world, 200);
+        world.write_lines(1);
+        sweep_for(&mut world, 20);
+        assert_eq!(world.received.len(), world.written.len() + 1);
+    }
+    sweep_for(&mut world, 320);
+    world.received.retain(|&number| number != 900);
+    assert_eq!(world.received, world.written);
+    assert_eq!(world.records.len(), 1, "it is let go in the end");
+}
+
+#[test]
 fn what_patterns_drop_does_not_keep_others_waiting_and_makes_few_marks() {
     let mut world = World::new(Rotation::RenameWithinGlob);
     world.exclude[0] = Patterns::new(&["debug"]).unwrap();

@@ -345,3 +345,13 @@ fn what_a_late_writer_has_added_to_before_it_was_compressed_is_no_new_log() {
     let read = [Append(1), Look, Rename { create: true }, Fill, Look, Stop { clean: true }];
     assert_exact(Rotation::Rename, &[&read[..], &[Append(1), Reopen, Compress]].concat());
 }
+
+#[test]
+fn a_log_that_is_made_right_after_the_end_is_new() {
+    use Op::{Append, Compress, Fill, Pass, Rename, Reopen, Stop};
+    let (rename, stop) = (Rename { create: false }, Stop { clean: true });
+    // Of what had its path nothing is known any more.
+    let ops = [Append(1), rename, Compress, Reopen, Append(1), Fill, rename];
+    let ops = [&ops[..], &[Pass(110), Compress, Fill, stop]].concat();
+    assert_exact(Rotation::RenameWithinGlob, &ops);
+}

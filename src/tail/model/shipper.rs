@@ -41,7 +41,7 @@ impl World {
     pub(super) fn note_first_seen(&mut self) {
         let Some(stage) = &mut self.stage else { return };
         for update in stage.take_first_seen() {
-            note(&mut self.records, update);
+            note(&mut self.records, update, last_moment(self.born));
         }
     }
 
@@ -74,7 +74,7 @@ impl World {
         }
         for mark in batch.marks {
             self.next_id = self.next_id.max(id_of(&mark.update) + 1);
-            note(&mut self.records, mark.update);
+            note(&mut self.records, mark.update, last_moment(self.born));
         }
     }
 
@@ -229,11 +229,15 @@ fn id_of(update: &Update) -> u64 {
     }
 }
 
+/// When this is, by the clock that births are taken from: it ticks less often than others do.
+fn last_moment(born: Option<SystemTime>) -> SystemTime {
+    born.map_or_else(SystemTime::now, |born| born + Duration::from_nanos(1))
+}
+
 /// What the state does with an update.
-fn note(records: &mut BTreeMap<SourceId, Record>, update: Update) {
+fn note(records: &mut BTreeMap<SourceId, Record>, update: Update, seen: SystemTime) {
     match update {
         Update::Reached(source, position) => {
-            let seen = SystemTime::now();
             let record = Record { source: (*source).clone(), position, seen };
             records.insert(source.id, record);
         }

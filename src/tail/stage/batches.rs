@@ -35,6 +35,7 @@ impl Stage {
             let Some(follower) = &mut self.followers[id] else { continue };
             follower.is_queued = false;
             self.registry.may_hold = self.open.len() < self.held_max;
+            self.registry.may_linger = self.open.len() < self.held_max / 2;
             let turn = follower.read(&mut Work {
                 reader: &mut self.reader,
                 registry: &mut self.registry,

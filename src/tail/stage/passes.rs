@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::mpsc::Receiver;
 use tracing::{info, warn};
@@ -20,9 +20,9 @@ const NAMED_MAX: usize = 100;
 /// then is read from its beginning, as if we had been there.
 pub(super) fn old_before(records: &[Record]) -> i64 {
     let last_run = records.iter().map(|record| record.seen).max();
-    // Kept to the second.
-    let until = last_run.and_then(|at| at.checked_add(Duration::from_secs(1)));
-    until.and_then(nanoseconds).unwrap_or(i64::MAX)
+    // Kept to the second, so perhaps a little later. What is no longer known, because it was rotated
+    // away and read, is older by the time it was kept for its writer.
+    last_run.and_then(nanoseconds).unwrap_or(i64::MAX)
 }
 
 impl Stage {

@@ -1,5 +1,6 @@
 //! What has become of a file. Pure: a function of what we knew and what we see.
 
+use super::content::Stat;
 use crate::position::Inode;
 
 /// What is known of the generation that was last found at a path.
@@ -12,26 +13,6 @@ pub(super) struct Known {
     pub(super) size: u64,
     /// Its modification time when it was last read, in nanoseconds since the epoch.
     pub(super) modified: i64,
-}
-
-/// What is found at the path now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
-    /// No file.
-    Nothing,
-    /// A file.
-    File { inode: Inode, size: u64, modified: i64, content: Content },
-}
-
-/// What comparing the content with the fingerprints has shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
-    /// It was not compared.
-    NotCompared,
-    /// What was read is still there.
-    Same,
-    /// Something else stands where we have read.
-    Different,
 }
 
 /// What follows from it.
@@ -49,15 +30,16 @@ pub(super) enum Change {
     Gone,
 }
 
-pub(super) fn judge(known: Known, seen: Seen) -> Change {
-    let Seen::File { inode, size, modified, content } = seen else { return Change::Gone };
-    if !same_inode(known.inode, inode) {
+/// What has become of it when this is found at its path. The content is not compared for that.
+pub(super) fn judge(known: Known, seen: Option<&Stat>) -> Change {
+    let Some(seen) = seen else { return Change::Gone };
+    if !same_inode(known.inode, seen.inode) {
         return Change::Replaced;
     }
-    if size < known.size || content == Content::Different {
+    if seen.size < known.size {
         return Change::Truncated;
     }
-    if size == known.offset && (modified == known.modified || content == Content::Same) {
+    if seen.size == known.offset && seen.modified == known.modified {
         return Change::Unchanged;
     }
     Change::Grown
@@ -83,45 +65,40 @@ mod tests {
     const INODE: Inode = Inode { device: 1, number: 42, born: Some(1000) };
     const KNOWN: Known = Known { inode: INODE, offset: 500, size: 500, modified: 7 };
 
-    fn file(inode: Inode, size: u64, modified: i64, content: Content) -> Seen {
-        Seen::File { inode, size, modified, content }
+    fn file(inode: Inode, size: u64, modified: i64) -> Option<Stat> {
+        Some(Stat { inode, size, modified, is_regular: true, links: 1 })
     }
 
     #[test]
     fn every_kind_of_change() {
-        use Content::{Different, NotCompared, Same};
         let reused = Inode { born: Some(2000), ..INODE };
         let birth_unknown = Inode { born: None, ..INODE };
         let other = Inode { number: 43, ..INODE };
         let elsewhere = Inode { device: 2, ..INODE };
         for (seen, expected) in [
-            (Seen::Nothing, Change::Gone),
-            (file(INODE, 500, 7, NotCompared), Change::Unchanged),
-            (file(INODE, 501, 8, NotCompared), Change::Grown),
-            (file(INODE, 501, 7, NotCompared), Change::Grown),
-            (file(INODE, 499, 8, NotCompared), Change::Truncated),
-            (file(INODE, 0, 8, NotCompared), Change::Truncated),
+            (None, Change::Gone),
+            (file(INODE, 500, 7), Change::Unchanged),
+            (file(INODE, 501, 8), Change::Grown),
+            (file(INODE, 501, 7), Change::Grown),
+            (file(INODE, 499, 8), Change::Truncated),
+            (file(INODE, 0, 8), Change::Truncated),
             // Touched, or the same length written anew: only the content tells.
-            (file(INODE, 500, 8, NotCompared), Change::Grown),
-            (file(INODE, 500, 8, Same), Change::Unchanged),
-            (file(INODE, 500, 8, Different), Change::Truncated),
-            (file(INODE, 900, 8, Different), Change::Truncated),
-            (file(INODE, 900, 8, Same), Change::Grown),
+            (file(INODE, 500, 8), Change::Grown),
             // Removed and created at once.
-            (file(reused, 500, 7, NotCompared), Change::Replaced),
-            (file(reused, 900, 8, Same), Change::Replaced),
-            (file(birth_unknown, 500, 7, NotCompared), Change::Unchanged),
-            (file(other, 500, 7, NotCompared), Change::Replaced),
-            (file(elsewhere, 500, 7, NotCompared), Change::Replaced),
+            (file(reused, 500, 7), Change::Replaced),
+            (file(reused, 900, 8), Change::Replaced),
+            (file(birth_unknown, 500, 7), Change::Unchanged),
+            (file(other, 500, 7), Change::Replaced),
+            (file(elsewhere, 500, 7), Change::Replaced),
         ] {
-            assert_eq!(judge(KNOWN, seen), expected, "{seen:?}");
+            assert_eq!(judge(KNOWN, seen.as_ref()), expected, "{seen:?}");
         }
     }
 
     #[test]
     fn a_file_that_is_shorter_than_it_was_has_been_truncated_though_less_was_read() {
         let known = Known { size: 800, ..KNOWN };
-        let seen = |size| judge(known, file(INODE, size, 8, Content::NotCompared));
+        let seen = |size| judge(known, file(INODE, size, 8).as_ref());
         assert_eq!((seen(799), seen(800)), (Change::Truncated, Change::Grown));
     }
 }

@@ -10,9 +10,7 @@ use crate::position::{Anchor, Head, Inode, Position};
 use crate::tail::content::{Content, Stat, open};
 use crate::tail::found::{self, Fit, Found};
 use crate::tail::rotated;
-use crate::tail::rotation::{
-    Change, Content as Compared, Known, Seen, judge, same_but_device, same_inode,
-};
+use crate::tail::rotation::{Change, Known, judge, same_but_device, same_inode};
 
 impl Generation {
     /// What has become of it, given what is found at its path.
@@ -23,13 +21,7 @@ impl Generation {
             size: self.size,
             modified: self.position.modified,
         };
-        let seen = stat.map_or(Seen::Nothing, |stat| Seen::File {
-            inode: stat.inode,
-            size: stat.size,
-            modified: stat.modified,
-            content: Compared::NotCompared,
-        });
-        judge(known, seen)
+        judge(known, stat)
     }
 
     /// Whether `stat` and the content at `path` say that this generation still stands there.

@@ -32,7 +32,7 @@ type Error = Box<dyn std::error::Error>;
 /// # Errors
 /// It cannot start, or a stage has ended by itself; nobody has been told yet.
 pub fn run(cli: Cli) -> Result<ExitCode, Error> {
-    sys::give_back_large();
+    sys::keep_heap_small();
     let around = Surroundings::of_process()?;
     let Loaded { config, warnings, .. } = config::load(&cli, &around)?;
     let target = if config.detach {

@@ -7,6 +7,6 @@ mod readiness;
 mod tcp;
 
 pub(crate) use fork::{Side, fork};
-pub(crate) use memory::give_back_large;
+pub(crate) use memory::keep_heap_small;
 pub(crate) use readiness::readiness;
 pub(crate) use tcp::{limit_unsent, tcp_info, unacknowledged};

@@ -29,9 +29,8 @@ pub(super) struct Tls {
     wire: Vec<u8>,
     sent: usize,
     account: Account,
-    /// Records sealed so far, and with how many another connection should take over.
-    records: u64,
-    worn_at: u64,
+    /// How many records more it should seal before another connection takes over.
+    left: u64,
 }
 
 /// Which plaintext lies before which byte on the wire.
@@ -80,9 +79,9 @@ impl Tls {
         let stream = connected.map_err(|error| trust::explain(host, error))?;
         let (stream, mut session) = stream.into_inner();
         session.set_buffer_limit(None);
-        let worn_at = lifetime(&session);
+        let left = lifetime(&session);
         let (wire, account) = (Vec::new(), Account::default());
-        Ok((stream, Self { session, wire, sent: 0, account, records: 0, worn_at }))
+        Ok((stream, Self { session, wire, sent: 0, account, left }))
     }
 
     /// "TLS 1.3" or the like.
@@ -115,7 +114,7 @@ impl Tls {
                 return Err(io::Error::other("TLS does not seal any more"));
             }
             self.account.sealed(count, sealed);
-            self.records += 1;
+            self.left = self.left.saturating_sub(1);
             ledger.wrote(count);
         }
         Ok(())
@@ -143,7 +142,7 @@ impl Tls {
 
     /// The keys have served for as many records as they should: it is time for another connection.
     pub(super) fn is_worn(&self) -> bool {
-        self.records >= self.worn_at
+        self.left == 0
     }
 
     /// How much plaintext lies in the first `wire` bytes.

@@ -146,10 +146,9 @@ pub fn open(dir: &Path) -> Result<(Store, Vec<Record>), StateError> {
         LockError::Io(error) => unusable(&path, error),
     })?;
     let load = |name: &str, consequence: &str| {
-        let path = dir.join(name);
-        let contents = file::read(&path).map_err(|error| unusable(&path, error))?;
-        let contents = contents.unwrap_or_else(Contents::none);
+        let contents = look_into(dir, name).map_err(|error| unusable(&error.path, error.source))?;
         if let Some(problem) = &contents.problem {
+            let path = dir.join(name);
             let aside = keep_aside(&path, problem).map_err(|error| unusable(&path, error))?;
             warn_of(&path, problem, &aside, contents.loaded.changes.len(), consequence);
         }

@@ -7,7 +7,11 @@ use rustix::net::sockopt::set_socket_linger;
 use rustls::crypto::CipherSuiteCommon;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite, Tls12CipherSuite};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion,
+    Tls12CipherSuite,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -44,30 +48,30 @@ impl Authority {
         Self { roots: Arc::new(roots), chain, key: key.serialize_der() }
     }
 
-    fn acceptor(&self, versions: &[&'static rustls::SupportedProtocolVersion]) -> TlsAcceptor {
+    fn acceptor(&self, versions: &[&'static SupportedProtocolVersion]) -> TlsAcceptor {
+        TlsAcceptor::from(self.server(versions, WebPkiClientVerifier::no_client_auth()))
+    }
+
+    fn server(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        clients: Arc<dyn ClientCertVerifier>,
+    ) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let key = PrivateKeyDer::try_from(self.key.clone()).unwrap();
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(self.chain.clone(), key)
-            .unwrap();
-        TlsAcceptor::from(Arc::new(config))
+            .with_client_cert_verifier(clients)
+            .with_single_cert(self.chain.clone(), key);
+        Arc::new(config.unwrap())
     }
 
     /// A receiver that takes no client without a certificate.
     fn asking_for_a_certificate(&self) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(self.roots.clone(), provider.clone());
-        let key = PrivateKeyDer::try_from(self.key.clone()).unwrap();
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_client_cert_verifier(verifier.build().unwrap())
-            .with_single_cert(self.chain.clone(), key);
-        Arc::new(config.unwrap())
+        let verifier = WebPkiClientVerifier::builder_with_provider(self.roots.clone(), provider);
+        self.server(&[&rustls::version::TLS13], verifier.build().unwrap())
     }
 
     /// The settings of TLS 1.2 with keys for so many records.

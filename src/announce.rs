@@ -7,8 +7,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::meter::Meters;
-use crate::pulse::Watch;
+use crate::health::liveness::Watch;
+use crate::health::metrics::Meters;
 use crate::service::systemd;
 
 /// How often the line of status is renewed.

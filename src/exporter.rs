@@ -24,8 +24,8 @@ use tracing::{debug, info, warn};
 
 use crate::agent::Records;
 use crate::config::Listen;
+use crate::health::metrics::Meters;
 use crate::inspect::delivered;
-use crate::meter::Meters;
 
 /// Of so many files it is told how far each is behind: those furthest behind.
 const FILES_MAX: usize = 50;

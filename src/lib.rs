@@ -3,10 +3,10 @@
 //! # The path of a line
 //!
 //! ```text
-//! config ─► discover ─► tail ─► filter ─► encode ─► send ─► receiver
-//!                        ▲                            │
-//!                        │                         ledger  (sent, acknowledged, confirmed)
-//!                        └── positions ◄── state ◄────┘
+//! config ─► discover ─► input ─► filter ─► encode ─► deliver ─► receiver
+//!                        ▲                             │
+//!                        │                          ledger  (sent, acknowledged, confirmed)
+//!                        └─── positions ◄── checkpoint ┘
 //! ```
 //!
 //! Data flows left to right through bounded channels; only confirmations flow back.
@@ -15,42 +15,36 @@
 //! |---|---|---|
 //! | [`cli`], [`config`] | what was typed becomes one resolved [`config::Config`], or all its errors | reads the file |
 //! | [`discover`] | globs and directory watches become "found" and "changed" events | yes |
-//! | [`tail`] | followed files become [`batch::Batch`]es of encoded messages | yes |
+//! | [`input`] | followed files become [`pipeline::batch::Batch`]es of encoded messages | yes |
 //! | [`filter`] | keeps or drops a line | no |
 //! | [`syslog`] | RFC 5424 messages and their framing | no |
-//! | [`send`] | batches go over UDP, TCP or TLS; the ledger says what has arrived | yes |
-//! | [`state`] | positions of confirmed lines, saved and loaded | yes |
+//! | [`deliver`] | batches go over UDP, TCP or TLS; the ledger says what has arrived | yes |
+//! | [`checkpoint`] | positions of confirmed lines, saved and loaded | yes |
 //! | [`service`] | detaching, pid file, signals, own log | yes |
 //! | [`agent`] | the one place that builds the stages and wires them | no |
 //! | [`daemon`] | the life of the process: start, reload, report, end | yes |
 //! | [`announce`], [`exporter`] | systemd and Prometheus are told how the stages fare | yes |
 //! | [`inspect`] | `--check` and `--status`: looks at all of it from outside, changes nothing | yes |
 //!
-//! [`batch`], [`event`] and [`position`] hold the types that cross the borders between stages,
-//! [`outlet`] is how batches cross;
-//! [`meter`] holds what the stages count, for those who watch them.
-//! A stage imports no other stage; only [`agent`] and [`inspect`] know more than one. [`pulse`] shows
-//! that a stage's loop goes round.
+//! [`pipeline`] holds what crosses the borders between stages: batches, events, positions, and the
+//! channel of batches. [`health`] holds what the stages count, and shows that their loops go round.
+//! A stage imports no other stage; only [`agent`] and [`inspect`] know more than one.
 
 pub mod agent;
 pub mod announce;
-pub mod batch;
+pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod deliver;
 pub mod discover;
-pub mod event;
 pub mod exporter;
 pub mod filter;
+pub mod health;
+pub mod input;
 pub mod inspect;
 mod lockfile;
-pub mod meter;
-pub mod outlet;
-pub mod position;
-pub mod pulse;
-pub mod send;
+pub mod pipeline;
 pub mod service;
-pub mod state;
 mod sys;
 pub mod syslog;
-pub mod tail;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms that do work of their own and must not know each other.
-const STAGES: [&str; 6] = ["discover", "tail", "filter", "syslog", "send", "state"];
+const STAGES: [&str; 6] = ["discover", "input", "filter", "syslog", "deliver", "checkpoint"];
 /// Those that may know several stages, and that none of them knows.
 const OUTSIDE: [&str; 5] = ["agent", "announce", "daemon", "exporter", "inspect"];
 /// What belongs to the whole program.
@@ -14,18 +14,18 @@ const SHELL: [&str; 8] =
     ["agent", "announce", "cli", "daemon", "exporter", "inspect", "service", "sys"];
 /// Files that only compute: no stage but their own room, no I/O, no clock.
 const PURE: [&str; 12] = [
-    "batch.rs",
-    "event.rs",
-    "position.rs",
+    "pipeline/batch.rs",
+    "pipeline/event.rs",
+    "pipeline/position.rs",
     "filter/",
     "syslog/",
-    "tail/lines.rs",
-    "tail/names.rs",
-    "tail/rotation.rs",
-    "send/backoff.rs",
-    "send/entry.rs",
-    "send/evidence.rs",
-    "send/ledger.rs",
+    "input/read/records.rs",
+    "input/rotation/names.rs",
+    "input/rotation/judge.rs",
+    "deliver/backoff.rs",
+    "deliver/entry.rs",
+    "deliver/proof.rs",
+    "deliver/ledger.rs",
 ];
 /// Parts of the pure core that stages build on.
 const SHARED_CORE: [&str; 2] = ["syslog", "filter"];
@@ -54,7 +54,7 @@ struct Source {
 }
 
 impl Source {
-    /// The room it belongs to: `tail` for `tail/lines.rs` and `tail.rs`.
+    /// The room it belongs to: `input` for `input/read/records.rs`, `cli` for `cli.rs`.
     fn room(&self) -> &str {
         self.name.split('/').next().unwrap().trim_end_matches(".rs")
     }
@@ -234,8 +234,9 @@ fn unsafe_code_is_in_one_room() {
 
 #[test]
 fn imports_are_recognised() {
-    let code = "use crate::{position::{A, B}, tail, send::C};\nlet x = crate::state::load();";
+    let code =
+        "use crate::{pipeline::{A, B}, input, deliver::C};\nlet x = crate::checkpoint::load();";
     let source = Source { name: "filter.rs".to_owned(), code: code.to_owned() };
-    let expected = ["position", "send", "state", "tail"].map(str::to_owned);
+    let expected = ["checkpoint", "deliver", "input", "pipeline"].map(str::to_owned);
     assert_eq!(source.imports(), expected.into());
 }

@@ -1,5 +1,5 @@
 //! A random model of the whole process: what happens to a log, its shipper and its receiver, in
-//! any order, against an oracle. `src/tail/model.rs` does the same to the core alone, faster.
+//! any order, against an oracle. `src/input/model.rs` does the same to the core alone, faster.
 //!
 //! A failure prints its seed; `REMOTE_SYSLOG_TEST_SEED=N cargo test --test suite process_model`
 //! does the same things again (not at the very same moments). `REMOTE_SYSLOG_LONG=1` runs more.

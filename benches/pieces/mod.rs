@@ -6,10 +6,10 @@ mod load;
 
 use std::fs;
 
-use remote_syslog::batch::Batch;
 use remote_syslog::filter::Patterns;
+use remote_syslog::pipeline::batch::Batch;
 use remote_syslog::syslog::{Encoder, Facility, Framing, Header, Priority, Severity};
-use remote_syslog::{send, tail};
+use remote_syslog::{deliver, input};
 
 use load::{EXCLUDE, Load};
 
@@ -33,13 +33,13 @@ pub fn piece(name: &str) -> Piece {
     let load = Load::access_log(LINES);
     let content = fs::read(&load.path).expect("the load");
     let work: Box<dyn FnMut()> = match name {
-        "split" => Box::new(move || tail::bench::split(&content)),
+        "split" => Box::new(move || input::bench::split(&content)),
         // Found by literals, and by an automaton.
         "filter" => filter(content, &EXCLUDE),
         "filter_any" => filter(content, &[r"\d{4}-\d\d", "^$", r"\sTRACE\s"]),
         "encode" => encode(content),
         "read" => {
-            let read = tail::bench::read(&load.path, encoder(Framing::Newline), header());
+            let read = input::bench::read(&load.path, encoder(Framing::Newline), header());
             let mut read = read.expect("the load");
             Box::new(move || read().expect("the load"))
         }
@@ -48,7 +48,7 @@ pub fn piece(name: &str) -> Piece {
             let datagrams = encoder(Framing::Datagram);
             Box::new(move || drop(std::hint::black_box(datagrams.reframe(&batch))))
         }
-        "ledger" => Box::new(send::bench::ledger(encoded(&content))),
+        "ledger" => Box::new(deliver::bench::ledger(encoded(&content))),
         other => panic!("there is no piece {other}"),
     };
     Piece { lines: LINES, work }

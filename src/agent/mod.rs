@@ -18,14 +18,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::settings::{discover_settings, entry_of, tail_settings};
+use crate::checkpoint::{self, Query, Store};
 use crate::config::{Config, Destination, Mode};
+use crate::deliver::{self, Outcome, Target};
 use crate::discover::{self, Discover, GlobError};
-use crate::meter::Meters;
-use crate::outlet::{Direct, Outlet};
-use crate::position::Record;
-use crate::send::{self, Outcome, Target};
-use crate::state::{self, Query, Store};
-use crate::tail::{self, Known, Links, Reload};
+use crate::health::metrics::Meters;
+use crate::input::{self, Known, Links, Reload};
+use crate::pipeline::channel::{Direct, Outlet};
+use crate::pipeline::position::Record;
 
 /// How many messages, of up to 16 events, wait between discovering and reading. More is not listed
 /// meanwhile.
@@ -108,7 +108,7 @@ impl Agent {
         let stop_reading = CancellationToken::new();
         let leave = CancellationToken::new();
 
-        let express = send::Express::default();
+        let express = deliver::Express::default();
         let direct: Option<Arc<dyn Direct>> = Some(Arc::new(express.clone()));
         let next_id = store.next_id().0;
         let known = Known { records, next_id, entry_of: entry_of(config)? };
@@ -121,7 +121,7 @@ impl Agent {
             stop: stop_reading.clone(),
         };
         let (readers, reading) = spawn_tail(tail_settings(config, meters), known, links)?;
-        let links = send::Links {
+        let links = deliver::Links {
             targets: target_rx,
             batches,
             express,
@@ -130,10 +130,10 @@ impl Agent {
             leave: leave.clone(),
         };
         let sending = match config.mode {
-            Mode::DryRun { .. } => tokio::spawn(send::print(links, meters.sending.clone())),
-            Mode::Daemon | Mode::Once => tokio::spawn(send::run(links, meters.sending.clone())),
+            Mode::DryRun { .. } => tokio::spawn(deliver::print(links, meters.sending.clone())),
+            Mode::Daemon | Mode::Once => tokio::spawn(deliver::run(links, meters.sending.clone())),
         };
-        let saving = tokio::spawn(state::run(store, updates, query_rx, meters.saving.clone()));
+        let saving = tokio::spawn(checkpoint::run(store, updates, query_rx, meters.saving.clone()));
         let discover = discover::spawn(discover_settings(config, meters)?, event_tx, &readers)?;
         Ok(Self {
             mode: config.mode,
@@ -271,7 +271,7 @@ impl Records {
 /// Reading files blocks, so it has a thread and a runtime of its own. The receiver resolves when it
 /// has ended.
 fn spawn_tail(
-    settings: tail::Settings,
+    settings: input::Settings,
     known: Known,
     links: Links,
 ) -> io::Result<(Handle, oneshot::Receiver<()>)> {
@@ -280,7 +280,7 @@ fn spawn_tail(
     let readers = runtime.handle().clone();
     thread::Builder::new().name("tail".to_owned()).spawn(move || {
         // As a task: after another one it has its turn without a look at the kernel in between.
-        let _ = runtime.block_on(runtime.spawn(tail::run(settings, known, links)));
+        let _ = runtime.block_on(runtime.spawn(input::run(settings, known, links)));
         // Nobody waits when the stages end by themselves.
         let _ = ended.send(());
     })?;

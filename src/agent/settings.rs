@@ -3,10 +3,10 @@
 use std::os::unix::ffi::OsStrExt;
 
 use crate::config::{Config, Mode};
+use crate::deliver;
 use crate::discover::{self, GlobError, Globs};
-use crate::meter::Meters;
-use crate::send;
-use crate::tail::{self, EntryOf, Messages};
+use crate::health::metrics::Meters;
+use crate::input::{self, EntryOf, Messages};
 
 /// Which entry of `files` names a path.
 pub(super) fn entry_of(config: &Config) -> Result<EntryOf, GlobError> {
@@ -17,8 +17,8 @@ pub(super) fn entry_of(config: &Config) -> Result<EntryOf, GlobError> {
     }))
 }
 
-pub(super) fn tail_settings(config: &Config, meters: &Meters) -> tail::Settings {
-    tail::Settings {
+pub(super) fn tail_settings(config: &Config, meters: &Meters) -> input::Settings {
+    input::Settings {
         messages: Messages {
             priority: config.priority,
             hostname: config.hostname.clone(),
@@ -28,8 +28,8 @@ pub(super) fn tail_settings(config: &Config, meters: &Meters) -> tail::Settings 
         exclude: config.exclude_patterns.clone(),
         exclude_files: config.exclude_files.clone(),
         encoder: match config.mode {
-            Mode::DryRun { .. } => send::printing_encoder(&config.destination),
-            Mode::Daemon | Mode::Once => send::encoder(&config.destination),
+            Mode::DryRun { .. } => deliver::printing_encoder(&config.destination),
+            Mode::Daemon | Mode::Once => deliver::encoder(&config.destination),
         },
         from_start: config.from_start,
         once: matches!(config.mode, Mode::Once | Mode::DryRun { once: true }),

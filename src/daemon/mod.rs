@@ -12,17 +12,17 @@ use tokio::runtime::Runtime;
 use tracing::{error, info, warn};
 
 use self::serve::Process;
+use crate::checkpoint::{self, StateError, Store};
 use crate::cli::Cli;
 use crate::config::{self, Config, Listen, Loaded, Mode, NO_LOG, Protocol, Surroundings};
+use crate::deliver::root_faults;
 use crate::exporter;
-use crate::position::Record;
-use crate::send::root_faults;
+use crate::pipeline::position::Record;
 use crate::service::detach::{self, Daemon};
 use crate::service::limits;
 use crate::service::log::{self, LogTarget};
 use crate::service::pidfile::PidFile;
 use crate::service::privileges;
-use crate::state::{self, StateError, Store};
 use crate::sys;
 
 type Error = Box<dyn std::error::Error>;
@@ -111,7 +111,7 @@ fn open_state(config: &Config) -> Result<(Store, Vec<Record>), Error> {
     if is_dry_run(config) {
         return Ok((Store::none(), Vec::new()));
     }
-    match state::open(&config.state_dir) {
+    match checkpoint::open(&config.state_dir) {
         Err(error @ StateError::Unusable { .. }) => {
             warn!("{error}; until then lines are shipped, but a restart repeats or misses some");
             Ok(Store::unsaved(&config.state_dir))

@@ -9,8 +9,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{Instant, interval};
 
 use crate::config::{Config, Mode, Protocol};
-use crate::meter::Meters;
-use crate::send::Outcome;
+use crate::deliver::Outcome;
+use crate::health::metrics::Meters;
 use crate::service::log::show_progress;
 
 /// How often it is looked.

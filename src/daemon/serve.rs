@@ -11,16 +11,16 @@ use tracing::{error, info, warn};
 use super::{Error, once};
 use crate::agent::{Agent, Records, StageEnded};
 use crate::announce;
+use crate::checkpoint::Store;
 use crate::cli::Cli;
 use crate::config::{self, Config, Mode, Surroundings};
 use crate::exporter::{self, Exporter};
+use crate::health::metrics::Meters;
 use crate::inspect;
-use crate::meter::Meters;
-use crate::position::Record;
+use crate::pipeline::position::Record;
 use crate::service::log::{self, LogControl};
 use crate::service::signals::{self, Hangup, Request, Signals};
 use crate::service::systemd;
-use crate::state::Store;
 
 /// What the process was told, and tells.
 pub(super) struct Process {

@@ -11,7 +11,7 @@ use super::inotify::Kind;
 use super::shortcut::Looks;
 use super::watch::Notice;
 use super::{Closed, Stage};
-use crate::event::Event;
+use crate::pipeline::event::Event;
 
 /// How many notices are taken at once, so that many of one file count as one.
 const NOTICES_AT_ONCE: usize = 512;

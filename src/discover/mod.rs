@@ -1,7 +1,7 @@
 //! Which files to follow: globs and directory watches become [`Event`]s.
 //!
 //! Runs on a thread of its own, since listing directories blocks. Knows nothing of file contents:
-//! it names paths to look at, and [`crate::tail`] finds out what is there.
+//! it names paths to look at, and [`crate::input`] finds out what is there.
 
 mod glob;
 mod happened;
@@ -28,9 +28,9 @@ use tracing::{info, warn};
 use self::places::Places;
 use self::shortcut::Shortcut;
 use self::watch::{Notice, Watch};
-use crate::event::Event;
 use crate::filter::Patterns;
-use crate::meter::Finding;
+use crate::health::metrics::Finding;
+use crate::pipeline::event::Event;
 
 pub use self::glob::GlobError;
 pub use self::places::Globs;

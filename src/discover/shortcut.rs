@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::Sender;
 
-use crate::event::Event;
+use crate::pipeline::event::Event;
 
 /// Names that are remembered at a time.
 const MOST: usize = 1024;

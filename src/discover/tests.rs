@@ -10,7 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::*;
 use crate::config::FileEntry;
-use crate::meter::Meters;
+use crate::health::metrics::Meters;
 
 struct Fixture {
     root: tempfile::TempDir,

@@ -9,7 +9,7 @@ use tracing::{trace, warn};
 
 use super::places::State;
 use super::{Closed, Stage};
-use crate::event::Event;
+use crate::pipeline::event::Event;
 
 /// As in path resolution (`path_resolution(7)`).
 pub(super) const LINKS_MAX: u32 = 40;

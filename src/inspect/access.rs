@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::unistd::{Gid, Group, Uid, User};
 use rustix::fs::{Access, access};
 
-use crate::state::ReadError;
+use crate::checkpoint::ReadError;
 
 /// Opens a log file as the daemon would: without waiting for the other end of a FIFO.
 ///

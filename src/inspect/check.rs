@@ -9,10 +9,10 @@ use rustix::process::geteuid;
 
 use super::files::{self, Entry, Verdict};
 use super::{BAD, GOOD, HEADING, ODD, Out, access, complain, receiver, start, words};
+use crate::checkpoint::{self, ReadError, Reading};
 use crate::cli::Cli;
 use crate::config::{self, Loaded, Protocol, Surroundings};
-use crate::send::root_faults;
-use crate::state::{self, ReadError, Reading};
+use crate::deliver::root_faults;
 
 /// Shows what the configuration leads to. False if it has errors, if nothing can be followed, or
 /// if the receiver cannot be found (with `connect`: be reached).
@@ -35,7 +35,7 @@ pub(super) fn run(
     for obstacle in start::obstacles(config) {
         warnings += warn(&obstacle, out)?;
     }
-    let state = state::read(&config.state_dir);
+    let state = checkpoint::read(&config.state_dir);
     let records = state.as_ref().map_or(&[][..], |reading| &reading.records);
     let entries = match files::find(config, records) {
         Ok(entries) => entries,
@@ -202,7 +202,7 @@ fn positions(dir: &Path, state: Result<Reading, ReadError>, out: Out<'_>) -> io:
         Err(error) => return warn(&access::no_positions(dir, &error), out),
     };
     let known = words::count(reading.records.len(), "position", "positions");
-    let holder = match state::holder(dir).map(|holder| holder.pid) {
+    let holder = match checkpoint::holder(dir).map(|holder| holder.pid) {
         Some(Some(pid)) => format!("in use by process {pid}"),
         Some(None) => "in use by a process".to_owned(),
         None => "in use by no process".to_owned(),

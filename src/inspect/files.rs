@@ -11,8 +11,8 @@ use super::access;
 use crate::config::Config;
 use crate::discover::{GlobError, Globs, mistake, survey};
 use crate::filter::Patterns;
-use crate::position::Record;
-use crate::tail::is_compressed;
+use crate::input::is_compressed;
+use crate::pipeline::position::Record;
 
 /// An entry of `files` and what it finds.
 #[derive(Debug)]

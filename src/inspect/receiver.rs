@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::certificate::Certificate;
 use super::{BAD, GOOD, HEADING, Out};
 use crate::config::{Destination, Protocol};
-use crate::send::{self, Answer, Probe, Target};
+use crate::deliver::{self, Answer, Probe, Target};
 
 /// Says where `destination` leads, and tries it with `connect`. False if it leads nowhere.
 pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io::Result<bool> {
@@ -23,7 +23,7 @@ pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io
     out.flush()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let target = Target::from(destination);
-    let resolved = runtime.block_on(send::resolve(&target));
+    let resolved = runtime.block_on(deliver::resolve(&target));
     match &resolved {
         Ok(addresses) => {
             let list: Vec<_> = addresses.iter().map(|a| a.ip().to_string()).collect();
@@ -33,7 +33,7 @@ pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io
     }
     out.flush()?;
     let well = match resolved.is_ok() && connect {
-        true => tell(&runtime.block_on(send::probe(&target)), out)?,
+        true => tell(&runtime.block_on(deliver::probe(&target)), out)?,
         false => resolved.is_ok(),
     };
     // A resolver that does not answer must not keep us.

@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::path::{Path, absolute};
 
 use super::access;
+use crate::checkpoint;
 use crate::config::{Config, PidFile};
-use crate::state;
 
 /// What would keep it from starting, in words.
 pub(super) fn obstacles(config: &Config) -> Vec<String> {
@@ -15,7 +15,7 @@ pub(super) fn obstacles(config: &Config) -> Vec<String> {
     };
     let log = config.detach.then(|| unwritable("debug_log_file", &config.debug_log_file)).flatten();
     // One that runs has its port.
-    let is_free = state::holder(&config.state_dir).is_none();
+    let is_free = checkpoint::holder(&config.state_dir).is_none();
     let listen = config.metrics_listen.as_ref().filter(|_| is_free).and_then(|listen| {
         let error = TcpListener::bind(listen.address).err()?;
         Some(format!("metrics_listen: cannot listen on {}: {error}", listen.address))

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{Out, access, complain, json, table};
+use crate::checkpoint::{self, Holder, Reading};
 use crate::cli::Cli;
 use crate::config::{self, Config, Surroundings};
 use crate::discover::{Globs, survey};
-use crate::position::{Inode, Record, nanoseconds};
-use crate::state::{self, Holder, Reading};
-use crate::tail::is_compressed;
+use crate::input::is_compressed;
+use crate::pipeline::position::{Inode, Record, nanoseconds};
 
 /// Everything `--status` tells.
 #[derive(Debug)]
@@ -92,14 +92,14 @@ pub(super) fn run(
         }
     };
     let Some(dir) = dir else { return Ok(false) };
-    let reading = match state::read(&dir) {
+    let reading = match checkpoint::read(&dir) {
         Ok(reading) => reading,
         Err(error) => {
             complain(&access::no_positions(&dir, &error));
             return Ok(false);
         }
     };
-    let daemon = state::holder(&dir);
+    let daemon = checkpoint::holder(&dir);
     let Reading { records, damage } = reading;
     let mut files = files(records, config.as_ref().ok(), daemon);
     for file in &mut files {

@@ -3,7 +3,7 @@
 use memchr::{memchr_iter, memchr2};
 
 use super::Framing;
-use crate::batch::Batch;
+use crate::pipeline::batch::Batch;
 
 /// Appends frames to batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The same messages for a receiver that wants them framed otherwise.
 
 use super::Encoder;
-use crate::batch::{Batch, Mark};
+use crate::pipeline::batch::{Batch, Mark};
 
 impl Encoder {
     /// `batch` as this encoder frames messages; what is too long for it is cut.
@@ -33,7 +33,7 @@ fn place(mark: &Mark, batch: &mut Batch) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::position::{SourceId, Update};
+    use crate::pipeline::position::{SourceId, Update};
     use crate::syslog::Framing;
 
     #[test]

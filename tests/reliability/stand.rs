@@ -20,7 +20,7 @@ pub struct Conditions {
 /// A receiver that goes without receiving anything for so long will receive nothing more.
 pub const QUIET: Duration = Duration::from_secs(30);
 /// What may be acknowledged between two looks at the peer's window. The daemon takes the window to
-/// have been so much wider meanwhile (`src/send/evidence.rs`): what it writes between two looks
+/// have been so much wider meanwhile (`src/deliver/proof.rs`): what it writes between two looks
 /// (`LOOK_BYTES`), and what its kernel may hold besides (`UNSENT`).
 const UNLOOKED: usize = (64 << 10) + (128 << 10);
 /// What the daemon adds to twice the widest window (`MARGIN`).

@@ -1,0 +1,252 @@
+//! What is known of every source, and which part of it the files on disk do not hold yet. Pure.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::pipeline::position::{Position, Record, Source, SourceId, Update};
+
+/// What is kept of one source: 80 bytes and a share of the source that the tail holds too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) source: Arc<Source>,
+    pub(super) position: Position,
+    /// Seconds since the epoch.
+    pub(super) seen: i64,
+}
+
+/// One line between the first and the last of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    /// The source is known, and this is what of it.
+    Known(Kept),
+    /// The base may know it, but it is gone.
+    Forgotten(SourceId),
+}
+
+/// Everything the two files are to hold, and how far they hold it.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    known: HashMap<SourceId, Kept>,
+    /// Changed or forgotten since the base was written.
+    recent: HashSet<SourceId>,
+    /// Something is not on disk yet.
+    dirty: bool,
+    /// Recent changes can not be relied on to complete the base on disk: write everything.
+    base_is_needed: bool,
+    base_len: usize,
+    generation: u64,
+    /// How many records writing `recent` has cost since the base was written.
+    written: usize,
+    next_id: u64,
+}
+
+/// What is to be written, detached from the table so that it can be written elsewhere.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    /// Everything, or only what changed since everything was written.
+    pub(super) whole: bool,
+    pub(super) generation: u64,
+    pub(super) next_id: u64,
+    pub(super) changes: Vec<Change>,
+    /// What was recent and becomes part of the base.
+    folded: HashSet<SourceId>,
+}
+
+/// Few changes are not folded into the base while it runs: writing them each time costs next to
+/// nothing.
+const FEW: usize = 1000;
+/// How stale the time a file was last seen may become on disk, in seconds.
+const SEEN_PRECISION: i64 = 24 * 3600;
+
+impl Table {
+    /// A table as the two files hold it.
+    pub(super) fn loaded(base: Loaded, recent: Loaded) -> Self {
+        let mut table = Self {
+            generation: base.generation,
+            next_id: base.next_id,
+            base_len: base.changes.len(),
+            ..Self::default()
+        };
+        for change in base.changes {
+            table.overlay(change);
+        }
+        // So far only the base itself.
+        table.recent.clear();
+        if recent.generation >= base.generation {
+            table.generation = recent.generation;
+            table.next_id = table.next_id.max(recent.next_id);
+            for change in recent.changes {
+                table.overlay(change);
+            }
+            table.written = table.recent.len();
+        }
+        table
+    }
+
+    fn overlay(&mut self, change: Change) {
+        let id = match change {
+            Change::Known(kept) => {
+                let id = kept.source.id;
+                self.known.insert(id, kept);
+                id
+            }
+            Change::Forgotten(id) => {
+                self.known.remove(&id);
+                id
+            }
+        };
+        self.recent.insert(id);
+        self.next_id = self.next_id.max(id.0.saturating_add(1));
+    }
+
+    /// The next save writes everything, and is due even if nothing changes.
+    pub(super) fn need_base(&mut self) {
+        self.base_is_needed = true;
+        self.dirty = true;
+    }
+
+    /// Where that is little, the next save writes everything: so the base is not older than the
+    /// last start, and what is damaged later costs repeated lines instead of missing ones.
+    pub(super) fn renew_base(&mut self) {
+        self.base_is_needed |= self.known.len() <= FEW;
+    }
+
+    /// Takes in `update`, which came at `now` (seconds since the epoch).
+    pub(super) fn apply(&mut self, update: Update, now: i64) {
+        let id = match &update {
+            Update::Reached(source, _) => source.id,
+            Update::Forget(id) => *id,
+        };
+        let changed = match update {
+            Update::Reached(source, position) => self.reached(source, position, now),
+            Update::Forget(_) => self.known.remove(&id).is_some(),
+        };
+        if changed {
+            self.recent.insert(id);
+            self.dirty = true;
+        }
+    }
+
+    fn reached(&mut self, source: Arc<Source>, position: Position, now: i64) -> bool {
+        let id = source.id;
+        self.next_id = self.next_id.max(id.0.saturating_add(1));
+        let Some(kept) = self.known.get_mut(&id) else {
+            if self.recent.contains(&id) {
+                // Forgotten: what arrived of it since the file was deleted is of no use.
+                return false;
+            }
+            self.known.insert(id, Kept { source, position, seen: now });
+            return true;
+        };
+        let stale = now.saturating_sub(kept.seen).saturating_abs() >= SEEN_PRECISION;
+        let changed = stale || kept.position != position || kept.source != source;
+        // Even if equal: from now on the path is in memory only once.
+        kept.source = source;
+        kept.position = position;
+        if changed {
+            kept.seen = now;
+        }
+        changed
+    }
+
+    /// Whether something is not on disk yet.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    /// What to write now; to be answered by [`Self::saved`] or [`Self::failed`].
+    pub(super) fn snapshot(&mut self) -> Snapshot {
+        self.dirty = false;
+        // Everything is written anew once writing the recent changes over and over has cost as
+        // much: so the cost stays within twice the least possible, however changes come.
+        let whole = self.base_is_needed
+            || self.recent.len() > FEW && self.written + self.recent.len() > self.base_len;
+        let (changes, folded) = if whole {
+            self.generation = self.generation.saturating_add(1);
+            let everything = self.known.values().cloned().map(Change::Known);
+            (everything.collect(), std::mem::take(&mut self.recent))
+        } else {
+            self.written += self.recent.len();
+            let change = |id: &SourceId| match self.known.get(id) {
+                Some(kept) => Change::Known(kept.clone()),
+                None => Change::Forgotten(*id),
+            };
+            (self.recent.iter().map(change).collect(), HashSet::new())
+        };
+        let (generation, next_id) = (self.generation, self.next_id);
+        Snapshot { whole, generation, next_id, changes, folded }
+    }
+
+    /// `snapshot` is on disk.
+    pub(super) fn saved(&mut self, snapshot: &Snapshot) {
+        if snapshot.whole {
+            self.base_is_needed = false;
+            self.base_len = snapshot.changes.len();
+            self.written = 0;
+        }
+    }
+
+    /// `snapshot` is not on disk, or nobody knows.
+    pub(super) fn failed(&mut self, snapshot: Snapshot) {
+        self.dirty = true;
+        self.recent.extend(snapshot.folded);
+        // The new base may have got there after all, and recent changes to the old one would
+        // then be ignored.
+        self.base_is_needed |= snapshot.whole;
+    }
+
+    /// Above every id that was ever given.
+    pub(super) fn next_id(&self) -> SourceId {
+        SourceId(self.next_id)
+    }
+
+    /// Everything known, in the order of the ids.
+    pub(super) fn records(&self) -> Vec<Record> {
+        let mut records: Vec<_> = self.known.values().map(Record::from).collect();
+        records.sort_unstable_by_key(|record| record.source.id);
+        records
+    }
+}
+
+/// What one file holds.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    pub(super) generation: u64,
+    pub(super) next_id: u64,
+    pub(super) changes: Vec<Change>,
+}
+
+impl From<&Kept> for Record {
+    fn from(kept: &Kept) -> Self {
+        Self {
+            source: (*kept.source).clone(),
+            position: kept.position,
+            seen: system_time(kept.seen),
+        }
+    }
+}
+
+/// The point in time that is `seconds` after the epoch, or before it.
+fn system_time(seconds: i64) -> SystemTime {
+    let distance = Duration::from_secs(seconds.unsigned_abs());
+    let time = if seconds < 0 {
+        UNIX_EPOCH.checked_sub(distance)
+    } else {
+        UNIX_EPOCH.checked_add(distance)
+    };
+    time.unwrap_or(UNIX_EPOCH)
+}
+
+#[cfg(test)]
+impl Snapshot {
+    /// Everything is `changes`.
+    pub(super) fn for_test(generation: u64, next_id: u64, changes: Vec<Change>) -> Self {
+        Self { whole: true, generation, next_id, changes, folded: HashSet::new() }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod arbitrary;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! Any source, position and change.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::pipeline::position::{Anchor, Head, Inode};
+
+pub(in crate::checkpoint) fn source(id: u64) -> impl Strategy<Value = Source> {
+    let path = || {
+        prop_oneof![
+            "(/[a-zé .\"\\\\]{1,9}){1,4}".prop_map(OsString::from),
+            proptest::collection::vec(any::<u8>(), 0..30).prop_map(OsString::from_vec),
+        ]
+        .prop_map(std::path::PathBuf::from)
+    };
+    let real = proptest::option::weighted(0.2, path().prop_map(Box::new));
+    (path(), real, any::<(u64, u64, Option<i64>)>()).prop_map(
+        move |(path, real, (device, number, born))| {
+            let inode = Inode { device, number, born };
+            Source { id: SourceId(id), order: id, path: path.into(), real, inode }
+        },
+    )
+}
+
+pub(in crate::checkpoint) fn position() -> impl Strategy<Value = Position> {
+    let lengths = (0..=Head::MAX as u16, 0..=Anchor::MAX as u8);
+    (any::<(u64, u64, u64, bool, i64)>(), lengths).prop_map(
+        |((offset, head, anchor, mid_line, modified), (head_len, anchor_len))| Position {
+            offset: offset.max(u64::from(anchor_len)),
+            head: Head { len: head_len, hash: head },
+            anchor: Anchor { len: anchor_len, hash: anchor },
+            mid_line,
+            modified,
+        },
+    )
+}
+
+pub(in crate::checkpoint) fn change() -> impl Strategy<Value = Change> {
+    let known = any::<u64>()
+        .prop_flat_map(|id| (source(id), position(), 0..4_000_000_000_i64))
+        .prop_map(|(source, position, seen)| {
+            Change::Known(Kept { source: source.into(), position, seen })
+        });
+    prop_oneof![4 => known, 1 => any::<u64>().prop_map(|id| Change::Forgotten(SourceId(id)))]
+}

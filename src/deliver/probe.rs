@@ -1,0 +1,106 @@
+//! One attempt to reach the receiver, for those who ask whether it would work. No message is sent.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::transport::datagrams;
+use super::{Target, Transport};
+use crate::deliver::transport::connect::{self, ConnectError};
+use crate::deliver::transport::tcp::{Heard, Link};
+use crate::deliver::transport::trust::{self, Witness};
+
+/// How long a receiver has to say that it does not want us after all: over TLS 1.3 a missing
+/// client certificate shows only behind the handshake.
+const SECOND_THOUGHTS: Duration = Duration::from_millis(500);
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub struct Probe {
+    /// What the receiver answered, or why there is no connection, in words and with a remedy.
+    pub outcome: Result<Answer, String>,
+    /// The certificates it has shown, its own first, also when they were refused.
+    pub certificates: Vec<CertificateDer<'static>>,
+}
+
+/// How the receiver can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// There is a way from here to there. Over UDP nothing more can be known without a message.
+    Route {
+        /// The own address.
+        from: SocketAddr,
+        /// The receiver's.
+        to: SocketAddr,
+    },
+    /// It has accepted a connection.
+    Connected {
+        /// The address that answered.
+        peer: SocketAddr,
+        /// "TCP", or the version of TLS.
+        protocol: &'static str,
+    },
+}
+
+/// The addresses of the receiver, in the order in which they are tried.
+///
+/// # Errors
+/// The name cannot be resolved.
+pub async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, String> {
+    let found = timeout(target.connect_timeout, connect::resolve(&target.host, target.port)).await;
+    found.unwrap_or_else(|_| Err(connect::timed_out(target))).map_err(|error| error.to_string())
+}
+
+/// Connects to `target` as [`super::run`] does, and ends the connection in good order.
+pub async fn probe(target: &Target) -> Probe {
+    let witness = Arc::new(Witness::default());
+    let outcome = match target.transport {
+        Transport::Udp => route(target).await,
+        Transport::Tcp | Transport::Tls(_) => stream(target, &witness).await,
+    };
+    Probe { outcome, certificates: witness.shown() }
+}
+
+async fn route(target: &Target) -> Result<Answer, String> {
+    let mut last = format!("\"{}\" has no address", target.host);
+    for to in resolve(target).await? {
+        let socket = datagrams::socket(to).await.and_then(|socket| socket.local_addr());
+        match socket {
+            Ok(from) => return Ok(Answer::Route { from, to }),
+            Err(source) => {
+                let host = target.host.clone();
+                last = ConnectError::Refused { host, address: to, source }.to_string();
+            }
+        }
+    }
+    Err(last)
+}
+
+async fn stream(target: &Target, witness: &Arc<Witness>) -> Result<Answer, String> {
+    let client = |trust: &_| trust::observed_client(trust, Arc::clone(witness));
+    let opened = Link::open_as(target, client).await;
+    let mut link = opened.map_err(|error| error.to_string())?;
+    let (peer, protocol) = (link.peer, link.protocol());
+    let ended = |reason: &str| {
+        format!(
+            "{peer} accepted the connection and {reason} at once; look at its own log: it may \
+             want a client certificate, or refuse this host"
+        )
+    };
+    let until = Instant::now() + SECOND_THOUGHTS;
+    while timeout_at(until, link.ready(false)).await.is_ok() {
+        match link.receive() {
+            Ok(Heard::Nothing) => {}
+            Ok(Heard::Farewell | Heard::Fin) => return Err(ended("closed it")),
+            Err(error) => return Err(ended(&format!("broke it ({error})"))),
+        }
+    }
+    link.farewell();
+    // What cannot be said any more need not be said.
+    let _ = link.flush();
+    let _ = link.finish();
+    Ok(Answer::Connected { peer, protocol })
+}

@@ -1,0 +1,120 @@
+//! What the own log and the meters say about the connection; the log each outage and each stall
+//! once, not each attempt.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::connection::Why;
+use super::{Target, Transport};
+use crate::deliver::transport::connect::ConnectError;
+use crate::health::metrics::Sending;
+
+/// What has been said, so that it is not said again.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// `host:port` as configured.
+    receiver: String,
+    /// Since when there is no connection, and whether a warning has said so.
+    gone: Option<(Instant, bool)>,
+    stalled: Option<Instant>,
+    /// The next connection is no news.
+    renewing: bool,
+    /// The last connection came to nothing, which was said.
+    useless: bool,
+    meters: Sending,
+}
+
+impl Report {
+    /// A report about the receiver of `target`; says whom it is going to be about.
+    pub(super) fn new(target: &Target, meters: Sending) -> Self {
+        let Target { host, port, .. } = target;
+        let receiver =
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        match target.transport {
+            Transport::Udp => info!("sending to {receiver} over UDP"),
+            Transport::Tcp => info!("connecting to {receiver} over TCP"),
+            Transport::Tls(_) => info!("connecting to {receiver} over TLS"),
+        }
+        Self { receiver, gone: None, stalled: None, renewing: false, useless: false, meters }
+    }
+
+    /// An attempt to reach the receiver failed.
+    pub(super) fn failed(&mut self, reason: &ConnectError) {
+        self.meters.left();
+        self.meters.failed(reason.kind(), reason);
+        let (since, warned) = *self.gone.get_or_insert_with(|| (Instant::now(), false));
+        if warned {
+            debug!("still no connection to {}: {reason}", self.receiver);
+        } else {
+            warn!("{reason}; retrying, nothing is lost meanwhile");
+        }
+        self.gone = Some((since, true));
+    }
+
+    /// We end the connection in good order, to begin a new one.
+    pub(super) fn renewing(&mut self) {
+        self.meters.left();
+        debug!(
+            "renewing the connection to {}: everything sent is confirmed by that",
+            self.receiver
+        );
+        self.renewing = true;
+    }
+
+    /// A connection came about; `resent` bytes of an earlier one go first.
+    pub(super) fn connected(&mut self, peer: SocketAddr, protocol: &str, resent: u64) {
+        let receiver = format!("{} ({peer}, {protocol})", self.receiver);
+        self.meters.reached(receiver.clone());
+        if std::mem::take(&mut self.renewing) && self.gone.is_none() || self.useless {
+            self.gone = None;
+            debug!("connected to {receiver}");
+            return;
+        }
+        let again = match self.gone.take() {
+            Some((since, _)) => format!(" again after {:.1} s", since.elapsed().as_secs_f64()),
+            None => String::new(),
+        };
+        let resent = match resent {
+            0 => String::new(),
+            bytes => format!("; {bytes} bytes go out again that may not have arrived"),
+        };
+        info!("connected to {receiver}{again}{resent}");
+    }
+
+    /// The connection ended without our doing; `useful` when the receiver read from it.
+    pub(super) fn lost(&mut self, reason: &Why, useful: bool) {
+        self.meters.left();
+        self.meters.failed(reason.kind(), reason);
+        self.stalled = None;
+        self.gone = Some((Instant::now(), false));
+        let receiver = &self.receiver;
+        match (useful, std::mem::replace(&mut self.useless, !useful)) {
+            (true, _) => info!("connection to {receiver} ended: {reason}; reconnecting"),
+            (false, false) => warn!(
+                "connection to {receiver} ended before it was known to have read anything: \
+                 {reason}; retrying"
+            ),
+            (false, true) => debug!("connection to {receiver} ended again: {reason}"),
+        }
+    }
+
+    /// The receiver has taken nothing for `since`.
+    pub(super) fn stalled(&mut self, since: Duration) {
+        if self.stalled.is_none() {
+            self.stalled = Instant::now().checked_sub(since);
+            let seconds = since.as_secs();
+            warn!("{} has taken nothing for {seconds} s; waiting for it", self.receiver);
+        }
+    }
+
+    /// The receiver takes something (again).
+    pub(super) fn moving(&mut self) {
+        if let Some(since) = self.stalled.take() {
+            let seconds = since.elapsed().as_secs();
+            info!("{} goes on after {seconds} s", self.receiver);
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! Over TLS.
+
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, Issuer, KeyPair};
+use rustix::net::sockopt::set_socket_linger;
+use rustls::crypto::CipherSuiteCommon;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion,
+    Tls12CipherSuite,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::super::ledger::Ledger;
+use super::*;
+use crate::deliver::transport::tcp::Link;
+use crate::deliver::transport::trust::Trust;
+use crate::pipeline::channel::Direct;
+
+/// An authority, and a receiver's certificate for 127.0.0.1 issued by it.
+struct Authority {
+    roots: Arc<RootCertStore>,
+    chain: Vec<CertificateDer<'static>>,
+    key: Vec<u8>,
+}
+
+impl Authority {
+    fn new(adjust: impl FnOnce(&mut CertificateParams)) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let root = params.self_signed(&key).unwrap();
+        let issuer = Issuer::new(params, key);
+        let mut roots = RootCertStore::empty();
+        roots.add(root.der().clone()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        adjust(&mut params);
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        let chain = vec![certificate.der().clone()];
+        Self { roots: Arc::new(roots), chain, key: key.serialize_der() }
+    }
+
+    fn acceptor(&self, versions: &[&'static SupportedProtocolVersion]) -> TlsAcceptor {
+        TlsAcceptor::from(self.server(versions, WebPkiClientVerifier::no_client_auth()))
+    }
+
+    fn server(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        clients: Arc<dyn ClientCertVerifier>,
+    ) -> Arc<ServerConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let key = PrivateKeyDer::try_from(self.key.clone()).unwrap();
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_client_cert_verifier(clients)
+            .with_single_cert(self.chain.clone(), key);
+        Arc::new(config.unwrap())
+    }
+
+    /// A receiver that takes no client without a certificate.
+    fn asking_for_a_certificate(&self) -> Arc<ServerConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(self.roots.clone(), provider);
+        self.server(&[&rustls::version::TLS13], verifier.build().unwrap())
+    }
+
+    /// The settings of TLS 1.2 with keys for so many records.
+    fn client_whose_keys_last(&self, records: u64) -> ClientConfig {
+        let mut provider = rustls::crypto::ring::default_provider();
+        let suites = provider.cipher_suites.iter().filter_map(|suite| match suite {
+            SupportedCipherSuite::Tls12(suite) => Some(suite),
+            SupportedCipherSuite::Tls13(_) => None,
+        });
+        let limited = suites.map(|suite| {
+            let suite = Tls12CipherSuite {
+                common: CipherSuiteCommon {
+                    confidentiality_limit: records,
+                    suite: suite.common.suite,
+                    hash_provider: suite.common.hash_provider,
+                },
+                prf_provider: suite.prf_provider,
+                kx: suite.kx,
+                sign: suite.sign,
+                aead_alg: suite.aead_alg,
+            };
+            SupportedCipherSuite::Tls12(Box::leak(Box::new(suite)))
+        });
+        provider.cipher_suites = limited.collect();
+        ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[&rustls::version::TLS12])
+            .unwrap()
+            .with_root_certificates(self.roots.clone())
+            .with_no_client_auth()
+    }
+
+    fn target(&self, address: SocketAddr) -> Target {
+        Target { transport: Transport::Tls(Trust::Roots(self.roots.clone())), ..target(address) }
+    }
+}
+
+async fn accept(listener: &TcpListener, acceptor: &TlsAcceptor) -> TlsStream<TcpStream> {
+    let (stream, _) = within(5, listener.accept()).await.unwrap();
+    within(5, acceptor.accept(stream)).await.unwrap()
+}
+
+/// Reads all; that there is no `close_notify` at the end does not matter.
+async fn read_all(stream: &mut TlsStream<TcpStream>) -> Vec<u64> {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    frames(&bytes)
+}
+
+#[tokio::test]
+async fn verified_it_delivers_everything() {
+    for (version, name) in
+        [(&rustls::version::TLS12, "TLS 1.2"), (&rustls::version::TLS13, "TLS 1.3")]
+    {
+        let authority = Authority::new(|_| ());
+        let (listener, address) = listen().await;
+        let acceptor = authority.acceptor(&[version]);
+        let target = authority.target(address);
+        let (link, _) = tokio::join!(Link::open(&target), accept(&listener, &acceptor));
+        assert_eq!(link.unwrap().protocol(), name);
+        let sending = Sending::to(target);
+        sending.feed(0..50_000, 777);
+        let receiver =
+            tokio::spawn(async move { read_all(&mut accept(&listener, &acceptor).await).await });
+        assert_eq!(sending.finish().await, (Outcome::default(), 50_000));
+        assert_eq!(tally(&receiver.await.unwrap(), 50_000), (0, 0));
+    }
+}
+
+async fn refusal(target: Target, authority: &Authority, listener: TcpListener) -> String {
+    let acceptor = authority.acceptor(&[&rustls::version::TLS13]);
+    let receiver = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let _ = acceptor.accept(stream).await;
+    };
+    let (link, ()) = within(5, async { tokio::join!(Link::open(&target), receiver) }).await;
+    link.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused() {
+    let authority = Authority::new(|params| {
+        params.subject_alt_names = vec![rcgen::SanType::DnsName("other".try_into().unwrap())];
+    });
+    let (listener, address) = listen().await;
+    let error = refusal(authority.target(address), &authority, listener).await;
+    assert!(error.contains("not issued for \"127.0.0.1\"; let destination.host be"), "{error}");
+}
+
+/// A name may have several addresses, and not all of them speak TLS.
+#[tokio::test]
+async fn where_one_address_speaks_no_tls_another_is_tried() {
+    let authority = Authority::new(|_| ());
+    let ((silent, first), (_closed, second), (listener, third)) =
+        (listen().await, listen().await, listen().await);
+    drop(_closed);
+    let (plain, fourth) = listen().await;
+    let talks = async {
+        let (mut stream, _) = plain.accept().await.unwrap();
+        stream.write_all(b"220 hello, this is not TLS\r\n").await.unwrap();
+        stream
+    };
+    let acceptor = authority.acceptor(&[&rustls::version::TLS13]);
+    let target = Target { connect_timeout: Duration::from_secs(2), ..authority.target(first) };
+    let addresses = vec![fourth, second, first, third];
+    let opened = Link::open_one(&target, addresses, crate::deliver::transport::trust::client);
+    let (link, _, _) =
+        within(5, async { tokio::join!(opened, accept(&listener, &acceptor), talks) }).await;
+    assert_eq!(link.unwrap().peer, third);
+    drop(silent);
+}
+
+#[tokio::test]
+async fn an_unknown_authority_is_refused() {
+    let (ours, theirs) = (Authority::new(|_| ()), Authority::new(|_| ()));
+    let (listener, address) = listen().await;
+    let error = refusal(ours.target(address), &theirs, listener).await;
+    assert!(
+        error.contains("not trusted here: ") && error.contains("; let SSL_CERT_FILE name"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_refused() {
+    let authority = Authority::new(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    let (listener, address) = listen().await;
+    let error = refusal(authority.target(address), &authority, listener).await;
+    assert!(error.contains("it has expired") && error.contains("renew it"), "{error}");
+}
+
+#[tokio::test]
+async fn a_receiver_without_tls_is_told_from_one_with() {
+    let authority = Authority::new(|_| ());
+    let (listener, address) = listen().await;
+    let target = authority.target(address);
+    let receiver = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"220 hello, this is not TLS\r\n").await.unwrap();
+        stream
+    };
+    let (link, _) = within(5, async { tokio::join!(Link::open(&target), receiver) }).await;
+    let error = link.unwrap_err().to_string();
+    assert!(error.contains("check that destination.port speaks TLS"), "{error}");
+}
+
+#[tokio::test]
+async fn clean_closes_under_load_cost_neither_loss_nor_duplicates() {
+    const COUNT: u64 = 20_000;
+    let authority = Authority::new(|_| ());
+    let (listener, address) = listen().await;
+    let acceptor = authority.acceptor(rustls::ALL_VERSIONS);
+    let sending = Sending::to(authority.target(address));
+    // A trickle, so that the receiver can close when there is nothing left to read.
+    let batches = sending.batches.clone();
+    tokio::spawn(async move {
+        for from in (0..COUNT).step_by(100) {
+            let _ = batches.send(numbered(from..from + 100, WIDTH)).await;
+            sleep(Duration::from_millis(5)).await;
+        }
+    });
+    let receiver = tokio::spawn(async move {
+        let mut arrived = Vec::new();
+        for round in 0..10 {
+            let mut stream = accept(&listener, &acceptor).await;
+            // So much that it counts, however young the connection is.
+            let mut bytes = vec![0; (round + 7) * 100 * WIDTH];
+            stream.read_exact(&mut bytes).await.unwrap();
+            // What has left the kernel counts as read, so none of it may stay behind in TLS.
+            while let Ok(Ok(1..)) = timeout(Duration::ZERO, stream.read_buf(&mut bytes)).await {}
+            if round % 2 == 0 {
+                stream.shutdown().await.unwrap();
+            }
+            drop(stream);
+            arrived.extend(frames(&bytes));
+        }
+        arrived.extend(read_all(&mut accept(&listener, &acceptor).await).await);
+        arrived
+    });
+    assert_eq!(sending.finish().await, (Outcome::default(), COUNT));
+    assert_eq!(tally(&receiver.await.unwrap(), COUNT), (0, 0));
+}
+
+#[tokio::test]
+async fn a_receiver_that_says_farewell_and_waits_for_ours_is_not_kept_waiting() {
+    let authority = Authority::new(|_| ());
+    let (listener, address) = listen().await;
+    let acceptor = authority.acceptor(rustls::ALL_VERSIONS);
+    let sending = Sending::to(authority.target(address));
+    sending.feed(0..100, 10);
+    let mut stream = accept(&listener, &acceptor).await;
+    let mut bytes = vec![0; 100 * WIDTH];
+    stream.read_exact(&mut bytes).await.unwrap();
+    sleep(YOUNG).await;
+    stream.shutdown().await.unwrap();
+    within(2, async { while stream.read(&mut bytes).await.is_ok_and(|count| count > 0) {} }).await;
+    drop(stream);
+    assert_eq!(sending.finish().await, (Outcome::default(), 100));
+}
+
+#[tokio::test]
+async fn resets_under_load_lose_nothing() {
+    const COUNT: u64 = 60_000;
+    let authority = Authority::new(|_| ());
+    let (listener, address) = listen().await;
+    let acceptor = authority.acceptor(rustls::ALL_VERSIONS);
+    let sending = Sending::to(authority.target(address));
+    sending.feed(0..COUNT, 1000);
+    let receiver = tokio::spawn(async move {
+        let mut arrived = Vec::new();
+        for round in 0..5 {
+            let mut stream = accept(&listener, &acceptor).await;
+            let mut bytes = vec![0; 300_000 + 12_345 * round];
+            stream.read_exact(&mut bytes).await.unwrap();
+            set_socket_linger(stream.get_ref().0, Some(Duration::ZERO)).unwrap();
+            drop(stream);
+            arrived.extend(frames(&bytes));
+        }
+        arrived.extend(read_all(&mut accept(&listener, &acceptor).await).await);
+        arrived
+    });
+    assert_eq!(sending.finish().await, (Outcome::default(), COUNT));
+    assert_eq!(tally(&receiver.await.unwrap(), COUNT).0, 0);
+}
+
+/// A proxy with no server behind it, say.
+#[tokio::test]
+async fn a_receiver_that_closes_right_after_the_first_lines_confirms_none() {
+    let authority = Authority::new(|_| ());
+    let (listener, address) = listen().await;
+    let acceptor = authority.acceptor(rustls::ALL_VERSIONS);
+    let sending = Sending::to(authority.target(address));
+    sending.feed(0..100, 10);
+    for _ in 0..2 {
+        let mut stream = accept(&listener, &acceptor).await;
+        let mut bytes = vec![0; WIDTH];
+        within(5, stream.read_exact(&mut bytes)).await.unwrap();
+        assert_eq!(frames(&bytes), [0]);
+        stream.shutdown().await.unwrap();
+    }
+    let receiver =
+        tokio::spawn(async move { read_all(&mut accept(&listener, &acceptor).await).await });
+    assert_eq!(sending.finish().await, (Outcome::default(), 100));
+    assert_eq!(tally(&receiver.await.unwrap(), 100), (0, 0));
+}
+
+/// A client's certificate is asked for after the handshake as the client sees it (RFC 8446, section
+/// 4.4.2.4): the receiver has read the first lines by then, and it refuses all of them.
+#[tokio::test]
+async fn an_alert_is_heard_where_writing_tells_of_the_end_first() {
+    let authority = Authority::new(|_| ());
+    let server = authority.asking_for_a_certificate();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (allowed, allow) = std::sync::mpsc::channel();
+    let receiver = std::thread::spawn(move || refuse(&listener, server, &allow));
+    let mut sending = Sending::to(authority.target(address));
+    let mut batch = numbered(0..1, WIDTH);
+    while let Err(back) = sending.express.take(batch, 0) {
+        batch = back;
+        sleep(Duration::from_millis(1)).await;
+    }
+    sleep(YOUNG).await;
+    // From here on the sender's task has no turn.
+    allowed.send(()).unwrap();
+    receiver.join().unwrap();
+    assert!(sending.express.take(numbered(1..2, WIDTH), 0).is_ok());
+    // The receiver is gone: the answer to that is RST, and the next one meets it.
+    std::thread::sleep(Duration::from_millis(20));
+    assert!(sending.express.take(numbered(2..3, WIDTH), 0).is_ok());
+    let confirmed = timeout(YOUNG * 2, sending.updates.recv()).await;
+    assert!(confirmed.is_err(), "{confirmed:?}");
+}
+
+/// Makes its part of the handshake, and when it is allowed to reads what has come, refuses it and
+/// closes.
+fn refuse(
+    listener: &std::net::TcpListener,
+    config: Arc<ServerConfig>,
+    allow: &std::sync::mpsc::Receiver<()>,
+) {
+    use std::io::Read;
+    let (mut tcp, _) = listener.accept().unwrap();
+    let mut tls = rustls::ServerConnection::new(config).unwrap();
+    while !tls.wants_write() {
+        tls.read_tls(&mut tcp).unwrap();
+        tls.process_new_packets().unwrap();
+    }
+    while tls.wants_write() {
+        tls.write_tls(&mut tcp).unwrap();
+    }
+    allow.recv().unwrap();
+    // In two segments at the most: what ends the handshake, and the first line.
+    std::thread::sleep(Duration::from_millis(20));
+    let mut buffer = vec![0; 65_536];
+    let count = tcp.read(&mut buffer).unwrap();
+    let mut piece = &buffer[..count];
+    while !piece.is_empty() && tls.process_new_packets().is_ok() {
+        tls.read_tls(&mut piece).unwrap();
+    }
+    tls.process_new_packets().unwrap_err();
+    while tls.wants_write() {
+        tls.write_tls(&mut tcp).unwrap();
+    }
+}
+
+/// With TLS 1.2 a key serves for a number of records only, and no other follows it.
+#[tokio::test]
+async fn before_its_keys_are_worn_out_a_connection_asks_for_another() {
+    let authority = Authority::new(|_| ());
+    let (listener, address) = listen().await;
+    let acceptor = authority.acceptor(&[&rustls::version::TLS12]);
+    let target = authority.target(address);
+    let client = |_: &Trust| Ok(authority.client_whose_keys_last(64));
+    let (link, _stream) =
+        tokio::join!(Link::open_as(&target, client), accept(&listener, &acceptor));
+    let (mut link, mut ledger) = (link.unwrap(), Ledger::default());
+    let mut send = |number| {
+        ledger.push(numbered(number..number + 1, WIDTH));
+        link.send(&mut ledger).map(|_| link.is_worn())
+    };
+    for number in 0..31 {
+        assert!(!send(number).unwrap(), "{number}");
+    }
+    // The other half is for what it has taken already.
+    for number in 31..62 {
+        assert!(send(number).unwrap(), "{number}");
+    }
+    let error = (62..66).find_map(|number| send(number).err()).expect("no more is sealed");
+    assert!(error.to_string().contains("seal"), "{error}");
+}

@@ -1,0 +1,308 @@
+//! One TCP connection, with or without TLS: bytes out, and what the kernel says became of them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::net::sockopt;
+use rustls::ClientConfig;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::connect::{self, ConnectError};
+use super::tls::Tls;
+use super::trust::{self, TlsError, Trust};
+use crate::deliver::ledger::Ledger;
+use crate::deliver::proof::Window;
+use crate::deliver::{Target, Transport};
+use crate::sys;
+
+/// Received bytes are thrown away; so many at a time.
+const SCRATCH: usize = 16 << 10;
+
+/// A peer whose window is in doubt is asked for it after this much silence.
+const PROBE: Duration = Duration::from_secs(4);
+
+/// An open connection.
+#[derive(Debug)]
+pub(in crate::deliver) struct Link {
+    stream: Arc<TcpStream>,
+    /// The address that answered.
+    pub(in crate::deliver) peer: SocketAddr,
+    tls: Option<Tls>,
+    /// Bytes the kernel has taken from us since the link was made.
+    wire: u64,
+    finished: bool,
+}
+
+/// How an attempt to write ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::deliver) enum Sent {
+    /// The kernel took this many bytes.
+    Some(usize),
+    /// It takes none at present.
+    Blocked,
+    /// There was nothing to write.
+    Nothing,
+}
+
+/// What the receiver's side had to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::deliver) enum Heard {
+    /// Nothing that matters.
+    Nothing,
+    /// TLS `close_notify`: it will close soon.
+    Farewell,
+    /// FIN: it has closed, and had read everything that it acknowledged.
+    Fin,
+}
+
+/// What the kernel knows.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::deliver) struct Look {
+    /// Bytes of the ledger's stream that are acknowledged, counted from the link's beginning.
+    pub(in crate::deliver) acked: u64,
+    /// The same in bytes on the wire.
+    pub(in crate::deliver) wire_acked: u64,
+    /// Something we have written, or wait to write, is not acknowledged.
+    pub(in crate::deliver) outstanding: bool,
+    /// Something the kernel has taken from us is not acknowledged.
+    pub(in crate::deliver) unacknowledged: bool,
+    /// The peer's window, and how long ago it was last heard of.
+    pub(in crate::deliver) window: Window,
+    /// The connection is over.
+    pub(in crate::deliver) closed: bool,
+}
+
+impl Link {
+    /// Connects to `target`, TLS handshake included, within its `connect_timeout`.
+    pub(in crate::deliver) async fn open(target: &Target) -> Result<Self, ConnectError> {
+        Self::open_as(target, trust::client).await
+    }
+
+    /// The same with the settings of TLS that `client` makes.
+    pub(in crate::deliver) async fn open_as(
+        target: &Target,
+        client: impl Fn(&Trust) -> Result<ClientConfig, TlsError>,
+    ) -> Result<Self, ConnectError> {
+        let opened = async {
+            let addresses = connect::resolve(&target.host, target.port).await?;
+            Self::open_one(target, addresses, client).await
+        };
+        timeout(target.connect_timeout, opened)
+            .await
+            .unwrap_or_else(|_| Err(connect::timed_out(target)))
+    }
+
+    /// Connects to one of `addresses`: the first that answers, and over TLS the next one where that
+    /// comes to no handshake.
+    pub(in crate::deliver) async fn open_one(
+        target: &Target,
+        mut addresses: Vec<SocketAddr>,
+        client: impl Fn(&Trust) -> Result<ClientConfig, TlsError>,
+    ) -> Result<Self, ConnectError> {
+        let mut failed = None;
+        loop {
+            let connected = connect::tcp(&target.host, addresses.clone()).await;
+            // What was wrong with TLS tells more.
+            let (stream, peer) = connected.map_err(|error| failed.take().unwrap_or(error))?;
+            let Transport::Tls(trust) = &target.transport else {
+                return Ok(Self::new(stream, peer, None));
+            };
+            addresses.retain(|&address| address != peer);
+            let made = async { Tls::handshake(&target.host, client(trust)?, stream).await };
+            // A silent one must leave time for the others.
+            let share = target.connect_timeout / (addresses.len() as u32 + 1);
+            let error = match timeout(share, made).await {
+                Ok(Ok((stream, tls))) => return Ok(Self::new(stream, peer, Some(tls))),
+                Ok(Err(source)) => ConnectError::Tls {
+                    host: target.host.clone(),
+                    address: peer,
+                    source: Box::new(source),
+                },
+                Err(_) => {
+                    let (host, port) = (target.host.clone(), target.port);
+                    ConnectError::TimedOut { host, port, after: share }
+                }
+            };
+            if addresses.is_empty() {
+                return Err(error);
+            }
+            debug!("{error}; trying another of its addresses");
+            failed = Some(error);
+        }
+    }
+
+    fn new(stream: TcpStream, peer: SocketAddr, tls: Option<Tls>) -> Self {
+        Self { stream: Arc::new(stream), peer, tls, wire: 0, finished: false }
+    }
+
+    /// "TCP", or the version of TLS.
+    pub(in crate::deliver) fn protocol(&self) -> &'static str {
+        self.tls.as_ref().map_or("TCP", Tls::version)
+    }
+
+    /// Writes what comes next: once, as much as the kernel takes.
+    pub(in crate::deliver) fn send(&mut self, ledger: &mut Ledger) -> io::Result<Sent> {
+        let Some(tls) = &mut self.tls else {
+            let piece = ledger.unwritten(usize::MAX);
+            if piece.is_empty() {
+                return Ok(Sent::Nothing);
+            }
+            let sent = write(&self.stream, piece)?;
+            if let Sent::Some(count) = sent {
+                ledger.wrote(count);
+                self.wire += count as u64;
+            }
+            return Ok(sent);
+        };
+        tls.seal(ledger)?;
+        self.flush()
+    }
+
+    /// Writes what TLS has to say by itself, and what is sealed already.
+    pub(in crate::deliver) fn flush(&mut self) -> io::Result<Sent> {
+        let Some(tls) = &mut self.tls else { return Ok(Sent::Nothing) };
+        let piece = tls.sealed()?;
+        if piece.is_empty() {
+            return Ok(Sent::Nothing);
+        }
+        let sent = write(&self.stream, piece)?;
+        if let Sent::Some(count) = sent {
+            tls.sent(count);
+            self.wire += count as u64;
+        }
+        Ok(sent)
+    }
+
+    /// Reads and discards what the receiver sent, a bounded amount.
+    pub(in crate::deliver) fn receive(&mut self) -> io::Result<Heard> {
+        let mut scratch = [0; SCRATCH];
+        for _ in 0..16 {
+            let count = match self.stream.try_read(&mut scratch) {
+                Ok(0) => return Ok(Heard::Fin),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let received = &scratch[..count];
+            if let Some(tls) = &mut self.tls {
+                if tls.received(received)? {
+                    return Ok(Heard::Farewell);
+                }
+            } else if is_tls_alert(received) {
+                return Err(expects_tls());
+            }
+        }
+        Ok(Heard::Nothing)
+    }
+
+    /// Waits until there is something to read, or, with `and_writable`, room to write.
+    /// Does so also while the link itself is lent out.
+    pub(in crate::deliver) fn ready(
+        &self,
+        and_writable: bool,
+    ) -> impl Future<Output = io::Result<()>> + use<> {
+        let stream = Arc::clone(&self.stream);
+        let writable = if and_writable { Some(Interest::WRITABLE) } else { None };
+        let interest =
+            writable.map_or(Interest::READABLE, |writable| writable | Interest::READABLE);
+        async move { stream.ready(interest).await.map(drop) }
+    }
+
+    /// Asks the kernel what has been acknowledged, and then for the window, so that the window
+    /// is not older than the acknowledgement.
+    pub(in crate::deliver) fn look(&mut self) -> io::Result<Look> {
+        let unacked = sys::unacknowledged(&*self.stream)?;
+        let info = sys::tcp_info(&*self.stream)?;
+        // Our FIN occupies one number of the sequence.
+        let unacked = unacked.saturating_sub(u64::from(self.finished));
+        let wire_acked = self.wire.saturating_sub(unacked);
+        let acked = self.tls.as_mut().map_or(wire_acked, |tls| tls.acknowledged(wire_acked));
+        Ok(Look {
+            acked,
+            wire_acked,
+            outstanding: self.has_unsent() || wire_acked < self.wire,
+            unacknowledged: wire_acked < self.wire,
+            window: Window { bytes: info.send_window, silence: info.silence },
+            closed: info.closed,
+        })
+    }
+
+    /// Has the kernel ask the quiet peer for its window every few seconds (keep-alive probes do
+    /// that), or as rarely as usual.
+    pub(in crate::deliver) fn probe(&self, often: bool) -> io::Result<()> {
+        let idle = if often { PROBE } else { connect::KEEPALIVE_IDLE };
+        Ok(sockopt::set_tcp_keepidle(&*self.stream, idle)?)
+    }
+
+    /// TLS asks for another connection soon.
+    pub(in crate::deliver) fn is_worn(&self) -> bool {
+        self.tls.as_ref().is_some_and(Tls::is_worn)
+    }
+
+    pub(in crate::deliver) fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Bytes the kernel has taken so far.
+    pub(in crate::deliver) fn wire(&self) -> u64 {
+        self.wire
+    }
+
+    /// TLS has sealed something that the kernel has not taken yet.
+    pub(in crate::deliver) fn has_unsent(&self) -> bool {
+        self.tls.as_ref().is_some_and(Tls::has_unsent)
+    }
+
+    /// Queues TLS's `close_notify`.
+    pub(in crate::deliver) fn farewell(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.farewell();
+        }
+    }
+
+    /// Sends FIN behind everything written: nothing more will come.
+    pub(in crate::deliver) fn finish(&mut self) -> io::Result<()> {
+        if !self.finished {
+            rustix::net::shutdown(&*self.stream, rustix::net::Shutdown::Write)?;
+            self.finished = true;
+        }
+        Ok(())
+    }
+
+    /// Our FIN is sent, or on its way.
+    pub(in crate::deliver) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Ends the connection at once, by RST. What the kernel still holds is not delivered late,
+    /// behind what the next connection sends.
+    pub(in crate::deliver) fn abort(self) {
+        let _ = sockopt::set_socket_linger(&*self.stream, Some(Duration::ZERO));
+    }
+}
+
+/// Whether a receiver without TLS on our side answers as one with it does when it does not
+/// understand: an alert record (RFC 8446, sections 5.1 and 6) and its end. What it acknowledged it
+/// has not read as messages.
+fn is_tls_alert(answer: &[u8]) -> bool {
+    matches!(answer, [21, 3, 0..=4, 0, 2, ..])
+}
+
+fn expects_tls() -> io::Error {
+    io::Error::other("it answered with a TLS alert: it expects TLS; set destination.protocol: tls")
+}
+
+fn write(stream: &TcpStream, bytes: &[u8]) -> io::Result<Sent> {
+    match stream.try_write(bytes) {
+        Ok(count) => Ok(Sent::Some(count)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Sent::Blocked),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Sent::Some(0)),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,316 @@
+//! What the stages count while they run, under the names that monitoring sees.
+//!
+//! Each stage gets the meters that it moves and knows no others. A meter is an atomic number: it
+//! is moved per batch or per event, never per line. Names and units follow the conventions of
+//! Prometheus (<https://prometheus.io/docs/practices/naming/>).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use tokio_util::sync::CancellationToken;
+
+use crate::health::liveness::Beat;
+
+/// All of them.
+#[derive(Debug, Clone)]
+pub struct Meters {
+    registry: Registry,
+    /// Moved by [`crate::input`].
+    pub reading: Reading,
+    /// Moved by [`crate::deliver`].
+    pub sending: Sending,
+    /// Moved by [`crate::discover`].
+    pub finding: Finding,
+    /// Moved by [`crate::checkpoint`].
+    pub saving: Saving,
+    /// Moved when the configuration is loaded anew: by `result`, `ok` or `refused`.
+    pub reloads: IntCounterVec,
+}
+
+/// Files and what is read from them.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// Shows that the loop goes round.
+    pub beat: Beat,
+    /// Cancelled once the first pass is done: from then on the files are followed.
+    pub under_way: CancellationToken,
+    /// Files that are followed.
+    pub files: IntGauge,
+    /// Files that match and cannot be read.
+    pub unreadable: IntGauge,
+    /// Bytes they are known to hold that are not read.
+    pub unread_bytes: IntGauge,
+    /// Bytes read, newlines included.
+    pub bytes: IntCounter,
+    /// Lines read.
+    pub lines: IntCounter,
+    /// Lines that a pattern has dropped.
+    pub excluded: IntCounter,
+    /// Lines of which only the beginning was sent.
+    pub cut: IntCounter,
+    /// Rotations and truncations noticed.
+    pub rotations: IntCounter,
+    /// Bytes of messages that wait to be taken by [`crate::deliver`].
+    pub queued_bytes: IntGauge,
+}
+
+/// Messages on their way to the receiver.
+#[derive(Debug, Clone)]
+pub struct Sending {
+    /// Shows that the loop goes round.
+    pub beat: Beat,
+    receiver: Arc<Mutex<Option<String>>>,
+    trouble: Arc<Mutex<Option<String>>>,
+    /// 1 while there is a connection, else 0.
+    pub connected: IntGauge,
+    /// Connections that came about.
+    pub connections: IntCounter,
+    /// Attempts and connections that failed, by `kind`.
+    pub failures: IntCounterVec,
+    /// When that last happened, by `kind`, in seconds since the epoch.
+    pub last_failure: prometheus::IntGaugeVec,
+    /// Messages handed to the kernel, repetitions included.
+    pub messages: IntCounter,
+    /// Their bytes, framing included and TLS not.
+    pub bytes: IntCounter,
+    /// Messages that went out again after a connection broke.
+    pub resent_messages: IntCounter,
+    /// Messages of which it is proven that the receiver has read them.
+    pub confirmed_messages: IntCounter,
+    /// Their bytes.
+    pub confirmed_bytes: IntCounter,
+    /// Bytes in the ledger: sent and not confirmed, or about to be sent.
+    pub unconfirmed_bytes: IntGauge,
+    /// The same meter as [`Reading::queued_bytes`]: what is taken is subtracted.
+    pub queued_bytes: IntGauge,
+}
+
+/// Directories.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// Directories under watch.
+    pub watched: IntGauge,
+    /// Times that events were lost, so that everything was looked through.
+    pub overflows: IntCounter,
+}
+
+/// Positions on disk.
+#[derive(Debug, Clone)]
+pub struct Saving {
+    /// Times that positions could not be saved.
+    pub failures: IntCounter,
+    /// When they were last saved, in seconds since the epoch.
+    pub last_saved: IntGauge,
+}
+
+impl Meters {
+    /// All at zero.
+    ///
+    /// # Errors
+    /// Two of the same name, or a name that is none: a mistake in this file.
+    pub fn new() -> prometheus::Result<Self> {
+        let maker = Maker(Registry::new_custom(Some("remote_syslog".to_owned()), None)?);
+        let build = maker.gauges("build_info", "Always 1; the label tells the version.", "version");
+        build?.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let queued = maker.gauge("queued_bytes", "Bytes of messages that wait to be sent.")?;
+        Ok(Self {
+            reading: Reading::new(&maker, queued.clone())?,
+            sending: Sending::new(&maker, queued)?,
+            finding: Finding::new(&maker)?,
+            saving: Saving::new(&maker)?,
+            reloads: maker.counters("reloads_total", "Reloads of the configuration.", "result")?,
+            registry: maker.0,
+        })
+    }
+
+    /// What they stand at now.
+    #[must_use]
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+}
+
+impl Reading {
+    fn new(maker: &Maker, queued_bytes: IntGauge) -> prometheus::Result<Self> {
+        Ok(Self {
+            beat: Beat::default(),
+            under_way: CancellationToken::new(),
+            files: maker.gauge("files", "Files that are followed.")?,
+            unreadable: maker.gauge("unreadable_files", "Files that match and cannot be read.")?,
+            unread_bytes: maker.gauge("unread_bytes", "Bytes in files that are not read yet.")?,
+            bytes: maker.counter("read_bytes_total", "Bytes read from files.")?,
+            lines: maker.counter("read_lines_total", "Lines read from files.")?,
+            excluded: maker
+                .counter("excluded_lines_total", "Lines that exclude_patterns dropped.")?,
+            cut: maker.counter("cut_lines_total", "Lines cut at the limit of a message.")?,
+            rotations: maker.counter("rotations_total", "Rotations and truncations noticed.")?,
+            queued_bytes,
+        })
+    }
+}
+
+impl Sending {
+    fn new(maker: &Maker, queued_bytes: IntGauge) -> prometheus::Result<Self> {
+        Ok(Self {
+            beat: Beat::default(),
+            receiver: Arc::default(),
+            trouble: Arc::default(),
+            connected: maker.gauge("connected", "1 while connected to the receiver, else 0.")?,
+            connections: maker.counter("connections_total", "Connections that came about.")?,
+            failures: maker.counters(
+                "connection_failures_total",
+                "Attempts to connect and connections that failed.",
+                "kind",
+            )?,
+            last_failure: maker.gauges(
+                "last_connection_failure_timestamp_seconds",
+                "When an attempt or a connection last failed.",
+                "kind",
+            )?,
+            messages: maker.counter(
+                "sent_messages_total",
+                "Messages handed to the kernel, those sent again included.",
+            )?,
+            bytes: maker.counter(
+                "sent_bytes_total",
+                "Bytes of messages handed to the kernel, those sent again included.",
+            )?,
+            resent_messages: maker.counter(
+                "resent_messages_total",
+                "Messages sent again because a connection broke before they were confirmed.",
+            )?,
+            confirmed_messages: maker.counter(
+                "confirmed_messages_total",
+                "Messages that the receiver is proven to have read.",
+            )?,
+            confirmed_bytes: maker.counter(
+                "confirmed_bytes_total",
+                "Bytes of messages that the receiver is proven to have read.",
+            )?,
+            unconfirmed_bytes: maker.gauge(
+                "unconfirmed_bytes",
+                "Bytes of messages kept until the receiver is proven to have read them.",
+            )?,
+            queued_bytes,
+        })
+    }
+
+    /// There is a connection to `receiver`, as people know it.
+    pub fn reached(&self, receiver: String) {
+        self.connected.set(1);
+        self.connections.inc();
+        *self.receiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// There is none any more.
+    pub fn left(&self) {
+        self.connected.set(0);
+        *self.receiver.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whom there is a connection to.
+    #[must_use]
+    pub fn receiver(&self) -> Option<String> {
+        self.receiver.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why there is no connection, if the last attempt or connection has failed.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// An attempt to connect, or a connection, has failed.
+    pub fn failed(&self, kind: &str, reason: &dyn std::fmt::Display) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_string());
+        self.failures.with_label_values(&[kind]).inc();
+        self.last_failure.with_label_values(&[kind]).set(jiff::Timestamp::now().as_second());
+    }
+}
+
+impl Finding {
+    fn new(maker: &Maker) -> prometheus::Result<Self> {
+        Ok(Self {
+            watched: maker.gauge("watched_directories", "Directories that inotify watches.")?,
+            overflows: maker.counter(
+                "inotify_overflows_total",
+                "Times that inotify lost events and everything was looked through.",
+            )?,
+        })
+    }
+}
+
+impl Saving {
+    fn new(maker: &Maker) -> prometheus::Result<Self> {
+        Ok(Self {
+            failures: maker.counter(
+                "position_save_failures_total",
+                "Times that positions could not be saved.",
+            )?,
+            last_saved: maker
+                .gauge("last_position_save_timestamp_seconds", "When positions were last saved.")?,
+        })
+    }
+}
+
+/// Makes meters and enters them into the registry.
+struct Maker(Registry);
+
+impl Maker {
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        self.enter(IntCounter::new(name, help)?)
+    }
+
+    fn counters(&self, name: &str, help: &str, label: &str) -> prometheus::Result<IntCounterVec> {
+        self.enter(IntCounterVec::new(Opts::new(name, help), &[label])?)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        self.enter(IntGauge::new(name, help)?)
+    }
+
+    fn gauges(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+    ) -> prometheus::Result<prometheus::IntGaugeVec> {
+        self.enter(prometheus::IntGaugeVec::new(Opts::new(name, help), &[label])?)
+    }
+
+    fn enter<T: Collector + Clone + 'static>(&self, meter: T) -> prometheus::Result<T> {
+        self.0.register(Box::new(meter.clone()))?;
+        Ok(meter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_end_in_their_unit() {
+        let meters = Meters::new().unwrap();
+        meters.sending.failed("dns", &"gone");
+        meters.reloads.with_label_values(&["ok"]).inc();
+        for family in meters.gather() {
+            let (name, kind) = (family.name(), family.get_field_type());
+            assert!(name.starts_with("remote_syslog_"), "{name}");
+            let is_total = name.ends_with("_total");
+            assert_eq!(is_total, kind == prometheus::proto::MetricType::COUNTER, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_counted_by_its_kind() {
+        let meters = Meters::new().unwrap();
+        meters.sending.failed("dns", &"gone");
+        meters.sending.failed("dns", &"gone");
+        meters.sending.failed("tls", &"gone");
+        assert_eq!(meters.sending.failures.with_label_values(&["dns"]).get(), 2);
+        assert!(meters.sending.last_failure.with_label_values(&["tls"]).get() > 1_700_000_000);
+    }
+}

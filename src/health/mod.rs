@@ -1,0 +1,4 @@
+//! How the stages fare: what they count, and whether their loops go round.
+
+pub mod liveness;
+pub mod metrics;

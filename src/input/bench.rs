@@ -1,0 +1,55 @@
+//! What `benches/` measures of this room, and nothing else uses.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::filter::Patterns;
+use crate::input::read::content::{Content, Stat, open};
+use crate::input::read::reader::{CHUNK, Place, Read, Reader};
+use crate::input::read::records;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::position::{Anchor, Head, Position, Source, SourceId};
+use crate::syslog::{Encoder, Header};
+
+/// Cuts a file's `content` into lines, a piece at a time.
+pub fn split(content: &[u8]) {
+    for piece in content.chunks(CHUNK) {
+        std::hint::black_box(records::split(piece, false, false));
+    }
+}
+
+/// Reads the file at `path` from its beginning to its end each time it is called: all of the hot
+/// path up to the batch.
+///
+/// # Errors
+/// It cannot be opened; later, it cannot be read.
+pub fn read(
+    path: &Path,
+    encoder: Encoder,
+    header: Header,
+) -> io::Result<impl FnMut() -> io::Result<()> + use<>> {
+    let file = open(path)?;
+    let inode = Stat::of(&file.metadata()?).inode;
+    let source =
+        Arc::new(Source { id: SourceId(0), order: 0, path: path.into(), real: None, inode });
+    let mut content = Content::Plain(file);
+    let mut reader = Reader::new(encoder, Patterns::default());
+    reader.tick();
+    let mut batch = Batch::default();
+    Ok(move || {
+        let (head, anchor) = (Head::default(), Anchor::default());
+        let mut position = Position { offset: 0, head, anchor, mid_line: false, modified: 0 };
+        loop {
+            batch.clear();
+            let (content, position) = (&mut content, &mut position);
+            let source = &source;
+            let (header, bound, modified) = (&header, u64::MAX, 0);
+            let mut place =
+                Place { content, position, header, bound, size: u64::MAX, source, modified };
+            if !matches!(reader.read(&mut place, &mut batch)?, Read::Some { at_end: false }) {
+                return Ok(());
+            }
+        }
+    })
+}

@@ -1,0 +1,63 @@
+//! Follows files and turns what they hold into [`Batch`](crate::pipeline::batch::Batch)es of messages.
+//!
+//! One task reads all files in turn, a piece at a time, so that none waits for another for long.
+//! While nothing can be sent it goes on watching what becomes of the files, and holds on to those
+//! that are rotated away or deleted.
+
+#[doc(hidden)]
+pub mod bench;
+#[cfg(test)]
+mod model;
+mod path;
+mod read;
+mod rotation;
+mod scheduler;
+
+use std::path::Path;
+
+use crate::filter::Patterns;
+use crate::health::metrics::Reading;
+use crate::syslog::{Encoder, Header, Priority};
+
+pub use self::rotation::names::is_compressed;
+pub use self::scheduler::{EntryOf, Known, Links, Reload, run};
+
+/// How files are read and their lines made into messages.
+#[derive(Debug)]
+pub struct Settings {
+    /// What stands in the messages.
+    pub messages: Messages,
+    /// Lines that are not sent.
+    pub exclude: Patterns,
+    /// Files that are not read, though rotation may have made them of some that are.
+    pub exclude_files: Patterns,
+    /// Makes the frames.
+    pub encoder: Encoder,
+    /// Files seen for the first time at start-up are read from their beginning.
+    pub from_start: bool,
+    /// Read what is there, and end.
+    pub once: bool,
+    /// What is counted meanwhile.
+    pub meters: Reading,
+}
+
+/// What stands in the header of the messages.
+#[derive(Debug)]
+pub struct Messages {
+    /// PRI.
+    pub priority: Priority,
+    /// HOSTNAME.
+    pub hostname: String,
+    /// Sent as structured data.
+    pub token: Option<String>,
+    /// APP-NAME for each entry of `files`; by default the name of the file.
+    pub tags: Vec<Option<String>>,
+}
+
+impl Messages {
+    fn header(&self, path: &Path, entry: usize) -> Header {
+        let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let tag = self.tags.get(entry).cloned().flatten().unwrap_or_else(name);
+        Header::new(self.priority, &self.hostname, &tag, self.token.as_deref())
+    }
+}

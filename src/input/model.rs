@@ -1,0 +1,257 @@
+//! A random model: what happens to log files, in any order, against an oracle. Time is handed
+//! in, events are delivered (or not) as the model says, and at the end every line that was
+//! written must have been read exactly once, in order.
+//!
+//! `PROPTEST_CASES=10000 cargo test --lib input::model` runs more cases than the usual 256.
+
+mod alike;
+mod compressing;
+mod holding;
+mod places;
+mod regressions;
+mod shipper;
+mod writer;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::time::{Instant, SystemTime};
+
+use proptest::prelude::*;
+
+use self::writer::append;
+use crate::filter::Patterns;
+use crate::input::scheduler::Stage;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::event::Event;
+use crate::pipeline::position::{Record, SourceId};
+
+/// Something that happens.
+#[derive(Debug, Clone, Copy)]
+enum Op {
+    /// The writer writes so many lines to the file it has open.
+    Append(u8),
+    /// The writer writes what every file begins with, where it is empty.
+    Banner,
+    /// The writer writes the beginning of a line.
+    Partial,
+    /// Rotation by renaming; the writer goes on with the old file. With a new file or without.
+    Rename { create: bool },
+    /// The writer opens the path anew.
+    Reopen,
+    /// Rotation by copying and truncating; within one tick of the file system's clock, or not.
+    CopyTruncate { at_once: bool },
+    /// The writer removes what it has written and begins again, once all was read.
+    Truncate,
+    /// Removed and made again, once it was seen.
+    Recreate,
+    /// The newest rotated file that nobody writes to is compressed.
+    Compress,
+    /// The event of whatever happened before arrives.
+    Look,
+    /// All files are looked at.
+    LookAll,
+    /// One batch is read.
+    Fill,
+    /// The oldest batch is confirmed.
+    Confirm,
+    /// Time passes.
+    Pass(u8),
+    /// The shipper ends in good order, or loses what is not confirmed.
+    Stop { clean: bool },
+    /// It starts again.
+    Start,
+    /// A reload that changes nothing, or what the globs match: rotated files, too, or not.
+    Reload { rotated: bool },
+    /// A reload that excludes all, so many lines, and another that takes them in again.
+    Exclude(u8),
+}
+
+/// How the files are rotated: a host does it one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rotation {
+    Rename,
+    /// Renamed, and the rotated files match the glob too.
+    RenameWithinGlob,
+    CopyTruncate,
+}
+
+/// What the files are like.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kind {
+    /// How long what every file begins with is.
+    banner: usize,
+    /// Rotated files are named by their date, not by a number.
+    is_dated: bool,
+}
+
+struct World {
+    dir: tempfile::TempDir,
+    rotation: Rotation,
+    /// Rotated files are named by their date, not by a number.
+    is_dated: bool,
+    /// The globs match rotated files as well.
+    all: bool,
+    writer: File,
+    /// What every file begins with, and how often that was written and received.
+    banner: String,
+    banners: [usize; 2],
+    written: Vec<u64>,
+    partial: Option<String>,
+    received: Vec<u64>,
+    /// Lines and files that are left out.
+    exclude: [Patterns; 2],
+    stage: Option<Stage>,
+    unconfirmed: VecDeque<Batch>,
+    records: BTreeMap<SourceId, Record>,
+    next_id: u64,
+    now: Instant,
+    /// Seconds that are given to files as their time, so that no two are alike.
+    clock: u64,
+    /// When the youngest file was born.
+    born: Option<SystemTime>,
+    /// The rotated file that the writer still has open is `.1`.
+    writer_is_behind: bool,
+}
+
+impl World {
+    fn new(rotation: Rotation) -> Self {
+        Self::of(rotation, Kind::default())
+    }
+
+    fn of(rotation: Rotation, kind: Kind) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = append(&dir.path().join("unused"));
+        let mut world = Self {
+            dir,
+            rotation,
+            is_dated: kind.is_dated,
+            all: rotation == Rotation::RenameWithinGlob,
+            writer,
+            banner: format!("#{}\n", "-".repeat(kind.banner)),
+            banners: [0; 2],
+            written: Vec::new(),
+            partial: None,
+            received: Vec::new(),
+            exclude: Default::default(),
+            stage: None,
+            unconfirmed: VecDeque::new(),
+            records: BTreeMap::new(),
+            next_id: 0,
+            now: Instant::now(),
+            clock: 0,
+            born: None,
+            writer_is_behind: false,
+        };
+        world.writer = world.create();
+        world.apply(Op::Start);
+        world
+    }
+
+    fn apply(&mut self, op: Op) {
+        match op {
+            Op::Append(count) => self.write_lines(count),
+            Op::Banner => self.write_banner(),
+            Op::Partial => self.begin_line(),
+            Op::Rename { create } => self.rename(create),
+            Op::Reopen => self.reopen(),
+            Op::CopyTruncate { at_once } => self.copy_truncate(at_once),
+            Op::Truncate => self.truncate(),
+            Op::Recreate => self.recreate(),
+            Op::Compress => self.compress(),
+            Op::Look => self.look(),
+            Op::LookAll => self.handle(Event::LookAll),
+            Op::Fill => drop(self.fill()),
+            Op::Confirm => self.confirm(),
+            Op::Pass(tenths) => self.pass(u64::from(tenths)),
+            Op::Stop { clean } => self.stop(clean),
+            Op::Start => self.start(),
+            Op::Reload { rotated } => self.reload(rotated),
+            Op::Exclude(count) => self.exclude(count),
+        }
+    }
+
+    /// Everything comes to rest, and then everything has been received.
+    fn settle(&mut self) {
+        self.write_lines(0);
+        self.reopen();
+        self.write_lines(1);
+        self.start();
+        for _ in 0..40 {
+            self.read_all();
+            self.pass(10);
+        }
+        self.deliver_all();
+    }
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        8 => (1u8..5).prop_map(Op::Append),
+        2 => Just(Op::Banner),
+        2 => Just(Op::Partial),
+        3 => any::<bool>().prop_map(|create| Op::Rename { create }),
+        4 => Just(Op::Reopen),
+        3 => any::<bool>().prop_map(|at_once| Op::CopyTruncate { at_once }),
+        1 => Just(Op::Truncate),
+        1 => Just(Op::Recreate),
+        2 => Just(Op::Compress),
+        6 => Just(Op::Look),
+        1 => Just(Op::LookAll),
+        5 => Just(Op::Fill),
+        3 => Just(Op::Confirm),
+        3 => prop_oneof![Just(1u8), Just(12), Just(110), Just(250)].prop_map(Op::Pass),
+        2 => any::<bool>().prop_map(|clean| Op::Stop { clean }),
+        3 => Just(Op::Start),
+        1 => any::<bool>().prop_map(|rotated| Op::Reload { rotated }),
+        1 => (0u8..3).prop_map(Op::Exclude),
+    ]
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    proptest::collection::vec(op(), 0..40)
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    // The last is longer than the first bytes that a file is known by.
+    let banner = prop_oneof![Just(0), Just(20), Just(200), Just(1500)];
+    (banner, any::<bool>()).prop_map(|(banner, is_dated)| Kind { banner, is_dated })
+}
+
+fn run(rotation: Rotation, ops: &[Op]) -> World {
+    run_kind(rotation, Kind::default(), ops)
+}
+
+fn run_kind(rotation: Rotation, kind: Kind, ops: &[Op]) -> World {
+    let mut world = World::of(rotation, kind);
+    for &op in ops {
+        world.apply(op);
+    }
+    world.settle();
+    world
+}
+
+fn is_exact(world: World) -> Result<(), TestCaseError> {
+    prop_assert_eq!(world.received, world.written);
+    prop_assert_eq!(world.banners[0], world.banners[1]);
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn every_line_is_read_once_when_files_are_renamed(ops in ops(), kind in kind()) {
+        is_exact(run_kind(Rotation::Rename, kind, &ops))?;
+    }
+
+    #[test]
+    fn every_line_is_read_once_when_files_are_copied_and_truncated(ops in ops(), kind in kind()) {
+        is_exact(run_kind(Rotation::CopyTruncate, kind, &ops))?;
+    }
+
+    #[test]
+    fn nor_twice_where_rotated_files_match_as_well(ops in ops(), kind in kind()) {
+        let mut world = run_kind(Rotation::RenameWithinGlob, kind, &ops);
+        // Rotated files are paths of their own here, and order holds within a path only.
+        world.received.sort_unstable();
+        is_exact(world)?;
+    }
+}

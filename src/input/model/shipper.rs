@@ -1,0 +1,246 @@
+//! What happens to the shipper: events, batches, time, reloads, its end and its start.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use std::{collections::BTreeMap, fs};
+
+use tokio::sync::mpsc;
+
+use super::{Rotation, World};
+use crate::health::metrics::Meters;
+use crate::input::scheduler::{EntryOf, Known, Reload, Stage};
+use crate::input::{Messages, Settings};
+use crate::pipeline::batch::Batch;
+use crate::pipeline::event::Event;
+use crate::pipeline::position::{Record, SourceId, Update, nanoseconds};
+use crate::syslog::{Encoder, Facility, Framing, Priority, Severity};
+
+impl World {
+    /// The paths that match.
+    pub(super) fn matching(&self) -> Vec<PathBuf> {
+        if !self.all {
+            return vec![self.path("app.log")];
+        }
+        let entries = fs::read_dir(self.dir.path()).unwrap();
+        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| !path.ends_with("unused"));
+        paths.push(self.path("app.log"));
+        // As events come: the name that something moved to, before the name it moved from.
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+
+    pub(super) fn handle(&mut self, event: Event) {
+        if let Some(stage) = &mut self.stage {
+            stage.handle(event, self.now);
+            self.note_first_seen();
+        }
+    }
+
+    pub(super) fn note_first_seen(&mut self) {
+        let Some(stage) = &mut self.stage else { return };
+        for update in stage.take_first_seen() {
+            note(&mut self.records, update, last_moment(self.born));
+        }
+    }
+
+    pub(super) fn look(&mut self) {
+        for path in self.matching() {
+            self.handle(Event::Look { path, entry: 0 });
+        }
+    }
+
+    pub(super) fn fill(&mut self) -> bool {
+        let Some(stage) = &mut self.stage else { return false };
+        if !stage.has_work() {
+            return false;
+        }
+        let batch = stage.fill(self.now);
+        self.unconfirmed.push_back(batch);
+        self.note_first_seen();
+        true
+    }
+
+    pub(super) fn confirm(&mut self) {
+        let Some(batch) = self.unconfirmed.pop_front() else { return };
+        for frame in String::from_utf8(batch.bytes).unwrap().lines() {
+            let text = frame.split(" - - - ").nth(1).unwrap();
+            if text.starts_with('#') {
+                self.banners[1] += 1;
+                continue;
+            }
+            self.received.push(text.split(':').next().unwrap().parse().unwrap());
+        }
+        for mark in batch.marks {
+            self.next_id = self.next_id.max(id_of(&mark.update) + 1);
+            note(&mut self.records, mark.update, last_moment(self.born));
+        }
+    }
+
+    pub(super) fn pass(&mut self, tenths: u64) {
+        self.now += Duration::from_millis(100 * tenths);
+        if let Some(stage) = &mut self.stage {
+            stage.wake(self.now);
+        }
+    }
+
+    pub(super) fn read_all(&mut self) {
+        self.look();
+        let mut fills = 0;
+        while self.fill() {
+            fills += 1;
+            assert!(fills < 1000, "reading does not end");
+        }
+    }
+
+    pub(super) fn deliver_all(&mut self) {
+        // An unfinished line of a rotated file holds what comes after it for a second.
+        for round in 0..40 {
+            self.read_all();
+            self.pass(11);
+            while !self.unconfirmed.is_empty() {
+                self.confirm();
+            }
+            if round >= 2
+                && self.received.len() >= self.written.len()
+                && self.banners[1] >= self.banners[0]
+            {
+                break;
+            }
+        }
+    }
+
+    pub(super) fn start(&mut self) {
+        if self.stage.is_some() {
+            return;
+        }
+        let (_, spare) = mpsc::channel(1);
+        let highest = self.records.keys().next_back().map_or(0, |id| id.0 + 1);
+        let known = Known {
+            records: self.records.values().cloned().collect(),
+            next_id: self.next_id.max(highest),
+            entry_of: entry_of(true, self.all),
+        };
+        self.stage = Some(Stage::new(self.settings(), known, spare));
+        self.sweep();
+    }
+
+    /// All that matches is found, as at the start.
+    pub(super) fn sweep(&mut self) {
+        let paths: Vec<_> = self.matching().into_iter().filter(|path| path.exists()).collect();
+        for path in paths {
+            self.handle(Event::Look { path, entry: 0 });
+        }
+        self.handle(Event::Swept);
+    }
+
+    /// Takes up a configuration that matches the log and what was rotated, or not.
+    pub(super) fn reload_with(&mut self, log: bool, rotated: bool) {
+        let settings = self.settings();
+        let Some(stage) = &mut self.stage else { return };
+        let (_, events) = mpsc::channel(1);
+        let reload = Reload { settings, entry_of: entry_of(log, rotated), events };
+        let _ = stage.reload(reload, nanoseconds(SystemTime::now()).unwrap(), self.now);
+        self.note_first_seen();
+    }
+
+    /// What is to be excluded is read before: it would not be missed. (The unfinished last line of a
+    /// rotated file is not read before a newer file has content.)
+    pub(super) fn can_exclude(&mut self) -> bool {
+        if self.writer_is_behind || self.partial.is_some() || self.stage.is_none() {
+            return false;
+        }
+        for _ in 0..12 {
+            self.read_all();
+            self.pass(11);
+        }
+        let frames: usize = self.unconfirmed.iter().map(Batch::len).sum();
+        let lines = self.written.len() + self.banners[0];
+        self.received.len() + self.banners[1] + frames >= lines
+    }
+
+    pub(super) fn reload(&mut self, rotated: bool) {
+        let rotated = rotated && self.rotation == Rotation::RenameWithinGlob;
+        // What is named for the first time is old. Where the log is gone, what came after it unseen
+        // is not looked for at once.
+        if rotated && !self.all && !self.path("app.log").exists() {
+            return;
+        }
+        if self.all && !rotated && !self.can_exclude() {
+            return;
+        }
+        self.all = rotated;
+        self.reload_with(true, rotated);
+        if self.stage.is_some() {
+            self.sweep();
+        }
+    }
+
+    pub(super) fn exclude(&mut self, count: u8) {
+        if self.can_exclude() {
+            self.reload_with(false, false);
+            self.handle(Event::Swept);
+            self.write_lines(count);
+            self.reload_with(true, self.all);
+            self.sweep();
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        let [exclude, exclude_files] = self.exclude.clone();
+        Settings {
+            messages: Messages {
+                priority: Priority::new(Facility::USER, Severity::NOTICE),
+                hostname: "h".to_owned(),
+                token: None,
+                tags: vec![None],
+            },
+            exclude,
+            exclude_files,
+            encoder: Encoder::new(Framing::Newline, None),
+            from_start: false,
+            once: false,
+            meters: Meters::new().unwrap().reading,
+        }
+    }
+
+    pub(super) fn stop(&mut self, clean: bool) {
+        while clean && !self.unconfirmed.is_empty() {
+            self.confirm();
+        }
+        self.unconfirmed.clear();
+        self.stage = None;
+    }
+}
+
+/// Matches the log, what was rotated, or both.
+fn entry_of(log: bool, rotated: bool) -> EntryOf {
+    Box::new(move |path: &Path| {
+        let is_matched = if path.ends_with("app.log") { log } else { rotated };
+        is_matched.then_some(0)
+    })
+}
+
+fn id_of(update: &Update) -> u64 {
+    match update {
+        Update::Reached(source, _) => source.id.0,
+        Update::Forget(id) => id.0,
+    }
+}
+
+/// When this is, by the clock that births are taken from: it ticks less often than others do.
+fn last_moment(born: Option<SystemTime>) -> SystemTime {
+    born.map_or_else(SystemTime::now, |born| born + Duration::from_nanos(1))
+}
+
+/// What the state does with an update.
+fn note(records: &mut BTreeMap<SourceId, Record>, update: Update, seen: SystemTime) {
+    match update {
+        Update::Reached(source, position) => {
+            let record = Record { source: (*source).clone(), position, seen };
+            records.insert(source.id, record);
+        }
+        Update::Forget(id) => drop(records.remove(&id)),
+    }
+}

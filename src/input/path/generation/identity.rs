@@ -1,0 +1,199 @@
+//! Whether a file is the one of a generation, whatever has its name, and finding it again.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use super::Generation;
+use crate::input::read::content::{Content, Stat, open};
+use crate::input::rotation::archive;
+use crate::input::rotation::identity::{self, Fit, Found};
+use crate::input::rotation::judge::{Change, Known, judge, same_but_device, same_inode};
+use crate::pipeline::position::{Anchor, Head, Inode, Position};
+
+impl Generation {
+    /// What has become of it, given what is found at its path.
+    pub(in crate::input) fn judge(&self, stat: Option<&Stat>) -> Change {
+        let known = Known {
+            inode: self.source.inode,
+            offset: self.position.offset,
+            size: self.size,
+            modified: self.position.modified,
+        };
+        judge(known, stat)
+    }
+
+    /// Whether `stat` and the content at `path` say that this generation still stands there.
+    /// The device may have another number after a reboot.
+    pub(in crate::input) fn recognises(&self, path: &Path, stat: &Stat) -> bool {
+        let (known, seen) = (self.source.inode, stat.inode);
+        let device_may_differ = known.born.is_some() && known.born == seen.born;
+        if !same_but_device(known, seen) || known.device != seen.device && !device_may_differ {
+            return false;
+        }
+        if stat.size == self.position.offset && stat.modified == self.position.modified {
+            return true;
+        }
+        // Where it cannot be opened, or was renamed since: reading shows what it holds.
+        let file = open_as(path, stat.inode).ok().flatten();
+        let fit = file.map(|file| identity::compare(&mut Content::Plain(file), &self.position));
+        let is_other = matches!(fit, Some(Ok(Fit::Different | Fit::Shorter)));
+        stat.size >= self.position.offset && !is_other
+    }
+
+    /// Opens the current file at `path`. False when the path names another file by now.
+    pub(in crate::input) fn open_current(&mut self, path: &Path) -> io::Result<bool> {
+        self.content = open_as(path, self.source.inode)?.map(Content::Plain);
+        Ok(self.content.is_some())
+    }
+
+    /// Looks for a past generation whose descriptor is closed: what holds its content now.
+    /// `is_reused`: its file was truncated, and holds a newer generation.
+    /// `is_taken`: what other generations were made into. `sure`: not one that merely begins alike.
+    ///
+    /// # Errors
+    /// When it cannot be told for now.
+    pub(in crate::input) fn open_past(
+        &mut self,
+        is_reused: bool,
+        is_taken: impl Fn(Inode) -> bool,
+        sure: bool,
+    ) -> io::Result<Option<(Stat, Fit)>> {
+        let (source, reads) = (&*self.source, self.reads);
+        let mut found = if is_reused { None } else { archive::by_inode(source, &self.position)? };
+        if found.is_none() {
+            let is_taken = |inode| inode != reads && is_taken(inode);
+            found = archive::by_content(source, &self.position, is_taken)?;
+            found = found.filter(|found| match found.fit {
+                Fit::Continues => !sure || self.is_telling(found),
+                // A file that is gone leaves no shorter copy: another log begins alike.
+                _ => is_reused && !sure,
+            });
+        }
+        let Some(found) = found else { return Ok(None) };
+        tracing::debug!(
+            "{} goes on in {} from byte {}",
+            self.source.path.display(),
+            found.path.display(),
+            self.position.offset
+        );
+        let (stat, fit) = (found.stat, found.fit);
+        self.continue_in(found);
+        Ok(Some((stat, fit)))
+    }
+
+    /// Reads on in what rotation has made of the file.
+    pub(in crate::input) fn continue_in(&mut self, found: Found) {
+        if found.stat.inode.number != self.source.inode.number {
+            // A copy may be shorter than the file was when it was truncated.
+            self.size = self.position.offset;
+        }
+        if matches!(found.content, Content::Gzip(_)) {
+            // It has the time of what it was made of.
+            self.position.modified = self.position.modified.max(found.stat.modified);
+        }
+        self.reads = found.stat.inode;
+        self.content = Some(found.content);
+    }
+
+    /// Whether what is open still holds what was read.
+    pub(in crate::input) fn is_same(&mut self) -> bool {
+        let is_shorter = self.stat().is_some_and(|stat| stat.size < self.size);
+        let compared = self.content.as_mut().map(|it| identity::compare(it, &self.position));
+        !is_shorter && !matches!(compared, Some(Ok(Fit::Different | Fit::Shorter)))
+    }
+
+    /// Whether `found` is what rotation has made of its file. Logs may begin alike: where the file
+    /// is not at hand to compare with, and little of it was read, it must have the same time as
+    /// well.
+    /// `is_reused`: its file was truncated, and only a copy can be what it is read from.
+    pub(in crate::input) fn is_in(
+        &mut self,
+        found: &mut Found,
+        is_reused: bool,
+    ) -> io::Result<bool> {
+        let mut opened = None;
+        if self.content.is_none() && !self.is_past {
+            opened = open_as(&self.source.path, self.source.inode).ok().flatten();
+        }
+        let mut opened = opened.map(Content::Plain);
+        match self.content.as_mut().or(opened.as_mut()) {
+            Some(original @ Content::Plain(_)) => found.is_copy_of(original, !self.is_past),
+            None => {
+                // Not to be told yet, where what is being compressed begins alike.
+                let continues = found.continues(&self.position)?;
+                Ok(continues && (is_reused || self.is_telling(found)))
+            }
+            _ if self.position.modified != found.stat.modified => Ok(false),
+            _ => found.continues(&self.position),
+        }
+    }
+
+    /// Whether it says something that `found` holds the same: logs may begin alike.
+    fn is_telling(&self, found: &Found) -> bool {
+        usize::from(self.position.anchor.len) == Anchor::MAX
+            || self.position.modified == found.stat.modified
+    }
+
+    /// Whether what is open is compressed, and so does not grow once it is complete.
+    pub(in crate::input) fn is_compressed(&self) -> bool {
+        matches!(self.content, Some(Content::Gzip(_)))
+    }
+
+    /// Whether it is a copy of the file that is read.
+    pub(in crate::input) fn is_copy(&self) -> bool {
+        self.reads.number != self.source.inode.number
+    }
+
+    /// Whether what is open is compressed and has stopped short of its end.
+    pub(in crate::input) fn is_cut(&self) -> bool {
+        self.content.as_ref().is_some_and(|content| content.cut().is_some())
+    }
+
+    /// To be asked then: whether nothing more will come.
+    pub(in crate::input) fn is_given_up(&mut self, now: Instant) -> bool {
+        match &mut self.content {
+            Some(Content::Gzip(inflated)) => inflated.is_given_up(now),
+            _ => true,
+        }
+    }
+
+    /// Takes the fingerprint of a file of which nothing was read yet, so that it is known again if
+    /// it is copied and truncated before it is read. Returns the position if it has changed.
+    pub(in crate::input) fn fingerprint_unread(
+        &mut self,
+        path: &Path,
+        stat: &Stat,
+    ) -> Option<Position> {
+        let full = usize::from(self.position.head.len) >= Head::MAX;
+        if self.position.offset > 0
+            || full
+            || self.is_compressed()
+            || stat.size <= u64::from(self.position.head.len)
+        {
+            return None;
+        }
+        let mut bytes = [0; Head::MAX];
+        let count = match &mut self.content {
+            Some(content) => content.read_at(0, &mut bytes).ok()?,
+            None => {
+                let file = open_as(path, stat.inode).ok()??;
+                Content::Plain(file).read_at(0, &mut bytes).ok()?
+            }
+        };
+        if !self.position.head.matches(&bytes[..count]) {
+            return None;
+        }
+        self.position.head = Head::of(&bytes[..count]);
+        self.position.modified = stat.modified;
+        Some(self.position)
+    }
+}
+
+/// Opens what `path` names, if that is the regular file with `inode`.
+fn open_as(path: &Path, inode: Inode) -> io::Result<Option<File>> {
+    let file = open(path)?;
+    let stat = Stat::of(&file.metadata()?);
+    Ok((stat.is_regular && same_inode(inode, stat.inode)).then_some(file))
+}

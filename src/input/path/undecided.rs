@@ -1,0 +1,92 @@
+//! What could not be told of rotated files that nobody has seen come, until it can.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::input::path::ownership::Registry;
+use crate::input::read::content::Stat;
+use crate::input::rotation::archive::{self, Sibling};
+use crate::input::rotation::judge::same_but_device;
+use crate::input::rotation::names;
+use crate::pipeline::position::{Inode, Source};
+
+/// What is looked at again. Newer files do not wait for it.
+pub(super) struct Undecided {
+    /// Rotated files that are not complete yet, and begin like those that are known: copies of them,
+    /// it seems.
+    pub(super) candidates: Vec<Candidate>,
+    /// What could not be looked for, and the place of what comes before.
+    pub(super) searches: Vec<(Search, Option<u64>)>,
+    /// When to look again: each look may decompress them all.
+    pub(super) look_at: Instant,
+}
+
+/// A search for files that came and were rotated away unseen.
+pub(super) struct Search {
+    /// What they were rotated away from, as far as their names tell.
+    pub(super) source: Arc<Source>,
+    pub(super) kind: Kind,
+    /// The file that the path names, which is none of them.
+    pub(super) current: Inode,
+}
+
+/// What is searched for; see [`rotated`].
+pub(super) enum Kind {
+    Successors { modified: i64 },
+    Copies { after: i64, until: i64 },
+}
+
+impl Search {
+    pub(super) fn siblings(&self) -> io::Result<Vec<Sibling>> {
+        match self.kind {
+            Kind::Successors { modified } => archive::successors(&self.source, modified),
+            Kind::Copies { after, until } => archive::copies(&self.source, after, until),
+        }
+    }
+}
+
+pub(super) struct Candidate {
+    pub(super) path: PathBuf,
+    pub(super) inode: Inode,
+    /// What it seems to have been rotated away from.
+    pub(super) source: Arc<Source>,
+    /// The place of what came before it.
+    pub(super) after: u64,
+    /// How large it was when it was last looked at.
+    pub(super) size: u64,
+}
+
+impl Candidate {
+    /// What the kernel says of it, wherever rotation has moved it; or of what gzip has made of it.
+    /// Nothing where it is gone.
+    ///
+    /// # Errors
+    /// When it cannot be told for now.
+    pub(super) fn stat(&mut self) -> io::Result<Option<Stat>> {
+        if let Some(moved) = archive::moved(&self.path, self.inode)? {
+            self.path = moved;
+            return Stat::at(&self.path).map(|stat| Some(stat).filter(|s| self.is(s)));
+        }
+        if names::is_compressed(&self.path) {
+            return Ok(None);
+        }
+        self.path.as_mut_os_string().push(".gz");
+        let stat = Stat::at(&self.path).ok();
+        self.inode = stat.map_or(self.inode, |stat| stat.inode);
+        Ok(stat)
+    }
+
+    /// Its size may have changed, and nothing else.
+    fn is(&self, stat: &Stat) -> bool {
+        same_but_device(self.inode, stat.inode)
+    }
+
+    /// Whether it was moved to a name that is none of ours, or excluded.
+    pub(super) fn is_elsewhere(&self, registry: &Registry) -> bool {
+        let mut places = archive::places(&self.source);
+        registry.is_excluded(&self.path)
+            || !places.any(|place| names::is_sibling_of(place, &self.path))
+    }
+}

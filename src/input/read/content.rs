@@ -1,0 +1,163 @@
+//! The bytes of one generation, plain or compressed by rotation, and what the kernel says of a
+//! file.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
+
+use crate::input::read::gzip::{Cut, Inflated};
+use crate::pipeline::position::{Inode, nanoseconds};
+
+/// What the kernel says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::input) struct Stat {
+    pub(in crate::input) inode: Inode,
+    pub(in crate::input) size: u64,
+    /// Nanoseconds since the epoch.
+    pub(in crate::input) modified: i64,
+    pub(in crate::input) is_regular: bool,
+    /// Number of names; 0 when it was deleted and is only still open.
+    pub(in crate::input) links: u64,
+}
+
+impl Stat {
+    pub(in crate::input) fn of(metadata: &Metadata) -> Self {
+        let born = metadata.created().ok().and_then(nanoseconds);
+        Self {
+            inode: Inode { device: metadata.dev(), number: metadata.ino(), born },
+            size: metadata.size(),
+            modified: metadata.mtime().wrapping_mul(1_000_000_000) + metadata.mtime_nsec(),
+            is_regular: metadata.is_file(),
+            links: metadata.nlink(),
+        }
+    }
+
+    /// Follows symbolic links.
+    pub(in crate::input) fn at(path: &Path) -> io::Result<Self> {
+        path.metadata().map(|metadata| Self::of(&metadata))
+    }
+}
+
+/// An open generation.
+#[derive(Debug)]
+pub(in crate::input) enum Content {
+    Plain(File),
+    /// What rotation has compressed.
+    Gzip(Box<Inflated>),
+}
+
+/// Descriptors that are left to others: without them there is no connection, and no file would be read
+/// to its end and closed again.
+const RESERVE: u64 = 32;
+
+/// Opens without waiting for the other end of a FIFO and without becoming a terminal's owner. Where
+/// this user may ask for it, reading does not count as access: else each line would have its file's
+/// inode written as well.
+///
+/// # Errors
+/// `EMFILE` as long as there are no more than [`RESERVE`] descriptors left.
+pub(in crate::input) fn open(path: &Path) -> io::Result<File> {
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let with = |flags| std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = match with(flags | libc::O_NOATIME) {
+        // open(2): neither the owner nor privileged.
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => with(flags),
+        opened => opened,
+    }?;
+    // The lowest number that is free (open(2)), so those below are in use.
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    match file.as_raw_fd() as u64 >= limit.saturating_sub(RESERVE).max(limit / 2) {
+        true => Err(Errno::MFILE.into()),
+        false => Ok(file),
+    }
+}
+
+impl Content {
+    /// Fills `buffer` from `offset` as far as there is something.
+    ///
+    /// # Errors
+    /// Also when it cannot be told whether there is more: a compressed file is not complete, or
+    /// damaged.
+    pub(in crate::input) fn read_at(
+        &mut self,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        let (filled, stopped) = self.fill(u64::MAX, offset, buffer);
+        stopped.map_or(Ok(filled), Err)
+    }
+
+    /// The same for a file that was just seen to be of this `size`: coming so far and no further it
+    /// is at its end, and is not asked for more.
+    ///
+    /// # Errors
+    /// When there is nothing before it; see [`Content::cut`] for the rest.
+    pub(in crate::input) fn read_to(
+        &mut self,
+        size: u64,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        match self.fill(size, offset, buffer) {
+            (0, Some(error)) => Err(error),
+            (filled, _) => Ok(filled),
+        }
+    }
+
+    /// How much was read, and what has kept it from being more.
+    fn fill(&mut self, size: u64, offset: u64, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
+        let mut filled = 0;
+        while filled < buffer.len() && (filled == 0 || offset + (filled as u64) < size) {
+            let rest = &mut buffer[filled..];
+            let at = offset + filled as u64;
+            let read = match self {
+                Self::Plain(file) => file.read_at(rest, at),
+                Self::Gzip(inflated) => inflated.read_at(at, rest),
+            };
+            match read {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return (filled, Some(error)),
+            }
+        }
+        (filled, None)
+    }
+
+    /// Why the last read has stopped before the end of what was compressed, if it has.
+    pub(in crate::input) fn cut(&self) -> Option<Cut> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Gzip(inflated) => inflated.cut(),
+        }
+    }
+
+    /// What the kernel says now; nothing for what is compressed, which does not grow.
+    pub(in crate::input) fn stat(&self) -> Option<Stat> {
+        match self {
+            Self::Plain(file) => file.metadata().ok().map(|metadata| Stat::of(&metadata)),
+            Self::Gzip(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deleted_file_has_no_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        std::fs::write(&path, "line\n").unwrap();
+        let content = Content::Plain(open(&path).unwrap());
+        assert_eq!(content.stat(), Stat::at(&path).ok());
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(content.stat().unwrap().links, 0);
+    }
+}

@@ -1,0 +1,305 @@
+//! From the bytes of a file to messages in a batch: the hot path.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::content::Content;
+use crate::filter::Patterns;
+use crate::input::read::records;
+use crate::pipeline::batch::{Batch, Mark};
+use crate::pipeline::position::{Anchor, Head, Position, Source, Update};
+use crate::syslog::{Encoder, Framing, Header, Timestamps};
+
+/// How much of a file is read at once.
+pub(in crate::input) const CHUNK: usize = 256 << 10;
+/// Positions are marked this often within what is read at once: so much comes twice when a
+/// connection ends between two marks and there is no other before the end.
+const STEP: usize = 16 << 10;
+/// How long a line may be where messages have no limit: what is longer is cut at about that length
+/// all the same, since it has to fit into memory.
+const LINE_MAX: usize = 16 << 20;
+
+/// What reading needs besides the file: shared by all files, for one stage reads them in turn.
+pub(in crate::input) struct Reader {
+    encoder: Encoder,
+    filter: Patterns,
+    timestamps: Timestamps,
+    /// The TIMESTAMP of what is read now.
+    now: String,
+    header: Vec<u8>,
+    buffer: Vec<u8>,
+    pub(in crate::input) counts: Counts,
+}
+
+/// What has been done so far.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(in crate::input) struct Counts {
+    pub(in crate::input) bytes: u64,
+    pub(in crate::input) lines: u64,
+    pub(in crate::input) excluded: u64,
+    pub(in crate::input) cut: u64,
+    pub(in crate::input) nuls: u64,
+}
+
+/// What came of reading once.
+#[derive(Debug)]
+pub(in crate::input) enum Read {
+    /// Something was read. `at_end`: nothing more was there.
+    Some { at_end: bool },
+    /// Nothing more for now. `unfinished` bytes of a line without its newline are left.
+    End { unfinished: usize },
+    /// The content is not what it was: the file was truncated or written anew.
+    Rewritten,
+}
+
+/// A place to read at: what [`Reader::read`] needs to know of a generation.
+pub(in crate::input) struct Place<'a> {
+    pub(in crate::input) content: &'a mut Content,
+    pub(in crate::input) position: &'a mut Position,
+    pub(in crate::input) header: &'a Header,
+    /// Read no further than this offset.
+    pub(in crate::input) bound: u64,
+    /// How large the file is, where that is known.
+    pub(in crate::input) size: u64,
+    /// Whose positions are marked on the way.
+    pub(in crate::input) source: &'a Arc<Source>,
+    /// The file's modification time, for those marks.
+    pub(in crate::input) modified: i64,
+}
+
+impl Reader {
+    pub(in crate::input) fn new(encoder: Encoder, filter: Patterns) -> Self {
+        Self {
+            encoder,
+            filter,
+            timestamps: Timestamps::new(TimeZone::system()),
+            now: String::new(),
+            header: Vec::new(),
+            buffer: vec![0; CHUNK],
+            counts: Counts::default(),
+        }
+    }
+
+    /// Filters and frames what is read from now on.
+    pub(in crate::input) fn change(&mut self, encoder: Encoder, filter: Patterns) {
+        (self.encoder, self.filter) = (encoder, filter);
+    }
+
+    /// How the messages are framed.
+    pub(in crate::input) fn framing(&self) -> Framing {
+        self.encoder.framing()
+    }
+
+    /// Takes the time for what is read from now on.
+    pub(in crate::input) fn tick(&mut self) {
+        self.timestamps.of(Timestamp::now()).clone_into(&mut self.now);
+    }
+
+    /// Reads once, appends the messages to `batch` and advances the position.
+    ///
+    /// The bytes just before the position are read again with every read and compared: a file
+    /// that was truncated and has grown past the position again is noticed without a further
+    /// system call, and without a moment between looking and reading.
+    pub(in crate::input) fn read(
+        &mut self,
+        place: &mut Place<'_>,
+        batch: &mut Batch,
+    ) -> io::Result<Read> {
+        loop {
+            let back = usize::from(place.position.anchor.len);
+            let start = place.position.offset - back as u64;
+            let want = usize::try_from(place.bound.saturating_sub(start)).unwrap_or(usize::MAX);
+            let want = want.min(self.buffer.len());
+            let count = place.content.read_to(place.size, start, &mut self.buffer[..want])?;
+            if count < back || !place.position.anchor.matches(&self.buffer[..back]) {
+                return Ok(if want < back { Read::End { unfinished: 0 } } else { Read::Rewritten });
+            }
+            // Before anything was read only the first bytes can tell.
+            if place.position.offset == 0 && !place.position.head.matches(&self.buffer[..count]) {
+                return Ok(Read::Rewritten);
+            }
+            let at_start = is_at_start(place.position, &self.buffer[..back]);
+            let piece = &self.buffer[back..count];
+            let split = records::split(piece, at_start, place.position.mid_line);
+            let (nuls, skipped, mid_line) = (split.nuls, split.skipped, split.mid_line);
+            let (mut whole, rest) = (split.lines.len(), split.rest.len());
+            if whole > CHUNK {
+                // A buffer that has grown for one line holds very many short ones.
+                whole = memchr::memchr(b'\n', split.lines).map_or(whole, |newline| newline + 1);
+            }
+            let consumed = nuls + skipped + whole;
+            let too_long = consumed == 0 && count == self.buffer.len();
+            if consumed == 0 && !too_long {
+                return Ok(Read::End { unfinished: rest });
+            }
+            if too_long && self.grow(place.header) {
+                continue;
+            }
+            self.counts.nuls += nuls as u64;
+            let consumed = if too_long { rest } else { consumed };
+            let text = back + nuls + skipped;
+            let done = self.encode_steps(place, back, text..text + whole, batch)?;
+            if too_long {
+                self.encode_cut(place.header, back, count, batch);
+            }
+            self.advance(place, done, back + consumed - done, mid_line || too_long)?;
+            if self.buffer.len() > CHUNK {
+                self.buffer = vec![0; CHUNK];
+            }
+            return Ok(Read::Some { at_end: count < want && consumed + rest == count - back });
+        }
+    }
+
+    /// Sends the unfinished last line of a file that will not grow any more.
+    pub(in crate::input) fn read_unfinished(
+        &mut self,
+        place: &mut Place<'_>,
+        batch: &mut Batch,
+    ) -> io::Result<()> {
+        let back = usize::from(place.position.anchor.len);
+        let start = place.position.offset - back as u64;
+        let count = place.content.read_to(u64::MAX, start, &mut self.buffer)?;
+        if count > back {
+            self.encode_cut(place.header, back, count, batch);
+            self.advance(place, back, count - back, false)?;
+        }
+        Ok(())
+    }
+
+    /// Makes room for a longer line, if one may be so long.
+    fn grow(&mut self, header: &Header) -> bool {
+        header.render(&self.now, &mut self.header);
+        let room = self.encoder.room(&self.header).saturating_add(Anchor::MAX);
+        let grows = self.buffer.len() <= room.min(LINE_MAX - 1);
+        if grows {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        grows
+    }
+
+    /// Encodes the lines at `text` and marks a position after each [`STEP`] but the last. Returns up
+    /// to where in the buffer the position was moved, from `back`.
+    fn encode_steps(
+        &mut self,
+        place: &mut Place<'_>,
+        back: usize,
+        text: Range<usize>,
+        batch: &mut Batch,
+    ) -> io::Result<usize> {
+        let (mut done, mut from) = (back, text.start);
+        let before = batch.bytes.len();
+        while text.end - from > STEP {
+            let len = records::step(&self.buffer[from..text.end], STEP);
+            self.encode(place.header, from, len, batch);
+            if from == text.start {
+                // As much as the rest will probably take, and a little more. What a batch has and does
+                // not need stays with it until it is confirmed.
+                let rest = (batch.bytes.len() - before) * (text.end - from - len) / len.max(1);
+                batch.bytes.reserve(rest + rest / 16);
+            }
+            from += len;
+            if from < text.end {
+                self.advance(place, done, from - done, false)?;
+                done = from;
+                let position = Position { modified: place.modified, ..*place.position };
+                mark(batch, Update::Reached(Arc::clone(place.source), position));
+            }
+        }
+        self.encode(place.header, from, text.end - from, batch);
+        Ok(done)
+    }
+
+    fn encode(&mut self, header: &Header, from: usize, len: usize, batch: &mut Batch) {
+        if len == 0 {
+            return;
+        }
+        header.render(&self.now, &mut self.header);
+        let mut kept = self.filter.kept(&self.buffer[from..from + len]);
+        let before = batch.frames.len();
+        for lines in kept.by_ref() {
+            self.counts.cut += self.encoder.append_lines(&self.header, lines, batch);
+        }
+        self.counts.excluded += kept.dropped;
+        self.counts.lines += (batch.frames.len() - before) as u64 + kept.dropped;
+    }
+
+    /// What cuts a line that is too long, in words.
+    pub(in crate::input) fn limit(&self) -> String {
+        match (self.encoder.limit(), self.encoder.framing()) {
+            (Some(limit), Framing::Datagram) => {
+                format!("a message has at most {limit} bytes (udp_max_line_length)")
+            }
+            (Some(limit), Framing::Newline) => {
+                format!("a message has at most {limit} bytes (tcp_max_line_length)")
+            }
+            (None, _) => format!("a line has at most {LINE_MAX} bytes"),
+        }
+    }
+
+    fn encode_cut(&mut self, header: &Header, from: usize, to: usize, batch: &mut Batch) {
+        header.render(&self.now, &mut self.header);
+        let line = &self.buffer[from..to];
+        self.counts.lines += 1;
+        if self.filter.matches(line) {
+            self.counts.excluded += 1;
+        } else if self.encoder.append(&self.header, line, batch) {
+            self.counts.cut += 1;
+        }
+    }
+
+    /// Moves the position behind `consumed` bytes that stand in the buffer behind `back` others.
+    fn advance(
+        &mut self,
+        place: &mut Place<'_>,
+        back: usize,
+        consumed: usize,
+        mid_line: bool,
+    ) -> io::Result<()> {
+        let read = &self.buffer[..back + consumed];
+        let position = &mut *place.position;
+        let begins_at = position.offset - back as u64;
+        position.offset += consumed as u64;
+        self.counts.bytes += consumed as u64;
+        position.anchor = Anchor::after(read);
+        position.mid_line = mid_line;
+        if usize::from(position.head.len) < Head::MAX {
+            position.head = if begins_at == 0 {
+                Head::of(read)
+            } else {
+                let len = position.offset.min(Head::MAX as u64) as usize;
+                let mut head = [0; Head::MAX];
+                let count = place.content.read_at(0, &mut head[..len])?;
+                Head::of(&head[..count])
+            };
+        }
+        Ok(())
+    }
+}
+
+/// Whether nothing but NUL bytes has been read so far; `before` are the bytes before the position.
+fn is_at_start(position: &Position, before: &[u8]) -> bool {
+    let nuls = [0; Head::MAX];
+    position.offset == 0
+        || position.head.len > 0
+            && before.iter().all(|&byte| byte == 0)
+            && position.head == Head::of(&nuls[..usize::from(position.head.len)])
+}
+
+/// Notes in `batch` that everything it holds now carries `update` with it. Where patterns drop all,
+/// one mark is enough for many.
+pub(in crate::input) fn mark(batch: &mut Batch, update: Update) {
+    let end = batch.bytes.len() as u32;
+    if let Some(last) = batch.marks.last_mut()
+        && last.end == end
+        && let (Update::Reached(before, _), Update::Reached(now, _)) = (&last.update, &update)
+        && before.id == now.id
+    {
+        last.update = update;
+        return;
+    }
+    batch.marks.push(Mark { end, update });
+}

@@ -1,0 +1,111 @@
+//! What comes by the clock: timers, descriptors of quiet files, what the meters show.
+
+use std::cmp::Reverse;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, getrlimit};
+
+use super::Stage;
+use crate::input::path::Follower;
+
+/// Descriptors of quiet files are given back after this time …
+const QUIET: Duration = Duration::from_secs(60);
+/// … or after this one when there are many.
+const QUIET_MANY: Duration = Duration::from_secs(3);
+const MANY: usize = 32;
+/// How often descriptors are gone through.
+pub(super) const HOUSEKEEPING: Duration = Duration::from_secs(2);
+/// How often it is added up what there is to read.
+const MEASURING: Duration = Duration::from_millis(500);
+
+/// Of the files that may be open at once this part may be held for later …
+const HELD_SHARE: u64 = 2;
+/// … and no more than this.
+const HELD_MAX: u64 = 16_384;
+
+/// How many files may be open and others still be kept open for later.
+pub(super) fn held_max() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    (limit / HELD_SHARE).min(HELD_MAX) as usize
+}
+
+impl Stage {
+    /// Opens a file that has something unread: should nothing be sent for long, it may be deleted
+    /// before its turn comes.
+    pub(super) fn hold(&mut self, id: usize, now: Instant) {
+        if self.open.len() < self.held_max
+            && self.followers[id].as_mut().is_some_and(Follower::hold)
+        {
+            self.open.insert(id);
+            self.housekeeping.get_or_insert(now + HOUSEKEEPING);
+        }
+    }
+
+    /// Has a file counted that matches and cannot be read.
+    pub(super) fn count_unreadable(&mut self, id: usize) {
+        let Some(follower) = &mut self.followers[id] else { return };
+        let is = follower.is_unreadable();
+        match (std::mem::replace(&mut follower.is_counted_unreadable, is), is) {
+            (false, true) => self.meters.unreadable.inc(),
+            (true, false) => self.meters.unreadable.dec(),
+            _ => {}
+        }
+    }
+
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+        timer.into_iter().chain(self.housekeeping).min()
+    }
+
+    pub(in crate::input) fn wake(&mut self, now: Instant) {
+        while let Some(&Reverse((at, id))) = self.timers.peek() {
+            if at > now {
+                break;
+            }
+            self.timers.pop();
+            if let Some(follower) = &mut self.followers[id] {
+                follower.timer = follower.timer.filter(|&set| set != at);
+            }
+            self.queue(id);
+        }
+        if self.housekeeping.is_some_and(|at| at <= now) {
+            self.close_quiet(now);
+        }
+    }
+
+    /// Files that were quiet for a while hold no descriptor.
+    fn close_quiet(&mut self, now: Instant) {
+        let quiet = if self.open.len() > MANY { QUIET_MANY } else { QUIET };
+        let followers = &mut self.followers;
+        self.open.retain(|&id| {
+            let Some(follower) = &mut followers[id] else { return false };
+            if !follower.is_queued && now.saturating_duration_since(follower.last_read) >= quiet {
+                follower.close_current();
+            }
+            follower.is_open()
+        });
+        self.housekeeping = (!self.open.is_empty()).then_some(now + HOUSEKEEPING);
+    }
+
+    /// Shows how much there is to read: at once that there is nothing, else every now and then.
+    pub(super) fn measure(&mut self, now: Instant) {
+        if self.ready.is_empty() {
+            self.meters.unread_bytes.set(0);
+        } else if self.measure_at.is_none_or(|at| at <= now) {
+            let followers = self.ready.iter().filter_map(|&id| self.followers[id].as_ref());
+            let unread: u64 = followers.map(Follower::unread).sum();
+            self.meters.unread_bytes.set(i64::try_from(unread).unwrap_or(i64::MAX));
+            self.measure_at = Some(now + MEASURING);
+        }
+    }
+
+    /// Shows what was read.
+    pub(super) fn tell_counts(&mut self) {
+        let now = self.reader.counts;
+        let before = std::mem::replace(&mut self.told, now);
+        self.meters.bytes.inc_by(now.bytes - before.bytes);
+        self.meters.lines.inc_by(now.lines - before.lines);
+        self.meters.excluded.inc_by(now.excluded - before.excluded);
+        self.meters.cut.inc_by(now.cut - before.cut);
+    }
+}

@@ -1,0 +1,228 @@
+//! Which paths have followers: the first pass, what is found later, what the configuration names no
+//! more.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::mpsc::Receiver;
+use tracing::{info, warn};
+
+use super::{Reload, Stage};
+use crate::input::path::{ALL_NEW, Follower};
+use crate::pipeline::event::Event;
+use crate::pipeline::position::{Record, Update, nanoseconds};
+
+/// With more files than this the log does not name each at the start.
+const NAMED_MAX: usize = 100;
+
+/// Which unknown files are old: all, unless it is known when we ran last. What has appeared since
+/// then is read from its beginning, as if we had been there.
+pub(super) fn old_before(records: &[Record]) -> i64 {
+    let last_run = records.iter().map(|record| record.seen).max();
+    // Kept to the second, so perhaps a little later. What is no longer known, because it was rotated
+    // away and read, is older by the time it was kept for its writer.
+    last_run.and_then(nanoseconds).unwrap_or(i64::MAX)
+}
+
+impl Stage {
+    /// Known files first, under whatever name, so that none of them is taken for a new one.
+    pub(super) fn first_pass(&mut self, mut found: Vec<(Arc<Path>, usize)>, now: Instant) {
+        self.registry.is_terse = found.len() > NAMED_MAX;
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        found.dedup_by(|(b, _), (a, _)| a == b);
+        // Not twice as many, as it would grow.
+        self.followers.reserve_exact(found.len());
+        let mut known = Vec::new();
+        for (path, records) in std::mem::take(&mut self.records) {
+            // The path may be gone, but what was rotated away from it may have to be read.
+            let named = found.binary_search_by(|(it, _)| it.cmp(&path)).ok().map(|at| found[at].1);
+            let Some(entry) = named.or_else(|| (self.entry_of)(&path)) else {
+                self.drop_records(records);
+                continue;
+            };
+            let id = self.follower(path, entry, now);
+            for record in &records {
+                self.registry.claim(record.source.inode, id);
+            }
+            known.push((id, records));
+        }
+        let ids: Vec<_> = known.iter().map(|&(id, _)| id).collect();
+        for (id, records) in known {
+            if let Some(follower) = &mut self.followers[id] {
+                follower.resume(records, &mut self.registry, now);
+            }
+        }
+        self.settle(now);
+        for id in ids {
+            self.count(id);
+            self.queue_unread(id, now);
+        }
+        let matched_before = self.matched_before.take();
+        for (path, entry) in found {
+            if self.by_path.contains_key(&*path) {
+                continue;
+            }
+            let is_named_anew = matched_before.as_ref().is_none_or(|it| it(&path).is_none());
+            let old_before = if is_named_anew { self.old_before } else { ALL_NEW };
+            let id = self.follower(path, entry, now);
+            if let Some(follower) = &mut self.followers[id] {
+                follower.begin(old_before, &mut self.registry, now);
+            }
+            self.count(id);
+            self.queue_unread(id, now);
+        }
+        if self.once {
+            self.followers.iter_mut().flatten().for_each(Follower::read_no_further);
+        }
+        self.registry.is_terse = false;
+        self.tell_number();
+        self.meters.under_way.cancel();
+    }
+
+    /// Says how many files there are; of none at all, who configured that should know.
+    fn tell_number(&self) {
+        let [mut followed, mut gone, mut unreadable] = [0, 0, 0];
+        for follower in self.followers.iter().flatten() {
+            match (follower.is_unreadable(), follower.has_current()) {
+                (true, _) => unreadable += 1,
+                (false, true) => followed += 1,
+                (false, false) => gone += usize::from(follower.has_generations()),
+            }
+        }
+        let mut said =
+            format!("following {followed} {}", if followed == 1 { "file" } else { "files" });
+        let more =
+            [(unreadable, "cannot be read"), (gone, "rotated or removed, to be read to the end")];
+        let more = more.into_iter().filter(|&(count, _)| count > 0);
+        let more: Vec<_> = more.map(|(count, what)| format!("{count} {what}")).collect();
+        if !more.is_empty() {
+            said += &format!(" ({})", more.join(", "));
+        }
+        match followed + gone {
+            0 => warn!("{said}; --check says why"),
+            _ => info!("{said}"),
+        }
+    }
+
+    /// Goes on with what the new configuration names. Files that it names for the first time and
+    /// that are older than `now_ns` (nanoseconds since the epoch) start as at the first start.
+    /// Returns where events come from now.
+    pub(in crate::input) fn reload(
+        &mut self,
+        reload: Reload,
+        now_ns: i64,
+        now: Instant,
+    ) -> Receiver<Event> {
+        let Reload { settings, entry_of, events } = reload;
+        self.reader.change(settings.encoder, settings.exclude);
+        self.registry.change(settings.messages, settings.exclude_files);
+        let before = std::mem::replace(&mut self.entry_of, entry_of);
+        if self.first_pass.is_none() {
+            // What it matched and is not followed has come since.
+            self.matched_before = Some(before);
+            self.old_before = now_ns;
+        }
+        if settings.from_start {
+            self.old_before = ALL_NEW;
+        }
+        self.first_pass = Some(Vec::new());
+        for id in 0..self.followers.len() {
+            let Some(follower) = &mut self.followers[id] else { continue };
+            match (self.entry_of)(follower.path()) {
+                Some(entry) => follower.belongs_to(entry),
+                None => {
+                    follower.abandon(&mut self.registry);
+                    self.remove(id);
+                }
+            }
+        }
+        self.settle(now);
+        events
+    }
+
+    /// The configuration does not name these files any more.
+    fn drop_records(&mut self, records: Vec<Record>) {
+        let forget = records.into_iter().map(|record| Update::Forget(record.source.id));
+        self.registry.retired.extend(forget);
+    }
+
+    pub(super) fn look_at(&mut self, path: PathBuf, entry: usize, now: Instant) {
+        let id = match self.by_path.get(&*path) {
+            Some(&id) => id,
+            None => self.follower(path.into(), entry, now),
+        };
+        self.look(id, now);
+    }
+
+    /// Looks at all files, or at those that were not named in `sweep`.
+    pub(super) fn look_at_all(&mut self, unless: Option<u32>, now: Instant) {
+        for id in 0..self.followers.len() {
+            let is_due = |follower: &Follower| unless.is_none_or(|sweep| follower.sweep != sweep);
+            if self.followers[id].as_ref().is_some_and(is_due) {
+                self.look(id, now);
+            }
+        }
+    }
+
+    pub(super) fn look(&mut self, id: usize, now: Instant) {
+        let sweep = self.sweep;
+        let Some(follower) = &mut self.followers[id] else { return };
+        follower.sweep = sweep;
+        if follower.look(&mut self.registry, now) {
+            self.queue(id);
+            self.hold(id, now);
+        } else if follower.is_over() {
+            self.remove(id);
+        }
+        self.settle(now);
+        self.count(id);
+    }
+
+    /// Has a file counted, once there is one.
+    pub(super) fn count(&mut self, id: usize) {
+        self.count_unreadable(id);
+        if let Some(follower) = &mut self.followers[id]
+            && follower.has_generations()
+            && !follower.is_unreadable()
+            && !std::mem::replace(&mut follower.is_counted, true)
+        {
+            self.meters.files.inc();
+        }
+    }
+
+    fn follower(&mut self, path: Arc<Path>, entry: usize, now: Instant) -> usize {
+        let id = self.vacant.pop().unwrap_or_else(|| {
+            self.followers.push(None);
+            self.followers.len() - 1
+        });
+        self.by_path.insert(Arc::clone(&path), id);
+        let mut follower = Follower::new(id, path, entry, now);
+        follower.sweep = self.sweep;
+        self.followers[id] = Some(follower);
+        id
+    }
+
+    pub(super) fn remove(&mut self, id: usize) {
+        if let Some(follower) = self.followers[id].take() {
+            if follower.is_counted {
+                self.meters.files.dec();
+            }
+            if follower.is_counted_unreadable {
+                self.meters.unreadable.dec();
+            }
+            self.by_path.remove(follower.path());
+            self.registry.wait_no_more(id);
+            self.open.remove(&id);
+            self.vacant.push(id);
+        }
+    }
+
+    /// Descriptors are for files that have something to read.
+    fn queue_unread(&mut self, id: usize, now: Instant) {
+        if self.followers[id].as_ref().is_some_and(Follower::has_unread) {
+            self.queue(id);
+            self.hold(id, now);
+        }
+    }
+}

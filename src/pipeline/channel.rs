@@ -1,0 +1,85 @@
+//! Where batches leave [`crate::input`]: through a channel, in order; or at once, where somebody can
+//! take them at once and nothing waits before them.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc::{Permit, Sender};
+
+use crate::pipeline::batch::Batch;
+
+/// Takes batches at once, now and then: whoever has one need not wake another thread for it.
+pub trait Direct: Debug + Send + Sync {
+    /// Takes `batch`, unless it would have to wait or would overtake one of the `queued` batches
+    /// that have gone through the channel so far. Never blocks. Returns memory for the next batch.
+    ///
+    /// # Errors
+    /// The batch: it has to go through the channel.
+    fn take(&self, batch: Batch, queued: u64) -> Result<Batch, Batch>;
+}
+
+/// The way out, with one end of the channel.
+#[derive(Debug)]
+pub struct Outlet {
+    channel: Sender<Batch>,
+    direct: Option<Arc<dyn Direct>>,
+    /// Batches that have gone through the channel; one thread alone counts and reads it.
+    queued: AtomicU64,
+}
+
+/// Nobody receives the batches any more.
+#[derive(Debug)]
+pub struct Closed;
+
+impl Outlet {
+    /// Leads to the other end of `channel`, and past it to `direct`.
+    #[must_use]
+    pub fn new(channel: Sender<Batch>, direct: Option<Arc<dyn Direct>>) -> Self {
+        Self { channel, direct, queued: AtomicU64::new(0) }
+    }
+
+    /// Waits until there is room for a batch in the channel.
+    ///
+    /// # Errors
+    /// When nobody receives any more.
+    pub async fn room(&self) -> Result<Room<'_>, Closed> {
+        let Self { channel, direct, queued } = self;
+        let permit = channel.reserve().await.map_err(|_| Closed)?;
+        Ok(Room { permit, direct: direct.as_deref(), queued })
+    }
+
+    /// Room, if there is some now.
+    pub fn room_now(&self) -> Option<Room<'_>> {
+        let Self { channel, direct, queued } = self;
+        let permit = channel.try_reserve().ok()?;
+        Some(Room { permit, direct: direct.as_deref(), queued })
+    }
+}
+
+/// Room for one batch.
+#[derive(Debug)]
+pub struct Room<'a> {
+    permit: Permit<'a, Batch>,
+    direct: Option<&'a dyn Direct>,
+    queued: &'a AtomicU64,
+}
+
+impl Room<'_> {
+    /// Has `batch` taken at once. Returns memory for another.
+    ///
+    /// # Errors
+    /// The batch, where that cannot be.
+    pub fn pass(&self, batch: Batch) -> Result<Batch, Batch> {
+        match self.direct {
+            Some(direct) => direct.take(batch, self.queued.load(Ordering::Relaxed)),
+            None => Err(batch),
+        }
+    }
+
+    /// Puts `batch` into the channel.
+    pub fn queue(self, batch: Batch) {
+        self.queued.fetch_add(1, Ordering::Relaxed);
+        self.permit.send(batch);
+    }
+}

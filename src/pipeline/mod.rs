@@ -1,0 +1,7 @@
+//! What crosses the borders between the stages: batches, events, positions, and the channel of
+//! batches.
+
+pub mod batch;
+pub mod channel;
+pub mod event;
+pub mod position;

@@ -1,0 +1,183 @@
+//! Who a file is and how far it has been delivered: the values that [`crate::input`] makes,
+//! [`crate::deliver`] carries back as confirmed, and [`crate::checkpoint`] keeps.
+//!
+//! A name is not an identity: rotation moves files, inodes are reused at once on ext4 and tmpfs,
+//! and `copytruncate` keeps the inode while the content starts anew. So a file is known by
+//! device, inode and birth time, by a hash of its first bytes ([`Head`]), and a place in it by a
+//! hash of the bytes just before that place ([`Anchor`]).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Names one generation of one followed path for as long as its position is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(pub u64);
+
+/// One generation of a followed path: the content between two rotations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Unique within a state directory.
+    pub id: SourceId,
+    /// Its place among the generations of its path: older content has a lower number.
+    pub order: u64,
+    /// The path as followed (not where rotation has moved the file since).
+    pub path: Arc<Path>,
+    /// Where the file was when it was found, if symbolic links led there: rotation works beside it.
+    pub real: Option<Box<PathBuf>>,
+    /// The file on disk.
+    pub inode: Inode,
+}
+
+/// A file as the kernel names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Inode {
+    /// `st_dev`.
+    pub device: u64,
+    /// `st_ino`.
+    pub number: u64,
+    /// Birth time in nanoseconds since the epoch, where the file system records one
+    /// (`statx(2)`, `STATX_BTIME`). It tells a reused inode from the old file.
+    pub born: Option<i64>,
+}
+
+/// `at` in nanoseconds since the epoch, as [`Inode::born`] has it. None before it and after 2262.
+#[must_use]
+pub fn nanoseconds(at: SystemTime) -> Option<i64> {
+    i64::try_from(at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_nanos()).ok()
+}
+
+/// A place in a file's content up to which it has been read (or delivered).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Bytes from the start of the (uncompressed) content.
+    pub offset: u64,
+    /// The first bytes of the content.
+    pub head: Head,
+    /// The bytes just before `offset`.
+    pub anchor: Anchor,
+    /// `offset` lies inside a line whose beginning was sent already, because it was longer than
+    /// the limit: what follows up to the next newline is not sent.
+    pub mid_line: bool,
+    /// The file's modification time in nanoseconds since the epoch when it was last read.
+    pub modified: i64,
+}
+
+/// Hash of the first `len` bytes of a file, `len` ≤ [`Head::MAX`].
+// Packed, for each followed file has some of them.
+#[repr(Rust, packed(2))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// How many bytes are hashed.
+    pub len: u16,
+    /// XXH3 (64 bit) of them.
+    pub hash: u64,
+}
+
+impl Head {
+    /// How many bytes make a full fingerprint.
+    pub const MAX: usize = 1024;
+
+    /// The fingerprint of content that begins with `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let bytes = &bytes[..bytes.len().min(Self::MAX)];
+        Self { len: bytes.len() as u16, hash: xxh3_64(bytes) }
+    }
+
+    /// Whether content that begins with `bytes` may be the content this fingerprint was taken of.
+    #[must_use]
+    pub fn matches(&self, bytes: &[u8]) -> bool {
+        bytes.get(..usize::from(self.len)).is_some_and(|head| xxh3_64(head) == self.hash)
+    }
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self::of(b"")
+    }
+}
+
+/// Hash of the `len` bytes before a place in a file, `len` ≤ [`Anchor::MAX`].
+// As above.
+#[repr(Rust, packed(2))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anchor {
+    /// How many bytes are hashed; 0 only at the start of a file.
+    pub len: u8,
+    /// XXH3 (64 bit) of them.
+    pub hash: u64,
+}
+
+impl Anchor {
+    /// How many bytes before a place are remembered.
+    pub const MAX: usize = 128;
+
+    /// The anchor behind `bytes`, of which at most the last [`Anchor::MAX`] count.
+    #[must_use]
+    pub fn after(bytes: &[u8]) -> Self {
+        let bytes = &bytes[bytes.len().saturating_sub(Self::MAX)..];
+        Self { len: bytes.len() as u8, hash: xxh3_64(bytes) }
+    }
+
+    /// Whether the place behind `bytes` may be the one this anchor was taken at.
+    #[must_use]
+    pub fn matches(&self, bytes: &[u8]) -> bool {
+        bytes
+            .len()
+            .checked_sub(usize::from(self.len))
+            .is_some_and(|at| xxh3_64(&bytes[at..]) == self.hash)
+    }
+}
+
+impl Default for Anchor {
+    fn default() -> Self {
+        Self::after(b"")
+    }
+}
+
+/// What the state keeps of one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Who it is.
+    pub source: Source,
+    /// Up to where its lines have arrived.
+    pub position: Position,
+    /// When the file was last seen.
+    pub seen: SystemTime,
+}
+
+/// A change of what is known about a source, on its way to the state.
+#[derive(Debug, Clone)]
+pub enum Update {
+    /// Everything before this position has arrived (or was there before we came).
+    Reached(Arc<Source>, Position),
+    /// The file is gone from disk: nothing about it needs to be kept.
+    Forget(SourceId),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_matches_content_that_has_grown() {
+        let head = Head::of(b"first line\n");
+        assert!(head.matches(b"first line\nsecond line\n"));
+        assert!(!head.matches(b"first line"));
+        assert!(!head.matches(b"First line\nsecond line\n"));
+        assert!(Head::of(b"").matches(b""));
+        assert_eq!(Head::of(&[7; 5000]), Head::of(&[7; 1024]));
+    }
+
+    #[test]
+    fn an_anchor_looks_at_the_bytes_before_a_place() {
+        let anchor = Anchor::after(&[b"x".repeat(500), b"the end\n".to_vec()].concat());
+        assert_eq!(usize::from(anchor.len), Anchor::MAX);
+        assert!(anchor.matches(&[b"x".repeat(120), b"the end\n".to_vec()].concat()));
+        assert!(!anchor.matches(b"the end\n"));
+        assert!(Anchor::default().matches(b"anything"));
+    }
+}

@@ -79,6 +79,8 @@ fn they_count_what_has_been_done() {
         ("connected", 1.0),
         ("connections_total", 1.0),
         ("rotations_total", 0.0),
+        ("lost_bytes_total{reason=\"truncated\"}", 0.0),
+        ("last_reload_successful", 1.0),
     ] {
         assert_eq!(value(&now, &format!("remote_syslog_{name}")), Some(expected), "{name}");
     }

@@ -111,8 +111,7 @@ impl Working {
             Ok(()) => info!("the configuration is loaded anew"),
             Err(()) => error!("the new configuration is refused; the old one stays in force"),
         }
-        let result = if result.is_ok() { "ok" } else { "refused" };
-        self.meters.reloads.with_label_values(&[result]).inc();
+        self.meters.reloads.ended(result.is_ok());
     }
 
     /// On an error nothing has changed.

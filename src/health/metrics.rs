@@ -6,12 +6,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Registry};
 use tokio_util::sync::CancellationToken;
 
 use crate::health::liveness::Beat;
+use crate::health::loss::Losses;
+use crate::health::maker::Maker;
+use crate::health::reload::Reloads;
 
 /// All of them.
 #[derive(Debug, Clone)]
@@ -25,8 +27,8 @@ pub struct Meters {
     pub finding: Finding,
     /// Moved by [`crate::checkpoint`].
     pub saving: Saving,
-    /// Moved when the configuration is loaded anew: by `result`, `ok` or `refused`.
-    pub reloads: IntCounterVec,
+    /// Moved when the configuration is loaded anew.
+    pub reloads: Reloads,
 }
 
 /// Files and what is read from them.
@@ -52,6 +54,8 @@ pub struct Reading {
     pub cut: IntCounter,
     /// Rotations and truncations noticed.
     pub rotations: IntCounter,
+    /// What is lost for good.
+    pub losses: Losses,
     /// Bytes of messages that wait to be taken by [`crate::deliver`].
     pub queued_bytes: IntGauge,
 }
@@ -111,7 +115,7 @@ impl Meters {
     /// # Errors
     /// Two of the same name, or a name that is none: a mistake in this file.
     pub fn new() -> prometheus::Result<Self> {
-        let maker = Maker(Registry::new_custom(Some("remote_syslog".to_owned()), None)?);
+        let maker = Maker::new()?;
         let build = maker.gauges("build_info", "Always 1; the label tells the version.", "version");
         build?.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let queued = maker.gauge("queued_bytes", "Bytes of messages that wait to be sent.")?;
@@ -120,8 +124,8 @@ impl Meters {
             sending: Sending::new(&maker, queued)?,
             finding: Finding::new(&maker)?,
             saving: Saving::new(&maker)?,
-            reloads: maker.counters("reloads_total", "Reloads of the configuration.", "result")?,
-            registry: maker.0,
+            reloads: Reloads::new(&maker)?,
+            registry: maker.registry().clone(),
         })
     }
 
@@ -146,6 +150,7 @@ impl Reading {
                 .counter("excluded_lines_total", "Lines that exclude_patterns dropped.")?,
             cut: maker.counter("cut_lines_total", "Lines cut at the limit of a message.")?,
             rotations: maker.counter("rotations_total", "Rotations and truncations noticed.")?,
+            losses: Losses::new(maker)?,
             queued_bytes,
         })
     }
@@ -256,37 +261,6 @@ impl Saving {
     }
 }
 
-/// Makes meters and enters them into the registry.
-struct Maker(Registry);
-
-impl Maker {
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        self.enter(IntCounter::new(name, help)?)
-    }
-
-    fn counters(&self, name: &str, help: &str, label: &str) -> prometheus::Result<IntCounterVec> {
-        self.enter(IntCounterVec::new(Opts::new(name, help), &[label])?)
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-        self.enter(IntGauge::new(name, help)?)
-    }
-
-    fn gauges(
-        &self,
-        name: &str,
-        help: &str,
-        label: &str,
-    ) -> prometheus::Result<prometheus::IntGaugeVec> {
-        self.enter(prometheus::IntGaugeVec::new(Opts::new(name, help), &[label])?)
-    }
-
-    fn enter<T: Collector + Clone + 'static>(&self, meter: T) -> prometheus::Result<T> {
-        self.0.register(Box::new(meter.clone()))?;
-        Ok(meter)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,7 +269,7 @@ mod tests {
     fn names_are_unique_and_end_in_their_unit() {
         let meters = Meters::new().unwrap();
         meters.sending.failed("dns", &"gone");
-        meters.reloads.with_label_values(&["ok"]).inc();
+        meters.reloads.ended(true);
         for family in meters.gather() {
             let (name, kind) = (family.name(), family.get_field_type());
             assert!(name.starts_with("remote_syslog_"), "{name}");

@@ -1,32 +1,49 @@
 //! The file: which keys it holds, each value with its line. No value is interpreted here.
 
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::{fs, io};
 
 use super::error::{Place, Problem};
+use super::findings::Findings;
 use super::keys::{DESTINATION, Key, Shape, nearest};
-use super::raw::{Findings, Item, Items, Layer, Text};
+use super::raw::{Item, Items, Layer, Text};
 use super::yaml::{self, Entry, Node, Value};
+
+/// Longer than any configuration. What is longer is another file, or has no end.
+const LENGTH_MAX: u64 = 64 << 20;
 
 /// Reads the file at `path`. `None`: it could not be read as a whole, and a problem says why.
 /// A missing file is no problem unless it is `required`.
 pub(super) fn read(path: &Path, required: bool, findings: &mut Findings) -> Option<Layer> {
     let file = Arc::new(path.to_owned());
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
+    let text = match contents(path) {
+        Ok(bytes) if bytes.len() as u64 <= LENGTH_MAX => {
+            return Reader { file, findings }.bytes(&bytes);
+        }
+        Ok(_) => format!(
+            "is longer than {} MiB, which no configuration is; name another file",
+            LENGTH_MAX >> 20
+        ),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !required => {
             return Some(Layer::default());
         }
         Err(error) => {
-            let text = format!("cannot be read ({}); check its path and rights", reason(&error));
-            findings.problems.push(Problem::at(Place::File(file), "", text));
-            return None;
+            format!("cannot be read ({}); check its path and rights", reason(&error))
         }
     };
-    let mut reader = Reader { file, findings };
-    reader.bytes(&bytes)
+    findings.problem(Problem::at(Place::File(file), "", text));
+    None
+}
+
+/// What the file holds, or a little more than may be.
+fn contents(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LENGTH_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The error in words, without the number that the standard library puts behind them.
@@ -84,23 +101,24 @@ impl Reader<'_> {
 
     /// Reads the entries of a map whose keys are called `prefix` and their name.
     fn section(&mut self, prefix: &str, entries: &[Entry], layer: &mut Layer) {
-        for (i, (name, line, node)) in entries.iter().enumerate() {
-            self.warn_of_duplicate(prefix, &entries[..i], name, *line);
+        let keys = keys(entries);
+        for (i, entry) in entries.iter().enumerate() {
+            let counts = self.counts(prefix, &keys, i, entry);
+            let (name, line, node) = entry;
             let name = format!("{prefix}{name}");
             if name.eq_ignore_ascii_case(DESTINATION) {
-                self.destination(*line, node, layer);
+                // Of a repeated section, too, the last counts as a whole.
+                counts.then(|| self.destination(*line, node, layer));
             } else if let Some(key) = Key::of(&name) {
-                self.setting(key, *line, node, layer);
+                counts.then(|| self.setting(key, *line, node, layer));
             } else {
                 let known = Key::all().map(Key::name).chain([DESTINATION]);
-                self.unknown(*line, &name, nearest(&name, known));
+                self.unknown(*line, &name, known);
             }
         }
     }
 
     fn destination(&mut self, line: usize, node: &Node, layer: &mut Layer) {
-        // Of a repeated section, too, the last counts as a whole.
-        layer.scalars.retain(|key, _| !key.is_in(DESTINATION));
         match &node.value {
             Value::Null => {}
             Value::Map(entries) => self.section(&format!("{DESTINATION}."), entries, layer),
@@ -116,9 +134,6 @@ impl Reader<'_> {
     }
 
     fn setting(&mut self, key: Key, line: usize, node: &Node, layer: &mut Layer) {
-        // The last of a repeated key counts, also when it is empty.
-        layer.scalars.remove(&key);
-        layer.lists.remove(&key);
         match (key.shape(), &node.value) {
             (_, Value::Null) => {}
             (_, Value::Scalar { text, .. }) if text.is_empty() => {}
@@ -174,14 +189,15 @@ impl Reader<'_> {
     fn entry(&mut self, line: usize, entries: &[Entry]) -> Option<Item> {
         let (mut path, mut tag) = (None, None);
         let mut bad = false;
-        for (i, (name, line, node)) in entries.iter().enumerate() {
-            self.warn_of_duplicate("files.", &entries[..i], name, *line);
+        let keys = keys(entries);
+        for (i, entry) in entries.iter().enumerate() {
+            self.counts("files.", &keys, i, entry);
+            let (name, line, node) = entry;
             let field = match name.to_ascii_lowercase().as_str() {
                 "path" => &mut path,
                 "tag" => &mut tag,
-                other => {
-                    let near = nearest(other, ["path", "tag"].into_iter());
-                    self.unknown(*line, &format!("files.{name}"), near);
+                _ => {
+                    self.unknown(*line, &format!("files.{name}"), ["path", "tag"].into_iter());
                     continue;
                 }
             };
@@ -208,17 +224,28 @@ impl Reader<'_> {
         }
     }
 
-    fn warn_of_duplicate(&mut self, prefix: &str, before: &[Entry], name: &str, line: usize) {
-        if let Some((_, first, _)) = before.iter().find(|e| e.0.eq_ignore_ascii_case(name)) {
-            let text =
-                format!("given on line {first} already, and only this one counts; remove one");
-            self.warn(line, &format!("{prefix}{name}"), &text);
+    /// Of entry `i` of a map whether it counts: the last of a repeated key does, also when it is
+    /// empty. Warns of others.
+    fn counts(&mut self, prefix: &str, keys: &Keys, i: usize, (name, line, _): &Entry) -> bool {
+        let (first, last) = keys[&name.to_ascii_lowercase()];
+        if first.0 < i {
+            let text = format!(
+                "given on line {} already, and only the last one counts; remove the others",
+                first.1
+            );
+            self.warn(*line, &format!("{prefix}{name}"), &text);
         }
+        last == i
     }
 
-    fn unknown(&mut self, line: usize, name: &str, near: Option<&str>) {
+    fn unknown<'k>(&mut self, line: usize, name: &str, known: impl Iterator<Item = &'k str>) {
+        // Of those that are not told, nobody needs to know what was meant.
+        let has_room = self.findings.has_room_for_warnings();
+        let near = if has_room { nearest(name, known) } else { None };
         let remedy = near.map_or("remove it".to_owned(), |near| format!("did you mean {near}?"));
-        self.warn(line, name, &format!("unknown key, ignored; {remedy}"));
+        let text = format!("unknown key, ignored; {remedy}");
+        let warning = Problem::at(self.place(line), name, text);
+        self.findings.misspelt(warning, near.and_then(Key::of));
     }
 
     fn text(&self, text: &str, line: usize) -> Text {
@@ -237,13 +264,24 @@ impl Reader<'_> {
         text: impl Into<String>,
     ) {
         let place = Place::Line { file: Arc::clone(&self.file), line, column };
-        self.findings.problems.push(Problem::at(place, key, text));
+        self.findings.problem(Problem::at(place, key, text));
     }
 
     fn warn(&mut self, line: usize, key: &str, text: &str) {
         let place = self.place(line);
-        self.findings.warnings.push(Problem::at(place, key, text));
+        self.findings.warn(Problem::at(place, key, text));
     }
+}
+
+/// Each key of a map in lower case: the place and the line of the first, the place of the last.
+type Keys = HashMap<String, ((usize, usize), usize)>;
+
+fn keys(entries: &[Entry]) -> Keys {
+    let mut keys = Keys::new();
+    for (i, (name, line, _)) in entries.iter().enumerate() {
+        keys.entry(name.to_ascii_lowercase()).or_insert(((i, *line), i)).1 = i;
+    }
+    keys
 }
 
 fn is_number(text: &str) -> bool {

@@ -116,9 +116,16 @@ impl Key {
 /// What every environment variable of ours begins with.
 pub(super) const VARIABLE_PREFIX: &str = "REMOTE_SYSLOG_";
 
+/// Longer than any name that somebody may have meant.
+const NAME_MAX: usize = 64;
+
 /// The name of `known` that `typed` was probably meant to be. For a name with a dot the part
 /// behind it counts as well, so that a key in the wrong section finds its place.
 pub(super) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // The distance to a text is found in a table as large as that text.
+    if typed.len() > NAME_MAX {
+        return None;
+    }
     let typed = typed.to_ascii_lowercase().replace('-', "_");
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let distance = |name: &str| {

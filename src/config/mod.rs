@@ -11,6 +11,7 @@
 mod entry;
 mod error;
 mod file;
+mod findings;
 mod keys;
 mod log_filter;
 mod raw;
@@ -30,6 +31,8 @@ use std::time::Duration;
 use crate::cli::Cli;
 use crate::filter::Patterns;
 use crate::syslog::Priority;
+
+use findings::Findings;
 
 pub use error::{ConfigErrors, Place, Problem, Warning};
 pub(crate) use resolve::NO_LOG;
@@ -52,7 +55,7 @@ pub struct Loaded {
 /// # Errors
 /// Every problem of every source, at once.
 pub fn load(cli: &Cli, around: &Surroundings) -> Result<Loaded, ConfigErrors> {
-    let mut findings = raw::Findings::default();
+    let mut findings = Findings::default();
     let typed = typed(cli, around, &mut findings);
     let file = match &typed.blame {
         Some(Place::File(file)) => Some(PathBuf::clone(file)),
@@ -65,13 +68,13 @@ pub fn load(cli: &Cli, around: &Surroundings) -> Result<Loaded, ConfigErrors> {
 /// even that can be told.
 #[must_use]
 pub fn state_dir(cli: &Cli, around: &Surroundings) -> Option<PathBuf> {
-    let mut findings = raw::Findings::default();
+    let mut findings = Findings::default();
     let typed = typed(cli, around, &mut findings);
     resolve::state_dir(&typed, around, findings)
 }
 
 /// Everything that was typed, from all sources.
-fn typed(cli: &Cli, around: &Surroundings, findings: &mut raw::Findings) -> resolve::Raw {
+fn typed(cli: &Cli, around: &Surroundings, findings: &mut Findings) -> resolve::Raw {
     let named = config_file(cli, around);
     let path = around.cwd.join(named.unwrap_or(&around.default_file));
     let file = file::read(&path, named.is_some(), findings);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use super::error::{Place, Problem, Warning};
+use super::error::{Place, Problem};
+use super::findings::Findings;
 use super::keys::{Key, Shape, VARIABLE_PREFIX, nearest};
 use crate::cli::Cli;
 
@@ -38,13 +39,6 @@ pub(super) struct Items {
 pub(super) struct Layer {
     pub(super) scalars: BTreeMap<Key, Text>,
     pub(super) lists: BTreeMap<Key, Items>,
-}
-
-/// What was found wrong so far.
-#[derive(Debug, Default)]
-pub(super) struct Findings {
-    pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<Warning>,
 }
 
 impl Layer {
@@ -153,7 +147,9 @@ fn warn_of_misspelt(variables: &Variables, findings: &mut Findings) {
             let near = near.to_ascii_uppercase();
             let text =
                 format!("sets nothing, and is ignored; did you mean {VARIABLE_PREFIX}{near}?");
-            findings.warnings.push(Problem::at(Place::Variable(name.to_owned()), "", text));
+            let warning = Problem::at(Place::Variable(name.to_owned()), "", text);
+            let meant = |key: &Key| key.variable()[VARIABLE_PREFIX.len()..] == near;
+            findings.misspelt(warning, Key::all().find(meant));
         }
     }
 }

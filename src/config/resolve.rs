@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::{ConfigErrors, Place, Problem};
+use super::findings::Findings;
 use super::keys::Key;
-use super::raw::{Findings, Item, Items, Layer, Text};
+use super::raw::{Item, Items, Layer, Text};
 use super::{
     Config, Destination, Listen, Loaded, Mode, PidFile, Protocol, Surroundings, entry, log_filter,
     value,
@@ -41,7 +42,7 @@ pub(super) fn resolve(
 ) -> Result<Loaded, ConfigErrors> {
     let mut resolver = Resolver { raw, around, findings };
     let config = resolver.config();
-    let Findings { problems, warnings } = resolver.findings;
+    let (problems, warnings) = resolver.findings.into_parts();
     match config {
         Some(config) if problems.is_empty() => Ok(Loaded { config, warnings, file: None }),
         _ => Err(ConfigErrors::new(problems, warnings)),
@@ -103,6 +104,10 @@ impl<'a> Resolver<'a> {
             );
         }
         let protocol = self.protocol();
+        self.tell_consequences();
+        if protocol == Protocol::Tls {
+            self.warn_of_plain_port();
+        }
         let stream = self.parsed(Key::TcpMaxLineLength, value::stream_length);
         let datagram = self.parsed(Key::UdpMaxLineLength, value::datagram_length);
         Some(Destination {
@@ -121,9 +126,6 @@ impl<'a> Resolver<'a> {
 
     /// `tcp` beats `tls` beats `destination.protocol`, wherever each was given.
     fn protocol(&mut self) -> Protocol {
-        if [Key::Protocol, Key::Tcp, Key::Tls].iter().all(|key| self.scalar(*key).is_none()) {
-            self.warn_of_plain_text();
-        }
         let protocol = self.parsed(Key::Protocol, value::protocol).unwrap_or(Protocol::Udp);
         match (self.switch(Key::Tcp), self.switch(Key::Tls)) {
             (true, _) => Protocol::Tcp,
@@ -132,13 +134,35 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// A key that was meant to name the protocol was misspelt.
-    fn warn_of_plain_text(&mut self) {
-        let meant = ["destination.protocol?", "tcp?", "tls?"];
-        for warning in &mut self.findings.warnings {
-            if meant.iter().any(|key| warning.text.ends_with(key)) {
-                warning.text.push_str(" As it stands, messages go over UDP, unencrypted");
-            }
+    /// Says what follows from it that a key was misspelt.
+    fn tell_consequences(&mut self) {
+        let is_absent = |key: &Key| self.scalar(*key).is_none();
+        let of_protocol = [Key::Protocol, Key::Tcp, Key::Tls];
+        let has_no_protocol = of_protocol.iter().all(is_absent);
+        let has_no_port = is_absent(&Key::Port);
+        let mut tell = |key, text: &str| self.findings.add_consequence(key, text);
+        if has_no_protocol {
+            let text = "As it stands, messages go over UDP, unencrypted";
+            of_protocol.into_iter().for_each(|key| tell(key, text));
+        }
+        if has_no_port {
+            tell(Key::Port, &format!("As it stands, messages go to port {DEFAULT_PORT}"));
+        }
+    }
+
+    /// The port that is taken for want of one is that of syslog without encryption.
+    fn warn_of_plain_port(&mut self) {
+        let key = [Key::Tls, Key::Protocol].into_iter().find(|key| self.scalar(*key).is_some());
+        if let (None, Some(key)) = (self.scalar(Key::Port), key) {
+            let text = format!(
+                "TLS goes to port {DEFAULT_PORT}, since no port is given, and as a rule nobody \
+                 speaks TLS there; write the port of your receiver (usually 6514) behind \
+                 destination.port, or give --dest-port"
+            );
+            let place = self.scalar(key).map(|text| text.place.clone());
+            place
+                .into_iter()
+                .for_each(|place| self.findings.warn(Problem::of(key, &place, text.as_str())));
         }
     }
 
@@ -192,7 +216,7 @@ impl<'a> Resolver<'a> {
                 "{name:?} is sent as {sent:?}; write at most {max} printable ASCII characters, \
                  none of them a blank"
             );
-            self.findings.warnings.push(Problem::of(key, place, text));
+            self.findings.warn(Problem::of(key, place, text));
         }
     }
 
@@ -217,15 +241,15 @@ impl<'a> Resolver<'a> {
     }
 
     fn problem(&mut self, key: Key, place: &Place, text: impl Into<String>) {
-        self.findings.problems.push(Problem::of(key, place, text));
+        self.findings.problem(Problem::of(key, place, text));
     }
 
     fn missing(&mut self, key: Key, text: &str) {
         // What was written in a way that could not be read is not missing.
         let is_about = |p: &Problem| p.key == key.name() || key.is_in(&p.key);
-        let told = self.findings.problems.iter().any(is_about);
+        let told = self.findings.may_hold(is_about);
         if let Some(place) = self.raw.blame.as_ref().filter(|_| !told) {
-            self.findings.problems.push(Problem::of(key, place, text));
+            self.findings.problem(Problem::of(key, place, text));
         }
     }
 }

@@ -15,7 +15,7 @@ impl Resolver<'_> {
         let items = listed.iter().flat_map(|list| &list.items).chain(&self.raw.arguments);
         let entries = items.filter_map(|item| self.file(item)).collect::<Vec<_>>();
         let nothing = listed.is_none_or(|list| list.items.is_empty());
-        let told = self.findings.problems.iter().any(|p| p.key.starts_with(Key::Files.name()));
+        let told = self.findings.may_hold(|p| p.key.starts_with(Key::Files.name()));
         if nothing && self.raw.arguments.is_empty() && !told {
             let text = "there is nothing to follow; list paths there, or give them as arguments";
             match listed {
@@ -45,7 +45,7 @@ impl Resolver<'_> {
         }
         if path.to_string_lossy().starts_with("~/") {
             let text = format!("in {path:?} the ~ stands for itself; write the directory out");
-            self.findings.warnings.push(Problem::of(Key::Files, place, text));
+            self.findings.warn(Problem::of(Key::Files, place, text));
         }
         if let Some(tag) = &tag {
             self.warn_of_change(Key::Files, place, tag, APP_NAME_MAX);

@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use nix::time::{ClockId, clock_gettime};
 use proptest::prelude::*;
 
 use super::*;
@@ -131,6 +132,67 @@ fn patterns_of_the_file_are_those_that_match() {
     assert!(loaded.exclude_patterns.matches(b"about 12 things"));
     assert!(!loaded.exclude_patterns.matches(b"about things"));
     assert!(config(&["-c", "weak.yml"], &[]).exclude_patterns.matches(b"GET / 404"));
+}
+
+/// What a text of a configuration costs, in processor time of this thread.
+fn cost(text: &str) -> Duration {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("c.yml");
+    std::fs::write(&path, text).unwrap();
+    let now = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
+    let once = |_| {
+        let before = now();
+        let _ = try_load(&["-c", path.to_str().unwrap()], &[]);
+        now() - before
+    };
+    (0..3).map(once).min().unwrap()
+}
+
+/// Makes a text that is about proportional to its number.
+type Family = Box<dyn Fn(usize) -> String>;
+
+#[test]
+fn no_configuration_takes_more_than_in_proportion_to_its_length() {
+    fn numbered(n: usize, text: fn(usize) -> String) -> String {
+        (0..n).map(text).collect()
+    }
+    let families: [(&str, Family); 9] = [
+        ("unknown keys", Box::new(|n| numbered(n, |i| format!("unknown_key_{i}: 1\n")))),
+        ("near misses", Box::new(|n| numbered(n, |i| format!("tcp_max_line_lengt{i}: 1\n")))),
+        ("one key", Box::new(|n| "hostname: a\n".repeat(n))),
+        ("sections", Box::new(|n| "destination: {host: a}\n".repeat(n))),
+        (
+            "keys in a section",
+            Box::new(|n| format!("destination:\n{}", numbered(n, |i| format!("  key_{i}: 1\n")))),
+        ),
+        (
+            "keys in an entry",
+            Box::new(|n| {
+                format!("files:\n  - path: a\n{}", numbered(n, |i| format!("    key_{i}: 1\n")))
+            }),
+        ),
+        ("bad entries", Box::new(|n| format!("files:\n{}", "  - a=b=c\n".repeat(n)))),
+        (
+            "lists by alias",
+            Box::new(|n| {
+                let list = "/a, ".repeat(n / 100);
+                format!("x: &x [{list}]\n{}", "files: *x\n".repeat(n))
+            }),
+        ),
+        ("one long key", Box::new(|n| format!("? {}\n: 1\n", "hostname".repeat(n)))),
+    ];
+    for (name, text) in families {
+        let [short, long] = [1_200, 9_600].map(|n| cost(&text(n)));
+        // Eight times as long: in proportion 8, quadratic 64. Below that the clock is too coarse.
+        let allowed = 24 * short.max(Duration::from_millis(1));
+        assert!(long < allowed, "{name}: {short:?}, then {long:?}");
+    }
+}
+
+#[test]
+fn a_file_without_end_is_no_configuration() {
+    let error = errors(&["-c", "/dev/zero"], &[]);
+    assert!(error.contains("/dev/zero: is longer than 64 MiB"), "{error}");
 }
 
 /// Text that looks like configuration often enough to get past the parser.

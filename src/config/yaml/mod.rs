@@ -3,10 +3,18 @@
 //! No scalar is turned into a number or a truth value here: `0514`, `1.10` and `yes` mean
 //! different things behind different keys.
 
-use std::collections::HashMap;
+mod blanks;
+mod explain;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+use self::blanks::Blanks;
+use self::explain::explain;
 
 /// A value and the line it begins on, counted from 1.
 #[derive(Debug, PartialEq)]
@@ -52,12 +60,20 @@ pub(super) struct Document {
 /// Deeper than any configuration, and shallow enough for every stack.
 const MAX_DEPTH: usize = 32;
 
+/// Far more keys than any configuration has in one place. What has more is another file, and takes no
+/// longer to be refused than it takes to be read so far.
+const MAX_KEYS: usize = 10_000;
+
+/// How many values all aliases of a text may stand for. A list of n that is named n times stands for
+/// n² values, and so on: what is read would not be bounded by what was written.
+const MAX_SHARED: usize = 100_000;
+
 /// Reads the first document of `text`.
 pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
     let mut builder = Builder::default();
     let mut root = None;
     let mut second = None;
-    for event in Parser::new_from_str(text) {
+    for event in Parser::new(Blanks::new(text)) {
         let (event, span) = event.map_err(|error| explain(&error, text))?;
         match event {
             Event::DocumentStart(_) if root.is_some() && second.is_none() => {
@@ -75,6 +91,8 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
 struct Open {
     anchor: usize,
     line: usize,
+    /// How many values are in it, those of aliases included.
+    size: usize,
     kind: OpenKind,
 }
 
@@ -87,7 +105,10 @@ enum OpenKind {
 #[derive(Default)]
 struct Builder {
     open: Vec<Open>,
-    anchors: HashMap<usize, Rc<Node>>,
+    /// Each with the number of values in it, itself included.
+    anchors: HashMap<usize, (Rc<Node>, usize)>,
+    /// How many values aliases have brought so far.
+    shared: usize,
 }
 
 impl Builder {
@@ -101,23 +122,22 @@ impl Builder {
                     "" | "~" | "null" | "Null" | "NULL" if plain => Value::Null,
                     _ => Value::Scalar { text: text.into_owned(), plain },
                 };
-                self.add(anchor, Node { line, value }, span)
+                self.add(anchor, Node { line, value }, 1, span)
             }
-            Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
-                Some(node) => self.attach(node, span),
-                None => Err(error(span, "an alias stands inside what it names; write it out")),
-            },
+            Event::Alias(anchor) => self.alias(anchor, span),
             Event::SequenceStart(anchor, _) => self.begin(anchor, OpenKind::List(Vec::new()), span),
             Event::MappingStart(anchor, _) => {
                 self.begin(anchor, OpenKind::Map(Vec::new(), None), span)
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                let Some(Open { anchor, line, kind }) = self.open.pop() else { return Ok(None) };
+                let Some(Open { anchor, line, size, kind }) = self.open.pop() else {
+                    return Ok(None);
+                };
                 let value = match kind {
                     OpenKind::List(items) => Value::List(items),
                     OpenKind::Map(entries, _) => Value::Map(merged(entries)),
                 };
-                self.add(anchor, Node { line, value }, span)
+                self.add(anchor, Node { line, value }, size + 1, span)
             }
             _ => Ok(None),
         }
@@ -135,7 +155,7 @@ impl Builder {
         if self.open.len() == MAX_DEPTH {
             return Err(error(span, "lists and maps are nested too deeply; nest them less"));
         }
-        self.open.push(Open { anchor, line: span.start.line(), kind });
+        self.open.push(Open { anchor, line: span.start.line(), size: 0, kind });
         Ok(None)
     }
 
@@ -143,18 +163,38 @@ impl Builder {
         &mut self,
         anchor: usize,
         node: Node,
+        size: usize,
         span: Span,
     ) -> Result<Option<Rc<Node>>, SyntaxError> {
         let node = Rc::new(node);
         if anchor != 0 {
-            self.anchors.insert(anchor, Rc::clone(&node));
+            self.anchors.insert(anchor, (Rc::clone(&node), size));
         }
-        self.attach(node, span)
+        self.attach(node, size, span)
     }
 
-    /// Puts a complete node where it belongs.
-    fn attach(&mut self, node: Rc<Node>, span: Span) -> Result<Option<Rc<Node>>, SyntaxError> {
-        let Some(Open { kind, .. }) = self.open.last_mut() else { return Ok(Some(node)) };
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<Option<Rc<Node>>, SyntaxError> {
+        let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
+            return Err(error(span, "an alias stands inside what it names; write it out"));
+        };
+        self.shared = self.shared.saturating_add(size);
+        if self.shared > MAX_SHARED {
+            return Err(error(span, "aliases stand for too many values; write them out"));
+        }
+        self.attach(node, size, span)
+    }
+
+    /// Puts a complete node of that size where it belongs.
+    fn attach(
+        &mut self,
+        node: Rc<Node>,
+        size: usize,
+        span: Span,
+    ) -> Result<Option<Rc<Node>>, SyntaxError> {
+        let Some(Open { kind, size: whole, .. }) = self.open.last_mut() else {
+            return Ok(Some(node));
+        };
+        *whole = whole.saturating_add(size);
         match kind {
             OpenKind::List(items) => items.push(node),
             OpenKind::Map(entries, key) => match (key.take(), &node.value) {
@@ -163,6 +203,13 @@ impl Builder {
                     entries.push((name, line, Rc::new(Node { line, value: Value::Null })));
                 }
                 (Some((name, line)), _) => entries.push((name, line, node)),
+                (None, Value::Scalar { .. }) if entries.len() == MAX_KEYS => {
+                    let text = format!(
+                        "more than {MAX_KEYS} keys stand in one place, which is no configuration; \
+                         name another file, or remove them"
+                    );
+                    return Err(error(span, &text));
+                }
                 (None, Value::Scalar { text, .. }) => {
                     *key = Some((text.clone(), span.start.line()));
                 }
@@ -177,108 +224,23 @@ impl Builder {
 
 /// `entries` with what `<<` refers to behind them, except keys that are there already.
 fn merged(entries: Vec<Entry>) -> Vec<Entry> {
-    let (merges, mut entries): (Vec<_>, Vec<_>) = entries.into_iter().partition(|e| e.0 == "<<");
-    for (_, _, node) in merges {
-        let maps = match &node.value {
-            Value::List(items) => items.clone(),
-            _ => vec![node],
-        };
-        for map in &maps {
-            let Value::Map(others) = &map.value else { continue };
-            for other in others {
-                if !entries.iter().any(|entry| entry.0 == other.0) {
-                    entries.push(other.clone());
-                }
-            }
-        }
+    if entries.iter().all(|entry| entry.0 != "<<") {
+        return entries;
+    }
+    let (merges, mut entries): (Vec<_>, Vec<_>) =
+        entries.into_iter().partition(|entry| entry.0 == "<<");
+    let mut names: HashSet<String> = entries.iter().map(|entry| entry.0.clone()).collect();
+    let maps = merges.iter().flat_map(|(_, _, node)| match &node.value {
+        Value::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    });
+    for map in maps {
+        let Value::Map(others) = &map.value else { continue };
+        entries.extend(others.iter().filter(|other| names.insert(other.0.clone())).cloned());
     }
     entries
 }
 
 fn error(span: Span, text: &str) -> SyntaxError {
     SyntaxError { line: span.start.line(), column: span.start.col() + 1, text: text.to_owned() }
-}
-
-/// Reasons of the parser, and the words that help. The first that fits counts.
-const REASONS: [(&str, &str); 11] = [
-    (
-        "unknown anchor",
-        "a value that begins with '*' is an alias for YAML, and there is no such anchor; put a \
-         glob in quotes",
-    ),
-    ("anchor or alias", "a value cannot begin with '*' or '&'; put it in quotes"),
-    (
-        "escape",
-        "a \\ inside \"…\" begins an escape that YAML does not know; use '…' around patterns",
-    ),
-    (
-        "quoted scalar",
-        "a quote is not closed, or text follows behind it; close it, and double a ' inside '…'",
-    ),
-    ("mapping values are not allowed", COLON),
-    ("illegal placement of ':'", FLOW),
-    ("block mapping", KEY_EXPECTED),
-    ("simple key", KEY_EXPECTED),
-    (
-        "block collection",
-        "here a '- ' was expected; indent all items of a list by the same number of spaces",
-    ),
-    ("flow ", FLOW),
-    ("node content", FLOW),
-];
-
-const COLON: &str = "a ': ' stands inside a value, or the indentation is off; put the value in \
-                     quotes, or align it with its neighbours";
-const KEY_EXPECTED: &str =
-    "here a 'key: value' was expected; check the indentation and the ':' behind the key";
-const FLOW: &str = "a '[' or '{' is not closed, or a ',' is missing; close it, or put a text that begins so in \
-     quotes";
-
-/// The parser's reason in words that help; its own where there are none better.
-fn explain(error: &ScanError, text: &str) -> SyntaxError {
-    let (line, column) = (error.marker().line(), error.marker().col() + 1);
-    // Parsers notice a tab or a missing blank late.
-    let near = || text.lines().enumerate().skip(line.saturating_sub(3)).take(3);
-    if let Some(error) = near().find_map(|(i, typed)| tab(i + 1, typed)) {
-        return error;
-    }
-    let info = error.info();
-    let typed = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-    let sign = typed.chars().nth(column - 1).filter(|c| "@`%".contains(*c));
-    if let Some(sign) = sign.filter(|_| info.contains("unexpected character")) {
-        let text = format!("a value cannot begin with {sign:?}; put it in quotes");
-        return SyntaxError { line, column, text };
-    }
-    if let Some(error) = near().find_map(|(i, typed)| missing_blank(i + 1, typed)) {
-        return error;
-    }
-    let known = REASONS.iter().find(|(reason, _)| info.contains(reason));
-    let text = known.map_or_else(
-        || format!("this is no YAML: {info}; compare it with the example configuration"),
-        |(_, words)| (*words).to_owned(),
-    );
-    SyntaxError { line, column, text }
-}
-
-/// A tab in the indentation.
-fn tab(line: usize, typed: &str) -> Option<SyntaxError> {
-    let indent = typed.len() - typed.trim_start().len();
-    let at = typed[..indent].find('\t')?;
-    let text = "a tab stands in the indentation; YAML wants spaces".to_owned();
-    Some(SyntaxError { line, column: at + 1, text })
-}
-
-/// `key:value`, which for YAML is one word.
-fn missing_blank(line: usize, typed: &str) -> Option<SyntaxError> {
-    let (name, value) = typed.split_once(':')?;
-    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
-    if name.trim().is_empty() || !name.trim().chars().all(is_name) {
-        return None;
-    }
-    let text = format!("a blank is missing; write '{}: ' and then the value", name.trim());
-    (!value.is_empty() && !value.starts_with(char::is_whitespace)).then(|| SyntaxError {
-        line,
-        column: name.len() + 2,
-        text,
-    })
 }

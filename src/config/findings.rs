@@ -1,0 +1,118 @@
+//! What was found wrong so far: as much of it as anybody reads, and how much more there is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::error::{Place, Problem, Warning};
+use super::keys::Key;
+
+/// How many problems are told, and how many warnings. Whoever has more has another problem.
+const TOLD_MAX: usize = 100;
+
+/// Problems and warnings, in the order in which they were found.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    problems: Told,
+    warnings: Told,
+    /// Warnings, by their place among the others, about a key that was probably meant to be this one.
+    misspelt: Vec<(usize, Key)>,
+}
+
+/// The first of them.
+#[derive(Debug, Default)]
+struct Told {
+    first: Vec<Problem>,
+    more: usize,
+}
+
+impl Told {
+    fn push(&mut self, problem: Problem) {
+        match self.has_room() {
+            true => self.first.push(problem),
+            false => self.more += 1,
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.first.len() < TOLD_MAX
+    }
+
+    fn into_vec(mut self, remedy: &str) -> Vec<Problem> {
+        if self.more > 0 {
+            // Of the last that is told: it stands behind the others.
+            let file = match self.first.last().map(|problem| &problem.place) {
+                Some(Place::Line { file, .. }) => Arc::clone(file),
+                _ => Arc::new(PathBuf::from("configuration")),
+            };
+            let text = format!("{} more are not listed; {remedy}", self.more);
+            self.first.push(Problem::at(Place::File(file), "", text));
+        }
+        self.first
+    }
+}
+
+impl Findings {
+    pub(super) fn problem(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    pub(super) fn warn(&mut self, warning: Warning) {
+        self.warnings.push(warning);
+    }
+
+    /// Warns of a key that was probably `meant` to be that one.
+    pub(super) fn misspelt(&mut self, warning: Warning, meant: Option<Key>) {
+        if let Some(key) = meant.filter(|_| self.warnings.has_room()) {
+            self.misspelt.push((self.warnings.first.len(), key));
+        }
+        self.warnings.push(warning);
+    }
+
+    /// Whether a further warning is told: finding out what to say may take long.
+    pub(super) fn has_room_for_warnings(&self) -> bool {
+        self.warnings.has_room()
+    }
+
+    /// Whether a problem fits `is_it`, or may be among those that are not told.
+    pub(super) fn may_hold(&self, is_it: impl FnMut(&Problem) -> bool) -> bool {
+        self.problems.more > 0 || self.problems.first.iter().any(is_it)
+    }
+
+    /// Says what follows where `key` was misspelt.
+    pub(super) fn add_consequence(&mut self, key: Key, consequence: &str) {
+        for (index, _) in self.misspelt.iter().filter(|(_, meant)| *meant == key) {
+            let text = &mut self.warnings.first[*index].text;
+            text.push(' ');
+            text.push_str(consequence);
+        }
+    }
+
+    /// The problems and the warnings.
+    pub(super) fn into_parts(self) -> (Vec<Problem>, Vec<Warning>) {
+        let problems = self.problems.into_vec("mend those first");
+        (problems, self.warnings.into_vec("look at those first"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_told_is_counted() {
+        let place = |line| Place::Line { file: Arc::default(), line, column: None };
+        let mut findings = Findings::default();
+        for line in 0..TOLD_MAX + 7 {
+            findings.problem(Problem::at(place(line), "", "bad; mend it"));
+            findings.misspelt(Problem::at(place(line), "", "odd; look"), Some(Key::Port));
+        }
+        findings.add_consequence(Key::Port, "So it is.");
+        assert!(findings.may_hold(|_| false) && !findings.has_room_for_warnings());
+        let (problems, warnings) = findings.into_parts();
+        for (told, remedy) in [(&problems, "mend"), (&warnings, "look at")] {
+            assert_eq!(told.len(), TOLD_MAX + 1);
+            assert_eq!(told[TOLD_MAX].text, format!("7 more are not listed; {remedy} those first"));
+        }
+        assert!(warnings[TOLD_MAX - 1].text.ends_with("look So it is."));
+    }
+}

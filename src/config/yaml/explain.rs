@@ -1,0 +1,108 @@
+//! The parser's reasons in words that help.
+
+use saphyr_parser::ScanError;
+
+use super::SyntaxError;
+
+/// Reasons of the parser, and the words that help. The first that fits counts.
+const REASONS: [(&str, &str); 11] = [
+    (
+        "unknown anchor",
+        "a value that begins with '*' is an alias for YAML, and there is no such anchor; put a \
+         glob in quotes",
+    ),
+    ("anchor or alias", "a value cannot begin with '*' or '&'; put it in quotes"),
+    (
+        "escape",
+        "a \\ inside \"…\" begins an escape that YAML does not know; use '…' around patterns",
+    ),
+    (
+        "quoted scalar",
+        "a quote is not closed, or text follows behind it; close it, and double a ' inside '…'",
+    ),
+    ("mapping values are not allowed", COLON),
+    ("illegal placement of ':'", FLOW),
+    ("block mapping", KEY_EXPECTED),
+    ("simple key", KEY_EXPECTED),
+    (
+        "block collection",
+        "here a '- ' was expected; indent all items of a list by the same number of spaces",
+    ),
+    ("flow ", FLOW),
+    ("node content", FLOW),
+];
+
+const COLON: &str = "a ': ' stands inside a value, or the indentation is off; put the value in \
+                     quotes, or align it with its neighbours";
+const KEY_EXPECTED: &str =
+    "here a 'key: value' was expected; check the indentation and the ':' behind the key";
+const FLOW: &str = "a '[' or '{' is not closed, or a ',' is missing; close it, or put a text that begins so in \
+     quotes";
+
+/// The parser's reason in words that help; its own where there are none better.
+pub(super) fn explain(error: &ScanError, text: &str) -> SyntaxError {
+    let (line, column) = (error.marker().line(), error.marker().col() + 1);
+    let info = error.info();
+    if let Some(error) = tab(line, info, text) {
+        return error;
+    }
+    let typed = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    let sign = typed.chars().nth(column - 1).filter(|c| "@`%".contains(*c));
+    if let Some(sign) = sign.filter(|_| info.contains("unexpected character")) {
+        let text = format!("a value cannot begin with {sign:?}; put it in quotes");
+        return SyntaxError { line, column, text };
+    }
+    // The parser notices a missing blank late.
+    let mut near = text.lines().enumerate().skip(line.saturating_sub(3)).take(3);
+    if let Some(error) = near.find_map(|(i, typed)| missing_blank(i + 1, typed)) {
+        return error;
+    }
+    let known = REASONS.iter().find(|(reason, _)| info.contains(reason));
+    let text = known.map_or_else(
+        || format!("this is no YAML: {info}; compare it with the example configuration"),
+        |(_, words)| (*words).to_owned(),
+    );
+    SyntaxError { line, column, text }
+}
+
+/// The tab in an indentation that is to blame for an error on `line`, if one is.
+///
+/// Where the parser says that it met a tab, its place is where the value began that the tab cuts
+/// short. Else it went on for a while, as if the line belonged to what stands before it.
+fn tab(line: usize, info: &str, text: &str) -> Option<SyntaxError> {
+    let indented = text.lines().enumerate().filter_map(|(i, typed)| {
+        let content = typed.trim_start();
+        let at = typed[..typed.len() - content.len()].find('\t')?;
+        (!content.is_empty() && !content.starts_with('#')).then_some((i + 1, at + 1))
+    });
+    let mut before = None;
+    let mut behind = None;
+    for place in indented {
+        match place.0 {
+            at if at <= line => before = Some(place),
+            _ => behind = behind.or(Some(place)),
+        }
+    }
+    let is_on_line = before.is_some_and(|(at, _)| at == line);
+    let (line, column) = match info.contains("tab") && !is_on_line {
+        true => behind.or(before),
+        false => before,
+    }?;
+    let text = "a tab stands in the indentation; indent by spaces".to_owned();
+    Some(SyntaxError { line, column, text })
+}
+
+/// `key:value`, which for YAML is one word.
+fn missing_blank(line: usize, typed: &str) -> Option<SyntaxError> {
+    let (name, value) = typed.split_once(':')?;
+    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    if name.trim().is_empty() || !name.trim().chars().all(is_name) {
+        return None;
+    }
+    let text = format!("a blank is missing; write '{}: ' and then the value", name.trim());
+    (!value.is_empty() && !value.starts_with(char::is_whitespace)).then(|| SyntaxError {
+        line,
+        column: name.len() + 2,
+        text,
+    })
+}

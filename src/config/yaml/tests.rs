@@ -1,0 +1,185 @@
+use std::fmt::Write;
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+use proptest::prelude::*;
+
+use super::*;
+
+fn tree(text: &str) -> Value {
+    parse(text).unwrap_or_else(|error| panic!("{text:?}: {error:?}")).root.value
+}
+
+/// The tree without its places.
+fn shape(value: &Value) -> String {
+    match value {
+        Value::Null => "~".to_owned(),
+        Value::Scalar { text, plain } => format!("{}{text:?}", if *plain { "" } else { "'" }),
+        Value::List(items) => {
+            let items: Vec<_> = items.iter().map(|item| shape(&item.value)).collect();
+            format!("[{}]", items.join(","))
+        }
+        Value::Map(entries) => {
+            let entry = |entry: &Entry| format!("{}:{}", entry.0, shape(&entry.2.value));
+            let entries: Vec<_> = entries.iter().map(entry).collect();
+            format!("{{{}}}", entries.join(","))
+        }
+    }
+}
+
+#[test]
+fn a_tab_behind_a_key_separates_as_a_space_does() {
+    for text in [
+        "host:>logs.example.com",
+        "host:>>x",
+        "host: >x",
+        "host:> x",
+        "port:>514 # comment",
+        "port:>514>># comment",
+        "hostname:>-x",
+        "'quoted':>x",
+        "destination:\n  host:>a\n  port:>>1",
+        "files:>[a, b]",
+        "destination: {host:>x,>port:> 5}",
+        "files:>[>a>,>b>]>",
+        "files:>\n  - a",
+        "files:>'a>b'",
+        "files:>|\n  a",
+        "files:\n  ->a\n  - >b",
+        "a:>&x b\nc:>*x",
+        "a:>!!str b",
+        "a:>~",
+    ] {
+        // The space that stands for it in what is expected keeps its place in a quoted text.
+        let spaces = text.replace("a>b", "a\tb").replace('>', " ");
+        assert_eq!(tree(&text.replace('>', "\t")), tree(&spaces), "{text}");
+    }
+}
+
+#[test]
+fn a_tab_within_a_value_stays() {
+    for text in ["a: 'x:\ty'", "a: \"x:\ty\"", "a: x\ty", "a: |\n  x:\ty\n"] {
+        let Value::Map(entries) = tree(text) else { panic!("{text}") };
+        assert!(shape(&entries[0].2.value).contains("\\t"), "{text}");
+    }
+}
+
+/// A configuration whose lines from the second on can be indented anew.
+const LINES: [&str; 12] = [
+    "files:",
+    "  - /var/log/a.log",
+    "  - path: /var/log/b.log",
+    "    tag: b",
+    "destination:",
+    "  host: logs.example.com",
+    "  port: 514",
+    "exclude_patterns:",
+    "  - 'a b'",
+    "  - \"c d\"",
+    "hostname: web1",
+    "tls: true",
+];
+
+proptest! {
+    #[test]
+    fn a_tab_in_the_indentation_is_named_with_its_line(
+        at in 1usize..12, indent in "[ \t]{0,4}\t[ \t]{0,4}", blank in any::<bool>(),
+    ) {
+        let mut lines: Vec<String> = LINES.iter().map(|line| (*line).to_owned()).collect();
+        lines[at] = format!("{indent}{}", lines[at].trim_start());
+        if blank {
+            // Where no content follows, a tab does no harm.
+            lines.insert(1, "\t".to_owned());
+            lines.insert(3, "\t# comment".to_owned());
+        }
+        let line = 1 + lines.iter().position(|line| line.starts_with(&indent)
+            && !line.trim().is_empty() && !line.contains('#')).unwrap();
+        match parse(&lines.join("\n")) {
+            Err(error) => {
+                prop_assert_eq!(error.line, line, "{:?} of {:#?}", &error, lines);
+                prop_assert!(error.text.contains("a tab stands in the indentation"));
+            }
+            // What is indented further than its neighbours goes on with their text.
+            Ok(document) => prop_assert!(
+                indent.starts_with(' '), "{lines:#?} became {}", shape(&document.root.value)
+            ),
+        }
+    }
+}
+
+/// How long this thread takes for `work`, at best: other processes do not count.
+fn cost(work: impl Fn()) -> Duration {
+    let now = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
+    let once = |_| {
+        let before = now();
+        work();
+        now() - before
+    };
+    (0..3).map(once).min().unwrap()
+}
+
+type Family = fn(usize) -> String;
+
+/// Each makes a text that is about proportional to `n`.
+const FAMILIES: [(&str, Family); 16] = [
+    ("keys", |n| {
+        (0..n).fold(String::new(), |mut out, i| {
+            writeln!(out, "key_{i}: 1").unwrap();
+            out
+        })
+    }),
+    ("one key", |n| "a: 1\n".repeat(n)),
+    ("items", |n| format!("a:\n{}", "  - b\n".repeat(n))),
+    ("flow", |n| format!("a: [{}]", "b, ".repeat(n))),
+    ("flow map", |n| format!("{{{}}}", "b: c, ".repeat(n))),
+    ("brackets", |n| "[".repeat(n)),
+    ("dashes", |n| "- ".repeat(n)),
+    ("merges", |n| format!("a: &a {{{}}}\nb:\n{}", "b: c, ".repeat(n), "  - <<: *a\n".repeat(n))),
+    ("aliases", |n| format!("a: &a [{}]\n{}", "b, ".repeat(n), "b: *a\n".repeat(n))),
+    ("anchors", |n| {
+        (0..n).fold(String::new(), |mut out, i| {
+            writeln!(out, "- &a{i} b\n- *a{i}").unwrap();
+            out
+        })
+    }),
+    ("comments", |n| "# a\n".repeat(n)),
+    ("empty lines", |n| format!("a: b\n{}", "\n".repeat(n))),
+    ("one long line", |n| format!("a: {}", "b ".repeat(n))),
+    ("one long value", |n| format!("a: {}", "b\n  ".repeat(n))),
+    ("one long quoted value", |n| format!("a: '{}'", "b\n\n  ".repeat(n))),
+    ("tabs", |n| format!("{}  - b", "\tb\n".repeat(n))),
+];
+
+#[test]
+fn no_text_takes_more_than_in_proportion_to_its_length() {
+    for (name, text) in FAMILIES {
+        let (short, long) = (text(1_200), text(9_600));
+        let [short, long] = [short, long].map(|text| cost(|| drop(parse(&text))));
+        // Eight times as long: in proportion 8, quadratic 64. Below that the clock is too coarse.
+        let allowed = 24 * short.max(Duration::from_micros(500));
+        assert!(long < allowed, "{name}: {short:?}, then {long:?}");
+    }
+}
+
+#[test]
+fn there_is_an_end_to_keys() {
+    let keys = |n| parse(&"a: 1\n".repeat(n));
+    assert!(keys(MAX_KEYS).is_ok());
+    let error = keys(MAX_KEYS + 1).unwrap_err();
+    assert_eq!(error.line, MAX_KEYS + 1);
+    assert!(error.text.contains("more than 10000 keys"), "{error:?}");
+}
+
+#[test]
+fn aliases_may_not_multiply() {
+    let many = |n: usize| format!("a: &a [{}]\n{}", "b, ".repeat(n), "c: *a\n".repeat(n));
+    assert!(parse(&many(100)).is_ok());
+    let error = parse(&many(1_000)).unwrap_err();
+    assert!(error.text.contains("aliases stand for too many values"), "{error:?}");
+    // Each map names the one before twice.
+    let doubled = (1..40).fold("a0: &a0 {b: c}\n".to_owned(), |mut out, i| {
+        writeln!(out, "a{i}: &a{i} [*a{0}, *a{0}]", i - 1).unwrap();
+        out
+    });
+    assert!(parse(&doubled).is_err());
+}

@@ -23,7 +23,7 @@ impl Stage {
         let mut happened = Vec::new();
         let mut sweep = false;
         let mut notice = first;
-        for _ in 0..NOTICES_AT_ONCE {
+        for left in (0..NOTICES_AT_ONCE).rev() {
             match notice {
                 Notice::Path(path, kind) => {
                     if kind == Kind::Gone && self.watch.forget(&path) {
@@ -52,6 +52,10 @@ impl Stage {
                 }
                 Notice::Stop => return Err(Closed),
                 Notice::Timeout => break,
+            }
+            if left == 0 {
+                // Whatever is taken from the queue has to be served, so the last turn takes none.
+                break;
             }
             notice = self.watch.next(Duration::ZERO);
         }

@@ -88,7 +88,7 @@ impl Drop for Discover {
 /// When no thread can be had.
 pub fn spawn(
     settings: Settings,
-    events: Sender<Event>,
+    events: Sender<Vec<Event>>,
     listening: &Handle,
 ) -> std::io::Result<Discover> {
     let shortcut = Arc::new(Shortcut::new(events.clone()));
@@ -123,7 +123,7 @@ struct Stage {
     settings: Settings,
     watch: Watch,
     shortcut: Arc<Shortcut>,
-    events: Sender<Event>,
+    events: Sender<Vec<Event>>,
     /// Events that are sent together.
     outbox: Vec<Event>,
     /// The directories the globs lead through, as spelled, and what to expect there.
@@ -212,11 +212,10 @@ impl Stage {
 
     /// Sends what waits.
     fn flush(&mut self) -> Result<(), Closed> {
-        let event = match self.outbox.len() {
-            0 | 1 => self.outbox.pop(),
-            _ => Some(Event::Several(std::mem::take(&mut self.outbox))),
-        };
-        event.map_or(Ok(()), |event| self.events.blocking_send(event).map_err(|_| Closed))
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        self.events.blocking_send(std::mem::take(&mut self.outbox)).map_err(|_| Closed)
     }
 }
 

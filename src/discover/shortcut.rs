@@ -19,13 +19,13 @@ pub(super) type Looks = Vec<(PathBuf, usize)>;
 /// What followed from changes of late.
 #[derive(Debug)]
 pub(super) struct Shortcut {
-    events: Sender<Event>,
+    events: Sender<Vec<Event>>,
     /// By paths as they are: comparing them by their parts would take longer, for nothing.
     known: Mutex<HashMap<OsString, Looks>>,
 }
 
 impl Shortcut {
-    pub(super) fn new(events: Sender<Event>) -> Self {
+    pub(super) fn new(events: Sender<Vec<Event>>) -> Self {
         Self { events, known: Mutex::default() }
     }
 
@@ -34,10 +34,9 @@ impl Shortcut {
     pub(super) fn pass_on(&self, path: &Path) -> bool {
         let known = self.known();
         let Some(looks) = known.get(path.as_os_str()) else { return false };
-        looks.iter().all(|(path, entry)| {
-            let look = Event::Look { path: path.clone(), entry: *entry };
-            self.events.try_send(look).is_ok()
-        })
+        let look =
+            |(path, entry): &(PathBuf, usize)| Event::Look { path: path.clone(), entry: *entry };
+        looks.is_empty() || self.events.try_send(looks.iter().map(look).collect()).is_ok()
     }
 
     /// From now on these `looks` follow when `path` changes.
@@ -74,7 +73,7 @@ mod tests {
         assert!(!shortcut.pass_on(target));
         shortcut.learn(target.into(), vec![(link.clone(), 7)]);
         assert!(shortcut.pass_on(target) && shortcut.pass_on(target) && !shortcut.pass_on(target));
-        let expected = Event::Look { path: link, entry: 7 };
+        let expected = vec![Event::Look { path: link, entry: 7 }];
         assert_eq!(events.try_recv(), Ok(expected));
         assert!(shortcut.pass_on(target));
         shortcut.forget();

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::symlink;
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -12,11 +13,15 @@ use super::*;
 use crate::config::FileEntry;
 use crate::health::metrics::Meters;
 
+/// How long an event may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
 struct Fixture {
     root: tempfile::TempDir,
-    events: Receiver<Event>,
+    events: Receiver<Vec<Event>>,
     /// What came together with others.
     next: VecDeque<Event>,
+    clock: Runtime,
     _stage: Discover,
     /// Ends the thread that listens to inotify.
     _listening: DropGuard,
@@ -24,6 +29,11 @@ struct Fixture {
 
 impl Fixture {
     fn new(globs: &[&str], exclude: &[&str], files: &[&str]) -> Self {
+        Self::with_room(1000, globs, exclude, files)
+    }
+
+    /// `room`: how many messages the channel of events holds.
+    fn with_room(room: usize, globs: &[&str], exclude: &[&str], files: &[&str]) -> Self {
         let root = tempfile::tempdir().unwrap();
         for file in files {
             touch(&root.path().join(file));
@@ -37,21 +47,22 @@ impl Fixture {
             poll: false,
             meters: Meters::new().unwrap().finding,
         };
-        let (sender, events) = channel(1000);
+        let (sender, events) = channel(room);
         let runtime = Builder::new_current_thread().enable_io().build().unwrap();
         let stage = spawn(settings, sender, runtime.handle()).unwrap();
         let token = CancellationToken::new();
         let ended = token.clone().cancelled_owned();
         thread::spawn(move || runtime.block_on(ended));
-        Self { _stage: stage, _listening: token.drop_guard(), root, events, next: VecDeque::new() }
+        let clock = Builder::new_current_thread().enable_time().build().unwrap();
+        let _listening = token.drop_guard();
+        Self { _stage: stage, _listening, root, events, next: VecDeque::new(), clock }
     }
 
     fn event(&mut self) -> Option<Event> {
         while self.next.is_empty() {
-            match self.events.blocking_recv()? {
-                Event::Several(events) => self.next.extend(events),
-                event => self.next.push_back(event),
-            }
+            let receive = async { tokio::time::timeout(LIMIT, self.events.recv()).await };
+            let events = self.clock.block_on(receive).expect("nothing came in time");
+            self.next.extend(events?);
         }
         self.next.pop_front()
     }
@@ -165,4 +176,24 @@ fn more_events_than_can_be_served_do_not_stop_it() {
     fixture.wait_for("b/c/x.log");
     touch(&fixture.path("b/c/y.log"));
     fixture.wait_for("b/c/y.log");
+}
+
+#[test]
+fn a_burst_is_named_to_the_last_change() {
+    let names: Vec<_> = (0..3000).map(|i| format!("{i}.log")).collect();
+    let files: Vec<_> = names.iter().map(String::as_str).collect();
+    let mut fixture = Fixture::with_room(1, &["*.log"], &[], &files);
+    assert_eq!(fixture.first_pass().len(), names.len());
+    // Nobody takes the events meanwhile, so the changes wait for the stage.
+    for name in &names {
+        let mut file = fs::File::options().append(true).open(fixture.path(name)).unwrap();
+        file.write_all(b"line\n").unwrap();
+    }
+    let mut missing: BTreeSet<_> = names.iter().map(|name| fixture.path(name)).collect();
+    while !missing.is_empty() {
+        match fixture.event() {
+            Some(Event::Look { path, .. }) => missing.remove(&path),
+            other => panic!("{other:?} before {} changes were named", missing.len()),
+        };
+    }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 /// Something to look at. Events carry no facts about files, only where to look: a file's state
 /// is what is found at the moment of looking, so an event may come late, twice or for nothing.
+/// They travel as lists: told one by one, each would wake the one that reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// This path matches an entry of `files`, and it is there, has changed, or is gone.
@@ -13,19 +14,9 @@ pub enum Event {
         /// Index of the first entry that matches.
         entry: usize,
     },
-    /// These, one after the other: told one by one, each would wake the one that reads.
-    Several(Vec<Event>),
     /// Every matching path has been named since the last `Swept` (or the start): files that were
     /// not named are to be looked at too. The first of these ends the first pass.
     Swept,
     /// Look at every file: events cannot be relied on.
     LookAll,
-}
-
-impl Event {
-    /// How many events it stands for.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        if let Self::Several(events) = self { events.len() } else { 1 }
-    }
 }

@@ -31,7 +31,7 @@ use crate::pipeline::position::{Record, Update, nanoseconds};
 /// The channels to the neighbours.
 pub struct Links {
     /// Where to look.
-    pub events: Receiver<Event>,
+    pub events: Receiver<Vec<Event>>,
     /// Messages to send.
     pub outlet: Outlet,
     /// Used batches come back here, for their memory.
@@ -51,7 +51,7 @@ pub struct Reload {
     /// Finds the new entry of `files` that matches a path.
     pub entry_of: EntryOf,
     /// Where to look, from a first pass over the new globs on.
-    pub events: Receiver<Event>,
+    pub events: Receiver<Vec<Event>>,
 }
 
 /// What is known from before.
@@ -94,13 +94,13 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
             () = &mut stopped => return,
             Some(reload) = reloads.recv() => events = stage.reload(reload, wall_clock(), now()),
             () = &mut asked => asked.set(beat.asked()),
-            event = events.recv() => match event {
-                Some(event) => {
-                    let mut handled = event.count();
-                    stage.handle(event, now());
-                    while handled < EVENTS && let Ok(event) = events.try_recv() {
-                        handled += event.count();
-                        stage.handle(event, now());
+            some = events.recv() => match some {
+                Some(some) => {
+                    let mut handled = some.len();
+                    stage.handle_all(some, now());
+                    while handled < EVENTS && let Ok(more) = events.try_recv() {
+                        handled += more.len();
+                        stage.handle_all(more, now());
                     }
                     // Most often this was one line, and nobody is in the way.
                     if stage.has_work() && let Some(room) = outlet.room_now() {
@@ -255,6 +255,10 @@ impl Stage {
         }
     }
 
+    fn handle_all(&mut self, events: Vec<Event>, now: Instant) {
+        events.into_iter().for_each(|event| self.handle(event, now));
+    }
+
     pub(super) fn handle(&mut self, event: Event, now: Instant) {
         match event {
             _ if self.once && self.first_pass.is_none() => {}
@@ -277,7 +281,6 @@ impl Stage {
                 self.sweep = self.sweep.wrapping_add(1);
             }
             Event::LookAll => self.look_at_all(None, now),
-            Event::Several(events) => events.into_iter().for_each(|it| self.handle(it, now)),
         }
     }
 

@@ -113,7 +113,7 @@ impl Stage {
         reload: Reload,
         now_ns: i64,
         now: Instant,
-    ) -> Receiver<Event> {
+    ) -> Receiver<Vec<Event>> {
         let Reload { settings, entry_of, events } = reload;
         self.reader.change(settings.encoder, settings.exclude);
         self.registry.change(settings.messages, settings.exclude_files);

@@ -7,6 +7,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::health::Health;
 use crate::health::liveness::Watch;
 use crate::health::metrics::Meters;
 use crate::service::systemd;
@@ -15,19 +16,19 @@ use crate::service::systemd;
 const STATUS: Duration = Duration::from_secs(2);
 
 /// Speaks to systemd until `stop`, if it listens.
-pub async fn run(meters: Meters, stop: CancellationToken) {
+pub async fn run(meters: Meters, health: Health, stop: CancellationToken) {
     if !systemd::listens() {
         return;
     }
     tokio::select! {
         () = stop.cancelled() => {}
-        () = speak(&meters) => {}
+        () = speak(&meters, &health) => {}
     }
     systemd::stopping();
 }
 
-async fn speak(meters: &Meters) {
-    meters.reading.under_way.cancelled().await;
+async fn speak(meters: &Meters, health: &Health) {
+    health.ready.reached().await;
     let mut pace = Pace::new(meters);
     systemd::status(&pace.status(meters));
     systemd::ready();
@@ -35,15 +36,14 @@ async fn speak(meters: &Meters) {
     let patience = systemd::watchdog().map(|limit| limit / 3);
     let mut look = every(patience.unwrap_or(Duration::MAX));
     let mut tell = every(STATUS);
-    let mut watch = Watch::new([meters.reading.beat.clone(), meters.sending.beat.clone()]);
+    let mut watch = Watch::new(health.beats());
     let mut told = String::new();
     loop {
         tokio::select! {
             _ = look.tick(), if patience.is_some() => {
-                if watch.look() {
-                    systemd::alive();
-                } else {
-                    warn!("reading or sending does not answer; systemd will start it anew");
+                match watch.silent().first() {
+                    None => systemd::alive(),
+                    Some(stage) => warn!("{stage} does not answer; systemd will start it anew"),
                 }
             }
             _ = tell.tick() => {

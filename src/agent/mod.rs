@@ -4,45 +4,45 @@
 //! confirmation awaited for a grace; the state is saved last.
 
 mod settings;
+mod shard;
+mod stages;
 
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use self::settings::{discover_settings, entry_of, tail_settings};
+use self::settings::ends_by_itself;
+use self::shard::{Outlets, Shard};
+use self::stages::{Ended, Reason, Stages};
 use crate::checkpoint::{self, Query, Store};
 use crate::config::{Config, Destination, Mode};
 use crate::deliver::{self, Outcome, Target};
-use crate::discover::{self, Discover, GlobError};
+use crate::discover::GlobError;
 use crate::health::metrics::Meters;
-use crate::input::{self, Known, Links, Reload};
+use crate::health::{Health, StageName};
+use crate::input::Known;
 use crate::pipeline::channel::{Direct, Outlet};
 use crate::pipeline::position::Record;
 
-/// How many messages, of up to 16 events, wait between discovering and reading. More is not listed
-/// meanwhile.
-const EVENTS: usize = 128;
 /// How many batches wait to be sent.
 const BATCHES: usize = 2;
 /// How many lists of positions wait to be noted.
 const UPDATES: usize = 64;
-/// How many reloads wait for a reading that is busy: more than anybody asks for while it reads once.
-const RELOADS: usize = 64;
-/// How long sending may take to end in good order: its grace, and handing over positions.
-const LAST_SENDING: Duration = Duration::from_secs(4);
-/// How long reading may take to end. It does so at once, unless a file system does not answer.
-const LAST_READ: Duration = Duration::from_secs(1);
-/// How long the last save of positions may take: a disk that others write to needs seconds to sync. All
-/// three end before systemd loses its patience (`TimeoutStopSec` of the unit, 15 s).
-const LAST_SAVE: Duration = Duration::from_secs(8);
+/// The order in which stages end, and how long each may take. Together these end before systemd loses
+/// its patience (`TimeoutStopSec` of the unit, 15 s).
+const ORDER: [(StageName, Duration); 3] = [
+    // Its grace, and handing over positions.
+    (StageName::Deliver, Duration::from_secs(4)),
+    // It ends at once, unless a file system does not answer.
+    (StageName::Input, Duration::from_secs(1)),
+    // A disk that others write to needs seconds to sync.
+    (StageName::Checkpoint, Duration::from_secs(8)),
+];
 
 /// Why the stages cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -61,34 +61,33 @@ pub enum BuildError {
 /// A stage has ended by itself.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} has ended unexpectedly; this is a bug, please report it with the log")]
-pub struct StageEnded(&'static str);
+pub struct StageEnded(StageName);
 
 /// The stages, running.
 #[derive(Debug)]
 pub struct Agent {
     mode: Mode,
-    discover: Discover,
-    reading: oneshot::Receiver<()>,
-    /// The runtime on which files are read, and what tells of them is heard.
-    readers: Handle,
-    /// Reading has ended: all is read that is there, or something is wrong.
-    has_read: bool,
-    reloads: mpsc::Sender<Reload>,
-    stop_reading: CancellationToken,
-    leave: CancellationToken,
-    sending: JoinHandle<Outcome>,
-    /// What sending has left behind, once it has ended.
-    outcome: Option<Outcome>,
-    destination: Destination,
-    targets: watch::Sender<Target>,
-    saving: JoinHandle<()>,
+    stages: Stages,
+    local: Shard,
+    sender: SenderControl,
+    /// Has positions saved for the last time.
+    stop_saving: CancellationToken,
     queries: mpsc::Sender<Query>,
     meters: Meters,
+    health: Health,
+}
+
+/// What sending is told.
+#[derive(Debug)]
+struct SenderControl {
+    destination: Destination,
+    targets: watch::Sender<Target>,
+    leave: CancellationToken,
 }
 
 impl Agent {
     /// Builds and starts the stages; must be called within a runtime. `records` are what `store`
-    /// held; the stages move `meters`.
+    /// held; the stages move `meters` and show their `health`.
     ///
     /// # Errors
     /// When a glob is malformed or no thread can be had.
@@ -97,30 +96,23 @@ impl Agent {
         store: Store,
         records: Vec<Record>,
         meters: &Meters,
+        health: &Health,
     ) -> Result<Self, BuildError> {
-        let (event_tx, events) = mpsc::channel(EVENTS);
+        let mut stages = Stages::default();
         let (batch_tx, batches) = mpsc::channel(BATCHES);
         let (spare_tx, spare) = mpsc::channel(BATCHES);
         let (update_tx, updates) = mpsc::channel(UPDATES);
-        let (reloads, reload_rx) = mpsc::channel(RELOADS);
         let (queries, query_rx) = mpsc::channel(1);
         let (targets, target_rx) = watch::channel(Target::from(&config.destination));
-        let stop_reading = CancellationToken::new();
-        let leave = CancellationToken::new();
+        let (leave, stop_saving) = (CancellationToken::new(), CancellationToken::new());
 
         let express = deliver::Express::default();
         let direct: Option<Arc<dyn Direct>> = Some(Arc::new(express.clone()));
         let next_id = store.next_id().0;
-        let known = Known { records, next_id, entry_of: entry_of(config)? };
-        let links = Links {
-            events,
-            outlet: Outlet::new(batch_tx, direct),
-            spare,
-            updates: update_tx.clone(),
-            reloads: reload_rx,
-            stop: stop_reading.clone(),
-        };
-        let (readers, reading) = spawn_tail(tail_settings(config, meters), known, links)?;
+        let known = Known { records, next_id, entry_of: settings::entry_of(config)? };
+        let outlets =
+            Outlets { batches: Outlet::new(batch_tx, direct), spare, updates: update_tx.clone() };
+        let local = Shard::start(config, known, outlets, (meters, health), &mut stages)?;
         let links = deliver::Links {
             targets: target_rx,
             batches,
@@ -128,30 +120,29 @@ impl Agent {
             updates: update_tx,
             spare: spare_tx,
             leave: leave.clone(),
+            beat: health.deliver.clone(),
         };
-        let sending = match config.mode {
-            Mode::DryRun { .. } => tokio::spawn(deliver::print(links, meters.sending.clone())),
-            Mode::Daemon | Mode::Once => tokio::spawn(deliver::run(links, meters.sending.clone())),
+        let (mode, sending) = (config.mode, meters.sending.clone());
+        stages.task(StageName::Deliver, async move {
+            Reason::Left(match mode {
+                Mode::DryRun { .. } => deliver::print(links, sending).await,
+                Mode::Daemon | Mode::Once => deliver::run(links, sending).await,
+            })
+        });
+        let links = checkpoint::Links {
+            updates,
+            queries: query_rx,
+            stop: stop_saving.clone(),
+            beat: health.checkpoint.clone(),
         };
-        let saving = tokio::spawn(checkpoint::run(store, updates, query_rx, meters.saving.clone()));
-        let discover = discover::spawn(discover_settings(config, meters)?, event_tx, &readers)?;
-        Ok(Self {
-            mode: config.mode,
-            discover,
-            reading,
-            readers,
-            has_read: false,
-            reloads,
-            stop_reading,
-            leave,
-            sending,
-            outcome: None,
-            destination: config.destination.clone(),
-            targets,
-            saving,
-            queries,
-            meters: meters.clone(),
-        })
+        let saving = checkpoint::run(store, links, meters.saving.clone());
+        stages.task(StageName::Checkpoint, async {
+            saving.await;
+            Reason::Done
+        });
+        let sender = SenderControl { destination: config.destination.clone(), targets, leave };
+        let (meters, health) = (meters.clone(), health.clone());
+        Ok(Self { mode, stages, local, sender, stop_saving, queries, meters, health })
     }
 
     /// Goes on with another configuration. Files that both name are read on without a gap or a
@@ -160,20 +151,11 @@ impl Agent {
     /// # Errors
     /// Then nothing has changed.
     pub fn reload(&mut self, config: &Config) -> Result<(), BuildError> {
-        let place = self.reloads.try_reserve().map_err(|_| BuildError::Busy)?;
-        let (event_tx, events) = mpsc::channel(EVENTS);
-        let (settings, entry_of) = (tail_settings(config, &self.meters), entry_of(config)?);
-        let settings_of_discover = discover_settings(config, &self.meters)?;
-        let discover = discover::spawn(settings_of_discover, event_tx, &self.readers)?;
-        // In this order: events that end without a reload end reading.
-        place.send(Reload { settings, entry_of, events });
-        self.discover = discover;
-        // The token is part of the messages, which are made elsewhere.
-        let without_token = |to: &Destination| Destination { token: None, ..to.clone() };
-        if without_token(&config.destination) != without_token(&self.destination) {
-            self.targets.send_replace(Target::from(&config.destination));
-        }
-        self.destination = config.destination.clone();
+        let settings = settings::input(config, &self.meters, &self.health);
+        let entry_of = settings::entry_of(config)?;
+        let walking = settings::discover(config, &self.meters, &self.health)?;
+        self.local.reload(settings, entry_of, walking, &mut self.stages)?;
+        self.sender.reload(&config.destination);
         Ok(())
     }
 
@@ -189,62 +171,51 @@ impl Agent {
     /// # Errors
     /// A stage has ended by itself, which none of them should.
     pub async fn done(&mut self) -> Result<(), StageEnded> {
-        if self.outcome.is_some() {
+        if self.stages.left().is_some() {
             return pending().await;
         }
-        loop {
-            let reading =
-                async { if self.has_read { pending().await } else { (&mut self.reading).await } };
-            tokio::select! {
-                biased;
-                outcome = &mut self.sending => {
-                    self.outcome = Some(outcome.unwrap_or_default());
-                    return match self.mode {
-                        // It ends because reading has, which may show a moment later.
-                        Mode::Once | Mode::DryRun { .. } => Ok(()),
-                        Mode::Daemon => Err(StageEnded("sending")),
-                    };
-                }
-                _ = reading => {
-                    self.has_read = true;
-                    if !matches!(self.mode, Mode::Once | Mode::DryRun { once: true }) {
-                        return Err(StageEnded("reading"));
-                    }
-                }
-                _ = &mut self.saving => return Err(StageEnded("saving positions")),
+        while let Some(Ended(stage, reason)) = self.stages.next().await {
+            match (stage, reason) {
+                // It ends because reading has, which may show a moment later.
+                (StageName::Deliver, Reason::Left(_)) if self.mode != Mode::Daemon => return Ok(()),
+                (StageName::Input, Reason::Done) if ends_by_itself(self.mode) => {}
+                // It ends when nobody wants to hear of files: the end of that stage says more.
+                (StageName::Discover, Reason::Done) => {}
+                _ => return Err(StageEnded(stage)),
             }
         }
+        pending().await
     }
 
     /// Ends the stages in order. Returns what was read and is not confirmed.
     pub async fn stop(mut self) -> Outcome {
-        self.stop_reading.cancel();
-        drop(self.discover);
-        self.leave.cancel();
-        let outcome = match self.outcome {
-            Some(outcome) => outcome,
-            None => match tokio::time::timeout(LAST_SENDING, &mut self.sending).await {
-                Ok(outcome) => outcome.unwrap_or_default(),
-                Err(_) => {
+        self.local.stop();
+        self.sender.leave.cancel();
+        for (stage, patience) in ORDER {
+            if stage == StageName::Checkpoint {
+                // Reading that hangs would keep the channel of positions open. What it has read and
+                // not sent is read again.
+                self.stop_saving.cancel();
+            }
+            if self.stages.ended(stage, patience).await {
+                continue;
+            }
+            match stage {
+                StageName::Deliver => {
                     warn!("sending did not end in time; some lines will be sent again");
-                    // It would keep positions from being saved.
-                    self.sending.abort();
-                    let sending = &self.meters.sending;
-                    let done = sending.confirmed_messages.get() + sending.resent_messages.get();
-                    // It did not end, so there was something.
-                    Outcome { messages: sending.messages.get().saturating_sub(done).max(1) }
                 }
-            },
-        };
-        // Saving ends after reading. If that hangs, nothing is lost by not waiting, for what was not sent
-        // is read again.
-        let has_read = self.has_read || tokio::time::timeout(LAST_READ, self.reading).await.is_ok();
-        // It may have ended by itself, and is not to be asked again then.
-        let has_saved = self.saving.is_finished()
-            || has_read && tokio::time::timeout(LAST_SAVE, self.saving).await.is_ok();
-        if !has_saved {
-            warn!("positions could not be saved in time; some lines will be sent again");
+                StageName::Checkpoint => {
+                    warn!("positions could not be saved in time; some lines will be sent again");
+                }
+                StageName::Discover | StageName::Input => {}
+            }
         }
+        let outcome = self.stages.left().unwrap_or_else(|| {
+            let sending = &self.meters.sending;
+            let done = sending.confirmed_messages.get() + sending.resent_messages.get();
+            // It did not end, so there was something.
+            Outcome { messages: sending.messages.get().saturating_sub(done).max(1) }
+        });
         let again = "not confirmed; the next start sends them";
         match outcome.messages {
             0 => {}
@@ -252,6 +223,18 @@ impl Agent {
             count => info!("{count} messages are {again}"),
         }
         outcome
+    }
+}
+
+impl SenderControl {
+    /// Goes on with the receiver of another configuration.
+    fn reload(&mut self, to: &Destination) {
+        // The token is part of the messages, which are made elsewhere.
+        let without_token = |to: &Destination| Destination { token: None, ..to.clone() };
+        if without_token(to) != without_token(&self.destination) {
+            self.targets.send_replace(Target::from(to));
+        }
+        self.destination = to.clone();
     }
 }
 
@@ -266,23 +249,4 @@ impl Records {
         let _ = self.0.send(answer).await;
         records.await.unwrap_or_default()
     }
-}
-
-/// Reading files blocks, so it has a thread and a runtime of its own. The receiver resolves when it
-/// has ended.
-fn spawn_tail(
-    settings: input::Settings,
-    known: Known,
-    links: Links,
-) -> io::Result<(Handle, oneshot::Receiver<()>)> {
-    let (ended, reading) = oneshot::channel();
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-    let readers = runtime.handle().clone();
-    thread::Builder::new().name("tail".to_owned()).spawn(move || {
-        // As a task: after another one it has its turn without a look at the kernel in between.
-        let _ = runtime.block_on(runtime.spawn(input::run(settings, known, links)));
-        // Nobody waits when the stages end by themselves.
-        let _ = ended.send(());
-    })?;
-    Ok((readers, reading))
 }

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::config::{Config, Mode};
 use crate::deliver;
 use crate::discover::{self, GlobError, Globs};
+use crate::health::Health;
 use crate::health::metrics::Meters;
 use crate::input::{self, EntryOf, Messages};
 
@@ -17,7 +18,7 @@ pub(super) fn entry_of(config: &Config) -> Result<EntryOf, GlobError> {
     }))
 }
 
-pub(super) fn tail_settings(config: &Config, meters: &Meters) -> input::Settings {
+pub(super) fn input(config: &Config, meters: &Meters, health: &Health) -> input::Settings {
     input::Settings {
         messages: Messages {
             priority: config.priority,
@@ -32,14 +33,17 @@ pub(super) fn tail_settings(config: &Config, meters: &Meters) -> input::Settings
             Mode::Daemon | Mode::Once => deliver::encoder(&config.destination),
         },
         from_start: config.from_start,
-        once: matches!(config.mode, Mode::Once | Mode::DryRun { once: true }),
+        once: ends_by_itself(config.mode),
         meters: meters.reading.clone(),
+        beat: health.input.clone(),
+        readiness: health.ready.clone(),
     }
 }
 
-pub(super) fn discover_settings(
+pub(super) fn discover(
     config: &Config,
     meters: &Meters,
+    health: &Health,
 ) -> Result<discover::Settings, GlobError> {
     Ok(discover::Settings {
         globs: Globs::new(&config.files)?,
@@ -47,5 +51,11 @@ pub(super) fn discover_settings(
         sweep_interval: config.sweep_interval,
         poll: config.poll,
         meters: meters.finding.clone(),
+        beat: health.discover.clone(),
     })
+}
+
+/// Whether all ends once what is there is read.
+pub(super) fn ends_by_itself(mode: Mode) -> bool {
+    matches!(mode, Mode::Once | Mode::DryRun { once: true })
 }

@@ -26,7 +26,7 @@ use self::table::Table;
 use crate::lockfile::{self, LockError};
 use crate::pipeline::position::{Record, SourceId};
 
-pub use self::saver::{Query, run};
+pub use self::saver::{Links, Query, run};
 pub use crate::lockfile::Holder;
 
 /// Every source, as it was at some time.

@@ -10,11 +10,13 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::file::{self, WriteError};
 use super::home::Home;
 use super::table::{Snapshot, Table};
 use super::{BASE, LOCK, RECENT, Store, remedy};
+use crate::health::liveness::Beat;
 use crate::health::metrics::Saving as Meters;
 use crate::pipeline::position::{Record, Update};
 
@@ -28,17 +30,27 @@ const RETRY_MAX: Duration = Duration::from_secs(10);
 /// Asks what is confirmed of each source.
 pub type Query = oneshot::Sender<Vec<Record>>;
 
-/// Keeps `store` up to date with `updates` until their channel closes, then saves a last time.
+/// The channels to the neighbours.
+#[derive(Debug)]
+pub struct Links {
+    /// What has changed.
+    pub updates: Receiver<Vec<Update>>,
+    /// Those who ask how far each source is confirmed.
+    pub queries: Receiver<Query>,
+    /// Save a last time and end, though somebody may still have updates.
+    pub stop: CancellationToken,
+    /// Shows that the loop goes round.
+    pub beat: Beat,
+}
+
+/// Keeps `store` up to date with the updates until their channel closes or it is told to stop, then
+/// saves a last time.
 ///
 /// Changes are on disk a second after they came. While they cannot be saved, they stay in memory
 /// and it is tried again and again; a warning says so once. Where nothing changes, nothing runs.
-/// Updates and `queries` are always taken at once, however slow the disk.
-pub async fn run(
-    store: Store,
-    mut updates: Receiver<Vec<Update>>,
-    mut queries: Receiver<Query>,
-    meters: Meters,
-) {
+/// Updates and queries are always taken at once, however slow the disk.
+pub async fn run(store: Store, links: Links, meters: Meters) {
+    let Links { mut updates, mut queries, stop, beat } = links;
     let Store { home, table } = store;
     let can_save = home.is_some();
     let dir = home.as_ref().map(|home| home.dir.clone()).unwrap_or_default();
@@ -47,6 +59,7 @@ pub async fn run(
     let mut saving: Option<Saving> = None;
     let mut due = None;
     loop {
+        beat.turn();
         if can_save && saver.table.is_dirty() {
             due.get_or_insert_with(|| Instant::now() + COLLECT);
         }
@@ -55,6 +68,9 @@ pub async fn run(
                 Some(updates) => saver.take_in(updates),
                 None => break,
             },
+            // What was sent before is taken in; then it ends as above.
+            () = stop.cancelled(), if !updates.is_closed() => updates.close(),
+            () = beat.asked() => {}
             Some(query) = queries.recv() => {
                 // Whoever asked may have gone.
                 let _ = query.send(saver.table.records());
@@ -72,7 +88,7 @@ pub async fn run(
         }
     }
     if can_save {
-        saver.last_save(saving).await;
+        beat.during(saver.last_save(saving)).await;
     }
 }
 

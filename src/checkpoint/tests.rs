@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::health::liveness::Beat;
 use crate::health::metrics::{Meters, Saving};
 use crate::pipeline::position::{Anchor, Head, Inode, Position, Source, Update};
 
@@ -16,8 +18,9 @@ fn source(id: u64) -> Arc<Source> {
     Arc::new(Source { id: SourceId(id), order: id, path, real: None, inode })
 }
 
-fn no_queries() -> mpsc::Receiver<Query> {
-    mpsc::channel(1).1
+fn links(updates: mpsc::Receiver<Vec<Update>>) -> Links {
+    let (stop, beat) = (CancellationToken::new(), Beat::default());
+    Links { updates, queries: mpsc::channel(1).1, stop, beat }
 }
 
 fn meters() -> Saving {
@@ -44,7 +47,7 @@ async fn lifetime(dir: &TempDir, updates: Vec<Update>) -> Vec<Record> {
     let (sender, receiver) = mpsc::channel(1);
     sender.send(updates).await.unwrap();
     drop(sender);
-    run(store, receiver, no_queries(), meters()).await;
+    run(store, links(receiver), meters()).await;
     records
 }
 
@@ -112,6 +115,20 @@ fn a_directory_is_made_for_its_owner_alone() {
 }
 
 #[tokio::test]
+async fn told_to_stop_it_saves_though_somebody_may_still_have_updates() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path()).unwrap();
+    let (sender, receiver) = mpsc::channel(1);
+    let links = links(receiver);
+    let stop = links.stop.clone();
+    sender.send(vec![reached(1, 7)]).await.unwrap();
+    stop.cancel();
+    run(store, links, meters()).await;
+    assert_eq!(offsets(&read(dir.path()).unwrap().records), [(1, 7)]);
+    assert!(sender.is_closed());
+}
+
+#[tokio::test]
 async fn what_is_no_directory_is_unusable_and_memory_remains() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("file"), "").unwrap();
@@ -120,12 +137,8 @@ async fn what_is_no_directory_is_unusable_and_memory_remains() {
         matches!(error, StateError::Unusable { .. }) && error.to_string().contains("state_dir")
     );
     let (sender, receiver) = mpsc::channel(1);
-    let running = tokio::spawn(run(
-        Store::unsaved(&dir.path().join("file")).0,
-        receiver,
-        no_queries(),
-        meters(),
-    ));
+    let running =
+        tokio::spawn(run(Store::unsaved(&dir.path().join("file")).0, links(receiver), meters()));
     for _ in 0..3 {
         sender.send(vec![reached(1, 1)]).await.unwrap();
     }
@@ -183,7 +196,7 @@ async fn damaged_recent_changes_cost_repeated_lines_and_not_missing_ones() {
         let known: Vec<_> = offsets(&records).into_iter().map(|(_, offset)| offset).collect();
         assert_eq!(known, if before == 0 { vec![] } else { vec![before] });
         let (sender, receiver) = mpsc::channel(1);
-        let task = tokio::spawn(run(store, receiver, no_queries(), meters()));
+        let task = tokio::spawn(run(store, links(receiver), meters()));
         for offset in [before + 1, reached_in_it] {
             sender.send(vec![reached(1, offset)]).await.unwrap();
             tokio::time::sleep(SECOND).await;
@@ -278,7 +291,7 @@ impl Running {
         let dir = tempfile::tempdir().unwrap();
         let (store, _) = open(dir.path()).unwrap();
         let (sender, receiver) = mpsc::channel(1);
-        Self { dir, sender, task: tokio::spawn(run(store, receiver, no_queries(), meters())) }
+        Self { dir, sender, task: tokio::spawn(run(store, links(receiver), meters())) }
     }
 
     async fn send(&self, id: u64, offset: u64) {

@@ -10,7 +10,9 @@ use tokio::time::{Instant, interval};
 
 use crate::config::{Config, Mode, Protocol};
 use crate::deliver::Outcome;
+use crate::health::Health;
 use crate::health::metrics::Meters;
+use crate::health::readiness::Readiness;
 use crate::service::log::show_progress;
 
 /// How often it is looked.
@@ -20,6 +22,7 @@ const TICK: Duration = Duration::from_millis(200);
 pub(super) struct Watch {
     is_once: bool,
     meters: Meters,
+    ready: Readiness,
     started: Instant,
     over_udp: bool,
     /// Without any progress for so long it is given up.
@@ -29,12 +32,13 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Watches what `meters` show. Where there is a terminal, a bar shows it too.
-    pub(super) fn new(config: &Config, meters: &Meters) -> Self {
+    pub(super) fn new(config: &Config, meters: &Meters, health: &Health) -> Self {
         let is_once = config.mode == Mode::Once;
         let to = &config.destination;
         Self {
             is_once,
             meters: meters.clone(),
+            ready: health.ready.clone(),
             started: Instant::now(),
             over_udp: to.protocol == Protocol::Udp,
             patience: to.connect_timeout + to.write_timeout,
@@ -63,7 +67,7 @@ impl Watch {
 
     fn progress(&self) -> (u64, u64, bool) {
         let (reading, sending) = (&self.meters.reading, &self.meters.sending);
-        (reading.bytes.get(), sending.confirmed_bytes.get(), reading.under_way.is_cancelled())
+        (reading.bytes.get(), sending.confirmed_bytes.get(), self.ready.is_set())
     }
 
     /// What was read counts as done when none of it waits any more.

@@ -15,6 +15,7 @@ use crate::checkpoint::Store;
 use crate::cli::Cli;
 use crate::config::{self, Config, Mode, Surroundings};
 use crate::exporter::{self, Exporter};
+use crate::health::Health;
 use crate::health::metrics::Meters;
 use crate::inspect;
 use crate::pipeline::position::Record;
@@ -39,6 +40,7 @@ pub(super) struct Working {
     agent: Agent,
     signals: Signals,
     meters: Meters,
+    health: Health,
     exporter: Option<Exporter>,
 }
 
@@ -53,17 +55,18 @@ impl Process {
     ) -> Result<Working, Error> {
         let signals = signals::listen(Hangup::for_process(is_detached))?;
         let meters = Meters::new()?;
-        let agent = Agent::start(&self.config, store, records, &meters)?;
+        let health = Health::default();
+        let agent = Agent::start(&self.config, store, records, &meters, &health)?;
         let exporter = export(metrics, &meters, &agent)?;
-        tokio::spawn(announce::run(meters.clone(), signals.stop.clone()));
-        Ok(Working { process: self, agent, signals, meters, exporter })
+        tokio::spawn(announce::run(meters.clone(), health.clone(), signals.stop.clone()));
+        Ok(Working { process: self, agent, signals, meters, health, exporter })
     }
 }
 
 impl Working {
     /// Works until told to stop, or until all is done that was asked for.
     pub(super) async fn run(mut self) -> Result<ExitCode, StageEnded> {
-        let watch = once::Watch::new(&self.process.config, &self.meters);
+        let watch = once::Watch::new(&self.process.config, &self.meters, &self.health);
         let given_up = watch.give_up();
         tokio::pin!(given_up);
         let ended = loop {

@@ -62,7 +62,7 @@ impl Sender {
         self.look_if_due(connection)?;
         self.settle_accounts();
         self.part_if_done(connection)?;
-        self.meters.beat.turn();
+        self.beat.turn();
         Ok(())
     }
 
@@ -159,7 +159,7 @@ impl Sender {
             () = self.leave.cancelled(), if !is_leaving => Woken::Otherwise,
             () = changed(&mut self.targets), if !self.is_moving => Woken::Moving,
             () = self.returns.pass_on() => Woken::Otherwise,
-            () = self.meters.beat.asked() => Woken::Otherwise,
+            () = self.beat.asked() => Woken::Otherwise,
             () = self.express.called() => Woken::Otherwise,
             batch = self.batches.recv(), if takes => Woken::Batch(batch),
             () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {

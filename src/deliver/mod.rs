@@ -72,6 +72,7 @@ use self::report::Report;
 use self::returns::Returns;
 use self::transport::target::{changed, unless_called};
 use self::transport::tcp::Link;
+use crate::health::liveness::Beat;
 use crate::health::metrics::Sending;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::Update;
@@ -97,6 +98,8 @@ pub struct Links {
     pub spare: mpsc::Sender<Batch>,
     /// Leave: end the connection that stands in good order, within 3 s.
     pub leave: CancellationToken,
+    /// Shows that the loop goes round.
+    pub beat: Beat,
 }
 
 /// What [`run`] leaves behind: taken from the channel and not confirmed.
@@ -109,7 +112,7 @@ pub struct Outcome {
 /// Sends batches until their channel closes and everything is confirmed, or until told to leave.
 /// Never fails: what goes wrong is logged and tried again.
 pub async fn run(links: Links, meters: Sending) -> Outcome {
-    let Links { mut targets, batches, express, updates, spare, leave } = links;
+    let Links { mut targets, batches, express, updates, spare, leave, beat } = links;
     let target = targets.borrow_and_update().clone();
     let report = Report::new(&target, meters.clone());
     let sender = Sender {
@@ -127,6 +130,7 @@ pub async fn run(links: Links, meters: Sending) -> Outcome {
         meters,
         told: Tally::default(),
         leave,
+        beat,
     };
     sender.run().await
 }
@@ -152,6 +156,7 @@ struct Sender {
     /// What of the ledger's tally the meters show already.
     told: Tally,
     leave: CancellationToken,
+    beat: Beat,
 }
 
 impl Sender {
@@ -208,7 +213,7 @@ impl Sender {
         loop {
             let delay = self.backoff.next(fastrand::f64());
             self.pause(Instant::now() + delay).await?;
-            let opening = self.meters.beat.during(Link::open(&self.target));
+            let opening = self.beat.during(Link::open(&self.target));
             let opened =
                 unless_called(&self.leave, &mut self.targets, &mut self.is_moving, opening).await?;
             match opened {
@@ -226,12 +231,12 @@ impl Sender {
             if self.leave.is_cancelled() || self.is_moving || is_done {
                 return None;
             }
-            self.meters.beat.turn();
+            self.beat.turn();
             tokio::select! {
                 () = self.leave.cancelled() => return None,
                 () = changed(&mut self.targets) => self.is_moving = true,
                 () = sleep_until(until) => return Some(()),
-                () = self.meters.beat.asked() => {}
+                () = self.beat.asked() => {}
                 () = self.returns.pass_on() => {}
                 batch = self.batches.recv(), if self.ledger.is_settled() && !self.no_more => {
                     self.take(batch);

@@ -19,12 +19,12 @@ pub fn printing_encoder(destination: &Destination) -> Encoder {
 /// Prints batches until their channel closes, nobody reads them any more, or told to leave. What
 /// is printed counts as arrived.
 pub async fn print(links: Links, meters: Sending) -> Outcome {
-    let Links { mut batches, updates, spare, leave, .. } = links;
+    let Links { mut batches, updates, spare, leave, beat, .. } = links;
     let mut stdout = stdout();
     loop {
         let batch = tokio::select! {
             biased;
-            batch = batches.recv() => batch,
+            batch = beat.during(batches.recv()) => batch,
             () = leave.cancelled() => None,
         };
         let Some(mut batch) = batch else { break };
@@ -34,7 +34,7 @@ pub async fn print(links: Links, meters: Sending) -> Outcome {
             stdout.flush().await
         };
         let written = tokio::select! {
-            written = written => written,
+            written = beat.during(written) => written,
             // Whoever reads the pipe may have stopped doing so.
             () = leave.cancelled() => break,
         };

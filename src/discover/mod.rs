@@ -17,7 +17,6 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
@@ -29,6 +28,7 @@ use self::places::Places;
 use self::shortcut::Shortcut;
 use self::watch::{Notice, Watch};
 use crate::filter::Patterns;
+use crate::health::liveness::Beat;
 use crate::health::metrics::Finding;
 use crate::pipeline::event::Event;
 
@@ -50,6 +50,8 @@ pub struct Settings {
     pub poll: bool,
     /// What is counted meanwhile.
     pub meters: Finding,
+    /// Shows that the loop goes round.
+    pub beat: Beat,
 }
 
 /// How often files are looked at when no events tell of changes.
@@ -80,17 +82,14 @@ impl Drop for Discover {
     }
 }
 
-/// Starts looking. Ends when the result is dropped or nobody receives the events. inotify is
-/// listened to on `listening`, best the runtime of the one that receives the events: then nobody
-/// else is woken for a line.
-///
-/// # Errors
-/// When no thread can be had.
-pub fn spawn(
+/// Makes the stage and its work, which is for a thread of its own. The work ends when the stage is
+/// dropped or nobody receives the events. inotify is listened to on `listening`, best the runtime of
+/// the one that receives the events: then nobody else is woken for a line.
+pub fn stage(
     settings: Settings,
     events: Sender<Vec<Event>>,
     listening: &Handle,
-) -> std::io::Result<Discover> {
+) -> (Discover, impl FnOnce() + Send + 'static) {
     let shortcut = Arc::new(Shortcut::new(events.clone()));
     let watch = Watch::new(settings.poll, Arc::clone(&shortcut), listening);
     let stop = watch.sender();
@@ -109,11 +108,8 @@ pub fn spawn(
         matched: HashSet::new(),
         unsettled: false,
     };
-    thread::Builder::new().name("discover".to_owned()).spawn(move || {
-        // Its only result is that nobody listens any more.
-        let _ = stage.run();
-    })?;
-    Ok(Discover { stop })
+    // Its only result is that nobody listens any more.
+    (Discover { stop }, move || drop(stage.run()))
 }
 
 /// Nobody receives the events any more.
@@ -188,7 +184,8 @@ impl Stage {
         let mut look_at = Instant::now() + BLIND_INTERVAL;
         loop {
             let until = if self.watch.is_blind() { deadline.min(look_at) } else { deadline };
-            let first = self.watch.next(until.saturating_duration_since(Instant::now()));
+            let wait = until.saturating_duration_since(Instant::now());
+            let first = self.settings.beat.waiting(|| self.watch.next(wait));
             if first != Notice::Timeout && (self.serve(first)? || self.unsettled) {
                 deadline = deadline.min(not_before);
             }
@@ -215,7 +212,9 @@ impl Stage {
         if self.outbox.is_empty() {
             return Ok(());
         }
-        self.events.blocking_send(std::mem::take(&mut self.outbox)).map_err(|_| Closed)
+        let events = std::mem::take(&mut self.outbox);
+        let sent = self.settings.beat.waiting(|| self.events.blocking_send(events));
+        sent.map_err(|_| Closed)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
+use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{Receiver, channel};
@@ -46,10 +47,12 @@ impl Fixture {
             sweep_interval: Duration::from_secs(600),
             poll: false,
             meters: Meters::new().unwrap().finding,
+            beat: Beat::default(),
         };
         let (sender, events) = channel(room);
         let runtime = Builder::new_current_thread().enable_io().build().unwrap();
-        let stage = spawn(settings, sender, runtime.handle()).unwrap();
+        let (stage, walk) = stage(settings, sender, runtime.handle());
+        thread::spawn(walk);
         let token = CancellationToken::new();
         let ended = token.clone().cancelled_owned();
         thread::spawn(move || runtime.block_on(ended));

@@ -92,6 +92,7 @@ impl Stage {
         kind: Option<FileType>,
         states: &[State],
     ) -> Result<(), Closed> {
+        self.settings.beat.turn();
         let step = self.settings.globs.step(states, name);
         if step.file_of.is_none() && step.enter.is_empty() {
             return Ok(());

@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
+
+use super::StageName;
 
 /// A loop's own, and in the hands of whoever watches it.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +16,8 @@ pub struct Beat(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     turns: AtomicU64,
+    /// How many threads wait in [`Beat::waiting`].
+    waiting: AtomicUsize,
     question: Notify,
 }
 
@@ -41,7 +45,17 @@ impl Beat {
         }
     }
 
-    /// Asks for a turn, also one that waits for nothing just now.
+    /// Blocks this thread until there is something to do. A thread that cannot hear the question
+    /// counts as alive meanwhile, so `wait` must wait for another stage and never for a file.
+    pub fn waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
+        self.0.waiting.fetch_add(1, Ordering::Relaxed);
+        let result = wait();
+        self.turn();
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        result
+    }
+
+    /// Asks for a turn. A loop that waits for something else answers at once.
     pub fn ask(&self) {
         self.0.question.notify_one();
     }
@@ -51,45 +65,60 @@ impl Beat {
     pub fn turns(&self) -> u64 {
         self.0.turns.load(Ordering::Relaxed)
     }
+
+    fn is_waiting(&self) -> bool {
+        self.0.waiting.load(Ordering::Relaxed) > 0
+    }
 }
 
 /// Watches loops from time to time.
 #[derive(Debug)]
 pub struct Watch {
-    beats: Vec<(Beat, u64)>,
+    beats: Vec<(StageName, Beat, u64)>,
 }
 
 impl Watch {
-    /// Asks each for a turn, to be seen by the next [`Self::look`].
+    /// Asks each for a turn, to be seen by the next [`Self::silent`].
     #[must_use]
-    pub fn new(beats: impl IntoIterator<Item = Beat>) -> Self {
-        let mut watch = Self { beats: beats.into_iter().map(|beat| (beat, 0)).collect() };
-        watch.look();
+    pub fn new(beats: impl IntoIterator<Item = (StageName, Beat)>) -> Self {
+        let beats = beats.into_iter().map(|(stage, beat)| (stage, beat, 0)).collect();
+        let mut watch = Self { beats };
+        watch.silent();
         watch
     }
 
-    /// Whether every loop has gone round since the last look; asks for the next turn.
-    pub fn look(&mut self) -> bool {
-        let mut all = true;
-        for (beat, seen) in &mut self.beats {
+    /// The stages whose loops have not gone round since the last look. Asks all for the next turn.
+    pub fn silent(&mut self) -> Vec<StageName> {
+        let mut silent = Vec::new();
+        for (stage, beat, seen) in &mut self.beats {
+            let is_waiting = beat.is_waiting();
             let turns = beat.turns();
-            all &= turns != *seen;
+            if turns == *seen && !is_waiting {
+                silent.push(*stage);
+            }
             *seen = turns;
             beat.ask();
         }
-        all
+        silent
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
     use super::*;
 
     #[tokio::test]
     async fn a_loop_that_hangs_is_missed_and_one_that_waits_is_not() {
         let (idle, hung, slow) = (Beat::default(), Beat::default(), Beat::default());
-        let mut all = Watch::new([idle.clone(), slow.clone()]);
-        let mut one = Watch::new([hung.clone()]);
+        let beats = [
+            (StageName::Deliver, &idle),
+            (StageName::Input, &hung),
+            (StageName::Checkpoint, &slow),
+        ];
+        let mut watch = Watch::new(beats.map(|(stage, beat)| (stage, beat.clone())));
         let turning = idle.clone();
         tokio::spawn(async move {
             loop {
@@ -101,10 +130,33 @@ mod tests {
         for _ in 0..3 {
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
-            assert!(all.look());
-            assert!(!one.look());
+            assert_eq!(watch.silent(), [StageName::Input]);
         }
         hung.turn();
-        assert!(one.look() && !one.look());
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        assert_eq!(watch.silent(), []);
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_others_is_alive_and_one_that_works_has_to_show_it() {
+        let beat = Beat::default();
+        let mut watch = Watch::new([(StageName::Discover, beat.clone())]);
+        let (begun, has_begun) = mpsc::channel();
+        let (end, ended) = mpsc::channel::<()>();
+        let its = beat.clone();
+        let waiting = thread::spawn(move || {
+            its.waiting(|| {
+                begun.send(()).unwrap();
+                ended.recv()
+            })
+        });
+        has_begun.recv().unwrap();
+        assert_eq!(watch.silent(), []);
+        assert_eq!(watch.silent(), []);
+        end.send(()).unwrap();
+        waiting.join().unwrap().unwrap();
+        assert_eq!(watch.silent(), [], "it went round");
+        assert_eq!(watch.silent(), [StageName::Discover]);
     }
 }

@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Registry};
-use tokio_util::sync::CancellationToken;
 
-use crate::health::liveness::Beat;
 use crate::health::loss::Losses;
 use crate::health::maker::Maker;
 use crate::health::reload::Reloads;
@@ -34,10 +32,6 @@ pub struct Meters {
 /// Files and what is read from them.
 #[derive(Debug, Clone)]
 pub struct Reading {
-    /// Shows that the loop goes round.
-    pub beat: Beat,
-    /// Cancelled once the first pass is done: from then on the files are followed.
-    pub under_way: CancellationToken,
     /// Files that are followed.
     pub files: IntGauge,
     /// Files that match and cannot be read.
@@ -63,8 +57,6 @@ pub struct Reading {
 /// Messages on their way to the receiver.
 #[derive(Debug, Clone)]
 pub struct Sending {
-    /// Shows that the loop goes round.
-    pub beat: Beat,
     receiver: Arc<Mutex<Option<String>>>,
     trouble: Arc<Mutex<Option<String>>>,
     /// 1 while there is a connection, else 0.
@@ -139,8 +131,6 @@ impl Meters {
 impl Reading {
     fn new(maker: &Maker, queued_bytes: IntGauge) -> prometheus::Result<Self> {
         Ok(Self {
-            beat: Beat::default(),
-            under_way: CancellationToken::new(),
             files: maker.gauge("files", "Files that are followed.")?,
             unreadable: maker.gauge("unreadable_files", "Files that match and cannot be read.")?,
             unread_bytes: maker.gauge("unread_bytes", "Bytes in files that are not read yet.")?,
@@ -159,7 +149,6 @@ impl Reading {
 impl Sending {
     fn new(maker: &Maker, queued_bytes: IntGauge) -> prometheus::Result<Self> {
         Ok(Self {
-            beat: Beat::default(),
             receiver: Arc::default(),
             trouble: Arc::default(),
             connected: maker.gauge("connected", "1 while connected to the receiver, else 0.")?,

@@ -16,7 +16,9 @@ mod scheduler;
 use std::path::Path;
 
 use crate::filter::Patterns;
+use crate::health::liveness::Beat;
 use crate::health::metrics::Reading;
+use crate::health::readiness::Readiness;
 use crate::syslog::{Encoder, Header, Priority};
 
 pub use self::rotation::names::is_compressed;
@@ -39,6 +41,10 @@ pub struct Settings {
     pub once: bool,
     /// What is counted meanwhile.
     pub meters: Reading,
+    /// Shows that the loop goes round.
+    pub beat: Beat,
+    /// Set once the first pass is done.
+    pub readiness: Readiness,
 }
 
 /// What stands in the header of the messages.

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::testing::{numbered, offsets};
 use super::{Express, Links, Outcome, Target, Transport, run};
 use crate::deliver::transport::target::unless_called;
+use crate::health::liveness::Beat;
 use crate::health::metrics::Meters;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::Update;
@@ -75,6 +76,7 @@ impl Sending {
             updates: confirmed,
             spare,
             leave: leave.clone(),
+            beat: Beat::default(),
         };
         let task = tokio::spawn(run(links, meters));
         Self { batches, express, updates, leave, task, retarget, _spare: spares, reached: 0 }

@@ -44,7 +44,7 @@ impl Sender {
                 let opened = timeout(target.connect_timeout, opened).await;
                 opened.unwrap_or_else(|_| Err(connect::timed_out(target)))
             };
-            let opening = self.meters.beat.during(opening);
+            let opening = self.beat.during(opening);
             let mut datagrams =
                 match unless_called(&self.leave, &mut self.targets, &mut self.is_moving, opening)
                     .await
@@ -70,7 +70,7 @@ impl Sender {
 
     async fn serve(&mut self, datagrams: &mut Datagrams) -> io::Result<()> {
         loop {
-            self.meters.beat.turn();
+            self.beat.turn();
             self.settle(datagrams)?;
             let leaving = self.leave.is_cancelled();
             if leaving {
@@ -159,7 +159,7 @@ impl Sender {
             () = self.leave.cancelled(), if may_leave => {}
             () = changed(&mut self.targets), if !self.is_moving => self.is_moving = true,
             () = self.returns.pass_on() => {}
-            () = self.meters.beat.asked() => {}
+            () = self.beat.asked() => {}
             batch = self.batches.recv(), if takes => self.take(batch),
             () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
             () = std::future::ready(()), if writes_on => {}

@@ -7,7 +7,9 @@ use std::{collections::BTreeMap, fs};
 use tokio::sync::mpsc;
 
 use super::{Rotation, World};
+use crate::health::liveness::Beat;
 use crate::health::metrics::Meters;
+use crate::health::readiness::Readiness;
 use crate::input::scheduler::{EntryOf, Known, Reload, Stage};
 use crate::input::{Messages, Settings};
 use crate::pipeline::batch::Batch;
@@ -202,6 +204,8 @@ impl World {
             from_start: false,
             once: false,
             meters: Meters::new().unwrap().reading,
+            beat: Beat::default(),
+            readiness: Readiness::default(),
         }
     }
 

@@ -20,6 +20,7 @@ use self::descriptors::held_max;
 use self::passes::old_before;
 use super::Settings;
 use crate::health::metrics::Reading;
+use crate::health::readiness::Readiness;
 use crate::input::path::ownership::Registry;
 use crate::input::path::{ALL_NEW, Follower};
 use crate::input::read::reader::{Counts, Reader};
@@ -74,7 +75,7 @@ const EVENTS: usize = 256;
 /// others; with `settings.once` until all that was there at the start is read.
 pub async fn run(settings: Settings, known: Known, links: Links) {
     let Links { mut events, outlet, spare, updates, mut reloads, stop } = links;
-    let beat = settings.meters.beat.clone();
+    let beat = settings.beat.clone();
     let mut stage = Stage::new(settings, known, spare);
     // Made once: to begin and end each of these waits for every line would cost more than the line.
     let mut stopped = pin!(stop.cancelled());
@@ -208,6 +209,7 @@ pub(super) struct Stage {
     /// Memory for the next batch, before that of `spare`.
     memory: Option<Batch>,
     meters: Reading,
+    readiness: Readiness,
     /// What of the reader's counts the meters show already.
     told: Counts,
     /// When it is next added up what there is to read.
@@ -250,6 +252,7 @@ impl Stage {
             spare,
             memory: None,
             meters: settings.meters,
+            readiness: settings.readiness,
             told: Counts::default(),
             measure_at: None,
         }

@@ -77,7 +77,7 @@ impl Stage {
         }
         self.registry.is_terse = false;
         self.tell_number();
-        self.meters.under_way.cancel();
+        self.readiness.set();
     }
 
     /// Says how many files there are; of none at all, who configured that should know.

@@ -1,13 +1,14 @@
 //! What each stage gets of the configuration.
 
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 
 use crate::config::{Config, Mode};
 use crate::deliver;
 use crate::discover::{self, GlobError, Globs};
 use crate::health::Health;
 use crate::health::metrics::Meters;
-use crate::input::{self, EntryOf, Messages};
+use crate::input::{self, EntryOf, FileSettings};
 
 /// Which entry of `files` names a path.
 pub(super) fn entry_of(config: &Config) -> Result<EntryOf, GlobError> {
@@ -19,14 +20,16 @@ pub(super) fn entry_of(config: &Config) -> Result<EntryOf, GlobError> {
 }
 
 pub(super) fn input(config: &Config, meters: &Meters, health: &Health) -> input::Settings {
+    let exclude = Arc::new(config.exclude_patterns.clone());
+    let files = config.files.iter().map(|entry| FileSettings {
+        priority: config.priority,
+        hostname: config.hostname.clone(),
+        token: config.destination.token.clone(),
+        tag: entry.tag.clone(),
+        exclude: Arc::clone(&exclude),
+    });
     input::Settings {
-        messages: Messages {
-            priority: config.priority,
-            hostname: config.hostname.clone(),
-            token: config.destination.token.clone(),
-            tags: config.files.iter().map(|entry| entry.tag.clone()).collect(),
-        },
-        exclude: config.exclude_patterns.clone(),
+        files: files.map(Arc::new).collect(),
         exclude_files: config.exclude_files.clone(),
         encoder: match config.mode {
             Mode::DryRun { .. } => deliver::printing_encoder(&config.destination),

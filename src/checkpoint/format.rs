@@ -60,8 +60,9 @@ struct RecordLine<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     real_hex: Option<String>,
     offset: u64,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    mid_line: bool,
+    /// Every record was a line when the format was made.
+    #[serde(default, rename = "mid_line", skip_serializing_if = "std::ops::Not::not")]
+    mid_record: bool,
     modified: String,
     seen: String,
     id: u64,
@@ -173,14 +174,14 @@ impl<'a> From<&'a Kept> for RecordLine<'a> {
     fn from(kept: &'a Kept) -> Self {
         let Source { id, order, path, real, inode } = &*kept.source;
         let real = real.as_deref();
-        let Position { offset, head, anchor, mid_line, modified } = kept.position;
+        let Position { offset, head, anchor, mid_record, modified } = kept.position;
         Self {
             path: path.to_str().map(Into::into),
             path_hex: path.to_str().is_none().then(|| to_hex(path)),
             real: real.and_then(|real| real.to_str()).map(Into::into),
             real_hex: real.filter(|real| real.to_str().is_none()).map(|real| to_hex(real)),
             offset,
-            mid_line,
+            mid_record,
             modified: nanoseconds_to_text(modified),
             seen: seconds_to_text(kept.seen),
             id: id.0,
@@ -226,7 +227,7 @@ impl RecordLine<'_> {
                 offset: self.offset,
                 head: Head { len: head_len, hash: head_hash },
                 anchor: Anchor { len: u8::try_from(anchor_len).ok()?, hash: anchor_hash },
-                mid_line: self.mid_line,
+                mid_record: self.mid_record,
                 modified: text_to_nanoseconds(&self.modified)?,
             },
             seen: self.seen.parse::<Timestamp>().ok()?.as_second(),

@@ -29,7 +29,7 @@ fn meters() -> Saving {
 
 fn reached(id: u64, offset: u64) -> Update {
     let (head, anchor) = (Head::of(b"x"), Anchor::default());
-    let position = Position { offset, head, anchor, mid_line: false, modified: 1 };
+    let position = Position { offset, head, anchor, modified: 1, ..Position::default() };
     Update::Reached(source(id), position)
 }
 

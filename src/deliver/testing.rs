@@ -28,8 +28,7 @@ pub(super) fn numbered(numbers: Range<u64>, width: usize) -> Batch {
         offset: numbers.end,
         head: Head::default(),
         anchor: Anchor::default(),
-        mid_line: false,
-        modified: 0,
+        ..Position::default()
     };
     batch.marks.push(Mark {
         end: batch.bytes.len() as u32,

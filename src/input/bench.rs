@@ -4,13 +4,13 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::filter::Patterns;
+use crate::input::FileSettings;
 use crate::input::read::content::{Content, Stat, open};
-use crate::input::read::reader::{CHUNK, Place, Read, Reader};
+use crate::input::read::reader::{CHUNK, MessageFormat, Place, Read, Reader};
 use crate::input::read::records;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::position::{Anchor, Head, Position, Source, SourceId};
-use crate::syslog::{Encoder, Header};
+use crate::pipeline::position::{Position, Source, SourceId};
+use crate::syslog::{Encoder, Facility, Header, Priority, Severity};
 
 /// Cuts a file's `content` into lines, a piece at a time.
 pub fn split(content: &[u8]) {
@@ -34,19 +34,26 @@ pub fn read(
     let source =
         Arc::new(Source { id: SourceId(0), order: 0, path: path.into(), real: None, inode });
     let mut content = Content::Plain(file);
-    let mut reader = Reader::new(encoder, Patterns::default());
+    let mut reader = Reader::new(encoder);
     reader.tick();
     let mut batch = Batch::default();
+    let settings = FileSettings {
+        priority: Priority::new(Facility::USER, Severity::NOTICE),
+        hostname: String::new(),
+        token: None,
+        tag: None,
+        exclude: Arc::default(),
+    };
     Ok(move || {
-        let (head, anchor) = (Head::default(), Anchor::default());
-        let mut position = Position { offset: 0, head, anchor, mid_line: false, modified: 0 };
+        let mut position = Position::default();
         loop {
             batch.clear();
             let (content, position) = (&mut content, &mut position);
             let source = &source;
-            let (header, bound, modified) = (&header, u64::MAX, 0);
+            let format = MessageFormat { header: &header, settings: &settings };
+            let (bound, modified) = (u64::MAX, 0);
             let mut place =
-                Place { content, position, header, bound, size: u64::MAX, source, modified };
+                Place { content, position, format, bound, size: u64::MAX, source, modified };
             if !matches!(reader.read(&mut place, &mut batch)?, Read::Some { at_end: false }) {
                 return Ok(());
             }

@@ -14,6 +14,7 @@ mod rotation;
 mod scheduler;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::filter::Patterns;
 use crate::health::liveness::Beat;
@@ -27,10 +28,8 @@ pub use self::scheduler::{EntryOf, Known, Links, Reload, run};
 /// How files are read and their lines made into messages.
 #[derive(Debug)]
 pub struct Settings {
-    /// What stands in the messages.
-    pub messages: Messages,
-    /// Lines that are not sent.
-    pub exclude: Patterns,
+    /// What each entry of `files` says of its files, in the order of the entries.
+    pub files: Vec<Arc<FileSettings>>,
     /// Files that are not read, though rotation may have made them of some that are.
     pub exclude_files: Patterns,
     /// Makes the frames.
@@ -47,23 +46,26 @@ pub struct Settings {
     pub readiness: Readiness,
 }
 
-/// What stands in the header of the messages.
+/// How the lines of a file are read and sent: one value for all files of an entry of `files`.
 #[derive(Debug)]
-pub struct Messages {
+pub struct FileSettings {
     /// PRI.
     pub priority: Priority,
     /// HOSTNAME.
     pub hostname: String,
     /// Sent as structured data.
     pub token: Option<String>,
-    /// APP-NAME for each entry of `files`; by default the name of the file.
-    pub tags: Vec<Option<String>>,
+    /// APP-NAME; by default the name of the file.
+    pub tag: Option<String>,
+    /// Lines that are not sent. Shared, for what searching them needs is large.
+    pub exclude: Arc<Patterns>,
 }
 
-impl Messages {
-    fn header(&self, path: &Path, entry: usize) -> Header {
+impl FileSettings {
+    /// The header of messages from the file that is followed as `path`.
+    fn header(&self, path: &Path) -> Header {
         let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let tag = self.tags.get(entry).cloned().flatten().unwrap_or_else(name);
+        let tag = self.tag.clone().unwrap_or_else(name);
         Header::new(self.priority, &self.hostname, &tag, self.token.as_deref())
     }
 }

@@ -50,7 +50,7 @@ pub fn nanoseconds(at: SystemTime) -> Option<i64> {
 }
 
 /// A place in a file's content up to which it has been read (or delivered).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// Bytes from the start of the (uncompressed) content.
     pub offset: u64,
@@ -58,9 +58,9 @@ pub struct Position {
     pub head: Head,
     /// The bytes just before `offset`.
     pub anchor: Anchor,
-    /// `offset` lies inside a line whose beginning was sent already, because it was longer than
-    /// the limit: what follows up to the next newline is not sent.
-    pub mid_line: bool,
+    /// `offset` lies inside a record whose beginning was sent already, because it was longer than
+    /// the limit: what follows up to the end of that record is not sent.
+    pub mid_record: bool,
     /// The file's modification time in nanoseconds since the epoch when it was last read.
     pub modified: i64,
 }

@@ -28,8 +28,8 @@ fn a_line_is_for_people() {
         offset: 12_345,
         head: Head { len: 1024, hash: 0xab },
         anchor: Anchor { len: 128, hash: u64::MAX },
-        mid_line: false,
         modified: 1_700_000_000_000_000_001,
+        ..Position::default()
     };
     let kept = Kept { source: source.into(), position, seen: 1_700_000_001 };
     let mut out = Vec::new();
@@ -53,7 +53,7 @@ fn the_extremes_survive() {
             offset: number.max(Anchor::MAX as u64),
             head: Head { len: Head::MAX as u16, hash: number },
             anchor: Anchor { len: Anchor::MAX as u8, hash: number },
-            mid_line: true,
+            mid_record: true,
             modified: time,
         };
         let kept = Kept { source: source.into(), position, seen: 0 };

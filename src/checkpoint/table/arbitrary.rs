@@ -28,11 +28,11 @@ pub(in crate::checkpoint) fn source(id: u64) -> impl Strategy<Value = Source> {
 pub(in crate::checkpoint) fn position() -> impl Strategy<Value = Position> {
     let lengths = (0..=Head::MAX as u16, 0..=Anchor::MAX as u8);
     (any::<(u64, u64, u64, bool, i64)>(), lengths).prop_map(
-        |((offset, head, anchor, mid_line, modified), (head_len, anchor_len))| Position {
+        |((offset, head, anchor, mid_record, modified), (head_len, anchor_len))| Position {
             offset: offset.max(u64::from(anchor_len)),
             head: Head { len: head_len, hash: head },
             anchor: Anchor { len: anchor_len, hash: anchor },
-            mid_line,
+            mid_record,
             modified,
         },
     )

@@ -18,7 +18,7 @@ fn source(id: u64) -> Arc<Source> {
 
 fn at(offset: u64) -> Position {
     let (head, anchor) = (Head::default(), Anchor::default());
-    Position { offset, head, anchor, mid_line: false, modified: 0 }
+    Position { offset, head, anchor, ..Position::default() }
 }
 
 fn reach(table: &mut Table, id: u64, offset: u64) {

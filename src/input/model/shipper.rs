@@ -1,6 +1,7 @@
 //! What happens to the shipper: events, batches, time, reloads, its end and its start.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use std::{collections::BTreeMap, fs};
 
@@ -11,7 +12,7 @@ use crate::health::liveness::Beat;
 use crate::health::metrics::Meters;
 use crate::health::readiness::Readiness;
 use crate::input::scheduler::{EntryOf, Known, Reload, Stage};
-use crate::input::{Messages, Settings};
+use crate::input::{FileSettings, Settings};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::event::Event;
 use crate::pipeline::position::{Record, SourceId, Update, nanoseconds};
@@ -191,14 +192,15 @@ impl World {
 
     fn settings(&self) -> Settings {
         let [exclude, exclude_files] = self.exclude.clone();
+        let file = FileSettings {
+            priority: Priority::new(Facility::USER, Severity::NOTICE),
+            hostname: "h".to_owned(),
+            token: None,
+            tag: None,
+            exclude: Arc::new(exclude),
+        };
         Settings {
-            messages: Messages {
-                priority: Priority::new(Facility::USER, Severity::NOTICE),
-                hostname: "h".to_owned(),
-                token: None,
-                tags: vec![None],
-            },
-            exclude,
+            files: vec![Arc::new(file)],
             exclude_files,
             encoder: Encoder::new(Framing::Newline, None),
             from_start: false,

@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use tracing::{debug, info};
 
+use crate::input::FileSettings;
 use crate::input::path::generation::{Generation, end, start};
 use crate::input::path::ownership::Registry;
 use crate::input::read::content::Stat;
@@ -37,8 +38,8 @@ pub(in crate::input) struct Follower {
     /// Its place among the followers.
     id: usize,
     path: Arc<Path>,
-    /// Index of its entry in `files`.
-    pub(in crate::input) entry: usize,
+    /// What its entry of `files` says.
+    settings: Arc<FileSettings>,
     header: Option<Arc<Header>>,
     /// Oldest first; only the last can be the file that the path names now.
     generations: Vec<Generation>,
@@ -68,11 +69,16 @@ pub(in crate::input) struct Follower {
 pub(in crate::input) const ALL_NEW: i64 = i64::MIN;
 
 impl Follower {
-    pub(in crate::input) fn new(id: usize, path: Arc<Path>, entry: usize, now: Instant) -> Self {
+    pub(in crate::input) fn new(
+        id: usize,
+        path: Arc<Path>,
+        settings: Arc<FileSettings>,
+        now: Instant,
+    ) -> Self {
         Self {
             id,
             path,
-            entry,
+            settings,
             header: None,
             generations: Vec::new(),
             finished: Finished::default(),
@@ -127,8 +133,8 @@ impl Follower {
     }
 
     /// Another entry of `files` names it from now on.
-    pub(in crate::input) fn belongs_to(&mut self, entry: usize) {
-        self.entry = entry;
+    pub(in crate::input) fn belongs_to(&mut self, settings: Arc<FileSettings>) {
+        self.settings = settings;
         self.header = None;
     }
 

@@ -12,13 +12,11 @@ use prometheus::IntCounter;
 use super::generation::{Generation, order_behind_all};
 use crate::filter::Patterns;
 use crate::health::metrics::Reading;
-use crate::input::Messages;
 use crate::input::read::content::Stat;
 use crate::input::rotation::archive::places;
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::names::is_sibling_of;
 use crate::pipeline::position::{Inode, Position, Source, SourceId, Update};
-use crate::syslog::Header;
 
 /// Device and inode number.
 type Key = (u64, u64);
@@ -35,7 +33,6 @@ pub(in crate::input) struct Discovery {
 
 /// Shared by all followers.
 pub(in crate::input) struct Registry {
-    messages: Messages,
     /// Files that are not to be read.
     exclude_files: Patterns,
     /// Where the directory leads that was last asked for, and when.
@@ -73,14 +70,8 @@ fn key(inode: Inode) -> Key {
 }
 
 impl Registry {
-    pub(in crate::input) fn new(
-        messages: Messages,
-        exclude_files: Patterns,
-        next_id: u64,
-        meters: &Reading,
-    ) -> Self {
+    pub(in crate::input) fn new(exclude_files: Patterns, next_id: u64, meters: &Reading) -> Self {
         Self {
-            messages,
             exclude_files,
             directory: None,
             rotations: meters.rotations.clone(),
@@ -99,9 +90,9 @@ impl Registry {
         }
     }
 
-    /// Makes the headers of files by other settings from now on, and leaves out other files.
-    pub(in crate::input) fn change(&mut self, messages: Messages, exclude_files: Patterns) {
-        (self.messages, self.exclude_files) = (messages, exclude_files);
+    /// Leaves out other files from now on.
+    pub(in crate::input) fn change(&mut self, exclude_files: Patterns) {
+        self.exclude_files = exclude_files;
     }
 
     pub(in crate::input) fn is_excluded(&self, path: &Path) -> bool {
@@ -139,11 +130,6 @@ impl Registry {
     /// A place behind those of all generations so far, of whatever path.
     pub(in crate::input) fn order_behind_all(&self) -> u64 {
         order_behind_all(self.next_id)
-    }
-
-    /// The header of messages from `path`, which follows the entry numbered `entry`.
-    pub(in crate::input) fn header(&self, path: &Path, entry: usize) -> Header {
-        self.messages.header(path, entry)
     }
 
     /// `follower` reads this file.

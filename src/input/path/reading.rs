@@ -11,7 +11,7 @@ use super::opening::RETRY;
 use crate::input::path::generation::{Generation, Next};
 use crate::input::path::ownership::Registry;
 use crate::input::read::content::Stat;
-use crate::input::read::reader::{Read, Reader};
+use crate::input::read::reader::{MessageFormat, Read, Reader};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::{Position, Update};
 use crate::syslog::Header;
@@ -57,12 +57,13 @@ impl Follower {
             // Not before it is known whether another path reads it.
             return Turn::Again;
         }
-        let header = self.header(work.registry);
+        let (header, settings) = (self.header(), Arc::clone(&self.settings));
+        let format = MessageFormat { header: &header, settings: &settings };
         let current_size = self.current_size();
         let sooner = |wake: Option<Instant>, at| Some(wake.map_or(at, |wake| wake.min(at)));
         let mut at = 0;
         while at < self.generations.len() {
-            match self.read_one(at, current_size, &header, work) {
+            match self.read_one(at, current_size, format, work) {
                 Step::Same => {}
                 Step::Next(again) => {
                     wake = again.map_or(wake, |again| sooner(wake, again));
@@ -82,10 +83,9 @@ impl Follower {
         wake.map_or(Turn::Idle, Turn::At)
     }
 
-    fn header(&mut self, registry: &Registry) -> Arc<Header> {
-        let (path, entry) = (&self.path, self.entry);
-        let header = self.header.get_or_insert_with(|| Arc::new(registry.header(path, entry)));
-        Arc::clone(header)
+    fn header(&mut self) -> Arc<Header> {
+        let (path, settings) = (&self.path, &self.settings);
+        Arc::clone(self.header.get_or_insert_with(|| Arc::new(settings.header(path))))
     }
 
     /// How much the current file holds, where there are older ones. Seen before those are found
@@ -101,7 +101,7 @@ impl Follower {
         &mut self,
         at: usize,
         current_size: u64,
-        header: &Header,
+        format: MessageFormat<'_>,
         work: &mut Work<'_>,
     ) -> Step {
         let followed = self.is_followed(at, current_size);
@@ -115,7 +115,7 @@ impl Follower {
         let bound = if is_current { current_size.min(self.limit) } else { u64::MAX };
         let before = generation.position;
         let seen = work.registry.looked_at.take();
-        match generation.read(work.reader, header, bound, seen, work.batch, work.now) {
+        match generation.read(work.reader, format, bound, seen, work.batch, work.now) {
             Ok(Read::Some { at_end }) => {
                 if before.offset == 0 {
                     // Should we end before this is confirmed, the file must be known again.
@@ -127,10 +127,10 @@ impl Follower {
                 Step::Stop(if at_end && is_current { Turn::Idle } else { Turn::Again })
             }
             Ok(Read::End { .. } | Read::Rewritten) | Err(_) if generation.is_cut() => {
-                self.cut_short(at, header, work)
+                self.cut_short(at, format, work)
             }
             Ok(Read::End { .. }) if is_current => Step::Stop(Turn::Idle),
-            Ok(Read::End { unfinished }) => self.at_end(at, unfinished, followed, header, work),
+            Ok(Read::End { unfinished }) => self.at_end(at, unfinished, followed, format, work),
             // A copy may have been made before the last lines were read.
             Ok(Read::Rewritten) if generation.is_compressed() || generation.is_copy() => {
                 self.let_go(at, work);
@@ -149,7 +149,7 @@ impl Follower {
     }
 
     /// What is compressed ends before its end: it is being written, or damaged.
-    fn cut_short(&mut self, at: usize, header: &Header, work: &mut Work<'_>) -> Step {
+    fn cut_short(&mut self, at: usize, format: MessageFormat<'_>, work: &mut Work<'_>) -> Step {
         let generation = &mut self.generations[at];
         if !generation.is_given_up(work.now) {
             return Step::Stop(Turn::At(work.now + RETRY));
@@ -161,7 +161,7 @@ impl Follower {
             generation.position.offset
         );
         // Where nothing is left, there is nothing to send.
-        let _ = generation.read_unfinished(work.reader, header, work.batch);
+        let _ = generation.read_unfinished(work.reader, format, work.batch);
         self.let_go(at, work);
         Step::Same
     }
@@ -172,7 +172,7 @@ impl Follower {
         at: usize,
         unfinished: usize,
         followed: bool,
-        header: &Header,
+        format: MessageFormat<'_>,
         work: &mut Work<'_>,
     ) -> Step {
         let is_last_past = at + 2 == self.generations.len();
@@ -183,7 +183,7 @@ impl Follower {
             Next::Wait { until, holds: true } => Step::Stop(Turn::At(until)),
             Next::Wait { until, holds: false } => Step::Next(Some(until)),
             Next::SendUnfinished => {
-                match generation.read_unfinished(work.reader, header, work.batch) {
+                match generation.read_unfinished(work.reader, format, work.batch) {
                     Ok(()) => Step::Same,
                     Err(error) => self.failed(&error, work.now),
                 }

@@ -31,7 +31,11 @@ impl Stat {
         Self {
             inode: Inode { device: metadata.dev(), number: metadata.ino(), born },
             size: metadata.size(),
-            modified: metadata.mtime().wrapping_mul(1_000_000_000) + metadata.mtime_nsec(),
+            // Times past 2262 are all the last that can be told.
+            modified: metadata
+                .mtime()
+                .saturating_mul(1_000_000_000)
+                .saturating_add(metadata.mtime_nsec()),
             is_regular: metadata.is_file(),
             links: metadata.nlink(),
         }
@@ -149,6 +153,20 @@ impl Content {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_past_2262_is_later_than_any_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let file = File::create(&path).unwrap();
+        let modified = |seconds| {
+            let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            // Where the file system cannot hold it, it is cut there.
+            file.set_modified(at).ok().and_then(|()| Stat::at(&path).ok()).unwrap().modified
+        };
+        let [present, near, far] = [1_800_000_000, 9_000_000_000, 11_000_000_000].map(modified);
+        assert!(0 < present && present < near && near <= far, "{present} {near} {far}");
+    }
 
     #[test]
     fn a_deleted_file_has_no_names() {

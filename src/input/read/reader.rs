@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::content::Content;
-use crate::filter::Patterns;
+use crate::input::FileSettings;
 use crate::input::read::records;
 use crate::pipeline::batch::{Batch, Mark};
 use crate::pipeline::position::{Anchor, Head, Position, Source, Update};
@@ -19,6 +19,11 @@ pub(in crate::input) const CHUNK: usize = 256 << 10;
 /// Positions are marked this often within what is read at once: so much comes twice when a
 /// connection ends between two marks and there is no other before the end.
 const STEP: usize = 16 << 10;
+/// No more is encoded at once than makes about so many bytes of messages: headers make many times as
+/// much of short lines, and a batch is kept until it is confirmed.
+const ENCODED: usize = 512 << 10;
+/// So much of it is made within one step at most, where lines are short.
+const STEP_ENCODED: usize = 128 << 10;
 /// How long a line may be where messages have no limit: what is longer is cut at about that length
 /// all the same, since it has to fit into memory.
 const LINE_MAX: usize = 16 << 20;
@@ -26,7 +31,6 @@ const LINE_MAX: usize = 16 << 20;
 /// What reading needs besides the file: shared by all files, for one stage reads them in turn.
 pub(in crate::input) struct Reader {
     encoder: Encoder,
-    filter: Patterns,
     timestamps: Timestamps,
     /// The TIMESTAMP of what is read now.
     now: String,
@@ -56,11 +60,18 @@ pub(in crate::input) enum Read {
     Rewritten,
 }
 
+/// How the lines of one file become messages.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::input) struct MessageFormat<'a> {
+    pub(in crate::input) header: &'a Header,
+    pub(in crate::input) settings: &'a FileSettings,
+}
+
 /// A place to read at: what [`Reader::read`] needs to know of a generation.
 pub(in crate::input) struct Place<'a> {
     pub(in crate::input) content: &'a mut Content,
     pub(in crate::input) position: &'a mut Position,
-    pub(in crate::input) header: &'a Header,
+    pub(in crate::input) format: MessageFormat<'a>,
     /// Read no further than this offset.
     pub(in crate::input) bound: u64,
     /// How large the file is, where that is known.
@@ -72,10 +83,9 @@ pub(in crate::input) struct Place<'a> {
 }
 
 impl Reader {
-    pub(in crate::input) fn new(encoder: Encoder, filter: Patterns) -> Self {
+    pub(in crate::input) fn new(encoder: Encoder) -> Self {
         Self {
             encoder,
-            filter,
             timestamps: Timestamps::new(TimeZone::system()),
             now: String::new(),
             header: Vec::new(),
@@ -84,9 +94,9 @@ impl Reader {
         }
     }
 
-    /// Filters and frames what is read from now on.
-    pub(in crate::input) fn change(&mut self, encoder: Encoder, filter: Patterns) {
-        (self.encoder, self.filter) = (encoder, filter);
+    /// Frames what is read from now on.
+    pub(in crate::input) fn change(&mut self, encoder: Encoder) {
+        self.encoder = encoder;
     }
 
     /// How the messages are framed.
@@ -124,8 +134,8 @@ impl Reader {
             }
             let at_start = is_at_start(place.position, &self.buffer[..back]);
             let piece = &self.buffer[back..count];
-            let split = records::split(piece, at_start, place.position.mid_line);
-            let (nuls, skipped, mid_line) = (split.nuls, split.skipped, split.mid_line);
+            let split = records::split(piece, at_start, place.position.mid_record);
+            let (nuls, skipped, mid_record) = (split.nuls, split.skipped, split.mid_record);
             let (mut whole, rest) = (split.lines.len(), split.rest.len());
             if whole > CHUNK {
                 // A buffer that has grown for one line holds very many short ones.
@@ -136,17 +146,22 @@ impl Reader {
             if consumed == 0 && !too_long {
                 return Ok(Read::End { unfinished: rest });
             }
-            if too_long && self.grow(place.header) {
+            if too_long && self.grow(place.format.header) {
                 continue;
             }
             self.counts.nuls += nuls as u64;
             let consumed = if too_long { rest } else { consumed };
             let text = back + nuls + skipped;
-            let done = self.encode_steps(place, back, text..text + whole, batch)?;
-            if too_long {
-                self.encode_cut(place.header, back, count, batch);
+            let (done, reached) = self.encode_steps(place, back, text..text + whole, batch)?;
+            if reached < text + whole {
+                self.advance(place, done, reached - done, false)?;
+                self.counts.nuls += nuls as u64;
+                return Ok(Read::Some { at_end: false });
             }
-            self.advance(place, done, back + consumed - done, mid_line || too_long)?;
+            if too_long {
+                self.encode_cut(place.format, back, count, batch);
+            }
+            self.advance(place, done, back + consumed - done, mid_record || too_long)?;
             if self.buffer.len() > CHUNK {
                 self.buffer = vec![0; CHUNK];
             }
@@ -164,7 +179,7 @@ impl Reader {
         let start = place.position.offset - back as u64;
         let count = place.content.read_to(u64::MAX, start, &mut self.buffer)?;
         if count > back {
-            self.encode_cut(place.header, back, count, batch);
+            self.encode_cut(place.format, back, count, batch);
             self.advance(place, back, count - back, false)?;
         }
         Ok(())
@@ -181,44 +196,45 @@ impl Reader {
         grows
     }
 
-    /// Encodes the lines at `text` and marks a position after each [`STEP`] but the last. Returns up
-    /// to where in the buffer the position was moved, from `back`.
+    /// Encodes the lines at `text`, or as many as make [`ENCODED`] bytes, and marks a position after
+    /// each [`STEP`] but the last. Returns up to where in the buffer the position was moved, from
+    /// `back`, and up to where the lines were encoded.
     fn encode_steps(
         &mut self,
         place: &mut Place<'_>,
         back: usize,
         text: Range<usize>,
         batch: &mut Batch,
-    ) -> io::Result<usize> {
+    ) -> io::Result<(usize, usize)> {
         let (mut done, mut from) = (back, text.start);
+        place.format.header.render(&self.now, &mut self.header);
+        let lines = STEP_ENCODED / (self.header.len() + 1);
         let before = batch.bytes.len();
-        while text.end - from > STEP {
-            let len = records::step(&self.buffer[from..text.end], STEP);
-            self.encode(place.header, from, len, batch);
+        while from < text.end {
+            let len = records::step(&self.buffer[from..text.end], STEP, lines);
+            self.encode(place.format, from, len, batch);
             if from == text.start {
                 // As much as the rest will probably take, and a little more. What a batch has and does
                 // not need stays with it until it is confirmed.
                 let rest = (batch.bytes.len() - before) * (text.end - from - len) / len.max(1);
-                batch.bytes.reserve(rest + rest / 16);
+                let most = (ENCODED + STEP_ENCODED + STEP).saturating_sub(batch.bytes.len());
+                batch.bytes.reserve_exact((rest + rest / 16).min(most));
             }
             from += len;
-            if from < text.end {
-                self.advance(place, done, from - done, false)?;
-                done = from;
-                let position = Position { modified: place.modified, ..*place.position };
-                mark(batch, Update::Reached(Arc::clone(place.source), position));
+            if from == text.end || batch.bytes.len() >= ENCODED {
+                break;
             }
+            self.advance(place, done, from - done, false)?;
+            done = from;
+            let position = Position { modified: place.modified, ..*place.position };
+            mark(batch, Update::Reached(Arc::clone(place.source), position));
         }
-        self.encode(place.header, from, text.end - from, batch);
-        Ok(done)
+        Ok((done, from))
     }
 
-    fn encode(&mut self, header: &Header, from: usize, len: usize, batch: &mut Batch) {
-        if len == 0 {
-            return;
-        }
-        header.render(&self.now, &mut self.header);
-        let mut kept = self.filter.kept(&self.buffer[from..from + len]);
+    /// The header must have been rendered.
+    fn encode(&mut self, format: MessageFormat<'_>, from: usize, len: usize, batch: &mut Batch) {
+        let mut kept = format.settings.exclude.kept(&self.buffer[from..from + len]);
         let before = batch.frames.len();
         for lines in kept.by_ref() {
             self.counts.cut += self.encoder.append_lines(&self.header, lines, batch);
@@ -240,11 +256,11 @@ impl Reader {
         }
     }
 
-    fn encode_cut(&mut self, header: &Header, from: usize, to: usize, batch: &mut Batch) {
-        header.render(&self.now, &mut self.header);
+    fn encode_cut(&mut self, format: MessageFormat<'_>, from: usize, to: usize, batch: &mut Batch) {
+        format.header.render(&self.now, &mut self.header);
         let line = &self.buffer[from..to];
         self.counts.lines += 1;
-        if self.filter.matches(line) {
+        if format.settings.exclude.matches(line) {
             self.counts.excluded += 1;
         } else if self.encoder.append(&self.header, line, batch) {
             self.counts.cut += 1;
@@ -257,7 +273,7 @@ impl Reader {
         place: &mut Place<'_>,
         back: usize,
         consumed: usize,
-        mid_line: bool,
+        mid_record: bool,
     ) -> io::Result<()> {
         let read = &self.buffer[..back + consumed];
         let position = &mut *place.position;
@@ -265,7 +281,7 @@ impl Reader {
         position.offset += consumed as u64;
         self.counts.bytes += consumed as u64;
         position.anchor = Anchor::after(read);
-        position.mid_line = mid_line;
+        position.mid_record = mid_record;
         if usize::from(position.head.len) < Head::MAX {
             position.head = if begins_at == 0 {
                 Head::of(read)
@@ -303,3 +319,6 @@ pub(in crate::input) fn mark(batch: &mut Batch, update: Update) {
     }
     batch.marks.push(Mark { end, update });
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Cutting a piece of a file into lines. Pure.
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 /// What a piece of a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(in crate::input) struct Split<'a> {
     /// Bytes of a line whose beginning was sent already, its newline included.
     pub(in crate::input) skipped: usize,
     /// Whether the end of that line is still to come.
-    pub(in crate::input) mid_line: bool,
+    pub(in crate::input) mid_record: bool,
     /// Whole lines, each with its newline.
     pub(in crate::input) lines: &'a [u8],
     /// The beginning of a line that is not finished.
@@ -19,27 +19,33 @@ pub(in crate::input) struct Split<'a> {
 }
 
 /// Cuts `piece`, which begins at the start of the file (`at_start`), inside a line that is not to
-/// be sent (`mid_line`), or at the start of a line.
-pub(in crate::input) fn split(piece: &[u8], at_start: bool, mid_line: bool) -> Split<'_> {
+/// be sent (`mid_record`), or at the start of a line.
+pub(in crate::input) fn split(piece: &[u8], at_start: bool, mid_record: bool) -> Split<'_> {
     let nuls = if at_start { piece.iter().take_while(|&&byte| byte == 0).count() } else { 0 };
     let piece = &piece[nuls..];
-    let skipped = match (mid_line, memchr(b'\n', piece)) {
+    let skipped = match (mid_record, memchr(b'\n', piece)) {
         (false, _) => 0,
         (true, Some(newline)) => newline + 1,
         (true, None) => piece.len(),
     };
-    let mid_line = mid_line && !piece[..skipped].ends_with(b"\n");
+    let mid_record = mid_record && !piece[..skipped].ends_with(b"\n");
     let piece = &piece[skipped..];
     let (lines, rest) = piece.split_at(memrchr(b'\n', piece).map_or(0, |newline| newline + 1));
-    Split { nuls, skipped, mid_line, lines, rest }
+    Split { nuls, skipped, mid_record, lines, rest }
 }
 
-/// How long the lines of `whole` are together that lie within the first `at_most` bytes; the first
-/// counts in any case.
-pub(in crate::input) fn step(whole: &[u8], at_most: usize) -> usize {
-    let within = &whole[..whole.len().min(at_most)];
-    let last = memrchr(b'\n', within).or_else(|| memchr(b'\n', whole));
-    last.map_or(whole.len(), |newline| newline + 1)
+/// How long the lines of `whole` are together that lie within the first `at_most` bytes and are not
+/// many more than `lines`; the first counts in any case.
+pub(in crate::input) fn step(whole: &[u8], at_most: usize, lines: usize) -> usize {
+    let mut at_most = at_most.min(whole.len());
+    loop {
+        let last = memrchr(b'\n', &whole[..at_most]).or_else(|| memchr(b'\n', whole));
+        let len = last.map_or(whole.len(), |newline| newline + 1);
+        if at_most <= 1 || memchr_iter(b'\n', &whole[..len]).count() <= lines {
+            return len;
+        }
+        at_most /= 2;
+    }
 }
 
 #[cfg(test)]
@@ -55,16 +61,23 @@ mod tests {
 
     #[test]
     fn a_step_is_as_many_lines_as_fit_but_at_least_one() {
-        let steps = [1, 4, 7, 8, 99].map(|at_most| step(b"one\ntwo\n", at_most));
+        let steps = [1, 4, 7, 8, 99].map(|at_most| step(b"one\ntwo\n", at_most, 9));
         assert_eq!(steps, [4, 4, 4, 8, 8]);
+    }
+
+    #[test]
+    fn a_step_has_no_more_lines_than_it_may() {
+        let steps = [0, 1, 2, 63, 64, 99].map(|lines| step(&[b'\n'; 64], 99, lines));
+        assert_eq!(steps, [1, 1, 2, 32, 64, 64]);
+        assert_eq!(step(b"a line that is long\n\n\n", 99, 1), 20);
     }
 
     #[test]
     fn the_end_of_a_cut_line_is_skipped() {
         let found = split(b"of it\nnext\n", false, true);
-        assert_eq!((found.skipped, found.mid_line, found.lines), (6, false, &b"next\n"[..]));
+        assert_eq!((found.skipped, found.mid_record, found.lines), (6, false, &b"next\n"[..]));
         let found = split(b"still going on", false, true);
-        assert_eq!((found.skipped, found.mid_line, found.rest), (14, true, &b""[..]));
+        assert_eq!((found.skipped, found.mid_record, found.rest), (14, true, &b""[..]));
     }
 
     #[test]
@@ -79,14 +92,14 @@ mod tests {
         #[test]
         fn every_byte_is_accounted_for(
             piece in proptest::collection::vec(prop_oneof![Just(0u8), Just(b'\n'), any::<u8>()], 0..80),
-            at_start: bool, mid_line: bool,
+            at_start: bool, mid_record: bool,
         ) {
-            let found = split(&piece, at_start, mid_line);
+            let found = split(&piece, at_start, mid_record);
             let sum = found.nuls + found.skipped + found.lines.len() + found.rest.len();
             prop_assert_eq!(sum, piece.len());
             prop_assert!(!found.rest.contains(&b'\n'));
             prop_assert!(found.lines.is_empty() || found.lines.ends_with(b"\n"));
-            prop_assert!(!found.mid_line || found.lines.is_empty() && found.rest.is_empty());
+            prop_assert!(!found.mid_record || found.lines.is_empty() && found.rest.is_empty());
         }
     }
 }

@@ -228,7 +228,7 @@ mod tests {
         let inode = Inode { device: 1, number: 1, born: None };
         let mut source = Source { id: SourceId(1), order: 1, path, real: None, inode };
         let (head, anchor) = (Head::of(b"one\n"), Anchor::after(b"one\n"));
-        let position = Position { offset: 4, head, anchor, mid_line: false, modified: 0 };
+        let position = Position { offset: 4, head, anchor, ..Position::default() };
         let missing = |source: &Source| {
             let by_content = by_content(source, &position, |_| false)?;
             Ok::<_, io::Error>(by_inode(source, &position)?.is_none() && by_content.is_none())
@@ -256,8 +256,7 @@ mod tests {
             offset: 4,
             head: Head::of(b"one\n"),
             anchor: Anchor::after(b"one\n"),
-            mid_line: false,
-            modified: 0,
+            ..Position::default()
         };
         for (name, born) in [("socket", None), ("dangling", None), ("other", Some(1))] {
             let metadata = fs::symlink_metadata(path(name)).unwrap();

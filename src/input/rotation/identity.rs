@@ -166,7 +166,7 @@ pub(in crate::input) fn position_in(content: &mut Content, offset: u64) -> io::R
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let anchor = Anchor::after(&bytes[..back]);
-    Ok(Position { offset, head, anchor, mid_line: false, modified: 0 })
+    Ok(Position { offset, head, anchor, ..Position::default() })
 }
 
 #[cfg(test)]

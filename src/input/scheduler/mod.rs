@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::descriptors::held_max;
 use self::passes::old_before;
-use super::Settings;
+use super::{FileSettings, Settings};
 use crate::health::metrics::Reading;
 use crate::health::readiness::Readiness;
 use crate::input::path::ownership::Registry;
@@ -189,6 +189,8 @@ pub(super) struct Stage {
     entry_of: EntryOf,
     /// Until the first pass after a reload: what was matched before.
     matched_before: Option<EntryOf>,
+    /// By the number of their entry in `files`.
+    files: Vec<Arc<FileSettings>>,
     reader: Reader,
     registry: Registry,
     followers: Vec<Option<Follower>>,
@@ -231,13 +233,9 @@ impl Stage {
             once: settings.once,
             entry_of: known.entry_of,
             matched_before: None,
-            reader: Reader::new(settings.encoder, settings.exclude),
-            registry: Registry::new(
-                settings.messages,
-                settings.exclude_files,
-                known.next_id,
-                &settings.meters,
-            ),
+            files: settings.files,
+            reader: Reader::new(settings.encoder),
+            registry: Registry::new(settings.exclude_files, known.next_id, &settings.meters),
             followers: Vec::new(),
             vacant: Vec::new(),
             by_path: HashMap::new(),

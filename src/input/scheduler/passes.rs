@@ -115,8 +115,9 @@ impl Stage {
         now: Instant,
     ) -> Receiver<Vec<Event>> {
         let Reload { settings, entry_of, events } = reload;
-        self.reader.change(settings.encoder, settings.exclude);
-        self.registry.change(settings.messages, settings.exclude_files);
+        self.reader.change(settings.encoder);
+        self.registry.change(settings.exclude_files);
+        self.files = settings.files;
         let before = std::mem::replace(&mut self.entry_of, entry_of);
         if self.first_pass.is_none() {
             // What it matched and is not followed has come since.
@@ -130,7 +131,7 @@ impl Stage {
         for id in 0..self.followers.len() {
             let Some(follower) = &mut self.followers[id] else { continue };
             match (self.entry_of)(follower.path()) {
-                Some(entry) => follower.belongs_to(entry),
+                Some(entry) => follower.belongs_to(Arc::clone(&self.files[entry])),
                 None => {
                     follower.abandon(&mut self.registry);
                     self.remove(id);
@@ -197,7 +198,7 @@ impl Stage {
             self.followers.len() - 1
         });
         self.by_path.insert(Arc::clone(&path), id);
-        let mut follower = Follower::new(id, path, entry, now);
+        let mut follower = Follower::new(id, path, Arc::clone(&self.files[entry]), now);
         follower.sweep = self.sweep;
         self.followers[id] = Some(follower);
         id

@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::input::read::content::{Content, Stat, open};
 use crate::input::rotation::identity::position_in;
 use crate::input::rotation::judge::same_inode;
-use crate::pipeline::position::{Anchor, Head, Inode, Position, Source};
+use crate::pipeline::position::{Head, Inode, Position, Source};
 
 pub(in crate::input) use self::reading::Next;
 
@@ -151,13 +151,7 @@ impl Generation {
 
 /// The position at the start of a file.
 pub(in crate::input) fn start(stat: &Stat) -> Position {
-    Position {
-        offset: 0,
-        head: Head::default(),
-        anchor: Anchor::default(),
-        mid_line: false,
-        modified: stat.modified,
-    }
+    Position { modified: stat.modified, ..Position::default() }
 }
 
 /// The position at the present end of the file at `path`, whose `stat` was taken before. Where

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::Generation;
 use crate::input::read::content::Stat;
-use crate::input::read::reader::{Counts, Place, Read, Reader, mark};
+use crate::input::read::reader::{Counts, MessageFormat, Place, Read, Reader, mark};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::Update;
-use crate::syslog::Header;
 
 /// How long a file that has been rotated away must be quiet until its unfinished last line is
 /// taken to be complete.
@@ -39,7 +38,7 @@ impl Generation {
     pub(in crate::input) fn read(
         &mut self,
         reader: &mut Reader,
-        header: &Header,
+        format: MessageFormat<'_>,
         bound: u64,
         seen: Option<Stat>,
         batch: &mut Batch,
@@ -58,7 +57,7 @@ impl Generation {
         let modified = stat.map_or(self.position.modified, |stat| stat.modified);
         let size = stat.map_or(u64::MAX, |stat| stat.size);
         let (position, source) = (&mut self.position, &self.source);
-        let mut place = Place { content, position, header, bound, size, source, modified };
+        let mut place = Place { content, position, format, bound, size, source, modified };
         let read = reader.read(&mut place, batch)?;
         self.tell(before, reader);
         if let Some(stat) = stat.filter(|_| !matches!(read, Read::Rewritten)) {
@@ -102,14 +101,14 @@ impl Generation {
     pub(in crate::input) fn read_unfinished(
         &mut self,
         reader: &mut Reader,
-        header: &Header,
+        format: MessageFormat<'_>,
         batch: &mut Batch,
     ) -> io::Result<()> {
         let Some(content) = &mut self.content else { return Ok(()) };
         let modified = self.position.modified;
         let (position, source) = (&mut self.position, &self.source);
         let (bound, size) = (u64::MAX, u64::MAX);
-        let place = &mut Place { content, position, header, bound, size, source, modified };
+        let place = &mut Place { content, position, format, bound, size, source, modified };
         reader.read_unfinished(place, batch)?;
         mark(batch, Update::Reached(Arc::clone(&self.source), self.position));
         Ok(())

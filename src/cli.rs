@@ -9,6 +9,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, CommandFactory, Parser};
 
 use crate::config::value;
+use crate::shown::lines;
 
 const USAGE: &str = "remote_syslog [OPTIONS] [[TAG=]PATH]...";
 
@@ -216,7 +217,12 @@ impl Cli {
     pub fn read(
         arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        Self::try_parse_from(arguments).map_err(|mut error| {
+        let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+        Self::try_parse_from(&arguments).map_err(|error| {
+            // It may show an argument, such as the name of a file.
+            let escaped = arguments.iter().map(|argument| lines_of(argument));
+            let mut error = Self::try_parse_from(escaped).err().unwrap_or(error);
+
             // For a wrong value, clap leaves the usage out.
             if error.use_stderr() {
                 let usage = ContextValue::StyledStr(Self::command().render_usage());
@@ -225,6 +231,11 @@ impl Cli {
             error
         })
     }
+}
+
+/// An argument in which no character is odd.
+fn lines_of(argument: &OsStr) -> String {
+    lines(&argument.to_string_lossy()).replace('\n', "\\n")
 }
 
 /// Checks a port and keeps it as typed. Nothing means: not given.
@@ -303,6 +314,15 @@ mod tests {
             assert!(text.matches("Usage: remote_syslog [OPTIONS]").count() == 1, "{text}");
         }
         assert!(try_parse(&["--nonsense"]).unwrap_err().to_string().contains("'--nonsense'"));
+    }
+
+    #[test]
+    fn an_argument_is_shown_without_control_characters() {
+        for bad in ["--a\x1b[2J\nb", "--poll=\x1b[2J\nb", "-p\u{9b}2J\nb"] {
+            let text = try_parse(&[bad]).unwrap_err().to_string();
+            assert!(!text.replace('\n', "").contains(crate::shown::is_odd), "{text:?}");
+            assert!(text.contains("2J\\nb"), "{text:?}");
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@
 //!
 //! [`pipeline`] holds what crosses the borders between stages: batches, events, positions, and the
 //! channel of batches. [`health`] holds what the stages count, and shows that their loops go round.
+//! [`shown`] is how names from outside are put before people.
 //! A stage imports no other stage; only [`agent`] and [`inspect`] know more than one.
 
 pub mod agent;
@@ -46,5 +47,6 @@ pub mod inspect;
 mod lockfile;
 pub mod pipeline;
 pub mod service;
+pub mod shown;
 mod sys;
 pub mod syslog;

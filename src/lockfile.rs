@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use crate::shown::Show;
+
 /// Why a file is not locked.
 #[derive(Debug)]
 pub(crate) enum LockError {
@@ -56,13 +58,13 @@ impl LockedFile {
                 if counts(&file, pid) {
                     return Err(LockError::Held(pid));
                 }
-                tracing::warn!("{} is locked by a process that is no instance", path.display());
+                tracing::warn!("{} is locked by a process that is no instance", path.shown());
             }
             // A file system without locks is no reason not to work.
             Err(TryLockError::Error(error)) => {
                 tracing::warn!(
                     "{} cannot be locked ({error}); make sure that no second instance uses it",
-                    path.display()
+                    path.shown()
                 );
             }
         }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use remote_syslog::cli::Cli;
+use remote_syslog::shown::lines;
 use remote_syslog::{daemon, inspect};
 
 fn main() -> ExitCode {
@@ -13,7 +14,7 @@ fn main() -> ExitCode {
     daemon::run(cli).unwrap_or_else(|error| {
         #[allow(clippy::print_stderr, reason = "the log may not be there yet")]
         {
-            eprintln!("{error}");
+            eprintln!("{}", lines(&error.to_string()));
         }
         ExitCode::FAILURE
     })

@@ -13,11 +13,12 @@ const OUTSIDE: [&str; 5] = ["agent", "announce", "daemon", "exporter", "inspect"
 const SHELL: [&str; 8] =
     ["agent", "announce", "cli", "daemon", "exporter", "inspect", "service", "sys"];
 /// Files that only compute: no stage but their own room, no I/O, no clock.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "pipeline/batch.rs",
     "pipeline/event.rs",
     "pipeline/position.rs",
     "filter/",
+    "shown.rs",
     "syslog/",
     "input/read/records.rs",
     "input/rotation/names.rs",
@@ -222,6 +223,16 @@ fn what_looks_from_outside_is_known_to_those_who_show_it_alone() {
         of_it.flat_map(Source::imports).any(|known| known == room)
     };
     assert!(!knows("agent") && !knows("service"), "inspect runs no stage and ends no process");
+}
+
+#[test]
+fn names_from_outside_are_shown_in_one_way() {
+    let sources = sources();
+    let raw = sources.iter().filter(|source| source.code.contains(".display()"));
+    // A model is for tests only.
+    let raw = raw.filter(|source| !source.name.contains("/model"));
+    let names: Vec<_> = raw.map(|source| source.name.clone()).collect();
+    assert_none("Path::display shows control characters; crate::shown does not", &names);
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod reload;
 mod resolver;
 mod restart;
 mod rotation;
+mod shown;
 mod status;
 mod systemd;
 mod tailing;

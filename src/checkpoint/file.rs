@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use super::format::{self, FORMAT, Header, Line, VERSION};
 use super::table::{Loaded, Snapshot};
+use crate::shown::Show;
 
 /// What a file holds.
 #[derive(Debug, Default)]
@@ -114,7 +115,7 @@ fn problem(lines: u64, bad: u64, end: Option<bool>, has_header: bool) -> Option<
 
 /// A file that cannot be written.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {source}", path.display())]
+#[error("{}: {source}", path.shown())]
 pub(super) struct WriteError {
     /// What was being written.
     pub(super) path: PathBuf,

@@ -25,6 +25,7 @@ use self::home::Home;
 use self::table::Table;
 use crate::lockfile::{self, LockError};
 use crate::pipeline::position::{Record, SourceId};
+use crate::shown::Show;
 
 pub use self::saver::{Links, Query, run};
 pub use crate::lockfile::Holder;
@@ -51,7 +52,7 @@ pub enum StateError {
          a directory and a pid file of its own with --state-dir (state_dir) and --pid-file \
          (pid_file)",
         pid.map_or_else(String::new, |pid| format!(" (process {pid})")),
-        dir.display()
+        dir.shown()
     )]
     Locked {
         /// The process that holds it, if it could be told.
@@ -63,7 +64,7 @@ pub enum StateError {
     #[error(
         "positions cannot be kept in {}: {}: {source}; {}, or name another directory with \
          --state-dir (state_dir)",
-        dir.display(), path.display(), remedy(source)
+        dir.shown(), path.shown(), remedy(source)
     )]
     Unusable {
         /// The directory.
@@ -77,7 +78,7 @@ pub enum StateError {
 
 /// The positions cannot be read by one who only looks.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {source}", path.display())]
+#[error("{}: {source}", path.shown())]
 pub struct ReadError {
     /// The file within the directory.
     pub path: PathBuf,
@@ -248,7 +249,7 @@ fn keep_aside(path: &Path, problem: &Problem) -> io::Result<PathBuf> {
 }
 
 fn warn_of(path: &Path, problem: &Problem, aside: &Path, sound: usize, consequence: &str) {
-    let (what, aside) = (describe(path, problem), aside.display());
+    let (what, aside) = (describe(path, problem), aside.shown());
     match problem {
         Problem::Newer(_) => tracing::warn!("{what}; it is kept as {aside}; {consequence}"),
         Problem::Damaged(_) => tracing::warn!(
@@ -259,7 +260,7 @@ fn warn_of(path: &Path, problem: &Problem, aside: &Path, sound: usize, consequen
 }
 
 fn describe(path: &Path, problem: &Problem) -> String {
-    let path = path.display();
+    let path = path.shown();
     match problem {
         Problem::Newer(version) => {
             format!("{path} was written by a newer version (format {version})")

@@ -19,6 +19,7 @@ use super::{BASE, LOCK, RECENT, Store, remedy};
 use crate::health::liveness::Beat;
 use crate::health::metrics::Saving as Meters;
 use crate::pipeline::position::{Record, Update};
+use crate::shown::Show;
 
 /// How long changes are collected. They are to be on disk a second after they came.
 const COLLECT: Duration = Duration::from_millis(750);
@@ -153,7 +154,7 @@ impl Saver {
                     let seconds = trouble.since.elapsed().as_secs();
                     tracing::info!(
                         "positions are saved in {} again, after {seconds} s",
-                        self.dir.display()
+                        self.dir.shown()
                     );
                 }
                 return Ok(());
@@ -203,7 +204,7 @@ impl Saver {
         if self.table.is_dirty() {
             tracing::warn!(
                 "the last positions could not be saved in {}: some lines will be sent again",
-                self.dir.display()
+                self.dir.shown()
             );
         }
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::keys::Key;
+use crate::shown::{Show, escaped};
 
 /// Where a setting was typed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,15 +34,15 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Line { file, line, column: None } => write!(f, "{}:{line}", file.display()),
+            Self::Line { file, line, column: None } => write!(f, "{}:{line}", file.shown()),
             Self::Line { file, line, column: Some(column) } => {
-                write!(f, "{}:{line}:{column}", file.display())
+                write!(f, "{}:{line}:{column}", file.shown())
             }
-            Self::File(file) => write!(f, "{}", file.display()),
-            Self::Variable(name) => f.write_str(name),
+            Self::File(file) => write!(f, "{}", file.shown()),
+            Self::Variable(name) => write!(f, "{}", name.shown()),
             Self::Flag(name) => f.write_str(name),
             Self::Arguments => f.write_str("arguments"),
-            Self::NoFile(file) => write!(f, "{} (not there)", file.display()),
+            Self::NoFile(file) => write!(f, "{} (not there)", file.shown()),
         }
     }
 }
@@ -76,14 +77,10 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.place)?;
         if !self.key.is_empty() {
-            // One that was typed may hold anything, line feeds included.
-            for piece in self.key.split_inclusive(char::is_control) {
-                let text = piece.trim_end_matches(char::is_control);
-                write!(f, "{text}{}", piece[text.len()..].escape_default())?;
-            }
-            f.write_str(": ")?;
+            write!(f, "{}: ", self.key.shown())?;
         }
-        f.write_str(&self.text)
+        // It may tell what was typed, or what a library says of that.
+        self.text.chars().try_for_each(|c| escaped(c, f))
     }
 }
 

@@ -22,6 +22,7 @@ use crate::pipeline::position::Record;
 use crate::service::log::{self, LogControl};
 use crate::service::signals::{self, Hangup, Request, Signals};
 use crate::service::systemd;
+use crate::shown::Show;
 
 /// What the process was told, and tells.
 pub(super) struct Process {
@@ -170,7 +171,7 @@ async fn report(records: Records) {
     let behind: u64 = files.iter().filter_map(inspect::File::behind).sum();
     info!(target: log::ASKED_FOR, "{} files, {behind} bytes behind", files.len());
     for file in files {
-        let (path, behind) = (file.path.display(), file.behind().unwrap_or(0));
+        let (path, behind) = (file.path.shown(), file.behind().unwrap_or(0));
         let since = file.moved.and_then(|at| at.elapsed().ok()).unwrap_or(Duration::ZERO);
         info!(
             target: log::ASKED_FOR,

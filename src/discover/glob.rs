@@ -7,6 +7,8 @@ use std::path::{Component as PathComponent, Path};
 
 use glob::{MatchOptions, Pattern};
 
+use crate::shown::Show;
+
 /// One component of a glob.
 #[derive(Debug, Clone)]
 pub(super) enum Component {
@@ -71,7 +73,7 @@ fn component(part: &std::ffi::OsStr, glob: &Path) -> Result<Component, GlobError
     if !text.contains(['*', '?', '[', '\\']) {
         return Ok(Component::Literal(part.to_owned()));
     }
-    let error = |reason: String| GlobError { glob: glob.display().to_string(), reason };
+    let error = |reason: String| GlobError { glob: glob.shown().to_string(), reason };
     let pattern = translate(text).map_err(|reason| error(reason.to_owned()))?;
     Pattern::new(&pattern).map(Component::Wild).map_err(|e| error(e.msg.to_owned()))
 }

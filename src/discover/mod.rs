@@ -31,6 +31,7 @@ use crate::filter::Patterns;
 use crate::health::liveness::Beat;
 use crate::health::metrics::Finding;
 use crate::pipeline::event::Event;
+use crate::shown::Show;
 
 pub use self::glob::GlobError;
 pub use self::places::Globs;
@@ -169,8 +170,8 @@ impl Stage {
             if self.matched.insert(entry) {
                 let glob = self.settings.globs.text(entry);
                 match mistake(glob) {
-                    Some(mistake) => warn!("nothing matches {} yet: {mistake}", glob.display()),
-                    None => info!("nothing matches {} yet", glob.display()),
+                    Some(mistake) => warn!("nothing matches {} yet: {mistake}", glob.shown()),
+                    None => info!("nothing matches {} yet", glob.shown()),
                 }
             }
         }

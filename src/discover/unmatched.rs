@@ -3,6 +3,8 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::shown::Show;
+
 /// What is wrong with `glob`, which matches nothing, and what to write; nothing where all that can
 /// be said is that its files may come later.
 #[must_use]
@@ -15,7 +17,7 @@ pub fn mistake(glob: &Path) -> Option<String> {
         return Some("there is a '-' in it: did you forget the blank after it?".to_owned());
     }
     if glob.is_dir() {
-        return Some(format!("it is a directory; write {}", glob.join("*").display()));
+        return Some(format!("it is a directory; write {}", glob.join("*").shown()));
     }
     let is_literal = !text.iter().any(|byte| b"*?[\\".contains(byte));
     // It may be left out by exclude_files, or not to be seen.

@@ -10,6 +10,7 @@ use tracing::{trace, warn};
 use super::places::State;
 use super::{Closed, Stage};
 use crate::pipeline::event::Event;
+use crate::shown::Show;
 
 /// As in path resolution (`path_resolution(7)`).
 pub(super) const LINKS_MAX: u32 = 40;
@@ -165,7 +166,7 @@ impl Stage {
     pub(super) fn is_excluded(&self, path: &Path) -> bool {
         let excluded = self.settings.exclude.matches(path.as_os_str().as_bytes());
         if excluded {
-            trace!("not following {}: it matches exclude_files", path.display());
+            trace!("not following {}: it matches exclude_files", path.shown());
         }
         excluded
     }
@@ -175,7 +176,7 @@ impl Stage {
             warn!(
                 "cannot look into {}: {error}; files below it whose names are not written out are \
                  not followed; see that the user this runs as may list and enter it",
-                path.display()
+                path.shown()
             );
         }
     }

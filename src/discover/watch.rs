@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 
 use super::inotify::{Happening, Inotify, Kind, WatchId};
 use super::shortcut::Shortcut;
+use crate::shown::Show;
 
 /// What happened in the watched directories.
 #[derive(Debug, PartialEq, Eq)]
@@ -114,7 +115,7 @@ impl Watch {
         }
         match inotify.add(directory) {
             Ok(id) => {
-                debug!(directory = %directory.display(), "watching");
+                debug!(directory = %directory.shown(), "watching");
                 self.refused.remove(directory);
                 let watched = Watched { inode, id };
                 if let Some(before) = self.directories.insert(directory.to_owned(), watched)
@@ -129,7 +130,7 @@ impl Watch {
                         "cannot watch {} and further directories: the limit of inotify watches is \
                          reached; their files are looked at every second instead; raise \
                          fs.inotify.max_user_watches with sysctl",
-                        directory.display()
+                        directory.shown()
                     );
                 }
             }
@@ -139,12 +140,12 @@ impl Watch {
                     warn!(
                         "cannot watch {}: {error}; files are looked at every second instead; see \
                          that the user this runs as may read it",
-                        directory.display()
+                        directory.shown()
                     );
                 }
             }
             // That it cannot be listed is said as well.
-            Err(error) => debug!(directory = %directory.display(), %error, "cannot watch"),
+            Err(error) => debug!(directory = %directory.shown(), %error, "cannot watch"),
         }
         true
     }

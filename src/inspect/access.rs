@@ -9,6 +9,7 @@ use nix::unistd::{Gid, Group, Uid, User};
 use rustix::fs::{Access, access};
 
 use crate::checkpoint::ReadError;
+use crate::shown::Show;
 
 /// Opens a log file as the daemon would: without waiting for the other end of a FIFO.
 ///
@@ -27,7 +28,7 @@ pub(super) fn no_positions(dir: &Path, error: &ReadError) -> String {
         io::ErrorKind::PermissionDenied => "run this as the daemon's user, or with sudo",
         _ => "look after that directory",
     };
-    format!("the positions in {} cannot be read: {why}; {remedy}", dir.display())
+    format!("the positions in {} cannot be read: {why}; {remedy}", dir.shown())
 }
 
 /// Why nothing can be written to the file or directory `path`, if so.
@@ -45,7 +46,7 @@ pub(super) fn explain(path: &Path, error: &io::Error) -> String {
     let closed = path.ancestors().skip(1).collect::<Vec<_>>().into_iter().rev();
     let closed = closed.into_iter().find(|above| access(*above, Access::EXEC_OK).is_err());
     let (what, blocked) = match closed {
-        Some(above) => (format!("{} ", above.display()), above),
+        Some(above) => (format!("{} ", above.shown()), above),
         None => ("it ".to_owned(), path),
     };
     let owned = fs::metadata(blocked).map(|metadata| owner(&metadata));

@@ -13,6 +13,7 @@ use crate::checkpoint::{self, ReadError, Reading};
 use crate::cli::Cli;
 use crate::config::{self, Loaded, Protocol, Surroundings};
 use crate::deliver::root_faults;
+use crate::shown::Show;
 
 /// Shows what the configuration leads to. False if it has errors, if nothing can be followed, or
 /// if the receiver cannot be found (with `connect`: be reached).
@@ -88,11 +89,11 @@ fn warn(text: &dyn Display, out: Out<'_>) -> io::Result<usize> {
 fn sources(loaded: &Loaded, around: &Surroundings, out: Out<'_>) -> io::Result<usize> {
     writeln!(out, "{HEADING}Configuration{HEADING:#}")?;
     match &loaded.file {
-        Some(file) => writeln!(out, "  {}", file.display())?,
-        None => writeln!(out, "  no file; {} is not there", around.default_file.display())?,
+        Some(file) => writeln!(out, "  {}", file.shown())?,
+        None => writeln!(out, "  no file; {} is not there", around.default_file.shown())?,
     }
     for name in around.settings() {
-        writeln!(out, "  variable {}", name.display())?;
+        writeln!(out, "  variable {}", name.shown())?;
     }
     let mut warnings = 0;
     for warning in &loaded.warnings {
@@ -121,11 +122,12 @@ fn show(entry: &Entry, entries: &[Entry], out: Out<'_>) -> io::Result<()> {
     };
     writeln!(out, "  {}: {said}", entry.title)?;
     for (path, verdict) in &entry.found {
-        let path = path.display();
+        let path = path.shown();
         match verdict {
             Verdict::Followed(size) => writeln!(out, "    {path}, {}", words::bytes(*size))?,
             Verdict::Excluded(patterns) => {
-                let said = patterns.iter().map(|(i, pattern)| format!("{}: {pattern}", i + 1));
+                let said =
+                    patterns.iter().map(|(i, pattern)| format!("{}: {}", i + 1, pattern.shown()));
                 let said = said.collect::<Vec<_>>().join(", and ");
                 writeln!(out, "    {path}: {ODD}left out{ODD:#} by exclude_files {said}")?;
             }
@@ -136,7 +138,7 @@ fn show(entry: &Entry, entries: &[Entry], out: Out<'_>) -> io::Result<()> {
             Verdict::SameAs(other) => writeln!(
                 out,
                 "    {path}: {ODD}the same file{ODD:#} as {}, which is followed",
-                other.display()
+                other.shown()
             )?,
             Verdict::Unreadable(why) => {
                 writeln!(out, "    {path}: {BAD}cannot be read{BAD:#}: {why}")?
@@ -145,7 +147,7 @@ fn show(entry: &Entry, entries: &[Entry], out: Out<'_>) -> io::Result<()> {
         }
     }
     for (path, why) in &entry.refused {
-        writeln!(out, "    {}: {BAD}cannot be looked into{BAD:#}: {why}", path.display())?;
+        writeln!(out, "    {}: {BAD}cannot be looked into{BAD:#}: {why}", path.shown())?;
     }
     Ok(())
 }
@@ -196,7 +198,7 @@ impl Tally {
 
 fn positions(dir: &Path, state: Result<Reading, ReadError>, out: Out<'_>) -> io::Result<usize> {
     writeln!(out, "\n{HEADING}Positions{HEADING:#}")?;
-    let path = dir.display();
+    let path = dir.shown();
     let reading = match state {
         Ok(reading) => reading,
         Err(error) => return warn(&access::no_positions(dir, &error), out),
@@ -218,7 +220,7 @@ fn positions(dir: &Path, state: Result<Reading, ReadError>, out: Out<'_>) -> io:
         let text = format!(
             "{} cannot be written: {why}; without positions a restart repeats or misses lines: \
              name another directory with --state-dir (state_dir)",
-            made_in.display()
+            made_in.shown()
         );
         warnings += warn(&text, out)?;
     }

@@ -13,6 +13,7 @@ use crate::discover::{GlobError, Globs, mistake, survey};
 use crate::filter::Patterns;
 use crate::input::is_compressed;
 use crate::pipeline::position::Record;
+use crate::shown::Show;
 
 /// An entry of `files` and what it finds.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ pub(super) fn find(config: &Config, records: &[Record]) -> Result<Vec<Entry>, Gl
     for (index, file) in config.files.iter().enumerate() {
         let found = survey(&Globs::new(std::slice::from_ref(file))?);
         let nothing = found.paths.is_empty() && found.refused.is_empty();
-        let tag = file.tag.as_ref().map_or_else(String::new, |tag| format!("{tag}="));
+        let tag = file.tag.as_ref().map_or_else(String::new, |tag| format!("{}=", tag.shown()));
         let judge = |path: PathBuf| {
             let verdict = match *first.entry(path.clone()).or_insert(index) {
                 owner if owner < index => Verdict::Earlier(owner),
@@ -64,7 +65,7 @@ pub(super) fn find(config: &Config, records: &[Record]) -> Result<Vec<Entry>, Gl
             (path, verdict)
         };
         entries.push(Entry {
-            title: format!("{tag}{}", file.glob.display()),
+            title: format!("{tag}{}", file.glob.shown()),
             found: found.paths.into_iter().map(judge).collect(),
             mistake: nothing.then(|| mistake(&file.glob)).flatten(),
             refused: found.refused.into_iter().map(explained).collect(),

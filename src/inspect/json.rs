@@ -1,16 +1,19 @@
 //! The status for machines. The keys are documented in `docs/operating.md` and do not change
 //! within a major version.
 
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 
 use super::Out;
 use super::status::{File, Standing, Status};
+use crate::shown::is_odd;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -70,8 +73,29 @@ pub(super) fn write(status: &Status, out: Out<'_>) -> io::Result<()> {
         total,
         files: status.files.iter().map(Row::from).collect(),
     };
-    serde_json::to_writer(&mut *out, &document)?;
+    document.serialize(&mut Serializer::with_formatter(&mut *out, Escaping))?;
     writeln!(out)
+}
+
+/// Escapes what JSON lets pass and a terminal acts upon: DEL, C1 controls, what turns text around.
+struct Escaping;
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        text: &str,
+    ) -> io::Result<()> {
+        let mut plain = 0;
+        for (at, c) in text.char_indices().filter(|(_, c)| is_odd(*c)) {
+            out.write_all(&text.as_bytes()[plain..at])?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            plain = at + c.len_utf8();
+        }
+        out.write_all(&text.as_bytes()[plain..])
+    }
 }
 
 impl From<&File> for Row {

@@ -34,6 +34,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::cli::{Cli, Look};
 use crate::config::{self, Surroundings};
+use crate::shown::{Show, lines};
 
 pub use self::status::{File, Standing, delivered};
 
@@ -87,7 +88,12 @@ fn line(cli: &Cli, around: &Surroundings, line: &OsStr, out: Out<'_>) -> io::Res
     };
     let matching = patterns.matching(line.as_bytes());
     for (index, pattern) in &matching {
-        writeln!(out, "{ODD}dropped{ODD:#}: exclude_patterns {} matches: {pattern}", index + 1)?;
+        writeln!(
+            out,
+            "{ODD}dropped{ODD:#}: exclude_patterns {} matches: {}",
+            index + 1,
+            pattern.shown()
+        )?;
     }
     if matching.is_empty() {
         let why = match patterns.len() {
@@ -103,5 +109,5 @@ fn line(cli: &Cli, around: &Surroundings, line: &OsStr, out: Out<'_>) -> io::Res
 /// Says what is wrong where the daemon would say it.
 fn complain(problem: &dyn std::fmt::Display) {
     // Nobody there to be told: the exit code tells.
-    let _ = writeln!(io::stderr(), "{problem}");
+    let _ = writeln!(io::stderr(), "{}", lines(&problem.to_string()));
 }

@@ -8,6 +8,7 @@ use super::certificate::Certificate;
 use super::{BAD, GOOD, HEADING, Out};
 use crate::config::{Destination, Protocol};
 use crate::deliver::{self, Answer, Probe, Target};
+use crate::shown::{Show, lines};
 
 /// Says where `destination` leads, and tries it with `connect`. False if it leads nowhere.
 pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io::Result<bool> {
@@ -18,7 +19,7 @@ pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io
         Protocol::Tls => "TLS",
     };
     writeln!(out, "\n{HEADING}Receiver{HEADING:#}")?;
-    writeln!(out, "  {host}, port {port}, {protocol}")?;
+    writeln!(out, "  {}, port {port}, {protocol}", host.shown())?;
     // It may take its time until somebody answers, here and below.
     out.flush()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -29,7 +30,7 @@ pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io
             let list: Vec<_> = addresses.iter().map(|a| a.ip().to_string()).collect();
             writeln!(out, "  resolved: {}", list.join(", "))?;
         }
-        Err(error) => writeln!(out, "  {BAD}not resolved{BAD:#}: {error}")?,
+        Err(error) => writeln!(out, "  {BAD}not resolved{BAD:#}: {}", lines(&error.to_string()))?,
     }
     out.flush()?;
     let well = match resolved.is_ok() && connect {
@@ -61,7 +62,7 @@ fn tell(probe: &Probe, out: Out<'_>) -> io::Result<bool> {
                  log when messages are sent, and a firewall not at all"
             )?;
         }
-        Err(error) => writeln!(out, "  {BAD}not connected{BAD:#}: {error}")?,
+        Err(error) => writeln!(out, "  {BAD}not connected{BAD:#}: {}", lines(&error.to_string()))?,
     }
     if let Some(shown) = probe.certificates.first() {
         match Certificate::read(shown) {
@@ -75,10 +76,13 @@ fn tell(probe: &Probe, out: Out<'_>) -> io::Result<bool> {
 fn describe(certificate: &Certificate, out: Out<'_>) -> io::Result<()> {
     let names = match &certificate.names[..] {
         [] => "no name at all (it has no subject alternative name)".to_owned(),
-        names => names.join(", "),
+        names => {
+            let names: Vec<_> = names.iter().map(|name| name.shown().to_string()).collect();
+            names.join(", ")
+        }
     };
-    writeln!(out, "  certificate: {}", certificate.subject)?;
+    writeln!(out, "  certificate: {}", certificate.subject.shown())?;
     writeln!(out, "    for {names}")?;
-    writeln!(out, "    issued by {}", certificate.issuer)?;
+    writeln!(out, "    issued by {}", certificate.issuer.shown())?;
     writeln!(out, "    {}", certificate.validity(Timestamp::now()))
 }

@@ -6,6 +6,7 @@ use std::path::{Path, absolute};
 use super::access;
 use crate::checkpoint;
 use crate::config::{Config, PidFile};
+use crate::shown::Show;
 
 /// What would keep it from starting, in words.
 pub(super) fn obstacles(config: &Config) -> Vec<String> {
@@ -30,9 +31,9 @@ fn unwritable(key: &str, path: &Path) -> Option<String> {
     let why = if path.is_dir() {
         "it is a directory".to_owned()
     } else if !directory.is_dir() {
-        format!("there is no directory {}", directory.display())
+        format!("there is no directory {}", directory.shown())
     } else {
         access::unwritable(if path.exists() { &path } else { directory })?
     };
-    Some(format!("{key}: cannot write {}: {why}", path.display()))
+    Some(format!("{key}: cannot write {}: {why}", path.shown()))
 }

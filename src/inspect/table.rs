@@ -7,12 +7,13 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::status::{File, Standing, Status};
 use super::{GOOD, HEADING, ODD, Out, access, words};
+use crate::shown::Show;
 
 const COLUMNS: [&str; 7] = ["SIZE", "DELIVERED", "BEHIND", "", "WRITTEN", "MOVED", "FILE"];
 
 /// Writes `status` as it is at `now`.
 pub(super) fn write(status: &Status, now: SystemTime, out: Out<'_>) -> io::Result<()> {
-    let dir = status.state_dir.display();
+    let dir = status.state_dir.shown();
     match (status.daemon.map(|daemon| daemon.pid), &status.absence) {
         (Some(Some(pid)), _) => writeln!(out, "{dir}: {GOOD}in use by process {pid}{GOOD:#}")?,
         (Some(None), _) => writeln!(out, "{dir}: {GOOD}in use by a process{GOOD:#}")?,
@@ -63,7 +64,7 @@ fn row(file: &File, now: SystemTime) -> [String; 7] {
         }
         None => ("-".to_owned(), "-".to_owned(), String::new()),
     };
-    let path = format!("{}{}", file.path.display(), remarks(file));
+    let path = format!("{}{}", file.path.shown(), remarks(file));
     let size = words::bytes(file.size);
     [size, delivered, behind, bar, age(file.written), age(file.moved), path]
 }

@@ -11,6 +11,7 @@ use std::process;
 
 use rustix::process::{Pid, WaitOptions, WaitStatus, setsid, waitpid};
 
+use crate::shown::lines;
 use crate::sys::{Side, fork};
 
 /// The process in the background cannot be made.
@@ -113,7 +114,7 @@ fn wait_for(mut question: PipeReader, child: Pid) -> i32 {
     };
     if !message.is_empty() {
         // With standard error closed there is only the exit code.
-        let _ = writeln!(io::stderr(), "remote_syslog: {message}");
+        let _ = writeln!(io::stderr(), "remote_syslog: {}", lines(&message));
     }
     code.into()
 }

@@ -30,6 +30,7 @@ use tracing_subscriber::{Layer, reload};
 use self::limit::Limit;
 pub use self::output::show_progress;
 use self::output::{LogFile, Stderr};
+use crate::shown::{Show, escaped};
 
 /// What is logged unless told otherwise: our own doings, and what worries the libraries.
 pub const DEFAULT_FILTER: &str = "warn,remote_syslog=info";
@@ -51,7 +52,7 @@ pub enum LogError {
     #[error(
         "cannot write the log to {}: {source}; check that its directory exists and is writable, \
          or name another file with debug_log_file (--debug-log-cfg)",
-        path.display()
+        path.shown()
     )]
     File {
         /// The file.
@@ -292,10 +293,7 @@ struct Escaped<'a>(&'a mut String);
 
 impl fmt::Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for c in text.chars() {
-            if c.is_control() { self.0.extend(c.escape_default()) } else { self.0.push(c) }
-        }
-        Ok(())
+        text.chars().try_for_each(|c| escaped(c, self.0))
     }
 }
 

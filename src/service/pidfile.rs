@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config;
 use crate::lockfile::{self, LockError, LockedFile};
+use crate::shown::Show;
 
 /// What is behind the name of the pid file in that of its lock.
 const LOCK: &str = ".lock";
@@ -39,7 +40,7 @@ pub enum PidFileError {
         "another instance{} already runs: it holds {}; stop it, or give this one a pid file and \
          a state directory of its own with --pid-file (pid_file) and --state-dir (state_dir)",
         pid.map_or_else(String::new, |pid| format!(" (process {pid})")),
-        path.display()
+        path.shown()
     )]
     Locked {
         /// The process that holds it, if it could be told.
@@ -51,7 +52,7 @@ pub enum PidFileError {
     #[error(
         "the pid file {} cannot be written: {source}; check that its directory exists and is \
          writable, or name another one with --pid-file (pid_file)",
-        path.display()
+        path.shown()
     )]
     Unwritable {
         /// The file.
@@ -72,7 +73,7 @@ pub enum PidFileError {
     #[error(
         "{} holds something else than a process id and is left alone: remove it, or name \
          another file with --pid-file (pid_file)",
-        path.display()
+        path.shown()
     )]
     NotAPidFile {
         /// The file.
@@ -89,7 +90,7 @@ fn is_no_trap(file: &File) -> bool {
 }
 
 fn list(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    paths.iter().map(|path| path.shown().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 impl PidFile {
@@ -139,7 +140,7 @@ impl PidFile {
         let path = PathBuf::from(name);
         let Ok(file) = lockfile::open(&path, 0o600) else { return Ok(None) };
         if !is_no_trap(&file) {
-            tracing::warn!("{} is not of ours, and is not used as a lock", path.display());
+            tracing::warn!("{} is not of ours, and is not used as a lock", path.shown());
             return Ok(None);
         }
         match LockedFile::lock(file, &path) {
@@ -189,7 +190,7 @@ impl Placed {
             && let Err(error) = fs::remove_file(&self.path)
             && self.file.file().set_len(0).is_err()
         {
-            tracing::warn!("{} stays behind: {error}", self.path.display());
+            tracing::warn!("{} stays behind: {error}", self.path.shown());
         }
     }
 

@@ -13,6 +13,8 @@ use rustix::process::geteuid;
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 use rustix::thread::{set_keep_capabilities, set_no_new_privs};
 
+use crate::shown::Show;
+
 /// Why the user stays who it is.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivilegeError {
@@ -31,7 +33,7 @@ pub enum PrivilegeError {
     #[error("only root can become the user {0:?}: start it as root, or leave --user (user) out")]
     NotRoot(String),
     /// The state directory cannot be given away.
-    #[error("{} cannot be given to the user {user:?}: {source}", dir.display())]
+    #[error("{} cannot be given to the user {user:?}: {source}", dir.shown())]
     State {
         /// The new user.
         user: String,

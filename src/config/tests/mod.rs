@@ -235,7 +235,7 @@ fn a_key_that_holds_a_line_feed_is_told_in_one_line() {
     let path = directory.path().join("c.yml");
     std::fs::write(&path, "{files\n\nfiles}").unwrap();
     let errors = try_load(&["-c", path.to_str().unwrap()], &[]).unwrap_err();
-    assert!(errors.to_string().contains("c.yml:1: files\\nfiles: "), "{errors}");
+    assert!(errors.to_string().contains("c.yml:1: $'files\\nfiles': "), "{errors}");
 }
 
 proptest! {

@@ -10,6 +10,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::trust::TlsError;
+use crate::shown::Show;
 
 const FILE: &str = "SSL_CERT_FILE";
 const DIR: &str = "SSL_CERT_DIR";
@@ -29,7 +30,7 @@ pub(in crate::deliver) fn system() -> Result<RootCertStore, TlsError> {
 /// How many [`system`] gives, and from where: "1 authority is trusted, that of SSL_CERT_FILE
 /// (/etc/ca.pem)".
 pub(in crate::deliver) fn described() -> String {
-    let named = named().into_iter().map(|(name, path)| format!("{name} ({})", path.display()));
+    let named = named().into_iter().map(|(name, path)| format!("{name} ({})", path.shown()));
     let mut from = named.collect::<Vec<_>>().join(" and ");
     if from.is_empty() {
         from.push_str("this system");
@@ -56,7 +57,7 @@ pub fn root_faults(at_root: bool) -> Vec<String> {
                 Err(error) => format!("cannot be read ({error}); let it name one that can"),
             }
         };
-        Some(format!("{name}: {} {what}", path.display()))
+        Some(format!("{name}: {} {what}", path.shown()))
     });
     faults.collect()
 }

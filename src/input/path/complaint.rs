@@ -6,6 +6,7 @@ use tracing::{debug, info, warn};
 
 use super::Follower;
 use crate::input::read::content::open;
+use crate::shown::Show;
 
 /// Why a path is not followed although it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Follower {
     /// There is nothing to complain of any more.
     pub(super) fn is_read(&mut self) {
         if let Some(Complaint::Unreadable(_)) = self.complaint.take() {
-            info!("{} can be read now", self.path.display());
+            info!("{} can be read now", self.path.shown());
         }
     }
 
@@ -54,7 +55,7 @@ impl Follower {
             return;
         }
         self.complaint = Some(complaint);
-        let path = self.path.display();
+        let path = self.path.shown();
         match complaint {
             Complaint::NotRegular => warn!("not following {path}: it is not a regular file"),
             Complaint::Compressed => {

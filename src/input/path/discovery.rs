@@ -16,6 +16,7 @@ use crate::input::rotation::archive::{self, Sibling};
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::judge::same_but_device;
 use crate::pipeline::position::{Source, SourceId, Update};
+use crate::shown::Show;
 
 impl Follower {
     /// What came and was rotated away unseen, placed as `between` says. What other paths read at
@@ -30,7 +31,7 @@ impl Follower {
         match search.siblings() {
             Ok(siblings) => self.sift(siblings, &search, between, registry, now),
             Err(error) => {
-                let path = self.path.display();
+                let path = self.path.shown();
                 warn!("{path}: cannot look for files that were rotated: {error}");
                 if archive::is_passing(&error) {
                     self.undecided(now).searches.push((search, between.0));
@@ -59,7 +60,7 @@ impl Follower {
                 continue;
             }
             if registry.is_excluded(&path) {
-                debug!("not reading {}: it matches exclude_files", path.display());
+                debug!("not reading {}: it matches exclude_files", path.shown());
                 continue;
             }
             // `app-1.log` may be another log; unless `app-2.log` was ours.
@@ -76,7 +77,7 @@ impl Follower {
                     unknown.push(self.discovered(found, order, registry, now));
                 }
                 Err(error) => {
-                    debug!("{} is not complete yet: {error}", path.display());
+                    debug!("{} is not complete yet: {error}", path.shown());
                     let after = previous.unwrap_or_default();
                     let (inode, size, source) = (stat.inode, stat.size, Arc::clone(source));
                     self.put_off(Candidate { path, inode, source, after, size }, now);
@@ -107,7 +108,7 @@ impl Follower {
             warn!(
                 "{} is damaged or not complete, and begins like what was read already: it is not \
                  read",
-                found.path.display()
+                found.path.shown()
             );
             return Ok(None);
         }
@@ -215,7 +216,7 @@ impl Follower {
 
     /// Says that a file is read of which nobody had known.
     pub(in crate::input) fn announce_discovered(&self, found: &Discovery) {
-        let (path, found) = (self.path.display(), found.path.display());
+        let (path, found) = (self.path.shown(), found.path.shown());
         info!("{path} was rotated meanwhile: reading {found} too");
     }
 

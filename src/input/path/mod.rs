@@ -26,6 +26,7 @@ use crate::input::read::content::Stat;
 use crate::input::rotation::judge::Change;
 use crate::input::rotation::names;
 use crate::pipeline::position::Update;
+use crate::shown::Show;
 use crate::syslog::Header;
 
 use self::complaint::Complaint;
@@ -140,7 +141,7 @@ impl Follower {
 
     /// Nothing names it any more. Should another path wait for one of its files, that goes on.
     pub(in crate::input) fn abandon(&mut self, registry: &mut Registry) {
-        info!("not following {} any more", self.path.display());
+        info!("not following {} any more", self.path.shown());
         // The one that is read last is remembered last, where several are of one file.
         for generation in std::mem::take(&mut self.generations) {
             self.hand_over(generation, registry);
@@ -190,7 +191,7 @@ impl Follower {
             return;
         }
         let Some(last) = self.generations.last() else { return };
-        let (path, offset) = (self.path.display(), last.position.offset);
+        let (path, offset) = (self.path.shown(), last.position.offset);
         if registry.is_terse {
             debug!("following {path} from byte {offset}");
         } else {
@@ -245,7 +246,7 @@ impl Follower {
             Change::Replaced => self.succeed(stat, registry, now),
             Change::Gone => {
                 if !last.is_past {
-                    debug!("{} is gone", self.path.display());
+                    debug!("{} is gone", self.path.shown());
                     last.retire(now);
                 }
             }

@@ -10,6 +10,7 @@ use super::{Complaint, Follower};
 use crate::input::read::content::Stat;
 use crate::input::rotation::archive::{is_lasting, is_passing};
 use crate::pipeline::position::Update;
+use crate::shown::Show;
 
 /// How long a file is looked for that is not to be found.
 const KEPT: Duration = Duration::from_secs(60);
@@ -67,7 +68,7 @@ impl Follower {
         if let Some(lost) = generation.may_lack() {
             warn!(
                 "{}: a file that was rotated away or deleted {why}; {lost} cannot be read",
-                self.path.display()
+                self.path.shown()
             );
         }
         self.release(&generation, work.registry);

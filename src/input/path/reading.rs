@@ -14,6 +14,7 @@ use crate::input::read::content::Stat;
 use crate::input::read::reader::{MessageFormat, Read, Reader};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::{Position, Update};
+use crate::shown::Show;
 use crate::syslog::Header;
 
 /// When to come back to a follower.
@@ -157,7 +158,7 @@ impl Follower {
         warn!(
             "{}: what it was compressed to is damaged or not complete: it is read to byte {} of \
              the content and no further",
-            self.path.display(),
+            self.path.shown(),
             generation.position.offset
         );
         // Where nothing is left, there is nothing to send.
@@ -229,7 +230,7 @@ impl Follower {
     /// A past generation is complete.
     fn let_go(&mut self, at: usize, work: &mut Work<'_>) {
         let generation = self.generations.remove(at);
-        debug!("{}: a rotated file is read to its end", self.path.display());
+        debug!("{}: a rotated file is read to its end", self.path.shown());
         self.finished.remember(&generation.position);
         if let Some(next) = self.generations.get_mut(at)
             && let Some(position) = next.begins_after(&generation)

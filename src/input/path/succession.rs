@@ -14,6 +14,7 @@ use crate::input::read::content::{Content, Stat, open};
 use crate::input::rotation::identity::Fit;
 use crate::input::rotation::judge::Change;
 use crate::pipeline::position::{Position, Record, Source, Update};
+use crate::shown::Show;
 
 impl Follower {
     /// Takes up the generations that were known when the last run ended.
@@ -145,7 +146,7 @@ impl Follower {
             warn!(
                 "{}: of a file that was rotated away only a shorter copy is to be found; {lost} \
                  cannot be read",
-                self.path.display()
+                self.path.shown()
             );
         }
         Ok(fit == Fit::Continues || stat.inode != inode)
@@ -187,7 +188,7 @@ impl Follower {
         }
         let Some(stat) = stat else { return };
         registry.count_rotation();
-        info!("{} was rotated; following its new file", self.path.display());
+        info!("{} was rotated; following its new file", self.path.shown());
         let content = open(&self.path).ok().filter(|file| {
             file.metadata().is_ok_and(|metadata| Stat::of(&metadata).inode == stat.inode)
         });

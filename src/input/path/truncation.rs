@@ -14,6 +14,7 @@ use crate::input::rotation::archive;
 use crate::input::rotation::identity::{Fit, Found, position_in};
 use crate::input::rotation::judge::same_inode;
 use crate::pipeline::position::{Source, Update};
+use crate::shown::Show;
 
 impl Follower {
     /// The file of the generation at `at` starts anew. What was not read of its old content is taken
@@ -52,7 +53,7 @@ impl Follower {
 
     /// What is left to read of a file that was truncated; and when the last of its copies was made.
     fn rest_of(&self, mut old: Generation, registry: &mut Registry) -> (Option<Generation>, i64) {
-        let (path, modified) = (self.path.display(), old.position.modified);
+        let (path, modified) = (self.path.shown(), old.position.modified);
         let is_taken = |inode| inode != old.reads && registry.is_taken(inode, self.id);
         let copy = match archive::by_content(&old.source, &old.position, is_taken) {
             Ok(copy) => copy,
@@ -88,7 +89,7 @@ impl Follower {
 
     /// The rest of `old` is in `copy`; perhaps not all of it.
     fn tell_what_lacks(&self, copy: &Found, old: &Generation) {
-        let (path, found) = (self.path.display(), copy.path.display());
+        let (path, found) = (self.path.shown(), copy.path.shown());
         info!("{path} was truncated; the rest of its old content is read from {found}");
         let is_plain = matches!(copy.content, Content::Plain(_));
         let lacks = old.size().saturating_sub(copy.stat.size);

@@ -9,6 +9,7 @@ use super::names::is_compressed;
 use crate::input::read::content::{Content, Stat, open};
 use crate::input::read::gzip::{Cut, Inflated};
 use crate::pipeline::position::{Anchor, Head, Position, nanoseconds};
+use crate::shown::Show;
 
 /// What was found of a generation that its path no longer names.
 pub(in crate::input) struct Found {
@@ -50,7 +51,7 @@ impl Found {
     pub(in crate::input) fn open(path: PathBuf) -> io::Result<Option<Self>> {
         let file = match open(&path) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                tracing::warn!("cannot read {}, which may have been rotated away", path.display());
+                tracing::warn!("cannot read {}, which may have been rotated away", path.shown());
                 return Ok(None);
             }
             file => file?,

@@ -11,6 +11,7 @@ use crate::input::rotation::archive;
 use crate::input::rotation::identity::{self, Fit, Found};
 use crate::input::rotation::judge::{Change, Known, judge, same_but_device, same_inode};
 use crate::pipeline::position::{Anchor, Head, Inode, Position};
+use crate::shown::Show;
 
 impl Generation {
     /// What has become of it, given what is found at its path.
@@ -74,8 +75,8 @@ impl Generation {
         let Some(found) = found else { return Ok(None) };
         tracing::debug!(
             "{} goes on in {} from byte {}",
-            self.source.path.display(),
-            found.path.display(),
+            self.source.path.shown(),
+            found.path.shown(),
             self.position.offset
         );
         let (stat, fit) = (found.stat, found.fit);

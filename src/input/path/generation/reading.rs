@@ -9,6 +9,7 @@ use crate::input::read::content::Stat;
 use crate::input::read::reader::{Counts, MessageFormat, Place, Read, Reader, mark};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::Update;
+use crate::shown::Show;
 
 /// How long a file that has been rotated away must be quiet until its unfinished last line is
 /// taken to be complete.
@@ -79,7 +80,7 @@ impl Generation {
     /// Says what was left out.
     fn tell(&mut self, before: Counts, reader: &Reader) {
         let after = reader.counts;
-        let path = self.source.path.display();
+        let path = self.source.path.shown();
         self.nuls += after.nuls - before.nuls;
         if self.nuls > 0 && after.lines > before.lines {
             tracing::info!(

@@ -45,6 +45,7 @@ pub mod health;
 pub mod input;
 pub mod inspect;
 mod lockfile;
+pub mod mounts;
 pub mod pipeline;
 pub mod service;
 pub mod shown;

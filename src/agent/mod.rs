@@ -27,7 +27,7 @@ use crate::health::metrics::Meters;
 use crate::health::{Health, StageName};
 use crate::input::Known;
 use crate::pipeline::channel::{Direct, Outlet};
-use crate::pipeline::position::Record;
+use crate::pipeline::position::{Record, SourceIds};
 
 /// How many batches wait to be sent.
 const BATCHES: usize = 2;
@@ -108,8 +108,8 @@ impl Agent {
 
         let express = deliver::Express::default();
         let direct: Option<Arc<dyn Direct>> = Some(Arc::new(express.clone()));
-        let next_id = store.next_id().0;
-        let known = Known { records, next_id, entry_of: settings::entry_of(config)? };
+        let ids = SourceIds::from(store.next_id());
+        let known = Known { records, ids, entry_of: settings::entry_of(config)? };
         let outlets =
             Outlets { batches: Outlet::new(batch_tx, direct), spare, updates: update_tx.clone() };
         let local = Shard::start(config, known, outlets, (meters, health), &mut stages)?;

@@ -4,6 +4,7 @@
 //! is moved per batch or per event, never per line. Names and units follow the conventions of
 //! Prometheus (<https://prometheus.io/docs/practices/naming/>).
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::proto::MetricFamily;
@@ -37,7 +38,7 @@ pub struct Reading {
     /// Files that match and cannot be read.
     pub unreadable: IntGauge,
     /// Bytes they are known to hold that are not read.
-    pub unread_bytes: IntGauge,
+    pub unread_bytes: Share,
     /// Bytes read, newlines included.
     pub bytes: IntCounter,
     /// Lines read.
@@ -87,7 +88,7 @@ pub struct Sending {
 #[derive(Debug, Clone)]
 pub struct Finding {
     /// Directories under watch.
-    pub watched: IntGauge,
+    pub watched: Share,
     /// Times that events were lost, so that everything was looked through.
     pub overflows: IntCounter,
 }
@@ -128,12 +129,51 @@ impl Meters {
     }
 }
 
+/// A gauge that shows a sum. Each clone sets its own part of it.
+#[derive(Debug)]
+pub struct Share {
+    sum: IntGauge,
+    own: AtomicI64,
+}
+
+impl Share {
+    fn of(sum: IntGauge) -> Self {
+        Self { sum, own: AtomicI64::new(0) }
+    }
+
+    /// Sets the own part.
+    pub fn set(&self, value: i64) {
+        let before = self.own.swap(value, Ordering::Relaxed);
+        self.sum.add(value - before);
+    }
+
+    /// The sum of all parts.
+    #[must_use]
+    pub fn get(&self) -> i64 {
+        self.sum.get()
+    }
+}
+
+impl Clone for Share {
+    fn clone(&self) -> Self {
+        Self::of(self.sum.clone())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
 impl Reading {
     fn new(maker: &Maker, queued_bytes: IntGauge) -> prometheus::Result<Self> {
         Ok(Self {
             files: maker.gauge("files", "Files that are followed.")?,
             unreadable: maker.gauge("unreadable_files", "Files that match and cannot be read.")?,
-            unread_bytes: maker.gauge("unread_bytes", "Bytes in files that are not read yet.")?,
+            unread_bytes: Share::of(
+                maker.gauge("unread_bytes", "Bytes in files that are not read yet.")?,
+            ),
             bytes: maker.counter("read_bytes_total", "Bytes read from files.")?,
             lines: maker.counter("read_lines_total", "Lines read from files.")?,
             excluded: maker
@@ -228,7 +268,9 @@ impl Sending {
 impl Finding {
     fn new(maker: &Maker) -> prometheus::Result<Self> {
         Ok(Self {
-            watched: maker.gauge("watched_directories", "Directories that inotify watches.")?,
+            watched: Share::of(
+                maker.gauge("watched_directories", "Directories that inotify watches.")?,
+            ),
             overflows: maker.counter(
                 "inotify_overflows_total",
                 "Times that inotify lost events and everything was looked through.",
@@ -265,6 +307,18 @@ mod tests {
             let is_total = name.ends_with("_total");
             assert_eq!(is_total, kind == prometheus::proto::MetricType::COUNTER, "{name}");
         }
+    }
+
+    #[test]
+    fn each_part_of_a_sum_is_set_by_itself_and_goes_with_its_owner() {
+        let sum = Meters::new().unwrap().reading.unread_bytes;
+        let (one, other) = (sum.clone(), sum.clone());
+        one.set(5);
+        other.set(2);
+        one.set(3);
+        assert_eq!(sum.get(), 5);
+        drop(other);
+        assert_eq!(sum.get(), 3);
     }
 
     #[test]

@@ -2,8 +2,7 @@
 //! take them at once and nothing waits before them.
 
 use std::fmt::Debug;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::{Permit, Sender};
 
@@ -20,12 +19,28 @@ pub trait Direct: Debug + Send + Sync {
 }
 
 /// The way out, with one end of the channel.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outlet {
     channel: Sender<Batch>,
     direct: Option<Arc<dyn Direct>>,
-    /// Batches that have gone through the channel; one thread alone counts and reads it.
-    queued: AtomicU64,
+    queued: Queued,
+}
+
+/// How many batches have gone through the channel, from whatever outlet. They are counted in the order
+/// in which they go: whoever sees a number knows that all batches before its own are in it.
+#[derive(Debug, Clone, Default)]
+struct Queued(Arc<Mutex<u64>>);
+
+impl Queued {
+    fn send(&self, permit: Permit<'_, Batch>, batch: Batch) {
+        let mut count = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *count += 1;
+        permit.send(batch);
+    }
+
+    fn count(&self) -> u64 {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Nobody receives the batches any more.
@@ -36,7 +51,7 @@ impl Outlet {
     /// Leads to the other end of `channel`, and past it to `direct`.
     #[must_use]
     pub fn new(channel: Sender<Batch>, direct: Option<Arc<dyn Direct>>) -> Self {
-        Self { channel, direct, queued: AtomicU64::new(0) }
+        Self { channel, direct, queued: Queued::default() }
     }
 
     /// Waits until there is room for a batch in the channel.
@@ -62,7 +77,7 @@ impl Outlet {
 pub struct Room<'a> {
     permit: Permit<'a, Batch>,
     direct: Option<&'a dyn Direct>,
-    queued: &'a AtomicU64,
+    queued: &'a Queued,
 }
 
 impl Room<'_> {
@@ -72,14 +87,13 @@ impl Room<'_> {
     /// The batch, where that cannot be.
     pub fn pass(&self, batch: Batch) -> Result<Batch, Batch> {
         match self.direct {
-            Some(direct) => direct.take(batch, self.queued.load(Ordering::Relaxed)),
+            Some(direct) => direct.take(batch, self.queued.count()),
             None => Err(batch),
         }
     }
 
     /// Puts `batch` into the channel.
     pub fn queue(self, batch: Batch) {
-        self.queued.fetch_add(1, Ordering::Relaxed);
-        self.permit.send(batch);
+        self.queued.send(self.permit, batch);
     }
 }

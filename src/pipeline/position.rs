@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -15,6 +16,30 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Names one generation of one followed path for as long as its position is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(pub u64);
+
+/// Gives each source a number of its own, to all who hold a clone.
+#[derive(Debug, Clone, Default)]
+pub struct SourceIds(Arc<AtomicU64>);
+
+impl SourceIds {
+    /// Numbers from `first` on.
+    #[must_use]
+    pub fn from(first: SourceId) -> Self {
+        Self(Arc::new(AtomicU64::new(first.0)))
+    }
+
+    /// One that nobody has.
+    #[must_use]
+    pub fn next(&self) -> SourceId {
+        SourceId(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Above all that were given so far.
+    #[must_use]
+    pub fn end(&self) -> SourceId {
+        SourceId(self.0.load(Ordering::Relaxed))
+    }
+}
 
 /// One generation of a followed path: the content between two rotations.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::input::scheduler::{EntryOf, Known, Reload, Stage};
 use crate::input::{FileSettings, Settings};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::event::Event;
-use crate::pipeline::position::{Record, SourceId, Update, nanoseconds};
+use crate::pipeline::position::{Record, SourceId, SourceIds, Update, nanoseconds};
 use crate::syslog::{Encoder, Facility, Framing, Priority, Severity};
 
 impl World {
@@ -122,7 +122,7 @@ impl World {
         let highest = self.records.keys().next_back().map_or(0, |id| id.0 + 1);
         let known = Known {
             records: self.records.values().cloned().collect(),
-            next_id: self.next_id.max(highest),
+            ids: SourceIds::from(SourceId(self.next_id.max(highest))),
             entry_of: entry_of(true, self.all),
         };
         self.stage = Some(Stage::new(self.settings(), known, spare));

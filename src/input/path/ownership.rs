@@ -16,7 +16,7 @@ use crate::input::read::content::Stat;
 use crate::input::rotation::archive::places;
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::names::is_sibling_of;
-use crate::pipeline::position::{Inode, Position, Source, SourceId, Update};
+use crate::pipeline::position::{Inode, Position, Source, SourceId, SourceIds, Update};
 
 /// Device and inode number.
 type Key = (u64, u64);
@@ -38,7 +38,7 @@ pub(in crate::input) struct Registry {
     /// Where the directory leads that was last asked for, and when.
     directory: Option<(PathBuf, Option<PathBuf>, Instant)>,
     rotations: IntCounter,
-    next_id: u64,
+    ids: SourceIds,
     owners: HashMap<Key, (usize, Option<i64>)>,
     /// Paths whose file another follower still reads.
     waiting: HashMap<Inode, usize>,
@@ -70,12 +70,12 @@ fn key(inode: Inode) -> Key {
 }
 
 impl Registry {
-    pub(in crate::input) fn new(exclude_files: Patterns, next_id: u64, meters: &Reading) -> Self {
+    pub(in crate::input) fn new(exclude_files: Patterns, ids: SourceIds, meters: &Reading) -> Self {
         Self {
             exclude_files,
             directory: None,
             rotations: meters.rotations.clone(),
-            next_id,
+            ids,
             owners: HashMap::new(),
             waiting: HashMap::new(),
             finished: VecDeque::new(),
@@ -122,14 +122,12 @@ impl Registry {
     }
 
     pub(in crate::input) fn new_id(&mut self) -> SourceId {
-        let id = SourceId(self.next_id);
-        self.next_id += 1;
-        id
+        self.ids.next()
     }
 
     /// A place behind those of all generations so far, of whatever path.
     pub(in crate::input) fn order_behind_all(&self) -> u64 {
-        order_behind_all(self.next_id)
+        order_behind_all(self.ids.end().0)
     }
 
     /// `follower` reads this file.

@@ -27,7 +27,7 @@ use crate::input::read::reader::{Counts, Reader};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channel::{Outlet, Room};
 use crate::pipeline::event::Event;
-use crate::pipeline::position::{Record, Update, nanoseconds};
+use crate::pipeline::position::{Record, SourceIds, Update, nanoseconds};
 
 /// The channels to the neighbours.
 pub struct Links {
@@ -59,8 +59,8 @@ pub struct Reload {
 pub struct Known {
     /// Positions that had been confirmed.
     pub records: Vec<Record>,
-    /// The lowest source number not in use.
-    pub next_id: u64,
+    /// Gives numbers to new sources.
+    pub ids: SourceIds,
     /// Finds the entry of `files` that matches a path.
     pub entry_of: EntryOf,
 }
@@ -235,7 +235,7 @@ impl Stage {
             matched_before: None,
             files: settings.files,
             reader: Reader::new(settings.encoder),
-            registry: Registry::new(settings.exclude_files, known.next_id, &settings.meters),
+            registry: Registry::new(settings.exclude_files, known.ids, &settings.meters),
             followers: Vec::new(),
             vacant: Vec::new(),
             by_path: HashMap::new(),

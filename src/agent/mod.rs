@@ -106,8 +106,8 @@ impl Agent {
         let (targets, target_rx) = watch::channel(Target::from(&config.destination));
         let (leave, stop_saving) = (CancellationToken::new(), CancellationToken::new());
 
-        let express = deliver::Express::default();
-        let direct: Option<Arc<dyn Direct>> = Some(Arc::new(express.clone()));
+        let fast_path = deliver::FastPath::default();
+        let direct: Option<Arc<dyn Direct>> = Some(Arc::new(fast_path.clone()));
         let ids = SourceIds::from(store.next_id());
         let known = Known { records, ids, entry_of: settings::entry_of(config)? };
         let outlets =
@@ -116,7 +116,7 @@ impl Agent {
         let links = deliver::Links {
             targets: target_rx,
             batches,
-            express,
+            fast_path,
             updates: update_tx,
             spare: spare_tx,
             leave: leave.clone(),

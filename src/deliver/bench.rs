@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::ledger::Ledger;
-use crate::deliver::proof::Window;
+use crate::deliver::proof::{Evidence, Window};
 use crate::pipeline::batch::Batch;
 
 /// Each time it is called: a copy of `batch` is written in pieces of 64 KiB, which are acknowledged
@@ -14,14 +14,16 @@ pub fn ledger(batch: Batch) -> impl FnMut() {
     let mut ledger = Ledger::default();
     let now = Instant::now();
     move || {
-        ledger.connected(window, now);
+        ledger.connected();
+        let mut evidence = Evidence::default();
+        evidence.observe(0, window, now);
         let (bytes, frames) = (batch.bytes.clone(), batch.frames.clone());
         ledger.push(Batch { bytes, frames, ..Batch::default() });
         let mut acknowledged = 0;
         while let count @ 1.. = ledger.unwritten(PIECE).len() {
             ledger.wrote(count);
             acknowledged += count as u64;
-            ledger.acknowledged(acknowledged, window, now);
+            ledger.confirm_up_to(evidence.observe(acknowledged, window, now));
         }
         ledger.confirm_up_to(acknowledged);
         std::hint::black_box(ledger.take_confirmed());

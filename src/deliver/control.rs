@@ -1,213 +1,206 @@
-//! The life of one connection: what is taken from the channel, when the kernel is asked, and when
-//! it is time to part.
+//! The channels to the other stages, and the one place where sending waits: for its socket, for
+//! what comes by a channel, or for the time to do something.
 
-use std::io;
-use std::time::Duration;
+use std::future::{Future, ready};
 
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
-use super::connection::{Connection, End, Ended, LOOK_BYTES, Phase, Why};
-use super::{GRACE, Sender};
-use crate::deliver::fast_path::Desk;
-use crate::deliver::proof::AGE;
-use crate::deliver::transport::target::changed;
-use crate::deliver::transport::tcp::Link;
+use super::Target;
+use super::fast_path::FastPath;
+use super::returns::Returns;
+use crate::health::liveness::Beat;
 use crate::pipeline::batch::Batch;
 
-/// No more is taken from the channel while this much is not written yet.
-const ENOUGH: u64 = 64 << 10;
-/// A receiver that takes nothing for so long is worth a line in the log.
-const STALL: Duration = Duration::from_secs(5);
-
 /// What ended the waiting.
-enum Woken {
-    /// There is something to read, or room to write.
-    Ready(io::Result<()>),
-    /// There is another target.
-    Moving,
+#[derive(Debug)]
+pub(super) enum Wakeup<T> {
+    /// The task has ended.
+    Task(T),
+    /// A batch has come, or none will come any more.
     Batch(Option<Batch>),
-    Otherwise,
+    /// It is time, or what is wanted has changed: see [`Control::intent`].
+    Other,
 }
 
-impl Sender {
-    /// Serves one connection until it ends.
-    pub(super) async fn session(&mut self, link: Link) -> End {
-        let mut connection = Connection::new(link);
-        let mut went_on = connection.begin(&mut self.ledger);
-        let ended = loop {
-            if let Err(ended) = went_on.and_then(|()| self.step(&mut connection)) {
-                break ended;
-            }
-            (connection, went_on) = self.wait(connection).await;
-        };
-        let end = match ended {
-            Ended::ByPeer => connection.receiver_closed(&mut self.ledger).await,
-            Ended::Otherwise(end) => {
-                // What was acknowledged last may prove more, or that the receiver was reading.
-                let _ = connection.look(&mut self.ledger, Instant::now());
-                end
-            }
-        };
-        self.settle_accounts();
-        // What is sent again must not arrive from here, later.
-        if matches!(end, End::Lost(_)) || !self.ledger.is_settled() {
-            connection.link.abort();
-        }
-        end
-    }
+/// What to wait for besides the task.
+#[derive(Debug, Default)]
+pub(super) struct Wait {
+    /// A batch would be taken.
+    pub(super) accepts: bool,
+    /// Not longer than until then.
+    pub(super) until: Option<Instant>,
+    /// Not at all: only look whether something is there.
+    pub(super) not_at_all: bool,
+}
 
-    fn step(&mut self, connection: &mut Connection) -> Result<(), Ended> {
-        self.take_waiting(connection);
-        connection.write(&mut self.ledger)?;
-        self.look_if_due(connection)?;
-        self.settle_accounts();
-        self.part_if_done(connection)?;
-        self.beat.turn();
-        Ok(())
-    }
+/// What is wanted of a connection. The first that applies counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Intent {
+    /// To be ended, and nothing to follow: the stage was told to leave.
+    Leave,
+    /// To be ended, and one to another receiver to follow.
+    Retarget,
+    /// To be ended once everything is confirmed: no batch will come any more.
+    Finish,
+    /// To be ended, and another one to follow: it has served for as long as it may.
+    Renew,
+    /// To be used.
+    Serve,
+}
 
-    /// Takes what waits in the channel, so that many small batches are written together.
-    fn take_waiting(&mut self, connection: &Connection) {
-        while self.takes_more(connection) && self.ledger.unwritten_bytes() < ENOUGH {
-            match self.batches.try_recv() {
-                Ok(batch) => self.take(Some(batch)),
-                Err(_) => break,
-            }
-        }
-    }
+/// All that reaches sending from outside.
+#[derive(Debug)]
+pub(super) struct Control {
+    targets: watch::Receiver<Target>,
+    batches: mpsc::Receiver<Batch>,
+    leave: CancellationToken,
+    pub(super) fast_path: FastPath,
+    pub(super) returns: Returns,
+    pub(super) beat: Beat,
+    /// The target has changed and is not taken yet.
+    is_retargeted: bool,
+    /// Told to leave, and it was noticed.
+    has_heard_leave: bool,
+    /// The channel of batches is closed and empty.
+    pub(super) no_more: bool,
+    /// How many batches have come by the channel.
+    pub(super) taken: u64,
+}
 
-    fn takes_more(&self, connection: &Connection) -> bool {
-        connection.phase == Phase::Sending
-            && !connection.blocked
-            && !self.no_more
-            && !self.leave.is_cancelled()
-            && !self.is_moving
-            && self.returns.is_empty()
-            && !connection.is_spent(&self.ledger)
-    }
-
-    fn look_if_due(&mut self, connection: &mut Connection) -> Result<(), Ended> {
-        let now = Instant::now();
-        let due =
-            connection.look_at.is_some_and(|at| at <= now) || connection.unlooked >= LOOK_BYTES;
-        if due {
-            let look = connection.look(&mut self.ledger, now)?;
-            let idle_for = connection.progress.map_or(Duration::ZERO, |since| now - since);
-            if look.outstanding && idle_for >= self.target.write_timeout {
-                return Err(Ended::lost(Why::TimedOut(idle_for)));
-            }
-            if idle_for >= STALL {
-                self.report.stalled(idle_for);
-            } else {
-                self.report.moving();
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends our side once everything is written and nothing more will come, and the connection once
-    /// nothing more is to be awaited.
-    fn part_if_done(&mut self, connection: &mut Connection) -> Result<(), Ended> {
-        let now = Instant::now();
-        connection.hang_up_if_due(now);
-        let leaving = self.leave.is_cancelled();
-        if leaving || self.is_moving {
-            let by = *connection.leave_by.get_or_insert(now + GRACE);
-            if now >= by && leaving {
-                return Err(Ended::Otherwise(End::Done));
-            }
-            if now >= by {
-                return Err(Ended::lost(Why::NotClosing));
-            }
-        }
-        let is_spent = connection.is_spent(&self.ledger);
-        match connection.phase {
-            Phase::Sending if leaving || self.is_moving || self.no_more || is_spent => {
-                let patience = (AGE + GRACE).max(self.target.write_timeout);
-                connection.renewing = !leaving && (self.is_moving || !self.no_more);
-                connection.part(&self.ledger, connection.leave_by.unwrap_or(now + patience))?;
-            }
-            Phase::Dismissed(until) if now >= until => return Err(Ended::lost(Why::NotClosing)),
-            _ => {}
-        }
-        match connection.phase {
-            Phase::Parting(_) if self.ledger.is_settled() => {
-                Err(Ended::Otherwise(connection.parted()))
-            }
-            Phase::Parting(until) if now >= until => Err(Ended::lost(Why::NotClosing)),
-            _ => Ok(()),
+impl Control {
+    pub(super) fn new(
+        targets: watch::Receiver<Target>,
+        batches: mpsc::Receiver<Batch>,
+        leave: CancellationToken,
+        fast_path: FastPath,
+        returns: Returns,
+        beat: Beat,
+    ) -> Self {
+        Self {
+            targets,
+            batches,
+            leave,
+            fast_path,
+            returns,
+            beat,
+            is_retargeted: false,
+            has_heard_leave: false,
+            no_more: false,
+            taken: 0,
         }
     }
 
-    /// Waits for something to do, and takes note of it. A connection that is ready for more is
-    /// lent out meanwhile.
-    async fn wait(&mut self, connection: Connection) -> (Connection, Result<(), Ended>) {
-        let pending = connection.has_pending(&self.ledger);
-        let takes = self.takes_more(&connection) && !pending;
-        let writes_on = connection.phase == Phase::Sending && !connection.blocked && pending;
-        let (is_leaving, wake_at) = (connection.leave_by.is_some(), connection.wake_at());
-        let ready = connection.link.ready(connection.blocked);
-        let kept = if takes {
-            self.lend(connection, wake_at);
-            None
-        } else {
-            Some(connection)
-        };
-        let woken = tokio::select! {
+    /// Waits for the first thing to happen. Whoever is lent a connection calls as well.
+    pub(super) async fn next<T>(&mut self, wait: Wait, task: impl Future<Output = T>) -> Wakeup<T> {
+        let until = wait.until;
+        tokio::select! {
             biased;
-            ready = ready => Woken::Ready(ready),
-            () = self.leave.cancelled(), if !is_leaving => Woken::Otherwise,
-            () = changed(&mut self.targets), if !self.is_moving => Woken::Moving,
-            () = self.returns.pass_on() => Woken::Otherwise,
-            () = self.beat.asked() => Woken::Otherwise,
-            () = self.express.called() => Woken::Otherwise,
-            batch = self.batches.recv(), if takes => Woken::Batch(batch),
-            () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {
-                Woken::Otherwise
+            done = task => Wakeup::Task(done),
+            () = self.leave.cancelled(), if !self.has_heard_leave => {
+                self.has_heard_leave = true;
+                Wakeup::Other
             }
-            () = std::future::ready(()), if writes_on => Woken::Otherwise,
-        };
-        let (mut connection, ended) = match kept {
-            Some(connection) => (connection, None),
-            None => self.take_back(),
-        };
-        // First of all, for what was taken from a channel comes from nowhere else again. To listen is
-        // left to those who find out what the end proves.
-        let noted = match woken {
-            Woken::Ready(_) if ended.is_some() => Ok(()),
-            woken => self.note(&mut connection, woken),
-        };
-        (connection, ended.map_or(noted, Err))
-    }
-
-    fn lend(&mut self, connection: Connection, wake_at: Option<Instant>) {
-        self.express.lend(Desk {
-            connection,
-            ledger: std::mem::take(&mut self.ledger),
-            framing: self.target.encoder.framing(),
-            taken: self.taken,
-            wake_at,
-            ended: None,
-        });
-    }
-
-    fn take_back(&mut self) -> (Connection, Option<Ended>) {
-        let desk = self.express.take_back();
-        self.ledger = desk.ledger;
-        (desk.connection, desk.ended)
-    }
-
-    fn note(&mut self, connection: &mut Connection, woken: Woken) -> Result<(), Ended> {
-        match woken {
-            Woken::Ready(ready) => {
-                ready.map_err(Ended::broken)?;
-                connection.blocked = false;
-                connection.listen()?;
+            () = changed(&mut self.targets), if !self.is_retargeted => {
+                self.is_retargeted = true;
+                Wakeup::Other
             }
-            Woken::Moving => self.is_moving = true,
-            Woken::Batch(batch) => self.take(batch),
-            Woken::Otherwise => {}
+            () = self.returns.pass_on() => Wakeup::Other,
+            () = self.beat.asked() => Wakeup::Other,
+            () = self.fast_path.called() => Wakeup::Other,
+            batch = self.batches.recv(), if wait.accepts => {
+                self.taken += u64::from(batch.is_some());
+                self.no_more = batch.is_none();
+                Wakeup::Batch(batch)
+            }
+            () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
+                Wakeup::Other
+            }
+            () = ready(()), if wait.not_at_all => Wakeup::Other,
         }
-        Ok(())
+    }
+
+    /// A batch that is there already.
+    pub(super) fn waiting_batch(&mut self) -> Option<Batch> {
+        let batch = self.batches.try_recv().ok()?;
+        self.taken += 1;
+        Some(batch)
+    }
+
+    /// What is wanted of a connection, `used_up` or not.
+    pub(super) fn intent(&self, used_up: bool) -> Intent {
+        if self.leave.is_cancelled() {
+            Intent::Leave
+        } else if self.is_retargeted {
+            Intent::Retarget
+        } else if self.no_more {
+            Intent::Finish
+        } else if used_up {
+            Intent::Renew
+        } else {
+            Intent::Serve
+        }
+    }
+
+    /// Nothing is to be sent to this target any more.
+    pub(super) fn is_called_away(&self) -> bool {
+        matches!(self.intent(false), Intent::Leave | Intent::Retarget)
+    }
+
+    /// The target to turn to.
+    pub(super) fn next_target(&mut self) -> Target {
+        self.is_retargeted = false;
+        self.targets.borrow_and_update().clone()
+    }
+}
+
+/// Waits for another target, for ever where none can come.
+async fn changed(targets: &mut watch::Receiver<Target>) {
+    if targets.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+    use crate::deliver::TransportKind;
+    use crate::syslog::{Encoder, Framing};
+
+    fn target() -> Target {
+        Target {
+            host: "127.0.0.1".to_owned(),
+            port: 9,
+            transport: TransportKind::Udp,
+            encoder: Encoder::new(Framing::Datagram, None),
+            connect_timeout: std::time::Duration::from_secs(1),
+            write_timeout: std::time::Duration::from_secs(1),
+        }
+    }
+
+    /// A task that never ends, as a name server may be that does not answer.
+    #[tokio::test]
+    async fn a_task_is_left_to_leave_or_to_move() {
+        let (retarget, targets) = watch::channel(target());
+        let (_batches, taken) = mpsc::channel(1);
+        let (leave, beat) = (CancellationToken::new(), Beat::default());
+        let returns = Returns::new(mpsc::channel(1).0, mpsc::channel(1).0);
+        let fast_path = FastPath::default();
+        let mut control = Control::new(targets, taken, leave.clone(), fast_path, returns, beat);
+        retarget.send(target()).unwrap();
+        let woken = control.next(Wait::default(), pending::<()>()).await;
+        assert!(matches!(woken, Wakeup::Other), "{woken:?}");
+        assert_eq!(control.intent(false), Intent::Retarget);
+        control.next_target();
+        assert_eq!(control.intent(false), Intent::Serve);
+        assert_eq!(control.intent(true), Intent::Renew);
+        leave.cancel();
+        let woken = control.next(Wait::default(), pending::<()>()).await;
+        assert!(matches!(woken, Wakeup::Other), "{woken:?}");
+        assert_eq!(control.intent(true), Intent::Leave);
+        assert!(control.is_called_away());
     }
 }

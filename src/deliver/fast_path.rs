@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::connection::{Connection, Ended, LOOK_BYTES};
 use super::ledger::Ledger;
+use super::transport::{Transport, Why};
 use crate::pipeline::batch::{Batch, Framing};
 use crate::pipeline::channel::Direct;
 
@@ -21,18 +21,18 @@ const LARGEST: usize = 16 << 10;
 
 /// Both ends' handle on it.
 #[derive(Debug, Clone, Default)]
-pub struct Express(Arc<Inner>);
+pub struct FastPath(Arc<Shared>);
 
 #[derive(Debug, Default)]
-struct Inner {
-    desk: Mutex<Option<Desk>>,
+struct Shared {
+    lease: Mutex<Option<Lease>>,
     call: Notify,
 }
 
-/// What is lent out: a connection that has nothing to write and is ready for more.
+/// What is leased out: a connection that has nothing to write and is ready for more.
 #[derive(Debug)]
-pub(super) struct Desk {
-    pub(super) connection: Connection,
+pub(super) struct Lease {
+    pub(super) transport: Box<dyn Transport>,
     pub(super) ledger: Ledger,
     /// What the receiver expects.
     pub(super) framing: Framing,
@@ -41,20 +41,20 @@ pub(super) struct Desk {
     /// When the task looks after the connection by itself.
     pub(super) wake_at: Option<Instant>,
     /// Writing has ended the connection.
-    pub(super) ended: Option<Ended>,
+    pub(super) ended: Option<Why>,
 }
 
-impl Express {
-    pub(super) fn lend(&self, desk: Desk) {
-        *self.desk() = Some(desk);
+impl FastPath {
+    pub(super) fn lease(&self, lease: Lease) {
+        *self.slot() = Some(lease);
     }
 
     /// What was lent. To be called once for each time.
-    pub(super) fn take_back(&self) -> Desk {
-        let Some(desk) = self.desk().take() else {
-            unreachable!("only the task that lends takes back");
+    pub(super) fn reclaim(&self) -> Lease {
+        let Some(lease) = self.slot().take() else {
+            unreachable!("only the task that leases it out reclaims it");
         };
-        desk
+        lease
     }
 
     /// Waits until there is something to do about what is lent.
@@ -62,50 +62,52 @@ impl Express {
         self.0.call.notified().await;
     }
 
-    fn desk(&self) -> MutexGuard<'_, Option<Desk>> {
+    fn slot(&self) -> MutexGuard<'_, Option<Lease>> {
         // Whoever panics over it ends the program.
-        self.0.desk.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Direct for Express {
+impl Direct for FastPath {
     fn take(&self, batch: Batch, queued: u64) -> Result<Batch, Batch> {
-        let mut desk = self.desk();
-        let Some(desk) = desk.as_mut().filter(|desk| desk.takes(&batch, queued)) else {
+        let mut slot = self.slot();
+        let Some(lease) = slot.as_mut().filter(|lease| lease.takes(&batch, queued)) else {
             return Err(batch);
         };
-        desk.write(batch);
-        if desk.needs_care() {
+        lease.write(batch);
+        if lease.needs_care() {
             self.0.call.notify_one();
         }
-        Ok(desk.ledger.reclaim())
+        Ok(lease.ledger.reclaim())
     }
 }
 
-impl Desk {
+impl Lease {
     fn takes(&self, batch: &Batch, queued: u64) -> bool {
         self.taken == queued
             && batch.bytes.len() <= LARGEST
             && batch.framing == self.framing
             && self.ended.is_none()
-            && self.connection.unlooked < LOOK_BYTES
-            && !self.connection.has_pending(&self.ledger)
-            && !self.connection.is_spent(&self.ledger)
+            && self.transport.can_write()
+            && !self.has_pending()
+            && !self.transport.is_used_up()
+            && !self.ledger.is_full()
+    }
+
+    /// Something is left to be written.
+    fn has_pending(&self) -> bool {
+        self.ledger.unwritten_bytes() > 0 || self.transport.has_unsent()
     }
 
     fn write(&mut self, batch: Batch) {
         self.ledger.push(batch);
-        self.ended = self.connection.write(&mut self.ledger).err();
+        self.ended = self.transport.write(&mut self.ledger).err();
     }
 
     /// The task has to do something, or something earlier than it thought.
     fn needs_care(&self) -> bool {
-        let wake_at = self.connection.wake_at();
+        let wake_at = self.transport.wake_at();
         let is_earlier = wake_at.is_some_and(|at| self.wake_at.is_none_or(|planned| at < planned));
-        is_earlier
-            || self.ended.is_some()
-            || self.connection.unlooked >= LOOK_BYTES
-            || self.connection.has_pending(&self.ledger)
-            || self.ledger.has_confirmed()
+        is_earlier || self.ended.is_some() || self.has_pending() || self.ledger.has_confirmed()
     }
 }

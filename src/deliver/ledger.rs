@@ -14,10 +14,8 @@
 //! are sent again, byte for byte the same.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use super::entry::Entry;
-use crate::deliver::proof::{Evidence, Window};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::Update;
 
@@ -51,7 +49,6 @@ pub(super) struct Ledger {
     marks: usize,
     /// Where in the stream the connection began.
     origin: u64,
-    evidence: Evidence,
     done: Confirmed,
     tally: Tally,
 }
@@ -104,14 +101,11 @@ impl Ledger {
         self.done.spare.push(batch);
     }
 
-    /// A new connection begins: everything unconfirmed is still to be written. `window` is what
-    /// the peer advertised before anything was sent, when its buffer was surely empty.
-    pub(super) fn connected(&mut self, window: Window, now: Instant) {
+    /// A new connection begins: everything unconfirmed is still to be written.
+    pub(super) fn connected(&mut self) {
         self.tally.resent_messages += self.messages(self.confirmed, self.written);
         self.written = self.confirmed;
         self.origin = self.confirmed;
-        self.evidence = Evidence::default();
-        self.evidence.observe(0, window, now);
     }
 
     /// The next receiver wants its messages framed otherwise: `reframe` does that to what is not
@@ -148,14 +142,7 @@ impl Ledger {
         self.tally.written_messages += self.messages(before, self.written);
     }
 
-    /// The peer's TCP has acknowledged the first `acked` bytes of this connection and last
-    /// advertised `window`.
-    pub(super) fn acknowledged(&mut self, acked: u64, window: Window, now: Instant) {
-        let read = self.evidence.observe(acked, window, now);
-        self.settle(self.origin + read);
-    }
-
-    /// The first `count` bytes of this connection have arrived, as far as they were written.
+    /// The first `count` bytes of this connection are proven to be read.
     pub(super) fn confirm_up_to(&mut self, count: u64) {
         self.settle((self.origin + count).min(self.written));
     }
@@ -239,16 +226,6 @@ impl Ledger {
     /// Nothing is left to be written or confirmed.
     pub(super) fn is_settled(&self) -> bool {
         self.entries.is_empty()
-    }
-
-    /// Whether the receiver has visibly read something on this connection.
-    pub(super) fn shows_reading(&self) -> bool {
-        self.evidence.shows_reading()
-    }
-
-    /// Whether a narrow window will keep bytes from being confirmed by their age.
-    pub(super) fn is_in_doubt(&self) -> bool {
-        self.evidence.is_in_doubt()
     }
 }
 

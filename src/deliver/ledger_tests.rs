@@ -1,20 +1,19 @@
 //! Tests of [`super::Ledger`].
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
 use super::super::testing::{numbered, offsets, source};
 use super::*;
+use crate::deliver::proof::{Evidence, Window};
 use crate::syslog::{Encoder, Framing};
 
 /// A batch of the frames `numbers`, and one mark behind the last whose offset counts frames.
 fn batch(numbers: std::ops::Range<u64>) -> Batch {
     numbered(numbers, 20)
 }
-
-const WINDOW: Window = Window { bytes: Some(1 << 20), silence: Duration::ZERO };
 
 fn reached(ledger: &mut Ledger) -> Option<u64> {
     offsets(&ledger.take_confirmed().updates).last().copied()
@@ -36,12 +35,12 @@ fn write_all(ledger: &mut Ledger) -> Vec<u8> {
 #[test]
 fn after_a_reset_everything_unconfirmed_is_written_again() {
     let mut ledger = Ledger::default();
-    ledger.connected(WINDOW, Instant::now());
+    ledger.connected();
     ledger.push(batch(0..3));
     ledger.push(batch(3..5));
     let first = write_all(&mut ledger);
-    ledger.acknowledged(100, WINDOW, Instant::now());
-    ledger.connected(WINDOW, Instant::now());
+    ledger.confirm_up_to(0);
+    ledger.connected();
     assert_eq!(write_all(&mut ledger), first);
     assert_eq!((reached(&mut ledger), ledger.unconfirmed_messages()), (None, 5));
 }
@@ -49,13 +48,13 @@ fn after_a_reset_everything_unconfirmed_is_written_again() {
 #[test]
 fn after_a_fin_it_goes_on_with_the_frame_that_was_not_wholly_acknowledged() {
     let mut ledger = Ledger::default();
-    ledger.connected(WINDOW, Instant::now());
+    ledger.connected();
     ledger.push(batch(0..3));
     ledger.push(batch(3..5));
     write_all(&mut ledger);
     ledger.confirm_up_to(75);
     assert_eq!((reached(&mut ledger), ledger.unconfirmed_messages()), (Some(3), 2));
-    ledger.connected(WINDOW, Instant::now());
+    ledger.connected();
     assert_eq!(write_all(&mut ledger), batch(3..5).bytes);
     ledger.confirm_up_to(40);
     assert_eq!(reached(&mut ledger), Some(5));
@@ -73,7 +72,7 @@ fn after_a_fin_it_goes_on_with_the_frame_that_was_not_wholly_acknowledged() {
 #[test]
 fn what_is_not_confirmed_is_framed_anew_for_another_kind_of_receiver() {
     let mut ledger = Ledger::default();
-    ledger.connected(WINDOW, Instant::now());
+    ledger.connected();
     ledger.push(batch(0..3));
     ledger.push(batch(3..5));
     write_all(&mut ledger);
@@ -81,7 +80,7 @@ fn what_is_not_confirmed_is_framed_anew_for_another_kind_of_receiver() {
     assert_eq!(reached(&mut ledger), None);
     let encoder = Encoder::new(Framing::Datagram, None);
     ledger.reframe(|batch| encoder.reframe(batch));
-    ledger.connected(WINDOW, Instant::now());
+    ledger.connected();
     let bytes = batch(2..5).bytes;
     let expected: Vec<_> = bytes.split(|&b| b == b'\n').filter(|line| !line.is_empty()).collect();
     for line in expected {
@@ -152,7 +151,7 @@ fn a_mark_without_bytes_waits_for_what_lies_before_it() {
     first.marks[0].end = 0;
     ledger.push(first);
     assert_eq!(reached(&mut ledger), Some(7));
-    ledger.connected(WINDOW, Instant::now());
+    ledger.connected();
     ledger.push(batch(0..2));
     let mut second = nothing_sent(9);
     second.marks[0].end = 0;
@@ -281,7 +280,9 @@ proptest! {
             let bytes = Some((Receiver::BUFFER - (receiver.acked - receiver.read)) as u32);
             Window { bytes, silence: Duration::ZERO }
         };
-        ledger.connected(window(&receiver), now);
+        ledger.connected();
+        let mut evidence = Evidence::default();
+        evidence.observe(0, window(&receiver), now);
         for event in events.into_iter().chain([Event::Reset, Event::Write(1 << 20), Event::Fin]) {
             match event {
                 Event::Push(count) => {
@@ -307,18 +308,23 @@ proptest! {
                 }
                 Event::Look(millis) => {
                     if receiver.read == receiver.acked { now += Duration::from_millis(millis); }
-                    ledger.acknowledged(receiver.acked as u64, window(&receiver), now);
+                    let acked = receiver.acked as u64;
+                    ledger.confirm_up_to(evidence.observe(acked, window(&receiver), now));
                 }
                 Event::Reset => {
                     resets += 1;
                     receiver.disconnect();
-                    ledger.connected(window(&receiver), now);
+                    ledger.connected();
+                    evidence = Evidence::default();
+                    evidence.observe(0, window(&receiver), now);
                 }
                 Event::Fin => {
                     receiver.read = receiver.acked;
                     ledger.confirm_up_to(receiver.acked as u64);
                     receiver.disconnect();
-                    ledger.connected(window(&receiver), now);
+                    ledger.connected();
+                    evidence = Evidence::default();
+                    evidence.observe(0, window(&receiver), now);
                 }
             }
             let updates = ledger.take_confirmed().updates;
@@ -357,7 +363,7 @@ proptest! {
         let mut ledger = Ledger::default();
         let (mut pushed, mut frames) = (0, Vec::new());
         for (count, acked) in rounds.into_iter().chain([(0, 1 << 20)]) {
-            ledger.connected(WINDOW, Instant::now());
+            ledger.connected();
             ledger.push(batch(pushed..pushed + count));
             pushed += count;
             let wire = write_all(&mut ledger);

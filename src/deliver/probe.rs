@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::transport::datagrams;
-use super::{Target, Transport};
+use super::{Target, TransportKind};
 use crate::deliver::transport::connect::{self, ConnectError};
 use crate::deliver::transport::tcp::{Heard, Link};
 use crate::deliver::transport::trust::{self, Witness};
@@ -58,8 +58,8 @@ pub async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, String> {
 pub async fn probe(target: &Target) -> Probe {
     let witness = Arc::new(Witness::default());
     let outcome = match target.transport {
-        Transport::Udp => route(target).await,
-        Transport::Tcp | Transport::Tls(_) => stream(target, &witness).await,
+        TransportKind::Udp => route(target).await,
+        TransportKind::Tcp | TransportKind::Tls(_) => stream(target, &witness).await,
     };
     Probe { outcome, certificates: witness.shown() }
 }
@@ -91,14 +91,14 @@ async fn stream(target: &Target, witness: &Arc<Witness>) -> Result<Answer, Strin
         )
     };
     let until = Instant::now() + SECOND_THOUGHTS;
-    while timeout_at(until, link.ready(false)).await.is_ok() {
+    while timeout_at(until, link.socket().readable()).await.is_ok() {
         match link.receive() {
-            Ok(Heard::Nothing) => {}
-            Ok(Heard::Farewell | Heard::Fin) => return Err(ended("closed it")),
+            Ok(Heard::Nothing | Heard::Much) => {}
+            Ok(Heard::CloseNotify | Heard::Fin) => return Err(ended("closed it")),
             Err(error) => return Err(ended(&format!("broke it ({error})"))),
         }
     }
-    link.farewell();
+    link.close_notify();
     // What cannot be said any more need not be said.
     let _ = link.flush();
     let _ = link.finish();

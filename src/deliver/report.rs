@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::connection::Why;
-use super::{Target, Transport};
+use super::transport::Why;
+use super::{Target, TransportKind};
 use crate::deliver::transport::connect::ConnectError;
 use crate::health::metrics::Sending;
 
@@ -34,9 +34,9 @@ impl Report {
         let receiver =
             if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         match target.transport {
-            Transport::Udp => info!("sending to {receiver} over UDP"),
-            Transport::Tcp => info!("connecting to {receiver} over TCP"),
-            Transport::Tls(_) => info!("connecting to {receiver} over TLS"),
+            TransportKind::Udp => info!("sending to {receiver} over UDP"),
+            TransportKind::Tcp => info!("connecting to {receiver} over TCP"),
+            TransportKind::Tls(_) => info!("connecting to {receiver} over TLS"),
         }
         Self { receiver, gone: None, stalled: None, renewing: false, useless: false, meters }
     }

@@ -7,10 +7,10 @@ use super::*;
 use crate::pipeline::channel::Direct;
 
 /// Waits until the connection is lent out, and puts frames on it.
-async fn pass(express: &Express, numbers: std::ops::Range<u64>, queued: u64) {
+async fn pass(fast_path: &FastPath, numbers: std::ops::Range<u64>, queued: u64) {
     let passed = async {
         let mut batch = numbered(numbers, WIDTH);
-        while let Err(back) = express.take(batch, queued) {
+        while let Err(back) = fast_path.take(batch, queued) {
             batch = back;
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -30,19 +30,19 @@ async fn an_idle_connection_takes_small_batches_at_once_and_in_order() {
     let (listener, address) = listen().await;
     let sending = Sending::to(target(address));
     let (mut stream, _) = within(10, listener.accept()).await.unwrap();
-    pass(&sending.express, 0..1, 0).await;
+    pass(&sending.fast_path, 0..1, 0).await;
     assert_eq!(read(&mut stream, 1).await, [0]);
     // What has gone through the channel must come out of it first.
-    assert!(sending.express.take(numbered(2..3, WIDTH), 1).is_err());
+    assert!(sending.fast_path.take(numbered(2..3, WIDTH), 1).is_err());
     within(10, sending.feed(1..2, 1)).await.unwrap();
-    pass(&sending.express, 2..3, 1).await;
-    pass(&sending.express, 3..10, 1).await;
+    pass(&sending.fast_path, 2..3, 1).await;
+    pass(&sending.fast_path, 3..10, 1).await;
     let numbers: Vec<_> = (1..10).collect();
     assert_eq!(read(&mut stream, 9).await, numbers);
     drop(stream);
-    let express = sending.express.clone();
+    let fast_path = sending.fast_path.clone();
     assert_eq!(sending.finish().await.1, 10);
-    assert!(express.take(numbered(10..11, WIDTH), 1).is_err(), "nobody would send it");
+    assert!(fast_path.take(numbered(10..11, WIDTH), 1).is_err(), "nobody would send it");
 }
 
 #[tokio::test]
@@ -50,10 +50,10 @@ async fn what_is_large_or_framed_otherwise_goes_through_the_channel() {
     let (listener, address) = listen().await;
     let sending = Sending::to(target(address));
     let (mut stream, _) = within(10, listener.accept()).await.unwrap();
-    pass(&sending.express, 0..1, 0).await;
+    pass(&sending.fast_path, 0..1, 0).await;
     let otherwise = Batch { framing: Framing::Datagram, ..numbered(1..2, WIDTH) };
-    assert!(sending.express.take(otherwise, 0).is_err());
-    assert!(sending.express.take(numbered(1..1000, WIDTH), 0).is_err());
+    assert!(sending.fast_path.take(otherwise, 0).is_err());
+    assert!(sending.fast_path.take(numbered(1..1000, WIDTH), 0).is_err());
     assert_eq!(read(&mut stream, 1).await, [0]);
 }
 
@@ -73,7 +73,7 @@ async fn what_does_not_fit_is_written_on_when_there_is_room() {
         read(&mut stream, COUNT as usize).await
     });
     for from in (0..COUNT).step_by(100) {
-        pass(&sending.express, from..from + 100, 0).await;
+        pass(&sending.fast_path, from..from + 100, 0).await;
     }
     let numbers: Vec<_> = (0..COUNT).collect();
     assert!(within(10, reading).await.unwrap() == numbers);
@@ -85,7 +85,7 @@ async fn what_a_reset_takes_is_sent_again() {
     let (listener, address) = listen().await;
     let sending = Sending::to(target(address));
     let (mut stream, _) = within(10, listener.accept()).await.unwrap();
-    pass(&sending.express, 0..5, 0).await;
+    pass(&sending.fast_path, 0..5, 0).await;
     assert_eq!(read(&mut stream, 2).await, [0, 1]);
     // With something unread, closing resets.
     drop(stream);
@@ -95,7 +95,7 @@ async fn what_a_reset_takes_is_sent_again() {
         accepted = accepted => accepted.unwrap(),
         () = async {
             loop {
-                pass(&sending.express, from..from + 1, 0).await;
+                pass(&sending.fast_path, from..from + 1, 0).await;
                 from += 1;
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
@@ -111,12 +111,12 @@ async fn what_is_told_as_a_connection_ends_is_not_forgotten() {
     let ((old, address), (new, other)) = (listen().await, listen().await);
     let sending = Sending::to(target(address));
     let (mut stream, _) = within(10, old.accept()).await.unwrap();
-    pass(&sending.express, 0..2, 0).await;
+    pass(&sending.fast_path, 0..2, 0).await;
     assert_eq!(read(&mut stream, 1).await, [0]);
     // With something unread, closing resets. From here on the task has no turn until both are told.
     drop(stream);
-    assert!(sending.express.take(numbered(2..3, WIDTH), 0).is_ok());
-    assert!(sending.express.take(numbered(3..4, WIDTH), 0).is_err(), "writing has failed");
+    assert!(sending.fast_path.take(numbered(2..3, WIDTH), 0).is_ok());
+    assert!(sending.fast_path.take(numbered(3..4, WIDTH), 0).is_err(), "writing has failed");
     sending.retarget.send_replace(target(other));
     sending.batches.try_send(numbered(3..4, WIDTH)).unwrap();
     let (mut stream, _) = within(10, new.accept()).await.unwrap();

@@ -19,8 +19,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::testing::{numbered, offsets};
-use super::{Express, Links, Outcome, Target, Transport, run};
-use crate::deliver::transport::target::unless_called;
+use super::{FastPath, Links, Outcome, Target, TransportKind, run};
 use crate::health::liveness::Beat;
 use crate::health::metrics::Meters;
 use crate::pipeline::batch::Batch;
@@ -35,7 +34,7 @@ const WIDTH: usize = 100;
 /// A sender at work, and the other ends of its channels.
 struct Sending {
     batches: mpsc::Sender<Batch>,
-    express: Express,
+    fast_path: FastPath,
     updates: mpsc::Receiver<Vec<Update>>,
     leave: CancellationToken,
     task: JoinHandle<Outcome>,
@@ -48,7 +47,7 @@ fn target(address: SocketAddr) -> Target {
     Target {
         host: address.ip().to_string(),
         port: address.port(),
-        transport: Transport::Tcp,
+        transport: TransportKind::Tcp,
         encoder: Encoder::new(Framing::Newline, None),
         connect_timeout: Duration::from_secs(5),
         write_timeout: Duration::from_secs(30),
@@ -68,18 +67,18 @@ impl Sending {
         let (retarget, targets) = watch::channel(target);
         let leave = CancellationToken::new();
         let meters = Meters::new().unwrap().sending;
-        let express = Express::default();
+        let fast_path = FastPath::default();
         let links = Links {
             targets,
             batches: taken,
-            express: express.clone(),
+            fast_path: fast_path.clone(),
             updates: confirmed,
             spare,
             leave: leave.clone(),
             beat: Beat::default(),
         };
         let task = tokio::spawn(run(links, meters));
-        Self { batches, express, updates, leave, task, retarget, _spare: spares, reached: 0 }
+        Self { batches, fast_path, updates, leave, task, retarget, _spare: spares, reached: 0 }
     }
 
     /// Hands over the frames `numbers` in batches of `each`, as fast as they are taken.

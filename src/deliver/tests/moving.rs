@@ -60,7 +60,7 @@ async fn datagrams_follow_lines_that_nobody_took() {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let encoder = Encoder::new(Framing::Datagram, None);
     let to = target(socket.local_addr().unwrap());
-    sending.move_to(Target { transport: Transport::Udp, encoder, ..to });
+    sending.move_to(Target { transport: TransportKind::Udp, encoder, ..to });
     let mut datagram = [0; 2048];
     for number in 0..100 {
         let length = within(10, socket.recv(&mut datagram)).await.unwrap();
@@ -73,7 +73,7 @@ async fn datagrams_follow_lines_that_nobody_took() {
 #[tokio::test]
 async fn lines_follow_datagrams_that_nobody_took() {
     let encoder = Encoder::new(Framing::Datagram, None);
-    let to = Target { transport: Transport::Udp, encoder, ..target(nobody()) };
+    let to = Target { transport: TransportKind::Udp, encoder, ..target(nobody()) };
     let sending = Sending::to(to.clone());
     let batches = sending.batches.clone();
     let fed = tokio::spawn(async move {

@@ -78,7 +78,7 @@ impl Network {
         self.on("sender", || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             let to = target(RECEIVER.parse().unwrap());
-            runtime.block_on(work(Target { transport: Transport::Udp, ..to }));
+            runtime.block_on(work(Target { transport: TransportKind::Udp, ..to }));
         });
     }
 

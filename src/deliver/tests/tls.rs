@@ -104,7 +104,10 @@ impl Authority {
     }
 
     fn target(&self, address: SocketAddr) -> Target {
-        Target { transport: Transport::Tls(Trust::Roots(self.roots.clone())), ..target(address) }
+        Target {
+            transport: TransportKind::Tls(Trust::Roots(self.roots.clone())),
+            ..target(address)
+        }
     }
 }
 
@@ -329,7 +332,7 @@ async fn an_alert_is_heard_where_writing_tells_of_the_end_first() {
     let receiver = std::thread::spawn(move || refuse(&listener, server, &allow));
     let mut sending = Sending::to(authority.target(address));
     let mut batch = numbered(0..1, WIDTH);
-    while let Err(back) = sending.express.take(batch, 0) {
+    while let Err(back) = sending.fast_path.take(batch, 0) {
         batch = back;
         sleep(Duration::from_millis(1)).await;
     }
@@ -337,10 +340,10 @@ async fn an_alert_is_heard_where_writing_tells_of_the_end_first() {
     // From here on the sender's task has no turn.
     allowed.send(()).unwrap();
     receiver.join().unwrap();
-    assert!(sending.express.take(numbered(1..2, WIDTH), 0).is_ok());
+    assert!(sending.fast_path.take(numbered(1..2, WIDTH), 0).is_ok());
     // The receiver is gone: the answer to that is RST, and the next one meets it.
     std::thread::sleep(Duration::from_millis(20));
-    assert!(sending.express.take(numbered(2..3, WIDTH), 0).is_ok());
+    assert!(sending.fast_path.take(numbered(2..3, WIDTH), 0).is_ok());
     let confirmed = timeout(YOUNG * 2, sending.updates.recv()).await;
     assert!(confirmed.is_err(), "{confirmed:?}");
 }
@@ -379,7 +382,7 @@ fn refuse(
 
 /// With TLS 1.2 a key serves for a number of records only, and no other follows it.
 #[tokio::test]
-async fn before_its_keys_are_worn_out_a_connection_asks_for_another() {
+async fn before_its_keys_are_exhausted_a_connection_asks_for_another() {
     let authority = Authority::new(|_| ());
     let (listener, address) = listen().await;
     let acceptor = authority.acceptor(&[&rustls::version::TLS12]);
@@ -390,7 +393,7 @@ async fn before_its_keys_are_worn_out_a_connection_asks_for_another() {
     let (mut link, mut ledger) = (link.unwrap(), Ledger::default());
     let mut send = |number| {
         ledger.push(numbered(number..number + 1, WIDTH));
-        link.send(&mut ledger).map(|_| link.is_worn())
+        link.send(&mut ledger).map(|_| link.keys_are_exhausted())
     };
     for number in 0..31 {
         assert!(!send(number).unwrap(), "{number}");

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use super::*;
 
 fn udp(address: SocketAddr) -> Target {
-    Target { transport: Transport::Udp, ..target(address) }
+    Target { transport: TransportKind::Udp, ..target(address) }
 }
 
 async fn receive(socket: &UdpSocket, until: u64) -> Vec<u64> {
@@ -56,21 +56,6 @@ async fn what_is_too_large_for_a_datagram_does_not_stop_the_rest() {
     sending.feed(0..10, 10);
     assert_eq!(receive(&socket, 10).await, (0..10).collect::<Vec<_>>());
     assert_eq!(sending.finish().await, (Outcome::default(), 10));
-}
-
-/// A name server that does not answer, as far as the sender can tell.
-#[tokio::test]
-async fn while_a_name_is_looked_up_it_can_be_told_to_leave_or_to_move() {
-    let (retarget, mut targets) = watch::channel(udp("127.0.0.1:9".parse().unwrap()));
-    let (leave, mut is_moving) = (CancellationToken::new(), false);
-    let silent = std::future::pending::<()>;
-    leave.cancel();
-    let told = unless_called(&leave, &mut targets, &mut is_moving, silent());
-    assert_eq!((within(1, told).await, is_moving), (None, false));
-    let leave = CancellationToken::new();
-    retarget.send(udp("127.0.0.1:10".parse().unwrap())).unwrap();
-    let told = unless_called(&leave, &mut targets, &mut is_moving, silent());
-    assert_eq!((within(1, told).await, is_moving), (None, true));
 }
 
 #[tokio::test]

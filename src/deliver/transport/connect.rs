@@ -47,6 +47,14 @@ pub(in crate::deliver) enum ConnectError {
 }
 
 impl ConnectError {
+    /// The address that refused.
+    pub(in crate::deliver) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Refused { address, .. } => Some(*address),
+            _ => None,
+        }
+    }
+
     /// In one word, for the meters.
     pub(in crate::deliver) fn kind(&self) -> &'static str {
         match self {

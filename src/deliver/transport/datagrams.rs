@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -19,14 +20,16 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
+use super::Socket;
 use super::connect::{self, ConnectError};
 
 /// How long an error may take to come back: longer than most round trips.
 pub(in crate::deliver) const HOLD: Duration = Duration::from_millis(100);
 
 /// A socket at work.
-pub(in crate::deliver) struct Datagrams {
-    socket: UdpSocket,
+#[derive(Debug)]
+pub(in crate::deliver) struct DatagramSocket {
+    socket: Arc<UdpSocket>,
     pub(in crate::deliver) peer: SocketAddr,
     /// Bytes the kernel has taken since the socket was opened.
     sent: u64,
@@ -36,10 +39,9 @@ pub(in crate::deliver) struct Datagrams {
     trial: Option<Duration>,
     /// The kernel takes no more at present.
     pub(in crate::deliver) blocked: bool,
-    pub(in crate::deliver) leave_by: Option<Instant>,
 }
 
-impl Datagrams {
+impl DatagramSocket {
     /// Opens a socket to the first address of `host` that there is a way to, or, after that was
     /// `refused`, to the next.
     pub(in crate::deliver) async fn open(
@@ -63,13 +65,12 @@ impl Datagrams {
 
     fn new(socket: UdpSocket, peer: SocketAddr, trial: Duration) -> Self {
         Self {
-            socket,
+            socket: Arc::new(socket),
             peer,
             sent: 0,
             held: VecDeque::new(),
             trial: Some(trial),
             blocked: false,
-            leave_by: None,
         }
     }
 
@@ -113,17 +114,11 @@ impl Datagrams {
         }
     }
 
-    /// An error may still come back for something that was sent.
-    pub(in crate::deliver) fn holds(&self) -> bool {
-        !self.held.is_empty()
-    }
-
-    /// How many bytes count as delivered by now, if that has changed, and whether they are the
-    /// first.
+    /// How many bytes count as delivered by now, if that has changed.
     ///
     /// # Errors
     /// One has come back.
-    pub(in crate::deliver) fn delivered(&mut self) -> io::Result<Option<(u64, bool)>> {
+    pub(in crate::deliver) fn delivered(&mut self) -> io::Result<Option<u64>> {
         let now = Instant::now();
         let Some(&(began, _)) = self.held.front() else { return Ok(None) };
         if now < began + self.trial.unwrap_or(HOLD) {
@@ -138,25 +133,29 @@ impl Datagrams {
             delivered = Some(sent);
             self.held.pop_front();
         }
-        Ok(delivered.map(|sent| (sent, self.trial.take().is_some())))
-    }
-
-    /// When there is something to do; `pending`: there are messages to send.
-    pub(in crate::deliver) fn wake_at(&self, pending: bool) -> Option<Instant> {
-        let delivered = self.held.front().map(|&(at, _)| at + self.trial.unwrap_or(HOLD));
-        let tries = pending && self.trial.is_some() && !self.blocked;
-        let next = self.held.back().filter(|_| tries).map(|&(at, _)| at + HOLD);
-        [delivered, next, self.leave_by].into_iter().flatten().min()
-    }
-
-    /// Waits until an error has come back, or there is room again. Answers are thrown away.
-    pub(in crate::deliver) async fn ready(&mut self) -> io::Result<()> {
-        let interest = Interest::READABLE | Interest::ERROR;
-        let interest = if self.blocked { interest | Interest::WRITABLE } else { interest };
-        let ready = self.socket.ready(interest).await?;
-        if ready.is_writable() {
-            self.blocked = false;
+        if delivered.is_some() {
+            self.trial = None;
         }
+        Ok(delivered)
+    }
+
+    /// When there is something to do.
+    pub(in crate::deliver) fn wake_at(&self) -> Option<Instant> {
+        let delivered = self.held.front().map(|&(at, _)| at + self.trial.unwrap_or(HOLD));
+        let tries = self.trial.is_some() && !self.blocked;
+        let next = self.held.back().map(|&(at, _)| at + HOLD);
+        [delivered, next.filter(|&at| tries && at > Instant::now())].into_iter().flatten().min()
+    }
+
+    /// The socket, to be waited for.
+    pub(in crate::deliver) fn socket(&self) -> Socket {
+        Socket::Datagrams(Arc::clone(&self.socket))
+    }
+
+    /// Looks whether an error has come back, or there is room again. Answers are thrown away.
+    pub(in crate::deliver) fn listen(&mut self) -> io::Result<()> {
+        // Sending tells whether there is.
+        self.blocked = false;
         if let Some(error) = self.socket.take_error()? {
             return Err(error);
         }

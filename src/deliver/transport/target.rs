@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-
 use super::trust::Trust;
 use crate::config::{Destination, Protocol};
 use crate::syslog::{Encoder, Framing};
@@ -17,7 +14,7 @@ pub struct Target {
     /// UDP or TCP port.
     pub port: u16,
     /// The way there.
-    pub transport: Transport,
+    pub transport: TransportKind,
     /// How it wants its messages.
     pub encoder: Encoder,
     /// How long one attempt to connect may take, TLS handshake included.
@@ -29,7 +26,7 @@ pub struct Target {
 
 /// The way to the receiver.
 #[derive(Debug, Clone)]
-pub enum Transport {
+pub enum TransportKind {
     /// One message per datagram.
     Udp,
     /// A stream.
@@ -44,9 +41,9 @@ impl From<&Destination> for Target {
             host: destination.host.clone(),
             port: destination.port,
             transport: match destination.protocol {
-                Protocol::Udp => Transport::Udp,
-                Protocol::Tcp => Transport::Tcp,
-                Protocol::Tls => Transport::Tls(Trust::System),
+                Protocol::Udp => TransportKind::Udp,
+                Protocol::Tcp => TransportKind::Tcp,
+                Protocol::Tls => TransportKind::Tls(Trust::System),
             },
             encoder: encoder(destination),
             connect_timeout: destination.connect_timeout,
@@ -63,28 +60,4 @@ pub fn encoder(destination: &Destination) -> Encoder {
         Protocol::Tcp | Protocol::Tls => Framing::Newline,
     };
     Encoder::new(framing, destination.max_message)
-}
-
-/// What comes of `opening`; `None` when it is time to leave, or there is another target.
-pub(in crate::deliver) async fn unless_called<T>(
-    leave: &CancellationToken,
-    targets: &mut watch::Receiver<Target>,
-    is_moving: &mut bool,
-    opening: impl Future<Output = T>,
-) -> Option<T> {
-    tokio::select! {
-        () = leave.cancelled() => None,
-        () = changed(targets) => {
-            *is_moving = true;
-            None
-        }
-        opened = opening => Some(opened),
-    }
-}
-
-/// Waits for another target, for ever where none can come.
-pub(in crate::deliver) async fn changed(targets: &mut watch::Receiver<Target>) {
-    if targets.changed().await.is_err() {
-        std::future::pending().await
-    }
 }

@@ -7,17 +7,16 @@ use std::time::Duration;
 
 use rustix::net::sockopt;
 use rustls::ClientConfig;
-use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::debug;
 
 use super::connect::{self, ConnectError};
+use super::target::{Target, TransportKind};
 use super::tls::Tls;
 use super::trust::{self, TlsError, Trust};
 use crate::deliver::ledger::Ledger;
 use crate::deliver::proof::Window;
-use crate::deliver::{Target, Transport};
 use crate::sys;
 
 /// Received bytes are thrown away; so many at a time.
@@ -54,8 +53,10 @@ pub(in crate::deliver) enum Sent {
 pub(in crate::deliver) enum Heard {
     /// Nothing that matters.
     Nothing,
+    /// The same, and there is more.
+    Much,
     /// TLS `close_notify`: it will close soon.
-    Farewell,
+    CloseNotify,
     /// FIN: it has closed, and had read everything that it acknowledged.
     Fin,
 }
@@ -109,7 +110,7 @@ impl Link {
             let connected = connect::tcp(&target.host, addresses.clone()).await;
             // What was wrong with TLS tells more.
             let (stream, peer) = connected.map_err(|error| failed.take().unwrap_or(error))?;
-            let Transport::Tls(trust) = &target.transport else {
+            let TransportKind::Tls(trust) = &target.transport else {
                 return Ok(Self::new(stream, peer, None));
             };
             addresses.retain(|&address| address != peer);
@@ -180,38 +181,46 @@ impl Link {
 
     /// Reads and discards what the receiver sent, a bounded amount.
     pub(in crate::deliver) fn receive(&mut self) -> io::Result<Heard> {
+        let stream = Arc::clone(&self.stream);
+        self.receive_by(|scratch| stream.try_read(scratch))
+    }
+
+    /// The same, and past tokio, which may not have heard yet that something has come.
+    pub(in crate::deliver) fn receive_now(&mut self) -> io::Result<Heard> {
+        let stream = Arc::clone(&self.stream);
+        self.receive_by(|scratch| Ok(rustix::io::read(&*stream, scratch)?))
+    }
+
+    fn receive_by(
+        &mut self,
+        mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<Heard> {
         let mut scratch = [0; SCRATCH];
         for _ in 0..16 {
-            let count = match self.stream.try_read(&mut scratch) {
+            let count = match read(&mut scratch) {
                 Ok(0) => return Ok(Heard::Fin),
                 Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Heard::Nothing);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
             let received = &scratch[..count];
             if let Some(tls) = &mut self.tls {
                 if tls.received(received)? {
-                    return Ok(Heard::Farewell);
+                    return Ok(Heard::CloseNotify);
                 }
             } else if is_tls_alert(received) {
                 return Err(expects_tls());
             }
         }
-        Ok(Heard::Nothing)
+        Ok(Heard::Much)
     }
 
-    /// Waits until there is something to read, or, with `and_writable`, room to write.
-    /// Does so also while the link itself is lent out.
-    pub(in crate::deliver) fn ready(
-        &self,
-        and_writable: bool,
-    ) -> impl Future<Output = io::Result<()>> + use<> {
-        let stream = Arc::clone(&self.stream);
-        let writable = if and_writable { Some(Interest::WRITABLE) } else { None };
-        let interest =
-            writable.map_or(Interest::READABLE, |writable| writable | Interest::READABLE);
-        async move { stream.ready(interest).await.map(drop) }
+    /// The socket, to be waited for.
+    pub(in crate::deliver) fn socket(&self) -> Arc<TcpStream> {
+        Arc::clone(&self.stream)
     }
 
     /// Asks the kernel what has been acknowledged, and then for the window, so that the window
@@ -241,8 +250,8 @@ impl Link {
     }
 
     /// TLS asks for another connection soon.
-    pub(in crate::deliver) fn is_worn(&self) -> bool {
-        self.tls.as_ref().is_some_and(Tls::is_worn)
+    pub(in crate::deliver) fn keys_are_exhausted(&self) -> bool {
+        self.tls.as_ref().is_some_and(Tls::keys_are_exhausted)
     }
 
     pub(in crate::deliver) fn is_encrypted(&self) -> bool {
@@ -260,9 +269,9 @@ impl Link {
     }
 
     /// Queues TLS's `close_notify`.
-    pub(in crate::deliver) fn farewell(&mut self) {
+    pub(in crate::deliver) fn close_notify(&mut self) {
         if let Some(tls) = &mut self.tls {
-            tls.farewell();
+            tls.close_notify();
         }
     }
 

@@ -141,7 +141,7 @@ impl Tls {
     }
 
     /// The keys have served for as many records as they should: it is time for another connection.
-    pub(in crate::deliver) fn is_worn(&self) -> bool {
+    pub(in crate::deliver) fn keys_are_exhausted(&self) -> bool {
         self.left == 0
     }
 
@@ -151,7 +151,7 @@ impl Tls {
     }
 
     /// Takes bytes from the peer: tickets, key updates, alerts. Application data is thrown away.
-    /// Returns whether the peer has said farewell.
+    /// Returns whether the peer has said `close_notify`.
     pub(in crate::deliver) fn received(&mut self, mut bytes: &[u8]) -> io::Result<bool> {
         let mut closed = false;
         while !bytes.is_empty() && !closed {
@@ -169,7 +169,7 @@ impl Tls {
     }
 
     /// Queues `close_notify`.
-    pub(in crate::deliver) fn farewell(&mut self) {
+    pub(in crate::deliver) fn close_notify(&mut self) {
         self.session.send_close_notify();
     }
 

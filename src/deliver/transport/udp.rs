@@ -7,17 +7,19 @@
 //! receiver has no room for, is lost unnoticed: only TCP and TLS can do better.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::io::Interest;
+use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
 use super::connect::{self, ConnectError};
-use super::datagrams::{Datagrams, HOLD};
-use super::target::{changed, unless_called};
-use crate::deliver::proof::Window;
-use crate::deliver::{GRACE, Sender};
+use super::datagrams::{DatagramSocket, HOLD};
+use super::target::Target;
+use super::{Memory, Readiness, Transport, Why};
+use crate::deliver::ledger::Ledger;
 
 /// Messages handed to the kernel at a time.
 const GROUP: usize = 64;
@@ -29,100 +31,57 @@ const TRIAL: Duration = Duration::from_secs(8);
 /// The kernel has no memory for a datagram just now.
 const NO_BUFFERS: Duration = Duration::from_millis(10);
 
-impl Sender {
-    /// Sends datagrams until there are no more batches, or told to leave.
-    pub(in crate::deliver) async fn run_udp(&mut self) {
-        let (mut trial, mut refused) = (HOLD, None);
-        loop {
-            let delay = self.backoff.next(fastrand::f64());
-            if self.pause(Instant::now() + delay).await.is_none() {
-                return;
-            }
-            let target = &self.target;
-            let opening = async {
-                let opened = Datagrams::open(&target.host, target.port, refused, trial);
-                let opened = timeout(target.connect_timeout, opened).await;
-                opened.unwrap_or_else(|_| Err(connect::timed_out(target)))
-            };
-            let opening = self.beat.during(opening);
-            let mut datagrams =
-                match unless_called(&self.leave, &mut self.targets, &mut self.is_moving, opening)
-                    .await
-                {
-                    None => return,
-                    Some(Ok(datagrams)) => datagrams,
-                    Some(Err(error)) => {
-                        self.report.failed(&error);
-                        continue;
-                    }
-                };
-            self.ledger.connected(Window::default(), Instant::now().into_std());
-            match self.serve(&mut datagrams).await {
-                Ok(()) => return,
-                Err(source) => {
-                    let (host, address) = (self.target.host.clone(), datagrams.peer);
-                    (trial, refused) = (TRIAL, Some(address));
-                    self.report.failed(&ConnectError::Refused { host, address, source });
-                }
-            }
-        }
+/// Datagrams at work.
+#[derive(Debug)]
+pub(in crate::deliver) struct Datagrams {
+    socket: DatagramSocket,
+    host: String,
+    /// How many bytes count as delivered.
+    proven: u64,
+    /// Nothing came back for the first messages.
+    is_reached: bool,
+    /// Not before then, for the kernel has no memory.
+    retry_at: Option<Instant>,
+    is_closing: bool,
+}
+
+impl Datagrams {
+    /// Opens a socket to an address of `target`; after one was refused, to the next.
+    pub(in crate::deliver) async fn open(
+        target: &Target,
+        memory: &Memory,
+    ) -> Result<Self, ConnectError> {
+        let trial = if memory.refused.is_some() { TRIAL } else { HOLD };
+        let opening = DatagramSocket::open(&target.host, target.port, memory.refused, trial);
+        let opened = timeout(target.connect_timeout, opening).await;
+        let socket = opened.unwrap_or_else(|_| Err(connect::timed_out(target)))?;
+        Ok(Self {
+            socket,
+            host: target.host.clone(),
+            proven: 0,
+            is_reached: false,
+            retry_at: None,
+            is_closing: false,
+        })
     }
 
-    async fn serve(&mut self, datagrams: &mut Datagrams) -> io::Result<()> {
-        loop {
-            self.beat.turn();
-            self.settle(datagrams)?;
-            let leaving = self.leave.is_cancelled();
-            if leaving {
-                let by = *datagrams.leave_by.get_or_insert(Instant::now() + GRACE);
-                if Instant::now() >= by {
-                    return Ok(());
-                }
-            }
-            if (leaving || self.no_more) && self.ledger.is_settled() {
-                return Ok(());
-            }
-            if self.is_moving && !datagrams.holds() {
-                return Ok(());
-            }
-            if let Some(most) = datagrams.may_send(GROUP)
-                && !self.is_moving
-            {
-                self.send_group(datagrams, most).await?;
-            }
-            self.wait_for_datagrams(datagrams).await?;
-        }
-    }
-
-    /// What was taken long enough ago counts as delivered.
-    fn settle(&mut self, datagrams: &mut Datagrams) -> io::Result<()> {
-        let Some((sent, is_first)) = datagrams.delivered()? else { return Ok(()) };
-        if is_first {
-            self.backoff.reset();
-            self.report.connected(datagrams.peer, "UDP", 0);
-        }
-        self.ledger.confirm_up_to(sent);
-        self.settle_accounts();
-        Ok(())
-    }
-
-    /// Sends the next messages, at most `most`.
-    async fn send_group(&mut self, datagrams: &mut Datagrams, most: usize) -> io::Result<()> {
-        let frames: Vec<_> = self.ledger.unwritten_frames().take(most).collect();
+    /// Sends the next messages of `ledger`, at most `most`.
+    fn send_group(&mut self, ledger: &mut Ledger, most: usize) -> io::Result<()> {
+        let frames: Vec<_> = ledger.unwritten_frames().take(most).collect();
         let Some(first) = frames.first() else { return Ok(()) };
-        let count = match datagrams.send(&frames) {
+        let count = match self.socket.send(&frames) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                datagrams.blocked = true;
+                self.socket.blocked = true;
                 return Ok(());
             }
             Err(error) if is(Errno::NOBUFS, &error) => {
                 debug!("the kernel has no room for a datagram; waiting");
-                sleep(NO_BUFFERS).await;
+                self.retry_at = Some(Instant::now() + NO_BUFFERS);
                 return Ok(());
             }
             // A router may have said that of an earlier one; that error is used up now.
-            Err(error) if is(Errno::MSGSIZE, &error) => match datagrams.send(&frames[..1]) {
+            Err(error) if is(Errno::MSGSIZE, &error) => match self.socket.send(&frames[..1]) {
                 Err(again) if is(Errno::MSGSIZE, &again) => {
                     let bytes = first.len();
                     warn!(
@@ -136,35 +95,83 @@ impl Sender {
             Err(error) => return Err(error),
         };
         let bytes: usize = frames[..count].iter().map(|frame| frame.len()).sum();
-        self.ledger.wrote(bytes);
-        datagrams.took(bytes);
+        ledger.wrote(bytes);
+        self.socket.took(bytes);
         Ok(())
     }
 
-    async fn wait_for_datagrams(&mut self, datagrams: &mut Datagrams) -> io::Result<()> {
-        let pending = self.ledger.unwritten_bytes() > 0;
-        let sends = pending && !self.is_moving;
-        let writes_on = sends && datagrams.may_send(GROUP).is_some();
-        let takes = !pending
-            && !self.no_more
-            && !self.is_moving
-            && !self.leave.is_cancelled()
-            && !self.ledger.is_full()
-            && self.returns.is_empty();
-        let wake_at = datagrams.wake_at(sends);
-        let may_leave = datagrams.leave_by.is_none();
-        tokio::select! {
-            biased;
-            ready = datagrams.ready() => ready?,
-            () = self.leave.cancelled(), if may_leave => {}
-            () = changed(&mut self.targets), if !self.is_moving => self.is_moving = true,
-            () = self.returns.pass_on() => {}
-            () = self.beat.asked() => {}
-            batch = self.batches.recv(), if takes => self.take(batch),
-            () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
-            () = std::future::ready(()), if writes_on => {}
+    fn unreachable(&self, source: io::Error) -> Why {
+        let (host, address) = (self.host.clone(), self.socket.peer);
+        Why::Unreachable(ConnectError::Refused { host, address, source })
+    }
+}
+
+impl Transport for Datagrams {
+    fn peer(&self) -> SocketAddr {
+        self.socket.peer
+    }
+
+    fn protocol(&self) -> &'static str {
+        "UDP"
+    }
+
+    fn is_reached(&self) -> bool {
+        self.is_reached
+    }
+
+    fn write(&mut self, ledger: &mut Ledger) -> Result<(), Why> {
+        match self.socket.may_send(GROUP) {
+            Some(most) if self.can_write() => {
+                self.send_group(ledger, most).map_err(|error| self.unreachable(error))
+            }
+            _ => Ok(()),
         }
+    }
+
+    fn listen(&mut self) -> Result<(), Why> {
+        self.socket.listen().map_err(|error| self.unreachable(error))
+    }
+
+    fn advance(&mut self, now: Instant) -> Result<u64, Why> {
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+        }
+        let delivered = self.socket.delivered().map_err(|error| self.unreachable(error))?;
+        if let Some(bytes) = delivered {
+            self.proven = bytes;
+            self.is_reached = true;
+        }
+        Ok(self.proven)
+    }
+
+    fn close(&mut self, _until: Instant) -> Result<(), Why> {
+        self.is_closing = true;
         Ok(())
+    }
+
+    fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    fn last_proof(&mut self) -> u64 {
+        self.proven
+    }
+
+    fn abort(self: Box<Self>) {}
+
+    fn wake_at(&self) -> Option<Instant> {
+        [self.socket.wake_at(), self.retry_at].into_iter().flatten().min()
+    }
+
+    fn readiness(&self) -> Readiness {
+        let interest = Interest::READABLE | Interest::ERROR;
+        let blocked = self.socket.blocked;
+        let interest = if blocked { interest | Interest::WRITABLE } else { interest };
+        Readiness { socket: self.socket.socket(), interest: Some(interest) }
+    }
+
+    fn can_write(&self) -> bool {
+        !self.is_closing && self.retry_at.is_none() && self.socket.may_send(GROUP).is_some()
     }
 }
 

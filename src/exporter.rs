@@ -19,13 +19,14 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, IntGaugeVec, Opts, Registry, TextEncoder};
 use tokio::sync::Semaphore;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
 use crate::agent::Records;
 use crate::config::Listen;
 use crate::health::metrics::Meters;
 use crate::inspect::delivered;
+use crate::threads;
 
 /// Of so many files it is told how far each is behind: those furthest behind.
 const FILES_MAX: usize = 50;
@@ -146,7 +147,7 @@ impl Page {
     async fn behind(&self) -> prometheus::Result<Vec<MetricFamily>> {
         let records = self.records.get().await;
         // It asks the file system for the size of each.
-        let files = spawn_blocking(move || delivered(records)).await.unwrap_or_default();
+        let files = threads::run("sizes", move || delivered(records)).await.unwrap_or_default();
         let name = "remote_syslog_file_behind_bytes";
         let help = "Bytes not delivered yet, of the files furthest behind.";
         let gauges = IntGaugeVec::new(Opts::new(name, help), &["path"])?;

@@ -51,3 +51,4 @@ pub mod service;
 pub mod shown;
 mod sys;
 pub mod syslog;
+mod threads;

@@ -50,9 +50,12 @@ pub enum BuildError {
     /// A glob passed the configuration but cannot be used.
     #[error(transparent)]
     Glob(#[from] GlobError),
-    /// No thread.
-    #[error("cannot start a thread: {0}; see the limits on processes (ulimit -u)")]
-    Thread(#[from] io::Error),
+    /// The kernel does not tell when something happens.
+    #[error(
+        "cannot wait for events: {0}; see the limits on open files (ulimit -n, LimitNOFILE of the \
+         service; for the whole system fs.file-max)"
+    )]
+    Events(#[from] io::Error),
     /// Earlier reloads are not taken yet.
     #[error("reading files has taken up no earlier reload yet; a file system may hang")]
     Busy,
@@ -90,7 +93,7 @@ impl Agent {
     /// held; the stages move `meters` and show their `health`.
     ///
     /// # Errors
-    /// When a glob is malformed or no thread can be had.
+    /// When a glob is malformed or no descriptor can be had.
     pub fn start(
         config: &Config,
         store: Store,

@@ -68,7 +68,7 @@ impl Shard {
         stages.thread(StageName::Input, "tail", move || {
             // As a task: after another one it has its turn without a look at the kernel in between.
             let _ = runtime.block_on(runtime.spawn(input::run(settings, known, links)));
-        })?;
+        });
         let (discover, walk) = spawn_discover(walking, event_tx, &reading, stages)?;
         Ok(Self { discover, walk, reading, reloads, stop })
     }
@@ -108,6 +108,6 @@ fn spawn_discover(
     stages: &mut Stages,
 ) -> Result<(Discover, AbortHandle), BuildError> {
     let (discover, walk) = discover::stage(settings, events, listening);
-    let handle = stages.thread(StageName::Discover, "discover", walk)?;
+    let handle = stages.thread(StageName::Discover, "discover", walk);
     Ok((discover, handle))
 }

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::io;
-use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -12,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::deliver::Outcome;
 use crate::health::StageName;
+use crate::threads;
 
 /// Why a stage has ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,28 +49,25 @@ impl Stages {
         handle
     }
 
-    /// Runs `stage` on a thread of its own.
-    ///
-    /// # Errors
-    /// When no thread can be had.
+    /// Runs `stage` on a thread of its own, as soon as there is one.
     pub(super) fn thread(
         &mut self,
         stage: StageName,
-        name: &str,
+        name: &'static str,
         work: impl FnOnce() + Send + 'static,
-    ) -> io::Result<AbortHandle> {
+    ) -> AbortHandle {
         let (done, is_done) = oneshot::channel();
-        thread::Builder::new().name(name.to_owned()).spawn(move || {
+        threads::start(name, move || {
             work();
             // Nobody waits when the program ends without this stage.
             let _ = done.send(());
-        })?;
-        Ok(self.task(stage, async {
+        });
+        self.task(stage, async {
             match is_done.await {
                 Ok(()) => Reason::Done,
                 Err(_) => Reason::Panicked,
             }
-        }))
+        })
     }
 
     /// Takes no more notice of a stage: another has taken its place.
@@ -133,9 +129,9 @@ mod tests {
         stages.task(StageName::Deliver, async move { Reason::Left(outcome) });
         assert!(stages.ended(StageName::Deliver, SOON).await);
         assert_eq!(stages.left(), Some(outcome));
-        stages.thread(StageName::Input, "test", || {}).unwrap();
+        stages.thread(StageName::Input, "test", || {});
         let Some(Ended(StageName::Input, Reason::Done)) = stages.next().await else { panic!() };
-        stages.thread(StageName::Discover, "test", || panic!("as it should")).unwrap();
+        stages.thread(StageName::Discover, "test", || panic!("as it should"));
         let ended = stages.next().await;
         assert!(matches!(ended, Some(Ended(StageName::Discover, Reason::Panicked))), "{ended:?}");
         assert!(stages.next().await.is_none());

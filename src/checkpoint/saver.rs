@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::sync::oneshot::error::RecvError;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +20,7 @@ use crate::health::liveness::Beat;
 use crate::health::metrics::Saving as Meters;
 use crate::pipeline::position::{Record, Update};
 use crate::shown::Show;
+use crate::threads;
 
 /// How long changes are collected. They are to be on disk a second after they came.
 const COLLECT: Duration = Duration::from_millis(750);
@@ -93,8 +94,8 @@ pub async fn run(store: Store, links: Links, meters: Meters) {
     }
 }
 
-type Outcome = Result<(Snapshot, Result<(), WriteError>), JoinError>;
-type Saving = JoinHandle<(Snapshot, Result<(), WriteError>)>;
+type Outcome = Result<(Snapshot, Result<(), WriteError>), RecvError>;
+type Saving = oneshot::Receiver<(Snapshot, Result<(), WriteError>)>;
 
 async fn until(due: Option<Instant>) {
     match due {
@@ -137,7 +138,7 @@ impl Saver {
     fn start(&mut self) -> Saving {
         let snapshot = self.table.snapshot();
         let home = Arc::clone(&self.home);
-        tokio::task::spawn_blocking(move || {
+        threads::run("save", move || {
             let mut home = home.lock().unwrap_or_else(PoisonError::into_inner);
             let result = home.as_mut().map_or(Ok(()), |home| save(home, &snapshot));
             (snapshot, result)

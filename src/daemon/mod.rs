@@ -130,8 +130,7 @@ fn work(process: Process, mut held: Held, daemon: Option<Daemon>) -> Result<Exit
         Err(error) => return fail(daemon, error),
     };
     let Held { pid_file, metrics, store, records } = held;
-    let started =
-        runtime.block_on(async { process.start(metrics, store, records, daemon.is_some()) });
+    let started = runtime.block_on(process.start(metrics, store, records, daemon.is_some()));
     let working = match started {
         Ok(working) => working,
         Err(error) => return fail(daemon, error),

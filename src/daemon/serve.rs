@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{Error, once};
@@ -23,6 +23,13 @@ use crate::service::log::{self, LogControl};
 use crate::service::signals::{self, Hangup, Request, Signals};
 use crate::service::systemd;
 use crate::shown::Show;
+use crate::threads;
+
+/// How many threads stay, so that all goes on where no more can be had: two for reading and
+/// discovering, two for what is short, such as saving positions and resolving names.
+const THREADS: usize = 4;
+/// How long it waits before it tries again to start them.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What the process was told, and tells.
 pub(super) struct Process {
@@ -47,7 +54,10 @@ pub(super) struct Working {
 
 impl Process {
     /// Starts the stages; must be called within a runtime.
-    pub(super) fn start(
+    ///
+    /// # Errors
+    /// A stage cannot be built, or it was stopped before there was a thread.
+    pub(super) async fn start(
         self,
         metrics: Option<TcpListener>,
         store: Store,
@@ -55,6 +65,7 @@ impl Process {
         is_detached: bool,
     ) -> Result<Working, Error> {
         let signals = signals::listen(Hangup::for_process(is_detached))?;
+        reserve_threads(&signals.stop).await?;
         let meters = Meters::new()?;
         let health = Health::default();
         let agent = Agent::start(&self.config, store, records, &meters, &health)?;
@@ -139,6 +150,28 @@ impl Working {
     }
 }
 
+/// Waits until there are the threads that it takes to work.
+async fn reserve_threads(stop: &CancellationToken) -> Result<(), Error> {
+    let mut was_short = false;
+    while let Err(error) = threads::reserve(THREADS) {
+        if !std::mem::replace(&mut was_short, true) {
+            warn!(
+                "cannot start a thread: {}; it is tried again every second, and nothing is shipped \
+                 until then",
+                threads::shortage(&error)
+            );
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Err("stopped before a thread could be started".into()),
+            () = tokio::time::sleep(RETRY) => {}
+        }
+    }
+    if was_short {
+        info!("threads can be started again");
+    }
+    Ok(())
+}
+
 /// Serves the meters, if there is a place to do so.
 fn export(
     listener: Option<TcpListener>,
@@ -167,7 +200,8 @@ fn warn_of_fixed(first: &Config, new: &Config) {
 async fn report(records: Records) {
     let records = records.get().await;
     // It asks the file system for the size of each.
-    let files = spawn_blocking(move || inspect::delivered(records)).await.unwrap_or_default();
+    let files =
+        threads::run("sizes", move || inspect::delivered(records)).await.unwrap_or_default();
     let behind: u64 = files.iter().filter_map(inspect::File::behind).sum();
     info!(target: log::ASKED_FOR, "{} files, {behind} bytes behind", files.len());
     for file in files {

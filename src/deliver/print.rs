@@ -1,14 +1,14 @@
 //! Messages to standard output instead of a receiver.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Write};
 
-use tokio::io::{AsyncWriteExt, stdout};
 use tracing::error;
 
 use super::{Links, Outcome};
 use crate::config::Destination;
 use crate::health::metrics::Sending;
 use crate::syslog::{Encoder, Framing};
+use crate::threads;
 
 /// Makes the messages that a receiver would get, each on a line of its own.
 #[must_use]
@@ -20,24 +20,24 @@ pub fn printing_encoder(destination: &Destination) -> Encoder {
 /// is printed counts as arrived.
 pub async fn print(links: Links, meters: Sending) -> Outcome {
     let Links { mut batches, updates, spare, leave, beat, .. } = links;
-    let mut stdout = stdout();
     loop {
         let batch = tokio::select! {
             biased;
             batch = beat.during(batches.recv()) => batch,
             () = leave.cancelled() => None,
         };
-        let Some(mut batch) = batch else { break };
+        let Some(batch) = batch else { break };
         meters.queued_bytes.sub(batch.bytes.len() as i64);
-        let written = async {
-            stdout.write_all(&batch.bytes).await?;
-            stdout.flush().await
-        };
-        let written = tokio::select! {
-            written = beat.during(written) => written,
+        let printing = threads::run("print", move || {
+            let mut stdout = io::stdout().lock();
+            (stdout.write_all(&batch.bytes).and_then(|()| stdout.flush()), batch)
+        });
+        let printed = tokio::select! {
+            printed = beat.during(printing) => printed,
             // Whoever reads the pipe may have stopped doing so.
             () = leave.cancelled() => break,
         };
+        let Ok((written, mut batch)) = printed else { break };
         if let Err(error) = written {
             // The reader of a pipe has seen enough.
             if error.kind() != ErrorKind::BrokenPipe {

@@ -2,15 +2,16 @@
 //! and IPv4 in turn, a new one 250 ms after the last (RFC 8305, "Happy Eyeballs").
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use rustix::net::sockopt;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::deliver::Target;
+use crate::threads;
 
 /// RFC 8305, section 8: "Connection Attempt Delay".
 const STAGGER: Duration = Duration::from_millis(250);
@@ -109,10 +110,17 @@ pub(in crate::deliver) async fn resolve(
     host: &str,
     port: u16,
 ) -> Result<Vec<SocketAddr>, ConnectError> {
-    let found = lookup_host((host, port))
-        .await
-        .map_err(|source| ConnectError::Resolve { host: host.to_owned(), source })?;
-    let addresses = alternate(found.collect());
+    let name = (host.to_owned(), port);
+    let look_up = move || name.to_socket_addrs().map(|found| found.collect::<Vec<_>>());
+    let found = match host.parse::<IpAddr>() {
+        Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
+        // The resolver blocks, for as long as no name server answers.
+        Err(_) => threads::run("resolve", look_up)
+            .await
+            .unwrap_or_else(|_| Err(io::Error::other("no thread can be started to resolve names"))),
+    };
+    let found = found.map_err(|source| ConnectError::Resolve { host: host.to_owned(), source })?;
+    let addresses = alternate(found);
     if addresses.is_empty() {
         return Err(ConnectError::NoAddress { host: host.to_owned() });
     }

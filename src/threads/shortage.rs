@@ -1,0 +1,104 @@
+//! Which limit keeps a thread from being started.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Resource, getrlimit};
+
+/// Why no thread can be started, in words: the limit that was met, its value, and where to raise it.
+pub(crate) fn shortage(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::OutOfMemory {
+        return format!("{error}; free memory, or allow the process more of it");
+    }
+    let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    if let Some(full) = groups(&cgroups, Path::new("/sys/fs/cgroup")).find_map(|group| full(&group))
+    {
+        return format!("{error}; {full}");
+    }
+    let mut said = error.to_string();
+    let user = getrlimit(Resource::Nproc).current;
+    if let Some(user) = user {
+        let _ = write!(
+            said,
+            "; this user may have {user} threads in all (ulimit -u): raise LimitNPROC of the \
+             service, or nproc in limits.conf"
+        );
+    } else {
+        let of = |name| fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok();
+        let value = |name| of(name).map_or("?".to_owned(), |text| text.trim().to_owned());
+        let _ = write!(
+            said,
+            "; the kernel allows {} threads in all and {} process ids: raise kernel.threads-max or \
+             kernel.pid_max with sysctl",
+            value("threads-max"),
+            value("pid_max")
+        );
+    }
+    said
+}
+
+/// The directories of the control groups that limit tasks, the innermost first, for what
+/// `/proc/self/cgroup` holds.
+fn groups<'a>(text: &'a str, root: &'a Path) -> impl Iterator<Item = PathBuf> + 'a {
+    let of_line = |line: &'a str| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (fields.next()?, fields.next()?);
+        let root = match controllers {
+            "" => root.to_owned(),
+            names if names.split(',').any(|name| name == "pids") => root.join("pids"),
+            _ => return None,
+        };
+        Some((root, path))
+    };
+    text.lines().filter_map(of_line).flat_map(|(root, path)| {
+        let path = Path::new(path.trim_start_matches('/'));
+        path.ancestors().map(|part| root.join(part)).collect::<Vec<_>>()
+    })
+}
+
+/// What is to be said of the control group at `group` where it has as many tasks as it may.
+fn full(group: &Path) -> Option<String> {
+    let number =
+        |name| -> Option<u64> { fs::read_to_string(group.join(name)).ok()?.trim().parse().ok() };
+    let (most, now) = (number("pids.max")?, number("pids.current")?);
+    (now >= most).then(|| {
+        format!(
+            "the control group {} allows {most} threads (pids.max): raise TasksMax of the service",
+            group.display()
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_group_that_is_full_is_named_with_its_limit() {
+        let root = tempfile::tempdir().unwrap();
+        let group = root.path().join("system.slice/logs.service");
+        fs::create_dir_all(&group).unwrap();
+        let text = "1:name=systemd:/elsewhere\n0::/system.slice/logs.service\n";
+        let find = || groups(text, root.path()).find_map(|group| full(&group));
+        fs::write(group.join("pids.max"), "max\n").unwrap();
+        fs::write(group.join("pids.current"), "9\n").unwrap();
+        assert_eq!(find(), None);
+        // A limit above it counts as well.
+        let slice = group.parent().unwrap();
+        fs::write(slice.join("pids.max"), "40\n").unwrap();
+        fs::write(slice.join("pids.current"), "39\n").unwrap();
+        assert_eq!(find(), None);
+        fs::write(slice.join("pids.current"), "40\n").unwrap();
+        let said = find().unwrap();
+        assert!(said.contains("system.slice allows 40 threads (pids.max)"), "{said}");
+        assert!(said.contains("TasksMax"), "{said}");
+    }
+
+    #[test]
+    fn the_older_hierarchy_has_a_place_of_its_own() {
+        let all: Vec<_> = groups("4:cpu,pids:/a/b\n0::/\n", Path::new("/r")).collect();
+        assert_eq!(all, ["/r/pids/a/b", "/r/pids/a", "/r/pids/", "/r/"].map(PathBuf::from));
+    }
+}

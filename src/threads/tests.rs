@@ -1,0 +1,124 @@
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::Instant;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use super::*;
+
+/// While this is there, a paused clock of tokio stands still, as it does for tokio's own threads.
+pub(super) fn hold_clock() -> mpsc::Sender<()> {
+    let (held, released) = mpsc::channel();
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn_blocking(move || released.recv());
+    }
+    held
+}
+
+/// A pool of its own for as long as the tests run.
+fn pool() -> &'static Pool {
+    Box::leak(Box::new(Pool::new()))
+}
+
+fn task(work: impl FnOnce() + Send + 'static) -> Task {
+    Task { name: "test", work: Box::new(work) }
+}
+
+fn wait_until(mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20));
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn work_that_blocks_keeps_nobody_waiting() {
+    let pool = pool();
+    let (done, all_done) = mpsc::channel();
+    let (hold, held) = mpsc::channel::<()>();
+    pool.start(task(move || assert!(held.recv().is_err())));
+    for number in 0..3 {
+        let done = done.clone();
+        pool.start(task(move || done.send(number).unwrap()));
+        assert_eq!(all_done.recv_timeout(Duration::from_secs(20)), Ok(number));
+    }
+    drop(hold);
+    wait_until(|| {
+        let state = lock(&pool.state);
+        state.idle == state.threads
+    });
+}
+
+#[test]
+fn what_nobody_waits_for_any_more_is_left_out() {
+    let pool = pool();
+    let (done, all_done) = mpsc::channel();
+    let (answer, result) = oneshot::channel::<()>();
+    drop(result);
+    let work = || panic!("nobody wants it");
+    pool.start(Task {
+        name: "test",
+        work: Box::new(Question { work, answer, _clock: hold_clock() }),
+    });
+    pool.start(task(move || done.send(()).unwrap()));
+    assert_eq!(all_done.recv_timeout(Duration::from_secs(20)), Ok(()));
+}
+
+#[test]
+fn a_thread_has_the_name_of_its_work() {
+    let (said, name) = mpsc::channel();
+    let name_now = || std::fs::read_to_string("/proc/thread-self/comm").unwrap();
+    pool().start(task(move || said.send(name_now()).unwrap()));
+    assert_eq!(name.recv_timeout(Duration::from_secs(20)).unwrap(), "test\n");
+}
+
+const MARK: &str = "TEST_NO_THREAD";
+
+/// Limits hold for a whole user, so this runs in a process of its own that is nobody's else.
+#[test]
+fn in_a_process_of_its_own() {
+    if std::env::var_os(MARK).is_none() {
+        return;
+    }
+    let pool = pool();
+    pool.reserve(1).unwrap();
+    // Tasks of this thread's user: root is not bound by the limit.
+    let user = rustix::process::Uid::from_raw(64_901);
+    if rustix::process::geteuid().is_root() {
+        nix::unistd::setresuid(user.as_raw().into(), user.as_raw().into(), user.as_raw().into())
+            .unwrap();
+    }
+    let limit = Rlimit { current: Some(1), maximum: Some(1) };
+    setrlimit(Resource::Nproc, limit).unwrap();
+    let (done, all_done) = mpsc::channel();
+    let (hold, held) = mpsc::channel::<()>();
+    pool.start(task(move || assert!(held.recv().is_err())));
+    for number in 0..5 {
+        let done = done.clone();
+        pool.start(task(move || done.send(number).unwrap()));
+    }
+    assert_eq!(lock(&pool.state).waiting.len(), 5);
+    drop(hold);
+    // One after the other, by the one that there is.
+    for number in 0..5 {
+        assert_eq!(all_done.recv_timeout(Duration::from_secs(20)), Ok(number));
+    }
+    let state = lock(&pool.state);
+    let now = (state.threads, state.is_short);
+    drop(state);
+    assert_eq!(now, (1, true));
+    eprintln!("{}", shortage(&io::Error::from_raw_os_error(libc::EAGAIN)));
+}
+
+#[test]
+fn where_no_thread_can_be_made_work_waits_its_turn() {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "threads::tests::in_a_process_of_its_own", "--nocapture"])
+        .env(MARK, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("ulimit -u") || said.contains("pids.max"), "{said}");
+}

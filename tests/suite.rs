@@ -21,6 +21,7 @@ mod log;
 mod metrics;
 mod once;
 mod operating;
+mod patterns;
 mod performance;
 mod privileges;
 mod process_model;

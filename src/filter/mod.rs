@@ -1,16 +1,23 @@
 //! Which lines are kept. Pure.
 //!
-//! Patterns are written in the RE2 syntax of remote_syslog2 and mean what they meant there; the
-//! differences to the `regex` crate are bridged by [`re2`]. Each line is judged by itself; [`scan`]
-//! finds the few of many that are worth it.
+//! Patterns are written in the RE2 syntax of remote_syslog2 and mean what they meant there: [`re2`]
+//! reads them. Each line is judged by itself; [`scan`] finds the few of many that are worth it.
 
 mod re2;
 mod scan;
 
-use regex::bytes::{RegexSet, RegexSetBuilder};
+use std::borrow::Cow;
+use std::slice::from_ref;
 
-use self::re2::translate;
+use regex_automata::MatchKind;
+use regex_automata::meta;
+use regex_automata::nfa::thompson::WhichCaptures;
+use regex_syntax::hir::Hir;
+
 use self::scan::Scan;
+
+/// How much memory the automaton of all patterns together may take, in bytes.
+const SIZE_LIMIT: usize = 64 << 20;
 
 /// A list of patterns of which any may match, anywhere in a text.
 #[derive(Debug, Clone, Default)]
@@ -20,9 +27,10 @@ pub struct Patterns {
 
 #[derive(Debug, Clone)]
 struct Compiled {
-    set: RegexSet,
-    /// As they were written, in the order of the set.
-    written: Vec<String>,
+    /// Finds whether any of them matches.
+    regex: meta::Regex,
+    /// Each as it was written, and what it means.
+    patterns: Vec<(String, Hir)>,
     scan: Scan,
 }
 
@@ -47,56 +55,65 @@ impl Patterns {
         if patterns.is_empty() {
             return Ok(Self::default());
         }
-        let translated: Vec<_> = patterns.iter().map(|p| translate(p.as_ref())).collect();
-        let error = |index: usize, error: &regex::Error| PatternError {
+        let error = |index: usize, reason: String| PatternError {
             index,
             pattern: patterns[index].as_ref().to_owned(),
-            reason: last_line(&error.to_string()),
+            reason,
         };
-        let errors: Vec<_> = (0..patterns.len())
-            .filter_map(|i| regex::bytes::Regex::new(&translated[i]).err().map(|e| error(i, &e)))
-            .collect();
+        let (mut hirs, mut errors) = (Vec::new(), Vec::new());
+        for (index, pattern) in patterns.iter().enumerate() {
+            match re2::parse(pattern.as_ref()) {
+                Ok(hir) => hirs.push(hir),
+                Err(reason) => errors.push(error(index, reason.to_string())),
+            }
+        }
         if !errors.is_empty() {
             return Err(errors);
         }
-        // Each compiles by itself, so all together can only exceed the size limit.
-        let set = RegexSetBuilder::new(&translated).size_limit(64 << 20).build();
-        let set = set.map_err(|e| vec![error(0, &e)])?;
-        let written = patterns.iter().map(|pattern| pattern.as_ref().to_owned()).collect();
-        let scan = Scan::new(&translated);
-        Ok(Self { compiled: Some(Compiled { set, written, scan }) })
+        let too_large = || vec![error(largest(&hirs), TOO_LARGE.to_owned())];
+        let regex = compile(&hirs).ok_or_else(too_large)?;
+        let scan = Scan::new(&hirs);
+        let written = patterns.iter().map(|pattern| pattern.as_ref().to_owned());
+        let patterns = written.zip(hirs).collect();
+        Ok(Self { compiled: Some(Compiled { regex, patterns, scan }) })
     }
 
-    /// Whether any pattern matches `text`. Bytes that are not UTF-8 count as U+FFFD.
+    /// Whether any pattern matches `text`. Each byte that is not UTF-8 counts as U+FFFD.
     #[must_use]
     pub fn matches(&self, text: &[u8]) -> bool {
         self.compiled.as_ref().is_some_and(|compiled| compiled.matches(text))
     }
 
-    /// The patterns that match `text`: the place of each in the list, from 0, and how it was
-    /// written. For people who ask why; [`Self::matches`] is what decides.
+    /// Whether any pattern matches a line of a file, of which the newline is gone.
     #[must_use]
-    pub fn matching(&self, text: &[u8]) -> Vec<(usize, &str)> {
-        let Some(Compiled { set, written, .. }) = &self.compiled else { return Vec::new() };
-        let mut found: Vec<_> = set.matches(text).into_iter().collect();
-        if std::str::from_utf8(text).is_err() {
-            found.extend(set.matches(String::from_utf8_lossy(text).as_bytes()));
-            found.sort_unstable();
-            found.dedup();
-        }
-        found.into_iter().map(|index| (index, written[index].as_str())).collect()
+    pub fn drops(&self, line: &[u8]) -> bool {
+        self.matches(seen(line))
+    }
+
+    /// The patterns that match a line: the place of each in the list, from 0, and how it was
+    /// written. For people who ask why; [`Self::drops`] is what decides.
+    #[must_use]
+    pub fn matching(&self, line: &[u8]) -> Vec<(usize, &str)> {
+        let Some(Compiled { patterns, .. }) = &self.compiled else { return Vec::new() };
+        let text = decoded(seen(line));
+        let matches =
+            |hir: &Hir| compile(from_ref(hir)).is_some_and(|regex| regex.is_match(&*text));
+        let matching = patterns.iter().enumerate().filter(|(_, (_, hir))| matches(hir));
+        matching.map(|(index, (written, _))| (index, written.as_str())).collect()
     }
 
     /// How many patterns there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.compiled.as_ref().map_or(0, |compiled| compiled.written.len())
+        self.compiled.as_ref().map_or(0, |compiled| compiled.patterns.len())
     }
 
     /// What is left of whole `lines`, each with its newline, without those that match.
     #[must_use]
     pub fn kept<'a>(&'a self, lines: &'a [u8]) -> Kept<'a> {
-        Kept { compiled: self.compiled.as_ref(), lines, at: 0, dropped: 0 }
+        let compiled = self.compiled.as_ref();
+        let search = compiled.map(|compiled| (compiled, compiled.scan.of(lines)));
+        Kept { search, lines, mark: 0, at: 0, dropped: 0 }
     }
 
     /// Whether there is no pattern at all.
@@ -107,22 +124,68 @@ impl Patterns {
 }
 
 impl Compiled {
-    fn matches(&self, line: &[u8]) -> bool {
-        self.set.is_match(line)
-            || std::str::from_utf8(line).is_err()
-                && self.set.is_match(String::from_utf8_lossy(line).as_bytes())
+    fn matches(&self, text: &[u8]) -> bool {
+        // What matches the bytes as they are matches them decoded as well.
+        self.regex.is_match(text)
+            || std::str::from_utf8(text).is_err() && self.regex.is_match(&*decoded(text))
     }
+}
+
+const TOO_LARGE: &str = "all patterns together take too much memory, and this one most; repeat less, or a smaller class";
+
+/// An automaton for all of `patterns` at once. `None`: it would be too large.
+fn compile(patterns: &[Hir]) -> Option<meta::Regex> {
+    let config = meta::Config::new()
+        .match_kind(MatchKind::All)
+        .which_captures(WhichCaptures::None)
+        // No empty match is between the bytes of one character.
+        .utf8_empty(true)
+        .nfa_size_limit(Some(SIZE_LIMIT));
+    meta::Builder::new().configure(config).build_many_from_hir(patterns).ok()
+}
+
+/// The place of the pattern that alone takes the most memory.
+fn largest(patterns: &[Hir]) -> usize {
+    let size = |hir| compile(from_ref(hir)).map_or(usize::MAX, |regex| regex.memory_usage());
+    (0..patterns.len()).max_by_key(|&index| size(&patterns[index])).unwrap_or_default()
+}
+
+/// What patterns see of `text`: each byte that is not UTF-8 is one character, U+FFFD.
+fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    if std::str::from_utf8(text).is_ok() {
+        return Cow::Borrowed(text);
+    }
+    let mut decoded = Vec::with_capacity(text.len() + 8);
+    for chunk in text.utf8_chunks() {
+        decoded.extend_from_slice(chunk.valid().as_bytes());
+        for _ in chunk.invalid() {
+            decoded.extend_from_slice("\u{FFFD}".as_bytes());
+        }
+    }
+    Cow::Owned(decoded)
 }
 
 /// Runs of lines that stand together and are kept.
 #[derive(Debug)]
 pub struct Kept<'a> {
-    compiled: Option<&'a Compiled>,
+    /// Finds lines that may match, and judges them.
+    search: Option<(&'a Compiled, &'a Scan)>,
     lines: &'a [u8],
+    /// How long the byte order mark before the first line is, which patterns do not see.
+    mark: usize,
     /// Where the next run begins.
     at: usize,
     /// How many lines were left out so far.
     pub dropped: u64,
+}
+
+impl Kept<'_> {
+    /// The lines are the first of their file: it may begin with a byte order mark.
+    #[must_use]
+    pub fn of_file_start(mut self) -> Self {
+        self.mark = if self.lines.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        self
+    }
 }
 
 impl<'a> Iterator for Kept<'a> {
@@ -130,26 +193,36 @@ impl<'a> Iterator for Kept<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let lines = self.lines;
-        // Both at the start of a line.
-        let (mut run, mut from) = (self.at, self.at);
+        let mut run = self.at;
         self.at = lines.len();
-        if let Some(Compiled { scan, .. }) = self.compiled {
-            let scan = scan.of(lines);
-            while let Some((start, end)) = line_at(lines, from, scan.candidate(lines, from)) {
+        if let Some((compiled, scan)) = self.search {
+            let text = &lines[self.mark..];
+            // At the start of a line.
+            let mut from = run.saturating_sub(self.mark);
+            while let Some((start, end)) = line_at(text, from, scan.candidate(text, from)) {
                 from = end + 1;
-                if !self.compiled.is_some_and(|compiled| compiled.matches(&lines[start..end])) {
+                if !compiled.matches(seen(&text[start..end])) {
                     continue;
                 }
                 self.dropped += 1;
-                if start > run {
-                    self.at = from;
-                    return Some(&lines[run..start]);
+                let dropped_at = if start == 0 { 0 } else { self.mark + start };
+                if dropped_at > run {
+                    self.at = self.mark + from;
+                    return Some(&lines[run..dropped_at]);
                 }
-                run = from;
+                run = self.mark + from;
             }
         }
         Some(&lines[run..]).filter(|run| !run.is_empty())
     }
+}
+
+/// U+FEFF at the start of a file says that it is UTF-8, and is no part of its first line.
+pub const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
+
+/// What patterns see of a line: not the carriage return before its newline.
+fn seen(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// Where the line begins and ends (before its newline) that holds the byte at `place`; `from` is at
@@ -159,12 +232,6 @@ fn line_at(lines: &[u8], from: usize, place: Option<usize>) -> Option<(usize, us
     let start = memchr::memrchr(b'\n', &lines[from..place]).map_or(from, |at| from + at + 1);
     let end = place + memchr::memchr(b'\n', &lines[place..])?;
     Some((start, end))
-}
-
-/// The last line of an error of the regex crate holds the reason, those before it the picture.
-fn last_line(text: &str) -> String {
-    let line = text.lines().last().unwrap_or(text).trim();
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use std::slice::from_ref;
 
 use regex_automata::meta;
 use regex_automata::util::prefilter::Prefilter;
-use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, Span};
 use regex_syntax::hir::literal::{Extractor, Seq};
 use regex_syntax::hir::{
@@ -30,17 +29,15 @@ pub(super) enum Scan {
 
 /// Shorter literals stand in too many lines.
 const SHORTEST: usize = 3;
+/// So many parts of a pattern are looked at for literals: looking takes the square of their number.
+const PARTS: usize = 64;
 /// For the automaton's code, in bytes.
 const SIZE_LIMIT: usize = 64 << 20;
 
 impl Scan {
-    /// For patterns in the syntax of the `regex` crate.
-    pub(super) fn new(patterns: &[String]) -> Self {
-        let config = syntax::Config::new().utf8(false);
-        match syntax::parse_many_with(patterns, &config) {
-            Ok(parsed) => literals(&parsed).or_else(|| automaton(&parsed)).unwrap_or(Self::Lines),
-            Err(_) => Self::Lines,
-        }
+    /// For these patterns.
+    pub(super) fn new(patterns: &[Hir]) -> Self {
+        literals(patterns).or_else(|| automaton(patterns)).unwrap_or(Self::Lines)
     }
 
     /// How to find them in `lines`.
@@ -86,9 +83,9 @@ fn required(pattern: &Hir) -> Option<Seq> {
         _ => from_ref(pattern),
     };
     // A match holds one of the rest of the pattern, from each part of it on.
-    let rests = (0..parts.len()).map(|at| Hir::concat(parts[at..].to_vec()));
+    let rests = (0..parts.len().min(PARTS)).map(|at| Hir::concat(parts[at..].to_vec()));
     let starts = rests.map(|rest| Extractor::new().extract(&rest));
-    let inside = parts.iter().filter_map(|part| match part.kind() {
+    let inside = parts.iter().take(PARTS).filter_map(|part| match part.kind() {
         HirKind::Capture(capture) => required(&capture.sub),
         HirKind::Repetition(repetition) if repetition.min > 0 => required(&repetition.sub),
         HirKind::Alternation(branches) => {
@@ -121,7 +118,7 @@ fn automaton(patterns: &[Hir]) -> Option<Scan> {
 }
 
 /// A pattern that finds among many lines what `pattern` finds in one: what begins or ends a text
-/// begins or ends a line, and nothing matches a newline.
+/// begins or ends a line, and nothing matches a newline. It may find more.
 fn within_lines(pattern: &Hir) -> Hir {
     match pattern.kind() {
         HirKind::Literal(literal) if literal.0.contains(&b'\n') => Hir::fail(),
@@ -137,10 +134,10 @@ fn within_lines(pattern: &Hir) -> Hir {
             Hir::class(Class::Bytes(class))
         }
         HirKind::Look(Look::Start) => Hir::look(Look::StartLF),
-        HirKind::Look(Look::End) => Hir::look(Look::EndLF),
-        // Beside a carriage return as well: left to whoever judges the line.
-        HirKind::Look(Look::StartCRLF | Look::EndCRLF) => Hir::empty(),
-        // At a newline they hold as they do at the end of a text.
+        // Before the carriage return at its end, too, which is not shown to patterns. It holds before
+        // others as well: whoever judges the line knows better.
+        HirKind::Look(Look::End | Look::EndLF) => Hir::look(Look::EndCRLF),
+        // At a newline or a carriage return they hold as they do at the end of a text.
         HirKind::Look(_) => pattern.clone(),
         HirKind::Repetition(repetition) => {
             let sub = Box::new(within_lines(&repetition.sub));

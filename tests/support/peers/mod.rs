@@ -3,11 +3,12 @@
 //! They are unpacked once, on first use, from the packages of the system's own distribution into
 //! the build directory: nothing is installed, no service is started, nothing outside `target` is
 //! touched, and rsyslog and syslog-ng, which refuse to be installed side by side, do not meet.
-//! Where that is impossible, a program that is installed anyway is taken.
+//! Where that is impossible, a program that is installed anyway is taken. RE2 comes from PyPI.
 //!
 //! A test whose program cannot be had is skipped, and says so by name on standard error. With
 //! `REMOTE_SYSLOG_TEST_PEERS=required` in the environment it fails instead.
 
+mod judge;
 mod logrotate;
 mod rsyslogd;
 mod sockets;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use super::endpoint::Endpoint;
 use super::{Message, skip};
 
+pub use judge::Judge;
 pub use logrotate::Logrotate;
 pub use rsyslogd::Rsyslogd;
 pub use syslog_ng::SyslogNg;

@@ -38,15 +38,7 @@ impl Bundle {
     /// test is reported as skipped, or fails where peers are required.
     #[track_caller]
     pub fn program(&self, name: &str) -> Option<Program> {
-        match self.find(name) {
-            Ok(program) => Some(program),
-            Err(reason) => {
-                let required = std::env::var_os("REMOTE_SYSLOG_TEST_PEERS");
-                assert!(required.is_none_or(|value| value != "required"), "{name}: {reason}");
-                skip(name, &reason);
-                None
-            }
-        }
+        or_skip(name, self.find(name))
     }
 
     fn find(&self, name: &str) -> Result<Program, String> {
@@ -66,30 +58,19 @@ impl Bundle {
         Ok(Program { path, root: None })
     }
 
-    /// Where the bundle is unpacked; done once, whatever processes ask for it at once.
+    /// Where the bundle is unpacked.
     fn unpack(&self) -> Result<PathBuf, String> {
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers").join(self.name);
-        let (root, archives) = (dir.join("root"), dir.join("archives"));
-        let told = |e: std::io::Error| format!("{}: {e}", dir.display());
-        fs::create_dir_all(archives.join("partial")).map_err(told)?;
-        let lock = File::create(dir.join("lock")).map_err(told)?;
-        lock.lock().map_err(told)?;
-        if !root.exists() {
-            self.download(&archives).or_else(|_| {
+        unpacked(self.name, |archives, fresh| {
+            self.download(archives).or_else(|_| {
                 // The package lists are missing or old.
                 run(Command::new("apt-get").arg("-q").arg("update"))?;
-                self.download(&archives)
+                self.download(archives)
             })?;
-            let fresh = dir.join("fresh");
-            for entry in fs::read_dir(&archives).map_err(told)? {
-                let package = entry.map_err(told)?.path();
-                if package.extension().is_some_and(|end| end == "deb") {
-                    run(Command::new("dpkg-deb").arg("-x").arg(package).arg(&fresh))?;
-                }
+            for package in with_ending(archives, "deb") {
+                run(Command::new("dpkg-deb").arg("-x").arg(package).arg(fresh))?;
             }
-            fs::rename(&fresh, &root).map_err(told)?;
-        }
-        Ok(root)
+            Ok(())
+        })
     }
 
     /// Downloads the packages and what they depend on as far as the system lacks it.
@@ -103,7 +84,44 @@ impl Bundle {
     }
 }
 
-fn run(command: &mut Command) -> Result<Output, String> {
+/// What a test needs. When it cannot be had, the calling test is reported as skipped, or fails where
+/// peers are required.
+#[track_caller]
+pub(super) fn or_skip<T>(name: &str, found: Result<T, String>) -> Option<T> {
+    let Err(reason) = &found else { return found.ok() };
+    let required = std::env::var_os("REMOTE_SYSLOG_TEST_PEERS");
+    assert!(required.is_none_or(|value| value != "required"), "{name}: {reason}");
+    skip(name, reason);
+    None
+}
+
+/// A directory that `fill` has unpacked something into; done once, whatever processes ask for it
+/// at once. `fill` is given a directory for archives and the one to unpack them to.
+pub(super) fn unpacked(
+    name: &str,
+    fill: impl FnOnce(&Path, &Path) -> Result<(), String>,
+) -> Result<PathBuf, String> {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers").join(name);
+    let (root, archives) = (dir.join("root"), dir.join("archives"));
+    let told = |e: std::io::Error| format!("{}: {e}", dir.display());
+    fs::create_dir_all(archives.join("partial")).map_err(told)?;
+    let lock = File::create(dir.join("lock")).map_err(told)?;
+    lock.lock().map_err(told)?;
+    if !root.exists() {
+        let fresh = dir.join("fresh");
+        fill(&archives, &fresh)?;
+        fs::rename(&fresh, &root).map_err(told)?;
+    }
+    Ok(root)
+}
+
+/// The archives of one kind.
+pub(super) fn with_ending(archives: &Path, ending: &str) -> Vec<PathBuf> {
+    let paths = fs::read_dir(archives).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|end| end == ending)).collect()
+}
+
+pub(super) fn run(command: &mut Command) -> Result<Output, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.env("DEBIAN_FRONTEND", "noninteractive").output();
     let output = output.map_err(|e| format!("{name}: {e}"))?;

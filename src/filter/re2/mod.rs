@@ -1,0 +1,170 @@
+//! RE2's syntax as Go's `regexp` reads it, parsed into what the engine runs.
+//!
+//! remote_syslog2 compiled its patterns with Go's `regexp`. What that package refuses is refused
+//! here, with two exceptions: `(?<name>…)`, which later versions of Go know, and scripts that are
+//! younger than its tables. The result is a [`Hir`], so that no second syntax with rules of its
+//! own stands between the pattern and its meaning. Every character is one of Unicode: a byte that
+//! is not UTF-8 has to be shown to a pattern as U+FFFD.
+
+mod class;
+mod error;
+mod escape;
+mod group;
+mod input;
+mod names;
+mod repeat;
+
+use regex_syntax::hir::{Class, Hir, Look};
+
+use self::class::{Set, character};
+pub(super) use self::error::Re2Error;
+use self::group::{Group, Opening};
+use self::input::Input;
+use self::repeat::Piece;
+
+/// Deeper nesting is refused, since what walks the result takes a stack frame for each level.
+const DEEPEST: u32 = 1000;
+
+/// What `pattern` means.
+pub(super) fn parse(pattern: &str) -> Result<Hir, Re2Error> {
+    let mut parser = Parser { input: Input::new(pattern), groups: vec![Group::default()] };
+    while parser.step()? {}
+    let mut groups = parser.groups;
+    match (groups.pop(), groups.is_empty()) {
+        (Some(group), true) => Ok(group.close().hir),
+        _ => Err(Re2Error::OpenGroup),
+    }
+}
+
+struct Parser<'a> {
+    input: Input<'a>,
+    /// Those that are open, the pattern as a whole first.
+    groups: Vec<Group>,
+}
+
+impl Parser<'_> {
+    /// Reads one piece of the pattern. False at its end.
+    fn step(&mut self) -> Result<bool, Re2Error> {
+        let flags = self.group().flags;
+        let start = self.input;
+        let Some(c) = self.input.next() else { return Ok(false) };
+        match c {
+            '(' => self.open()?,
+            ')' => self.close()?,
+            '|' => self.group().next_branch(),
+            '^' if flags.multi_line => self.look(Look::StartLF),
+            '^' => self.look(Look::Start),
+            '$' if flags.multi_line => self.look(Look::EndLF),
+            '$' => self.look(Look::End),
+            '.' => {
+                let set =
+                    if flags.dot_is_newline_too { Set::any() } else { Set::any_but_newline() };
+                self.push(Hir::class(Class::Unicode(set.into_class())));
+            }
+            '[' => {
+                let set = class::bracketed(&mut self.input, flags.fold_case)?;
+                self.push(Hir::class(Class::Unicode(set)));
+            }
+            '\\' => self.escape()?,
+            '*' | '+' | '?' | '{' => {
+                self.input = start;
+                self.repeat()?;
+            }
+            _ => self.push(character(c, flags.fold_case)),
+        }
+        Ok(true)
+    }
+
+    fn group(&mut self) -> &mut Group {
+        // The pattern as a whole is never closed.
+        let last = self.groups.len() - 1;
+        &mut self.groups[last]
+    }
+
+    fn push(&mut self, hir: Hir) {
+        self.group().push(Piece::new(hir));
+    }
+
+    fn look(&mut self, look: Look) {
+        self.push(Hir::look(look));
+    }
+
+    /// What a `(` that has been read opens.
+    fn open(&mut self) -> Result<(), Re2Error> {
+        let flags = self.group().flags;
+        match group::opening(&mut self.input, flags)? {
+            Opening::Group(flags) => self.groups.push(Group::new(flags)),
+            // They change nothing that was read: a repetition behind them is of what is before them.
+            Opening::Flags(flags) => self.group().flags = flags,
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Re2Error> {
+        if self.groups.len() == 1 {
+            return Err(Re2Error::UnopenedGroup);
+        }
+        let closed = self.groups.pop().unwrap_or_default().close();
+        if closed.height > DEEPEST {
+            return Err(Re2Error::TooDeep);
+        }
+        self.group().push(closed);
+        Ok(())
+    }
+
+    /// A repetition, or a `{` that begins none and stands for itself.
+    fn repeat(&mut self) -> Result<(), Re2Error> {
+        let start = self.input;
+        let Some(times) = repeat::operator(&mut self.input)? else {
+            self.input.next();
+            self.push(character('{', false));
+            return Ok(());
+        };
+        let written = start.up_to(self.input);
+        if repeat::follows(self.input) {
+            repeat::operator(&mut self.input)?;
+            return Err(Re2Error::Stacked(start.up_to(self.input).to_owned()));
+        }
+        let Some(piece) = self.group().last() else {
+            return Err(Re2Error::NothingToRepeat(written.to_owned()));
+        };
+        let repeated = times.of(std::mem::take(piece), written)?;
+        if repeated.height > DEEPEST {
+            return Err(Re2Error::TooDeep);
+        }
+        *piece = repeated;
+        Ok(())
+    }
+
+    /// What a `\` that has been read begins, outside of a class.
+    fn escape(&mut self) -> Result<(), Re2Error> {
+        let fold_case = self.group().flags.fold_case;
+        let look = match self.input.peek() {
+            Some('A') => Look::Start,
+            Some('z') => Look::End,
+            Some('b') => Look::WordAscii,
+            Some('B') => Look::WordAsciiNegate,
+            Some('Q') => {
+                self.input.next();
+                for c in self.input.quoted().chars() {
+                    self.push(character(c, fold_case));
+                }
+                return Ok(());
+            }
+            _ => {
+                let hir = match class::escaped(&mut self.input, fold_case)? {
+                    Some(set) => Hir::class(Class::Unicode(set.into_class())),
+                    None => escape::character(&mut self.input)?.hir(fold_case),
+                };
+                self.push(hir);
+                return Ok(());
+            }
+        };
+        self.input.next();
+        self.look(look);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! Patterns held against RE2 itself, and against what Go's `regexp` says.
+//!
+//! The two differ in a few points. Where they do, Go counts, because remote_syslog2 was written in
+//! it; [`DIFFERENCES`] names those points.
+
+mod grammar;
+
+use remote_syslog::filter::Patterns;
+
+use self::grammar::Grammar;
+use crate::support::peers::Judge;
+
+/// How many patterns a run tries, and how many lines it holds against each.
+const PATTERNS: u32 = 6000;
+const LINES: u32 = 25;
+
+/// What we say of `pattern`: whether it matches each of `lines`; `None` when it is refused.
+fn judged(pattern: &str, lines: &[Vec<u8>]) -> Option<Vec<bool>> {
+    let patterns = Patterns::new(&[pattern]).ok()?;
+    Some(lines.iter().map(|line| patterns.matches(line)).collect())
+}
+
+/// Whether a point is about a pattern, and a line if it is about lines.
+type IsAbout = fn(&str, &[u8]) -> bool;
+
+/// Where RE2 and Go differ, with what we do: what Go does.
+const DIFFERENCES: [(&str, IsAbout); 4] = [
+    ("RE2 takes \\C, any byte: refused", |pattern, _| pattern.contains("\\C")),
+    ("RE2 refuses a name that two groups have: taken", |pattern, _| {
+        pattern.matches("(?P<n>").count() > 1
+    }),
+    ("Go takes (?<n>…) only since 1.22: taken", |pattern, _| pattern.contains("(?<")),
+    ("RE2 has \\B hold between the bytes of one character: it does not", |pattern, line| {
+        pattern.contains("\\B") && !line.is_ascii()
+    }),
+];
+
+/// Each byte that is not UTF-8 as U+FFFD, as Go has it; RE2 matches nothing there.
+fn as_go_reads(line: &[u8]) -> Vec<u8> {
+    let chunks = line.utf8_chunks();
+    let texts =
+        chunks.map(|chunk| chunk.valid().to_owned() + &"\u{FFFD}".repeat(chunk.invalid().len()));
+    texts.collect::<String>().into_bytes()
+}
+
+/// The seed of a run; another one is taken from the environment.
+fn seed() -> u64 {
+    let seed = std::env::var("REMOTE_SYSLOG_TEST_SEED");
+    seed.map_or(12, |seed| seed.parse().expect("a number as REMOTE_SYSLOG_TEST_SEED"))
+}
+
+/// Asks `ask` about random patterns and lines, and returns where it and we differ.
+fn differences(
+    mut ask: impl FnMut(&str, &[Vec<u8>]) -> Option<Vec<bool>>,
+    is_known: impl Fn(&str, &[u8]) -> bool,
+) -> Vec<String> {
+    let mut grammar = Grammar::new(seed());
+    let (mut found, mut refused, mut matched, mut pairs) = (Vec::new(), 0, 0, 0);
+    for _ in 0..PATTERNS {
+        let pattern = grammar.pattern();
+        let lines: Vec<_> = (0..LINES).map(|_| grammar.line(&pattern)).collect();
+        let (theirs, ours) = (ask(&pattern, &lines), judged(&pattern, &lines));
+        if is_known(&pattern, b"") {
+            continue;
+        }
+        let (Some(theirs), Some(ours)) = (&theirs, &ours) else {
+            refused += 1;
+            if theirs.is_some() != ours.is_some() {
+                let taken = if ours.is_some() { "we take it" } else { "we refuse it" };
+                found.push(format!("{pattern:?}: {taken}"));
+            }
+            continue;
+        };
+        for ((line, theirs), ours) in lines.iter().zip(theirs).zip(ours) {
+            if is_known(&pattern, line) {
+                continue;
+            }
+            pairs += 1;
+            matched += u32::from(*theirs);
+            if theirs != ours {
+                found.push(format!("{pattern:?} on \"{}\": we say {ours}", line.escape_ascii()));
+            }
+        }
+    }
+    println!("{refused} patterns refused, {pairs} pairs, of which {matched} match");
+    // A grammar that makes nothing but nonsense would prove nothing.
+    assert!(refused < PATTERNS / 4 && pairs >= 100_000 && matched > pairs / 8);
+    found
+}
+
+#[track_caller]
+fn assert_none(found: &[String]) {
+    let shown = found.len().min(50);
+    assert!(found.is_empty(), "{} differences:\n{}", found.len(), found[..shown].join("\n"));
+}
+
+#[test]
+fn re2_itself_says_the_same() {
+    let Some(mut re2) = Judge::re2() else { return };
+    let ask = |pattern: &str, lines: &[Vec<u8>]| {
+        let lines: Vec<_> = lines.iter().map(|line| as_go_reads(line)).collect();
+        re2.judge(pattern.as_bytes(), &lines)
+    };
+    let is_known = |pattern: &str, line: &[u8]| {
+        DIFFERENCES.iter().any(|(_, is_about)| is_about(pattern, line))
+    };
+    assert_none(&differences(ask, is_known));
+}
+
+#[test]
+fn go_says_the_same_where_it_is_installed() {
+    let Some(mut go) = Judge::go("pattern") else { return };
+    let ask = |pattern: &str, lines: &[Vec<u8>]| go.judge(pattern.as_bytes(), lines);
+    assert_none(&differences(ask, |pattern, _| pattern.contains("(?<")));
+}

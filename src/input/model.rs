@@ -20,7 +20,7 @@ use proptest::prelude::*;
 
 use self::writer::append;
 use crate::filter::Patterns;
-use crate::input::scheduler::Stage;
+use crate::input::scheduler::Scheduler;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::event::Event;
 use crate::pipeline::position::{Record, SourceId};
@@ -100,7 +100,7 @@ struct World {
     received: Vec<u64>,
     /// Lines and files that are left out.
     exclude: [Patterns; 2],
-    stage: Option<Stage>,
+    scheduler: Option<Scheduler>,
     unconfirmed: VecDeque<Batch>,
     records: BTreeMap<SourceId, Record>,
     next_id: u64,
@@ -133,7 +133,7 @@ impl World {
             partial: None,
             received: Vec::new(),
             exclude: Default::default(),
-            stage: None,
+            scheduler: None,
             unconfirmed: VecDeque::new(),
             records: BTreeMap::new(),
             next_id: 0,

@@ -3,5 +3,6 @@
 
 pub mod batch;
 pub mod channel;
+pub mod checkpoint;
 pub mod event;
 pub mod position;

@@ -11,7 +11,7 @@ use super::{Rotation, World};
 use crate::health::liveness::Beat;
 use crate::health::metrics::Meters;
 use crate::health::readiness::Readiness;
-use crate::input::scheduler::{EntryOf, Known, Reload, Stage};
+use crate::input::scheduler::{EntryOf, Known, Reload, Scheduler};
 use crate::input::{FileSettings, Settings};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::event::Event;
@@ -35,15 +35,15 @@ impl World {
     }
 
     pub(super) fn handle(&mut self, event: Event) {
-        if let Some(stage) = &mut self.stage {
-            stage.handle(event, self.now);
+        if let Some(scheduler) = &mut self.scheduler {
+            scheduler.handle(event, self.now);
             self.note_first_seen();
         }
     }
 
     pub(super) fn note_first_seen(&mut self) {
-        let Some(stage) = &mut self.stage else { return };
-        for update in stage.take_first_seen() {
+        let Some(scheduler) = &mut self.scheduler else { return };
+        for update in scheduler.take_checkpoints() {
             note(&mut self.records, update, last_moment(self.born));
         }
     }
@@ -55,11 +55,11 @@ impl World {
     }
 
     pub(super) fn fill(&mut self) -> bool {
-        let Some(stage) = &mut self.stage else { return false };
-        if !stage.has_work() {
+        let Some(scheduler) = &mut self.scheduler else { return false };
+        if !scheduler.has_work() {
             return false;
         }
-        let batch = stage.fill(self.now);
+        let batch = scheduler.fill(self.now);
         self.unconfirmed.push_back(batch);
         self.note_first_seen();
         true
@@ -83,8 +83,8 @@ impl World {
 
     pub(super) fn pass(&mut self, tenths: u64) {
         self.now += Duration::from_millis(100 * tenths);
-        if let Some(stage) = &mut self.stage {
-            stage.wake(self.now);
+        if let Some(scheduler) = &mut self.scheduler {
+            scheduler.wake(self.now);
         }
     }
 
@@ -115,7 +115,7 @@ impl World {
     }
 
     pub(super) fn start(&mut self) {
-        if self.stage.is_some() {
+        if self.scheduler.is_some() {
             return;
         }
         let (_, spare) = mpsc::channel(1);
@@ -125,7 +125,7 @@ impl World {
             ids: SourceIds::from(SourceId(self.next_id.max(highest))),
             entry_of: entry_of(true, self.all),
         };
-        self.stage = Some(Stage::new(self.settings(), known, spare));
+        self.scheduler = Some(Scheduler::new(self.settings(), known, spare));
         self.sweep();
     }
 
@@ -141,17 +141,17 @@ impl World {
     /// Takes up a configuration that matches the log and what was rotated, or not.
     pub(super) fn reload_with(&mut self, log: bool, rotated: bool) {
         let settings = self.settings();
-        let Some(stage) = &mut self.stage else { return };
+        let Some(scheduler) = &mut self.scheduler else { return };
         let (_, events) = mpsc::channel(1);
         let reload = Reload { settings, entry_of: entry_of(log, rotated), events };
-        let _ = stage.reload(reload, nanoseconds(SystemTime::now()).unwrap(), self.now);
+        let _ = scheduler.reload(reload, nanoseconds(SystemTime::now()).unwrap(), self.now);
         self.note_first_seen();
     }
 
     /// What is to be excluded is read before: it would not be missed. (The unfinished last line of a
     /// rotated file is not read before a newer file has content.)
     pub(super) fn can_exclude(&mut self) -> bool {
-        if self.writer_is_behind || self.partial.is_some() || self.stage.is_none() {
+        if self.writer_is_behind || self.partial.is_some() || self.scheduler.is_none() {
             return false;
         }
         for _ in 0..12 {
@@ -175,7 +175,7 @@ impl World {
         }
         self.all = rotated;
         self.reload_with(true, rotated);
-        if self.stage.is_some() {
+        if self.scheduler.is_some() {
             self.sweep();
         }
     }
@@ -216,7 +216,7 @@ impl World {
             self.confirm();
         }
         self.unconfirmed.clear();
-        self.stage = None;
+        self.scheduler = None;
     }
 }
 

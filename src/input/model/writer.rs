@@ -164,7 +164,7 @@ impl World {
     pub(super) fn can_begin_again(&self) -> bool {
         let is_banner_known = self.banners[0] > 0;
         let is_whole = !self.writer_is_behind && self.partial.is_none();
-        self.stage.is_some() && is_whole && !is_banner_known
+        self.scheduler.is_some() && is_whole && !is_banner_known
     }
 
     pub(super) fn truncate(&mut self) {

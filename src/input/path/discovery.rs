@@ -3,38 +3,42 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
-use super::Follower;
-use super::opening::RETRY;
-use super::undecided::{Candidate, Search, Undecided};
-use crate::input::path::generation::{Generation, order_between, start};
-use crate::input::path::ownership::{Discovery, Registry};
+use super::generation::{Generation, order_between, orders_between, start};
+use super::unsettled::{Search, Unsettled, UnsettledFile};
+use super::{Candidate, Context, Effects, FollowedPath, Shared};
 use crate::input::rotation::archive::{self, Sibling};
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::judge::same_but_device;
-use crate::pipeline::position::{Source, SourceId, Update};
+use crate::pipeline::checkpoint::CheckpointNow;
+use crate::pipeline::position::{Source, SourceId};
 use crate::shown::Show;
 
-impl Follower {
+/// The places of what comes before and behind, where there are such.
+pub(super) type Between = (Option<u64>, Option<u64>);
+
+/// How long to wait until unsettled files are looked at again.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl FollowedPath {
     /// What came and was rotated away unseen, placed as `between` says. What other paths read at
-    /// present is for the stage to see, before it is read.
+    /// present is for the scheduler to see, before it is read.
     pub(super) fn unknown_among(
         &mut self,
         search: Search,
-        between: (Option<u64>, Option<u64>),
-        registry: &mut Registry,
-        now: Instant,
+        between: Between,
+        context: &mut Context<'_>,
     ) -> Vec<Generation> {
         match search.siblings() {
-            Ok(siblings) => self.sift(siblings, &search, between, registry, now),
+            Ok(siblings) => self.sift(siblings, &search, between, context),
             Err(error) => {
                 let path = self.path.shown();
                 warn!("{path}: cannot look for files that were rotated: {error}");
                 if archive::is_passing(&error) {
-                    self.undecided(now).searches.push((search, between.0));
+                    self.unsettled(context.now).searches.push((search, between.0));
                 }
                 Vec::new()
             }
@@ -45,42 +49,45 @@ impl Follower {
         &mut self,
         siblings: Vec<Sibling>,
         search: &Search,
-        between: (Option<u64>, Option<u64>),
-        registry: &mut Registry,
-        now: Instant,
+        between: Between,
+        context: &mut Context<'_>,
     ) -> Vec<Generation> {
-        let Search { source, current, .. } = search;
-        let (mut unknown, mut has_numbered) = (Vec::new(), None);
-        if !siblings.is_empty() {
-            self.open_all_past(registry, true);
+        let mut unknown = Vec::new();
+        if siblings.is_empty() {
+            return unknown;
         }
-        for sibling in siblings {
-            let Sibling { path, stat } = sibling;
-            if same_but_device(stat.inode, *current) || registry.is_known(stat.inode) {
+        self.open_all_older(context, true);
+        let orders = orders_between(between.0, between.1, siblings.len());
+        let mut after = between.0.unwrap_or_default();
+        let mut has_numbered = None;
+        for (Sibling { path, stat }, order) in siblings.into_iter().zip(orders) {
+            let ownership = &context.shared.ownership;
+            if same_but_device(stat.inode, search.current) || ownership.is_known(stat.inode) {
                 continue;
             }
-            if registry.is_excluded(&path) {
+            if context.shared.is_excluded(&path) {
                 debug!("not reading {}: it matches exclude_files", path.shown());
                 continue;
             }
             // `app-1.log` may be another log; unless `app-2.log` was ours.
-            if !archive::is_telling(source, &path)
-                && !*has_numbered.get_or_insert_with(|| self.has_numbered(source, registry))
+            if !archive::is_telling(&search.source, &path)
+                && !*has_numbered
+                    .get_or_insert_with(|| self.has_numbered(&search.source, context.shared))
             {
                 continue;
             }
-            let previous = unknown.last().map(Generation::order).or(between.0);
-            match self.identify(path.clone(), registry) {
+            match self.identify(path.clone(), context.shared) {
                 Ok(None) => {}
                 Ok(Some(found)) => {
-                    let order = order_between(previous, between.1);
-                    unknown.push(self.discovered(found, order, registry, now));
+                    unknown.push(self.discovered(found, order, context));
+                    after = order;
                 }
                 Err(error) => {
                     debug!("{} is not complete yet: {error}", path.shown());
-                    let after = previous.unwrap_or_default();
-                    let (inode, size, source) = (stat.inode, stat.size, Arc::clone(source));
-                    self.put_off(Candidate { path, inode, source, after, size }, now);
+                    let (inode, size) = (stat.inode, stat.size);
+                    let source = Arc::clone(&search.source);
+                    let file = UnsettledFile { path, inode, source, after, size };
+                    self.unsettled(context.now).files.push(file);
                 }
             }
         }
@@ -88,22 +95,22 @@ impl Follower {
     }
 
     /// Whether a file of ours was found under a name of `source` with a mere number in it.
-    fn has_numbered(&self, source: &Source, registry: &Registry) -> bool {
+    fn has_numbered(&self, source: &Source, shared: &Shared) -> bool {
         archive::numbered(source).any(|sibling| {
-            registry.owner(sibling.stat.inode) == Some(self.id)
-                || registry.finished_at(sibling.stat.inode, &self.path)
+            shared.ownership.owner(sibling.stat.inode) == Some(self.id)
+                || shared.ownership.let_go_at(sibling.stat.inode, &self.path)
         })
     }
 
     /// Opens what stands at `path`, if it is not known.
     ///
     /// # Errors
-    /// When that cannot be told yet.
-    fn identify(&mut self, path: PathBuf, registry: &Registry) -> io::Result<Option<Found>> {
+    /// It cannot be told yet.
+    fn identify(&mut self, path: PathBuf, shared: &Shared) -> io::Result<Option<Found>> {
         let Some(mut found) = Found::open(path)? else { return Ok(None) };
         let is_known = self.reads(&mut found)?
-            || self.finished.has(&mut found)?
-            || registry.was_read(&mut found)?;
+            || self.recently_read.has(&mut found)?
+            || shared.ownership.was_read(&mut found)?;
         if !is_known && found.is_cut {
             warn!(
                 "{} is damaged or not complete, and begins like what was read already: it is not \
@@ -115,118 +122,133 @@ impl Follower {
         Ok((!is_known).then_some(found))
     }
 
-    fn discovered(
-        &mut self,
-        found: Found,
-        order: u64,
-        registry: &mut Registry,
-        now: Instant,
-    ) -> Generation {
+    fn discovered(&mut self, found: Found, order: u64, context: &mut Context<'_>) -> Generation {
         let Found { path, content, stat, .. } = found;
-        let mut new = self.generation(order, &stat, start(&stat), Some(content), registry, now);
-        new.retire(now);
-        let (follower, source, inode) = (self.id, new.source.id, stat.inode);
-        registry.discovered.push(Discovery { follower, source, inode, path });
+        let mut new = self.generation(order, &stat, start(&stat), Some(content), context);
+        new.retire(context.now);
+        let (found_by, source, inode) = (self.id, new.source.id, stat.inode);
+        context.shared.ownership.claim_if_unread(inode, found_by);
+        context.effects.candidates.push(Candidate { found_by, source, inode, path });
         new
     }
 
-    fn put_off(&mut self, one: Candidate, now: Instant) {
-        self.undecided(now).candidates.push(one);
-    }
-
-    fn undecided(&mut self, now: Instant) -> &mut Undecided {
-        self.undecided.get_or_insert_with(|| {
-            let (candidates, searches) = (Vec::new(), Vec::new());
-            Box::new(Undecided { candidates, searches, look_at: now + RETRY })
+    fn unsettled(&mut self, now: Instant) -> &mut Unsettled {
+        self.unsettled.get_or_insert_with(|| {
+            let (files, searches) = (Vec::new(), Vec::new());
+            Box::new(Unsettled { files, searches, look_at: now + RETRY })
         })
     }
 
     /// Looks again at what could not be told. Returns when to do so again.
-    pub(super) fn decide(&mut self, registry: &mut Registry, now: Instant) -> Option<Instant> {
-        let look_at = self.undecided.as_ref()?.look_at;
-        if now < look_at {
+    pub(super) fn settle_unsettled(&mut self, context: &mut Context<'_>) -> Option<Instant> {
+        let look_at = self.unsettled.as_ref()?.look_at;
+        if context.now < look_at {
             return Some(look_at);
         }
-        let undecided = self.undecided.take()?;
-        for (search, after) in undecided.searches {
-            self.search_again(search, after, registry, now);
+        let unsettled = self.unsettled.take()?;
+        for (search, after) in unsettled.searches {
+            self.search_again(search, after, context);
         }
-        if !undecided.candidates.is_empty() {
-            self.open_all_past(registry, true);
+        if !unsettled.files.is_empty() {
+            self.open_all_older(context, true);
         }
-        for mut one in undecided.candidates {
-            let stat = match one.stat() {
-                Err(error) if archive::is_passing(&error) => {
-                    self.put_off(one, now);
-                    continue;
-                }
-                stat => stat.ok().flatten().filter(|stat| !registry.is_known(stat.inode)),
-            };
-            let Some(stat) = stat.filter(|_| !one.is_elsewhere(registry)) else { continue };
-            let has_grown = std::mem::replace(&mut one.size, stat.size) != stat.size;
-            if has_grown {
-                self.put_off(one, now);
-                continue;
-            }
-            match self.identify(one.path.clone(), registry) {
-                Err(_) => self.put_off(one, now),
-                Ok(None) => {}
-                Ok(Some(found)) => {
-                    let at = self.generations.partition_point(|known| known.order() <= one.after);
-                    let next = self.generations.get(at).map(Generation::order);
-                    let order = order_between(Some(one.after), next);
-                    let new = self.discovered(found, order, registry, now);
-                    self.generations.insert(at, new);
-                }
-            }
+        for file in unsettled.files {
+            self.settle_file(file, context);
         }
-        self.undecided.as_ref().map(|undecided| undecided.look_at)
+        self.unsettled.as_ref().map(|unsettled| unsettled.look_at)
     }
 
-    fn search_again(
-        &mut self,
-        search: Search,
-        after: Option<u64>,
-        registry: &mut Registry,
-        now: Instant,
-    ) {
+    fn settle_file(&mut self, mut file: UnsettledFile, context: &mut Context<'_>) {
+        let now = context.now;
+        let stat = match file.stat() {
+            Err(error) if archive::is_passing(&error) => {
+                return self.unsettled(now).files.push(file);
+            }
+            stat => stat.ok().flatten(),
+        };
+        let is_known = |inode| context.shared.ownership.is_known(inode);
+        let Some(stat) = stat.filter(|stat| !is_known(stat.inode)) else { return };
+        if file.is_elsewhere(context.shared) {
+            return;
+        }
+        if std::mem::replace(&mut file.size, stat.size) != stat.size {
+            return self.unsettled(now).files.push(file);
+        }
+        match self.identify(file.path.clone(), context.shared) {
+            Err(_) => self.unsettled(now).files.push(file),
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                let (at, between) = self.place_after(Some(file.after));
+                let order = order_between(between.0, between.1);
+                let new = self.discovered(found, order, context);
+                self.older.insert(at, new);
+            }
+        }
+    }
+
+    fn search_again(&mut self, search: Search, after: Option<u64>, context: &mut Context<'_>) {
         let siblings = match search.siblings() {
             Err(error) if archive::is_passing(&error) => {
-                return self.undecided(now).searches.push((search, after));
+                return self.unsettled(context.now).searches.push((search, after));
             }
             siblings => siblings.unwrap_or_default(),
         };
-        let at = self.generations.partition_point(|known| Some(known.order()) <= after);
-        let next = self.generations.get(at).map(Generation::order);
-        let unknown = self.sift(siblings, &search, (after, next), registry, now);
-        self.generations.splice(at..at, unknown);
+        let (_, between) = self.place_after(after);
+        let unknown = self.sift(siblings, &search, between, context);
+        let (at, _) = self.place_after(after);
+        self.insert_all_older(at, unknown);
+    }
+
+    /// Where in the row of older generations something stands that comes right behind `after`.
+    fn place_after(&self, after: Option<u64>) -> (usize, Between) {
+        let at = self.older.partition_point(|known| Some(known.order()) <= after);
+        let next = self.older.get(at).or(self.current.as_ref()).map(Generation::order);
+        (at, (after, next))
     }
 
     /// Whether `found` is what rotation has made of a file that is read here.
-    pub(in crate::input) fn reads(&mut self, found: &mut Found) -> io::Result<bool> {
-        for at in 0..self.generations.len() {
-            let inode = self.generations[at].source.inode;
-            let is_reused = self.generations[at + 1..].iter().any(|g| g.source.inode == inode);
-            if self.generations[at].is_in(found, is_reused)? {
+    ///
+    /// # Errors
+    /// It cannot be told for now.
+    pub(super) fn reads(&mut self, found: &mut Found) -> io::Result<bool> {
+        for at in 0..self.older.len() {
+            let is_reused = self.is_reused(at);
+            if self.older[at].is_in(found, is_reused)? {
                 return Ok(true);
             }
         }
-        Ok(false)
+        self.current.as_mut().map_or(Ok(false), |current| current.is_in(found, false))
     }
 
-    /// Says that a file is read of which nobody had known.
-    pub(in crate::input) fn announce_discovered(&self, found: &Discovery) {
+    /// Whether this path reads what another one has found. Its own older files are looked for first.
+    ///
+    /// # Errors
+    /// It cannot be told for now.
+    pub(in crate::input) fn claims(
+        &mut self,
+        found: &mut Found,
+        shared: &mut Shared,
+        now: Instant,
+    ) -> (io::Result<bool>, Effects) {
+        let mut context = Context::new(shared, now);
+        self.open_all_older(&mut context, true);
+        (self.reads(found), context.effects)
+    }
+
+    /// Reports that a file is read of which nobody had known.
+    pub(in crate::input) fn announce_discovered(&self, found: &Candidate) {
         let (path, found) = (self.path.shown(), found.path.shown());
         info!("{path} was rotated meanwhile: reading {found} too");
     }
 
-    /// Another path reads what was discovered.
-    pub(in crate::input) fn leave(&mut self, discovered: SourceId, registry: &mut Registry) {
-        let at = self.generations.iter().position(|known| known.source.id == discovered);
-        if let Some(at) = at {
-            let generation = self.generations.remove(at);
-            self.release(&generation, registry);
-            registry.first_seen.push(Update::Forget(discovered));
+    /// Another path reads what was found.
+    pub(in crate::input) fn leave(&mut self, found: SourceId, shared: &mut Shared) -> Effects {
+        let mut effects = Effects::default();
+        let at = self.older.iter().position(|known| known.source.id == found);
+        if let Some(generation) = at.and_then(|at| self.older.remove(at)) {
+            self.release(&generation, shared);
+            effects.now.push(CheckpointNow::forget(found));
         }
+        effects
     }
 }

@@ -1,98 +1,98 @@
-//! One followed path: its current file and those that rotation has moved away and that are not
+//! One followed path: its current file, and those that rotation has moved away and that are not
 //! read to their end yet.
+//!
+//! What is done with a file once it was read stands in one table, [`transitions`]. What a path asks
+//! of others it returns as [`Effects`]. It knows no queue, no timer and no channel: when it is
+//! looked at and read is for the scheduler to say.
 
-mod complaint;
+mod acting;
 mod discovery;
-mod finished;
+mod effects;
 pub(in crate::input) mod generation;
+mod look;
+mod not_followed;
 mod opening;
-pub(in crate::input) mod ownership;
+mod ownership;
 mod reading;
+mod recently_read;
+mod shared;
 mod succession;
+mod transitions;
 mod truncation;
-mod undecided;
+mod unsettled;
 
-use std::io;
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::{debug, info};
+use tracing::info;
 
-use crate::input::FileSettings;
-use crate::input::path::generation::{Generation, end, start};
-use crate::input::path::ownership::Registry;
-use crate::input::read::content::Stat;
-use crate::input::rotation::judge::Change;
-use crate::input::rotation::names;
-use crate::pipeline::position::Update;
+use self::generation::Generation;
+use self::not_followed::NotFollowed;
+use self::recently_read::RecentlyRead;
+use self::transitions::Phase;
+use self::unsettled::Unsettled;
+use super::FileSettings;
+use super::read::content::Stat;
 use crate::shown::Show;
 use crate::syslog::Header;
 
-use self::complaint::Complaint;
-use self::finished::Finished;
-pub(in crate::input) use self::reading::{Turn, Work};
-use self::undecided::Undecided;
+pub(in crate::input) use self::effects::{Candidate, Effects};
+pub(in crate::input) use self::reading::{When, Work};
+pub(in crate::input) use self::shared::Shared;
 
 /// A followed path.
-pub(in crate::input) struct Follower {
-    /// Its place among the followers.
+pub(in crate::input) struct FollowedPath {
+    /// Its number among the paths.
     id: usize,
     path: Arc<Path>,
     /// What its entry of `files` says.
     settings: Arc<FileSettings>,
     header: Option<Arc<Header>>,
-    /// Oldest first; only the last can be the file that the path names now.
-    generations: Vec<Generation>,
+    /// What the path named before and that is not read to its end, the oldest first.
+    older: VecDeque<Generation>,
+    /// What the path names now.
+    current: Option<Generation>,
     /// The generations that were let go last: a copy of one is no new file.
-    finished: Finished,
-    /// What may be copies of known ones, and what could not be looked for.
-    undecided: Option<Box<Undecided>>,
-    complaint: Option<Complaint>,
+    recently_read: RecentlyRead,
+    /// Rotated files whose identity is not known yet.
+    unsettled: Option<Box<Unsettled>>,
+    not_followed: Option<NotFollowed>,
     /// The current file is read no further than this.
-    limit: u64,
-    /// Something is to be read at a certain time.
-    pub(in crate::input) is_held: bool,
-    /// Waits in the queue of those to be read.
-    pub(in crate::input) is_queued: bool,
-    /// Stands in the number of followed files.
-    pub(in crate::input) is_counted: bool,
-    /// Stands in the number of files that cannot be read.
-    pub(in crate::input) is_counted_unreadable: bool,
-    /// When it comes up by itself.
-    pub(in crate::input) timer: Option<Instant>,
-    /// In which sweep it was last looked at.
-    pub(in crate::input) sweep: u32,
-    pub(in crate::input) last_read: Instant,
+    limit: Option<u64>,
 }
 
-/// For [`Follower::begin`]: no file is old enough to be read from its end.
+/// For [`FollowedPath::begin`]: no file is old enough to be read from its end.
 pub(in crate::input) const ALL_NEW: i64 = i64::MIN;
 
-impl Follower {
-    pub(in crate::input) fn new(
-        id: usize,
-        path: Arc<Path>,
-        settings: Arc<FileSettings>,
-        now: Instant,
-    ) -> Self {
+/// What the methods of a path work with: what all paths share, the time, and what is asked of
+/// others so far.
+struct Context<'a> {
+    shared: &'a mut Shared,
+    now: Instant,
+    effects: Effects,
+}
+
+impl<'a> Context<'a> {
+    fn new(shared: &'a mut Shared, now: Instant) -> Self {
+        Self { shared, now, effects: Effects::default() }
+    }
+}
+
+impl FollowedPath {
+    pub(in crate::input) fn new(id: usize, path: Arc<Path>, settings: Arc<FileSettings>) -> Self {
         Self {
             id,
             path,
             settings,
             header: None,
-            generations: Vec::new(),
-            finished: Finished::default(),
-            undecided: None,
-            complaint: None,
-            limit: u64::MAX,
-            is_held: false,
-            is_queued: false,
-            is_counted: false,
-            is_counted_unreadable: false,
-            timer: None,
-            sweep: 0,
-            last_read: now,
+            older: VecDeque::new(),
+            current: None,
+            recently_read: RecentlyRead::default(),
+            unsettled: None,
+            not_followed: None,
+            limit: None,
         }
     }
 
@@ -106,29 +106,58 @@ impl Follower {
 
     /// Nothing at the path, nothing left to read.
     pub(in crate::input) fn is_over(&self) -> bool {
-        self.generations.is_empty()
-            && self.undecided.is_none()
+        !self.has_generations()
+            && self.unsettled.is_none()
             && !self.is_unreadable()
             && Stat::at(&self.path).is_err()
     }
 
     pub(in crate::input) fn has_generations(&self) -> bool {
-        !self.generations.is_empty()
+        self.current.is_some() || !self.older.is_empty()
     }
 
-    /// Whether the path names one of them.
+    /// Whether the path names a file that is followed.
     pub(in crate::input) fn has_current(&self) -> bool {
-        self.generations.last().is_some_and(|last| !last.is_past)
+        self.current.is_some()
     }
 
     pub(in crate::input) fn is_open(&self) -> bool {
-        self.generations.iter().any(Generation::is_open)
+        self.generations().any(Generation::is_open)
+    }
+
+    /// All of them, the oldest first.
+    fn generations(&self) -> impl Iterator<Item = &Generation> {
+        self.older.iter().chain(&self.current)
+    }
+
+    /// The newest of them, whether the path names it or not.
+    fn newest(&self) -> Option<&Generation> {
+        self.current.as_ref().or_else(|| self.older.back())
+    }
+
+    fn newest_mut(&mut self) -> Option<&mut Generation> {
+        self.current.as_mut().or_else(|| self.older.back_mut())
+    }
+
+    /// The path names something else from now on, or nothing.
+    fn retire_current(&mut self, now: Instant) {
+        if let Some(mut current) = self.current.take() {
+            current.retire(now);
+            self.older.push_back(current);
+        }
+    }
+
+    /// The path names `generation` from now on.
+    fn make_current(&mut self, mut generation: Generation) {
+        debug_assert!(self.current.is_none(), "a path names one file");
+        generation.return_to_path();
+        self.current = Some(generation);
     }
 
     /// Gives back the descriptor of a file that is quiet.
     pub(in crate::input) fn close_current(&mut self) {
-        if let Some(last) = self.generations.last_mut().filter(|last| !last.is_past) {
-            last.close();
+        if let Some(current) = &mut self.current {
+            current.close();
             self.header = None;
         }
     }
@@ -139,179 +168,67 @@ impl Follower {
         self.header = None;
     }
 
-    /// Nothing names it any more. Should another path wait for one of its files, that goes on.
-    pub(in crate::input) fn abandon(&mut self, registry: &mut Registry) {
+    /// Nothing names it any more. Where another path waits for one of its files, that goes on.
+    pub(in crate::input) fn abandon(&mut self, shared: &mut Shared, now: Instant) -> Effects {
         info!("not following {} any more", self.path.shown());
+        let mut context = Context::new(shared, now);
+        let generations = std::mem::take(&mut self.older).into_iter().chain(self.current.take());
         // The one that is read last is remembered last, where several are of one file.
-        for generation in std::mem::take(&mut self.generations) {
-            self.hand_over(generation, registry);
+        for generation in generations.collect::<Vec<_>>() {
+            self.hand_over(generation, &mut context);
         }
+        context.effects
     }
 
     /// What the current file holds by now is all that is read of it.
     pub(in crate::input) fn read_no_further(&mut self) {
-        if let Some(last) = self.generations.last().filter(|last| !last.is_past) {
-            self.limit = last.size();
-        }
-    }
-
-    /// Begins with a file that is seen for the first time.
-    /// It is read from its end where `old_before` says so.
-    pub(in crate::input) fn begin(
-        &mut self,
-        old_before: i64,
-        registry: &mut Registry,
-        now: Instant,
-    ) {
-        let Some(stat) = self.look_at_path() else { return };
-        if self.is_taken(&stat, registry, now) {
-            return;
-        }
-        let mut position = match registry.finished(stat.inode) {
-            Some(position) => position,
-            None if stat.inode.born.unwrap_or(i64::MIN) < old_before => end(&self.path, &stat),
-            None => start(&stat),
-        };
-        if stat.size == 0 && position.offset == 0 {
-            // What was read before a reload excluded it is no copy of what this will hold.
-            position.modified = position.modified.max(registry.finished_until(&self.path));
-        }
-        // What it held before a reload excluded it may be under way.
-        let order = registry.order_behind_all();
-        let new = self.generation(order, &stat, position, None, registry, now);
-        // Most have one: room for four in each of 100,000 would be most of the memory.
-        self.generations.reserve_exact(1);
-        self.generations.push(new);
-        self.announce(registry);
-    }
-
-    /// Says that the path is followed, unless there are very many or it cannot be read.
-    fn announce(&mut self, registry: &Registry) {
-        if !self.may_read() {
-            return;
-        }
-        let Some(last) = self.generations.last() else { return };
-        let (path, offset) = (self.path.shown(), last.position.offset);
-        if registry.is_terse {
-            debug!("following {path} from byte {offset}");
-        } else {
-            info!("following {path} from byte {offset}");
-        }
+        self.limit = self.current.as_ref().map(Generation::size).or(self.limit);
     }
 
     /// Whether there may be something to read.
     pub(in crate::input) fn has_unread(&self) -> bool {
-        match &self.generations[..] {
-            _ if self.undecided.is_some() => true,
-            [] => false,
-            [only] => only.is_past || only.unread() > 0,
-            _ => true,
-        }
+        let is_unread = |current: &Generation| current.unread() > 0;
+        self.unsettled.is_some()
+            || !self.older.is_empty()
+            || self.current.as_ref().is_some_and(is_unread)
     }
 
     /// How many bytes its files are known to hold that were not read.
     pub(in crate::input) fn unread(&self) -> u64 {
-        self.generations.iter().map(Generation::unread).sum()
+        self.generations().map(Generation::unread).sum()
     }
 
-    /// Looks at what the path names now. Returns whether there may be something to read.
-    pub(in crate::input) fn look(&mut self, registry: &mut Registry, now: Instant) -> bool {
-        let stat = self.look_at_path();
-        registry.looked_at = stat;
-        if stat.is_some_and(|stat| self.is_foreign(&stat, registry, now)) {
-            return self.has_generations();
+    /// A generation is complete: nothing more is to be known of it, once it has arrived, but that
+    /// its file was read. It is left to the path that waits for its file.
+    fn hand_over(&self, generation: Generation, context: &mut Context<'_>) {
+        self.release(&generation, context.shared);
+        if self.is_awaited(&generation, context.shared) {
+            context.effects.handed_over.push(generation);
+        } else {
+            context.effects.append(context.shared.ownership.forget(&generation));
         }
-        let Some(last) = self.generations.last_mut() else {
-            if stat.is_some() {
-                self.begin(ALL_NEW, registry, now);
-            }
-            return stat.is_some();
-        };
-        let (change, was_past) = (last.judge(stat.as_ref()), last.is_past);
-        self.fingerprint_past(registry);
-        self.wake_resting();
-        let Some(last) = self.generations.last_mut() else { return false };
-        if let Some(stat) = stat.filter(|_| matches!(change, Change::Unchanged | Change::Grown)) {
-            last.return_to_path();
-            last.saw_size(stat.size);
-            if let Some(position) = last.fingerprint_unread(&self.path, &stat) {
-                // Nothing of it is under way yet that this could overtake.
-                registry.first_seen.push(Update::Reached(Arc::clone(&last.source), position));
-            }
-        }
-        match change {
-            Change::Unchanged => {}
-            Change::Grown => return true,
-            Change::Truncated => self.start_anew(self.generations.len() - 1, registry, now),
-            Change::Replaced => self.succeed(stat, registry, now),
-            Change::Gone => {
-                if !last.is_past {
-                    debug!("{} is gone", self.path.shown());
-                    last.retire(now);
-                }
-            }
-        }
-        let is_news = change != Change::Unchanged && !(change == Change::Gone && was_past);
-        is_news || self.generations.iter().any(|past| past.is_past && !past.is_resting)
     }
 
-    /// Takes over a generation that another follower has let go: its file has our path now.
-    pub(in crate::input) fn adopt(
-        &mut self,
-        mut generation: Generation,
-        registry: &mut Registry,
-        now: Instant,
-    ) {
-        self.complaint = None;
-        for older in &mut self.generations {
-            older.retire(now);
-        }
-        generation.return_to_path();
-        registry.claim(generation.source.inode, self.id);
-        self.generations.push(generation);
+    /// Whether another path waits for the file of a generation, and nothing newer in it is read here.
+    fn is_awaited(&self, generation: &Generation, shared: &Shared) -> bool {
+        let inode = generation.source.inode;
+        let is_other = |other: &Generation| other.source.id != generation.source.id;
+        let is_reused = |other: &Generation| is_other(other) && other.source.inode == inode;
+        shared.ownership.is_awaited(inode) && !self.generations().any(is_reused)
     }
 
-    /// What the path names, if that can be followed.
-    fn look_at_path(&mut self) -> Option<Stat> {
-        let stat = match Stat::at(&self.path) {
-            Ok(stat) => stat,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.complaint = None;
-                return None;
+    /// A generation is let go. Its file may hold another one.
+    fn release(&self, generation: &Generation, shared: &mut Shared) {
+        for inode in [generation.source.inode, generation.reads()] {
+            let holds = |other: &Generation| other.source.inode == inode || other.reads() == inode;
+            if !self.generations().any(holds) {
+                shared.ownership.release(inode, self.id);
             }
-            Err(error) => {
-                self.complain(Complaint::unreadable(&error));
-                return None;
-            }
-        };
-        if !stat.is_regular {
-            self.complain(Complaint::NotRegular);
-            return None;
         }
-        if names::is_compressed(&self.path) {
-            self.complain(Complaint::Compressed);
-            return None;
-        }
-        Some(stat)
     }
 
-    /// Whether the path names a file that another follower reads.
-    fn is_foreign(&mut self, stat: &Stat, registry: &mut Registry, now: Instant) -> bool {
-        let own = self.generations.iter().any(|own| own.source.inode == stat.inode);
-        !own && self.is_taken(stat, registry, now)
-    }
-
-    fn is_taken(&mut self, stat: &Stat, registry: &mut Registry, now: Instant) -> bool {
-        match registry.owner(stat.inode) {
-            Some(owner) if owner != self.id => {
-                registry.wait_for(stat.inode, self.id);
-                self.complain(Complaint::SameAs(owner));
-                if let Some(last) = self.generations.last_mut() {
-                    last.retire(now);
-                }
-                true
-            }
-            _ => false,
-        }
+    /// Whether some of its files are read on though the path does not name them.
+    fn is_draining(&self) -> bool {
+        self.older.iter().any(|older| older.phase() == Phase::Draining)
     }
 }

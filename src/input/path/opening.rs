@@ -1,104 +1,145 @@
-//! Descriptors: opening what is to be read, keeping what may vanish, and what cannot be opened.
+//! Descriptors: opening what is to be read, and keeping what may vanish.
 
 use std::io;
-use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use super::reading::{Step, Turn, Work};
-use super::{Complaint, Follower};
+use super::generation::Generation;
+use super::reading::Which;
+use super::transitions::{Phase, Progress};
+use super::{Context, FollowedPath};
+use crate::health::loss::Reason;
 use crate::input::read::content::Stat;
 use crate::input::rotation::archive::{is_lasting, is_passing};
-use crate::pipeline::position::Update;
+use crate::input::rotation::identity::Fit;
+use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::shown::Show;
 
-/// How long a file is looked for that is not to be found.
-const KEPT: Duration = Duration::from_secs(60);
-/// How long to wait with a file that cannot be read.
-pub(super) const RETRY: Duration = Duration::from_secs(1);
+/// What opening a generation gave.
+pub(super) enum Opened {
+    /// It can be read.
+    Open,
+    /// There is nothing to read, and this is why.
+    Not(Progress),
+    /// It fails, and may succeed later.
+    Failed(io::Error),
+    /// It fails, and will later as well.
+    Never(io::Error),
+}
 
-impl Follower {
+impl FollowedPath {
     /// Opens the current file if it has something unread, so that it can be read after it was
     /// deleted. Returns whether something is open.
-    pub(in crate::input) fn hold(&mut self) -> bool {
-        if let Some(last) = self.generations.last_mut()
-            && !last.is_past
-            && !last.is_open()
-            && last.unread() > 0
+    pub(in crate::input) fn keep_open(&mut self) -> bool {
+        if let Some(current) = &mut self.current
+            && !current.is_open()
+            && current.unread() > 0
             // Reading says what is wrong.
-            && last.open_current(&self.path).is_ok_and(|is_it| is_it)
+            && current.open_current(&self.path).is_ok_and(|is_it| is_it)
         {
-            self.is_read();
+            self.report_readable();
         }
         self.is_open()
     }
 
-    /// Looks whether the writer of a file at rest goes on after all.
-    pub(super) fn wake_resting(&mut self) {
-        for past in self.generations.iter_mut().filter(|past| past.is_resting) {
-            let stirs = past.stat().is_some_and(|stat| stat.size != past.size() || stat.links == 0);
-            past.is_resting = !stirs;
+    /// Opens a generation that is closed.
+    pub(super) fn open(&mut self, which: Which, context: &mut Context<'_>) -> Opened {
+        match which {
+            Which::Current => self.open_current(),
+            Which::Older(at) => self.open_in_its_turn(at, context),
         }
     }
 
-    /// Opens the generation at `at`; the step to take where that cannot be.
-    pub(super) fn open(&mut self, at: usize, followed: bool, work: &mut Work<'_>) -> Option<Step> {
-        if !self.generations[at].is_past {
-            return self.open_current(at, work.now);
-        }
-        if self.generations[at].is_resting && !followed {
-            return Some(Step::Next(None));
-        }
-        let kept_until = self.generations[at].last_growth + KEPT;
-        let why = match self.open_past(at, work.registry, false) {
-            Ok(_) if self.generations[at].is_open() => return None,
-            Ok(_) => "is not to be found any more".to_owned(),
-            Err(error) if self.is_out_of_reach() => return Some(self.failed(&error, work.now)),
-            Err(error) if is_passing(&error) || !is_lasting(&error) && work.now < kept_until => {
-                return Some(Step::Stop(Turn::At(work.now + RETRY)));
+    fn open_current(&mut self) -> Opened {
+        let Some(current) = &mut self.current else { return Opened::Not(Progress::Missing) };
+        match current.open_current(&self.path) {
+            Ok(true) => {
+                self.report_readable();
+                Opened::Open
             }
-            // What is newer does not wait for ever.
-            Err(error) => format!("cannot be looked for ({error})"),
-        };
-        if !followed && self.generations.len() == at + 1 && work.now < kept_until {
-            // Its name may come back, or a successor that shows where it went.
-            return Some(Step::Next(Some(kept_until)));
+            Ok(false) => Opened::Not(Progress::Moved),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Opened::Not(Progress::Missing),
+            Err(error) => Opened::Failed(error),
         }
-        let generation = self.generations.remove(at);
-        if let Some(lost) = generation.may_lack() {
-            warn!(
-                "{}: a file that was rotated away or deleted {why}; {lost} cannot be read",
-                self.path.shown()
-            );
-        }
-        self.release(&generation, work.registry);
-        work.registry.retired.push(Update::Forget(generation.source.id));
-        Some(Step::Same)
     }
 
-    /// Whether it cannot even be told what the path names.
+    fn open_in_its_turn(&mut self, at: usize, context: &mut Context<'_>) -> Opened {
+        match self.open_older(at, context, false) {
+            Ok(_) if self.older.get(at).is_some_and(Generation::is_open) => Opened::Open,
+            Ok(_) => Opened::Not(Progress::Missing),
+            // It cannot even be told what the path names.
+            Err(_) if self.is_out_of_reach() => Opened::Not(Progress::Unsettled),
+            Err(error) if is_passing(&error) => Opened::Not(Progress::Unsettled),
+            Err(error) if is_lasting(&error) => Opened::Never(error),
+            Err(error) => Opened::Failed(error),
+        }
+    }
+
     fn is_out_of_reach(&self) -> bool {
         Stat::at(&self.path).is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
     }
 
-    fn open_current(&mut self, at: usize, now: Instant) -> Option<Step> {
-        match self.generations[at].open_current(&self.path) {
-            Ok(true) => {
-                self.is_read();
-                None
+    /// Looks for the files of all older generations, so that they are told from unknown ones: where
+    /// logs begin alike, little that was read of one is in the others too. With `sure`, what merely
+    /// begins alike is left to those.
+    pub(super) fn open_all_older(&mut self, context: &mut Context<'_>, sure: bool) {
+        for at in 0..self.older.len() {
+            if !self.older[at].is_open() {
+                // What cannot be told now is found when its turn comes.
+                let _ = self.open_older(at, context, sure);
             }
-            Ok(false) => Some(Step::Stop(Turn::Look)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Step::Stop(Turn::Look)),
-            Err(error) => Some(self.failed(&error, now)),
         }
     }
 
-    pub(super) fn failed(&mut self, error: &io::Error, now: Instant) -> Step {
-        self.complain(Complaint::unreadable(error));
-        Step::Stop(match error.kind() {
-            // A change of rights is an event.
-            io::ErrorKind::PermissionDenied => Turn::Idle,
-            _ => Turn::At(now + RETRY),
-        })
+    /// Looks for the file of an older generation; where that has to be `sure`, not for one that
+    /// merely begins alike. False when it holds something else by now.
+    ///
+    /// # Errors
+    /// It cannot be told for now.
+    pub(super) fn open_older(
+        &mut self,
+        at: usize,
+        context: &mut Context<'_>,
+        sure: bool,
+    ) -> io::Result<bool> {
+        let inode = self.older[at].source.inode;
+        let is_reused = self.is_reused(at);
+        let ownership = &mut context.shared.ownership;
+        let is_taken = |inode| ownership.is_taken(inode, self.id);
+        let older = &mut self.older[at];
+        let lack = older.may_lack();
+        let Some((stat, fit)) = older.open_past(is_reused, is_taken, sure)? else {
+            return Ok(true);
+        };
+        ownership.claim(stat.inode, self.id);
+        if let Some((lost, amount)) = lack.filter(|_| older.is_copy() && fit == Fit::Shorter) {
+            context.effects.losses.push((Reason::ShorterCopy, amount));
+            warn!(
+                "{}: of a file that was rotated away only a shorter copy is to be found; {lost} \
+                 cannot be read",
+                self.path.shown()
+            );
+        }
+        Ok(fit == Fit::Continues || stat.inode != inode)
+    }
+
+    /// Whether the file of an older generation was truncated, and holds a newer one.
+    pub(super) fn is_reused(&self, at: usize) -> bool {
+        let inode = self.older[at].source.inode;
+        let newer = self.older.iter().skip(at + 1).chain(&self.current);
+        newer.into_iter().any(|newer| newer.source.inode == inode)
+    }
+
+    /// Its file is not read here any more, to its end or not. Where another path names it, that goes
+    /// on at the position it has.
+    pub(super) fn give_away(&mut self, generation: Generation, context: &mut Context<'_>) {
+        debug_assert!(generation.phase() != Phase::Current, "the path names it");
+        self.release(&generation, context.shared);
+        match self.is_awaited(&generation, context.shared) {
+            true => context.effects.handed_over.push(generation),
+            false => {
+                context.effects.behind.push(CheckpointBehind::forget(generation.source.id));
+            }
+        }
     }
 }

@@ -1,41 +1,64 @@
 //! Reading what a path names and has named, in the order in which it was written.
 
-use std::path::Path;
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::{debug, warn};
+use tracing::warn;
 
-use super::Follower;
-use super::opening::RETRY;
-use crate::input::path::generation::{Generation, Next};
-use crate::input::path::ownership::Registry;
+use super::acting::{PATIENCE, UNFINISHED_QUIET};
+use super::generation::Generation;
+use super::opening::Opened;
+use super::transitions::{Medium, Newer, Phase, Progress};
+use super::{Context, Effects, FollowedPath, Shared};
 use crate::input::read::content::Stat;
-use crate::input::read::reader::{MessageFormat, Read, Reader};
+use crate::input::read::reader::{MessageFormat, Reader};
 use crate::pipeline::batch::Batch;
-use crate::pipeline::position::{Position, Update};
+use crate::pipeline::checkpoint::CheckpointNow;
+use crate::pipeline::position::Position;
 use crate::shown::Show;
 use crate::syslog::Header;
 
-/// When to come back to a follower.
+/// When to come back to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::input) enum Turn {
+pub(in crate::input) enum When {
     /// There is more to read.
     Again,
     /// When something happens.
     Idle,
     /// At this time.
     At(Instant),
-    /// What the path names has changed: look at it.
+    /// The path may name something else: look at it first.
     Look,
+}
+
+/// What a turn of reading gave.
+pub(in crate::input) struct Turn {
+    pub(in crate::input) when: When,
+    /// Something is still to be read here that only waits for its time.
+    pub(in crate::input) is_pending: bool,
+    pub(in crate::input) effects: Effects,
 }
 
 /// What reading works with.
 pub(in crate::input) struct Work<'a> {
     pub(in crate::input) reader: &'a mut Reader,
-    pub(in crate::input) registry: &'a mut Registry,
+    pub(in crate::input) shared: &'a mut Shared,
     pub(in crate::input) batch: &'a mut Batch,
     pub(in crate::input) now: Instant,
+    /// What was found at the path just now.
+    pub(in crate::input) seen: Option<Stat>,
+}
+
+/// What one turn of reading holds on to.
+pub(super) struct Pass<'a> {
+    pub(super) reader: &'a mut Reader,
+    pub(super) batch: &'a mut Batch,
+    pub(super) format: MessageFormat<'a>,
+    pub(super) seen: Option<Stat>,
+    /// How much the current file held before older ones were found at their end: what it holds until
+    /// here was written after all that they hold.
+    pub(super) current_size: Option<u64>,
 }
 
 /// How to go on after one generation was looked at.
@@ -44,44 +67,75 @@ pub(super) enum Step {
     Next(Option<Instant>),
     /// With what stands in this place now.
     Same,
-    /// Not at all for now.
-    Stop(Turn),
+    /// Not at all for now. What waits for its time is pending.
+    Stop(When),
+    /// Not at all for now. Nothing is waited for.
+    Give(When),
 }
 
-impl Follower {
+/// Which generation of a path: an older one in this place, or the current one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    Older(usize),
+    Current,
+}
+
+impl FollowedPath {
     /// Reads once from the oldest generation that has something.
-    pub(in crate::input) fn read(&mut self, work: &mut Work<'_>) -> Turn {
-        self.last_read = work.now;
-        self.is_held = false;
-        let mut wake = self.decide(work.registry, work.now);
-        if !work.registry.discovered.is_empty() {
-            // Not before it is known whether another path reads it.
-            return Turn::Again;
+    pub(in crate::input) fn read(&mut self, work: Work<'_>) -> Turn {
+        let Work { reader, shared, batch, now, seen } = work;
+        let mut context = Context::new(shared, now);
+        let mut wake = self.settle_unsettled(&mut context);
+        if context.shared.ownership.has_open_claims() {
+            // Not before it is known whether another path reads what was found.
+            return Turn { when: When::Again, is_pending: false, effects: context.effects };
         }
         let (header, settings) = (self.header(), Arc::clone(&self.settings));
         let format = MessageFormat { header: &header, settings: &settings };
         let current_size = self.current_size();
-        let sooner = |wake: Option<Instant>, at| Some(wake.map_or(at, |wake| wake.min(at)));
+        let mut pass = Pass { reader, batch, format, seen, current_size };
+        let (when, is_held) = self.read_in_order(&mut wake, &mut pass, &mut context);
+        let is_pending = is_held || self.unsettled.is_some();
+        let when = match (when, wake) {
+            (When::Idle, Some(at)) => When::At(at),
+            (when, _) => when,
+        };
+        Turn { when, is_pending, effects: context.effects }
+    }
+
+    /// From the oldest on. Returns when to come back for what has ended that, and whether something
+    /// newer is held back by it; `wake` is when to come back in any case.
+    fn read_in_order(
+        &mut self,
+        wake: &mut Option<Instant>,
+        pass: &mut Pass<'_>,
+        context: &mut Context<'_>,
+    ) -> (When, bool) {
+        let mut sooner = |at| *wake = Some(wake.map_or(at, |wake: Instant| wake.min(at)));
         let mut at = 0;
-        while at < self.generations.len() {
-            match self.read_one(at, current_size, format, work) {
+        loop {
+            let which = match at < self.older.len() {
+                true => Which::Older(at),
+                false if at == self.older.len() && self.current.is_some() => Which::Current,
+                false => return (When::Idle, false),
+            };
+            match self.read_one(which, pass, context) {
                 Step::Same => {}
                 Step::Next(again) => {
-                    wake = again.map_or(wake, |again| sooner(wake, again));
+                    again.into_iter().for_each(&mut sooner);
                     at += 1;
                 }
-                Step::Stop(Turn::Idle) => break,
-                Step::Stop(Turn::At(again)) => {
-                    // A file that cannot be read is not waited for.
-                    self.is_held = self.complaint.is_none();
-                    wake = sooner(wake, again);
-                    break;
+                Step::Stop(When::At(again)) => {
+                    sooner(again);
+                    return (When::Idle, true);
                 }
-                Step::Stop(turn) => return turn,
+                Step::Give(When::At(again)) => {
+                    sooner(again);
+                    return (When::Idle, false);
+                }
+                Step::Stop(when) | Step::Give(when) => return (when, false),
             }
         }
-        self.is_held |= self.undecided.is_some();
-        wake.map_or(Turn::Idle, Turn::At)
     }
 
     fn header(&mut self) -> Arc<Header> {
@@ -89,178 +143,87 @@ impl Follower {
         Arc::clone(self.header.get_or_insert_with(|| Arc::new(settings.header(path))))
     }
 
-    /// How much the current file holds, where there are older ones. Seen before those are found
-    /// at their end: what it holds until here was written after all that they hold.
-    fn current_size(&self) -> u64 {
-        match self.generations.last() {
-            Some(last) if self.generations.len() > 1 && !last.is_past => size_of(last, &self.path),
-            _ => u64::MAX,
+    fn current_size(&self) -> Option<u64> {
+        let current = self.current.as_ref().filter(|_| !self.older.is_empty())?;
+        let stat = current.stat().or_else(|| Stat::at(&self.path).ok());
+        Some(stat.map_or(0, |stat| stat.size))
+    }
+
+    pub(super) fn get(&mut self, which: Which) -> Option<&mut Generation> {
+        match which {
+            Which::Older(at) => self.older.get_mut(at),
+            Which::Current => self.current.as_mut(),
         }
     }
 
-    fn read_one(
-        &mut self,
-        at: usize,
-        current_size: u64,
-        format: MessageFormat<'_>,
-        work: &mut Work<'_>,
-    ) -> Step {
-        let followed = self.is_followed(at, current_size);
-        if !self.generations[at].is_open()
-            && let Some(step) = self.open(at, followed, work)
-        {
-            return step;
+    /// Opens a generation if need be, reads it, and does what the table says.
+    fn read_one(&mut self, which: Which, pass: &mut Pass<'_>, context: &mut Context<'_>) -> Step {
+        let newer = self.newer_than(which, pass.current_size);
+        let is_parked = self.get(which).is_none_or(|it| it.phase() == Phase::Parked);
+        let is_closed = self.get(which).is_some_and(|it| !it.is_open());
+        if is_parked && is_closed && newer != Newer::Begun {
+            return Step::Next(None);
         }
-        let generation = &mut self.generations[at];
-        let is_current = !generation.is_past;
-        let bound = if is_current { current_size.min(self.limit) } else { u64::MAX };
-        let before = generation.position;
-        let seen = work.registry.looked_at.take();
-        match generation.read(work.reader, format, bound, seen, work.batch, work.now) {
-            Ok(Read::Some { at_end }) => {
-                if before.offset == 0 {
-                    // Should we end before this is confirmed, the file must be known again.
-                    let position = Position { head: generation.head(), ..before };
-                    let source = Arc::clone(&generation.source);
-                    work.registry.first_seen.push(Update::Reached(source, position));
-                }
-                // What is appended from now on is an event.
-                Step::Stop(if at_end && is_current { Turn::Idle } else { Turn::Again })
+        let opened = match is_closed {
+            true => self.open(which, context),
+            false => Opened::Open,
+        };
+        let (progress, error) = match opened {
+            Opened::Open => match self.read_open(which, pass, context) {
+                Ok(progress) => (progress, None),
+                Err(error) => (self.failed(which, context.now), Some(error)),
+            },
+            Opened::Not(progress) => (progress, None),
+            Opened::Failed(error) => (self.failed(which, context.now), Some(error)),
+            Opened::Never(error) => (Progress::FailedForLong, Some(error)),
+        };
+        self.act(which, progress, error.as_ref(), newer, pass, context)
+    }
+
+    /// Reads an open generation.
+    fn read_open(
+        &mut self,
+        which: Which,
+        pass: &mut Pass<'_>,
+        context: &mut Context<'_>,
+    ) -> io::Result<Progress> {
+        let limit = self.limit.unwrap_or(u64::MAX);
+        let bound = match which {
+            Which::Older(_) => u64::MAX,
+            Which::Current => pass.current_size.unwrap_or(u64::MAX).min(limit),
+        };
+        let path = Arc::clone(&self.path);
+        let is_last = self.current.is_none();
+        let Some(it) = self.get(which) else { return Ok(Progress::Eof) };
+        let (before, quiet, size) = (it.position, it.quiet(context.now), it.size());
+        let seen = pass.seen.take();
+        let progress = it.read(pass.reader, pass.format, bound, seen, pass.batch, context.now)?;
+        it.works();
+        if matches!(progress, Progress::More | Progress::ReadToEnd) {
+            if before.offset == 0 {
+                // Should we end before this is confirmed, the file must be known again.
+                let position = Position { head: it.head(), ..before };
+                context.effects.now.push(CheckpointNow::known(&it.source, position));
             }
-            Ok(Read::End { .. } | Read::Rewritten) | Err(_) if generation.is_cut() => {
-                self.cut_short(at, format, work)
+            let is_late = quiet >= UNFINISHED_QUIET && it.size() > size;
+            if is_last && is_late && it.medium() == Medium::Deleted && it.report_deletion() {
+                warn!(
+                    "{}: the file was deleted, and its writer goes on with it. Its lines are \
+                     shipped while it stays open here; have the writer open its log again",
+                    path.shown()
+                );
             }
-            Ok(Read::End { .. }) if is_current => Step::Stop(Turn::Idle),
-            Ok(Read::End { unfinished }) => self.at_end(at, unfinished, followed, format, work),
-            // A copy may have been made before the last lines were read.
-            Ok(Read::Rewritten) if generation.is_compressed() || generation.is_copy() => {
-                self.let_go(at, work);
-                Step::Same
-            }
+        }
+        if progress == Progress::Rewritten && which == Which::Current && !it.is_at(&path) {
             // Its content went with the file: what is beside it is not all older.
-            Ok(Read::Rewritten) if is_current && !generation.is_at(&self.path) => {
-                Step::Stop(Turn::Look)
-            }
-            Ok(Read::Rewritten) => {
-                self.start_anew(at, work.registry, work.now);
-                Step::Stop(Turn::Again)
-            }
-            Err(error) => self.failed(&error, work.now),
+            return Ok(Progress::Moved);
         }
+        Ok(progress)
     }
 
-    /// What is compressed ends before its end: it is being written, or damaged.
-    fn cut_short(&mut self, at: usize, format: MessageFormat<'_>, work: &mut Work<'_>) -> Step {
-        let generation = &mut self.generations[at];
-        if !generation.is_given_up(work.now) {
-            return Step::Stop(Turn::At(work.now + RETRY));
-        }
-        warn!(
-            "{}: what it was compressed to is damaged or not complete: it is read to byte {} of \
-             the content and no further",
-            self.path.shown(),
-            generation.position.offset
-        );
-        // Where nothing is left, there is nothing to send.
-        let _ = generation.read_unfinished(work.reader, format, work.batch);
-        self.let_go(at, work);
-        Step::Same
+    /// Reading or opening a generation has failed, perhaps for long.
+    pub(super) fn failed(&mut self, which: Which, now: Instant) -> Progress {
+        let is_long = self.get(which).is_some_and(|it| it.failing(now) >= PATIENCE);
+        if is_long { Progress::FailedForLong } else { Progress::Failed }
     }
-
-    /// A past generation is read to its end, for now.
-    fn at_end(
-        &mut self,
-        at: usize,
-        unfinished: usize,
-        followed: bool,
-        format: MessageFormat<'_>,
-        work: &mut Work<'_>,
-    ) -> Step {
-        let is_last_past = at + 2 == self.generations.len();
-        let generation = &mut self.generations[at];
-        let is_awaited = work.registry.is_awaited(generation.source.inode);
-        let may_linger = work.registry.may_linger && is_last_past && !is_awaited;
-        match generation.next(unfinished, followed, may_linger, work.now) {
-            Next::Wait { until, holds: true } => Step::Stop(Turn::At(until)),
-            Next::Wait { until, holds: false } => Step::Next(Some(until)),
-            Next::SendUnfinished => {
-                match generation.read_unfinished(work.reader, format, work.batch) {
-                    Ok(()) => Step::Same,
-                    Err(error) => self.failed(&error, work.now),
-                }
-            }
-            Next::Rest if !is_awaited => {
-                // Its writer may go on all the same.
-                if generation.is_compressed() || !work.registry.may_hold {
-                    generation.close();
-                }
-                generation.is_resting = true;
-                Step::Next(None)
-            }
-            Next::Rest => {
-                self.let_go(at, work);
-                Step::Same
-            }
-            Next::Done => {
-                let id = generation.source.id;
-                if at + 1 == self.generations.len() {
-                    // Nothing is known to follow it; there may be what was not seen.
-                    self.succeed(None, work.registry, work.now);
-                }
-                if self.generations.get(at).is_some_and(|same| same.source.id == id) {
-                    self.let_go(at, work);
-                }
-                match work.registry.discovered.is_empty() {
-                    true => Step::Same,
-                    // Not before it is known whether another path reads it.
-                    false => Step::Stop(Turn::Again),
-                }
-            }
-        }
-    }
-
-    /// Whether a generation newer than the one at `at` has content, or has had its time.
-    fn is_followed(&self, at: usize, current_size: u64) -> bool {
-        let newer = &self.generations[at + 1..];
-        let is_bounded = current_size != u64::MAX;
-        newer.iter().any(|newer| newer.is_past)
-            || is_bounded && !newer.is_empty() && current_size > 0
-    }
-
-    /// A past generation is complete.
-    fn let_go(&mut self, at: usize, work: &mut Work<'_>) {
-        let generation = self.generations.remove(at);
-        debug!("{}: a rotated file is read to its end", self.path.shown());
-        self.finished.remember(&generation.position);
-        if let Some(next) = self.generations.get_mut(at)
-            && let Some(position) = next.begins_after(&generation)
-        {
-            work.registry.first_seen.push(Update::Reached(Arc::clone(&next.source), position));
-        }
-        self.hand_over(generation, work.registry);
-    }
-
-    /// Leaves a generation to whoever waits for it.
-    pub(super) fn hand_over(&self, generation: Generation, registry: &mut Registry) {
-        self.release(&generation, registry);
-        if registry.is_awaited(generation.source.inode) {
-            registry.handed_over.push(generation);
-        } else {
-            registry.forget(&generation);
-        }
-    }
-
-    /// A generation is let go; its file may hold another one.
-    pub(super) fn release(&self, generation: &Generation, registry: &mut Registry) {
-        for inode in [generation.source.inode, generation.reads] {
-            let is_held = |other: &Generation| other.source.inode == inode || other.reads == inode;
-            if !self.generations.iter().any(is_held) {
-                registry.release(inode, self.id);
-            }
-        }
-    }
-}
-
-fn size_of(current: &Generation, path: &Path) -> u64 {
-    current.stat().or_else(|| Stat::at(path).ok()).map_or(0, |stat| stat.size)
 }

@@ -1,203 +1,188 @@
-//! From one generation of a path to the next: after a restart, a rotation, a truncation.
+//! From one generation of a path to the next: after a restart, or a rotation.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::{info, warn};
+use tracing::info;
 
-use super::Follower;
-use super::undecided::{Kind, Search};
-use crate::input::path::generation::{Generation, order_between, start};
-use crate::input::path::ownership::Registry;
+use super::generation::{Generation, order_between, start};
+use super::reading::Which;
+use super::unsettled::{Kind, Search};
+use super::{Context, Effects, FollowedPath, Shared};
 use crate::input::read::content::{Content, Stat, open};
-use crate::input::rotation::identity::Fit;
 use crate::input::rotation::judge::Change;
-use crate::pipeline::position::{Position, Record, Source, Update};
+use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
+use crate::pipeline::position::{Position, Record, Source};
 use crate::shown::Show;
 
-impl Follower {
+impl FollowedPath {
     /// Takes up the generations that were known when the last run ended.
     pub(in crate::input) fn resume(
         &mut self,
         mut records: Vec<Record>,
-        registry: &mut Registry,
+        shared: &mut Shared,
         now: Instant,
-    ) {
-        records.sort_by_key(|record| record.source.order);
-        self.generations.reserve_exact(records.len());
+    ) -> Effects {
+        let mut context = Context::new(shared, now);
+        records.sort_by_key(|record| (record.source.order, record.source.id));
+        self.older.reserve_exact(records.len());
         for record in records {
             let mut generation = Generation::new(Arc::new(record.source), record.position, now);
             generation.retire(now);
-            self.generations.push(generation);
+            self.older.push_back(generation);
         }
         let stat = self.look_at_path();
-        let stat = stat.filter(|stat| !self.is_foreign(stat, registry, now));
-        let current = stat.and_then(|stat| self.current_among_known(&stat));
-        match (stat, current) {
-            (Some(stat), Some(at)) => {
-                let mut current = self.generations.remove(at);
-                current.return_to_path();
-                let recognised = current.recognises(&self.path, &stat);
-                let real = registry.real(&self.path, now);
-                let has_moved = current.source.inode != stat.inode || current.source.real != real;
-                if recognised && has_moved {
-                    // The device may have another number after a reboot.
-                    registry.release(current.source.inode, self.id);
-                    current.moved_to(stat.inode, real);
-                    registry.claim(stat.inode, self.id);
-                    let source = Arc::clone(&current.source);
-                    registry.first_seen.push(Update::Reached(source, current.position));
-                }
-                self.generations.push(current);
-                if recognised {
-                    self.look_for_copies_of_empty(registry, now);
-                    let Some(last) = self.generations.last_mut() else { return };
-                    last.saw_size(stat.size);
-                    self.announce(registry);
-                } else {
-                    self.start_anew(self.generations.len() - 1, registry, now);
-                }
-            }
-            (stat, _) => {
-                self.look_for_copies_of_empty(registry, now);
-                self.succeed(stat, registry, now);
+        let stat = stat.filter(|stat| !self.is_foreign(stat, &mut context));
+        let current = stat.and_then(|stat| Some((stat, self.current_among_known(&stat)?)));
+        match current {
+            Some((stat, at)) => self.resume_current(&stat, at, &mut context),
+            None => {
+                self.look_for_copies_of_empty(&mut context);
+                self.succeed(stat, &mut context);
             }
         }
+        // Most have one: room for four in each of 100,000 would be most of the memory.
+        self.older.shrink_to_fit();
+        context.effects
+    }
+
+    /// The generation in this place has the file that the path names.
+    fn resume_current(&mut self, stat: &Stat, at: usize, context: &mut Context<'_>) {
+        let Some(mut current) = self.older.remove(at) else { return };
+        let recognised = current.recognises(&self.path, stat);
+        let real = context.shared.real(&self.path, context.now);
+        let has_moved = current.source.inode != stat.inode || current.source.real != real;
+        if recognised && has_moved {
+            // The device may have another number after a reboot.
+            context.shared.ownership.release(current.source.inode, self.id);
+            current.moved_to(stat.inode, real);
+            context.shared.ownership.claim(stat.inode, self.id);
+            // Nothing is in flight at the start.
+            context.effects.now.push(CheckpointNow::known(&current.source, current.position));
+        }
+        self.make_current(current);
+        if !recognised {
+            return self.start_current_anew(context);
+        }
+        self.look_for_copies_of_empty(context);
+        if let Some(current) = &mut self.current {
+            current.saw_size(stat.size);
+        }
+        self.announce(context.shared);
     }
 
     /// Which of the known generations has the file that the path names.
     fn current_among_known(&self, stat: &Stat) -> Option<usize> {
-        let recognised = self.generations.iter().rposition(|g| g.recognises(&self.path, stat));
-        let same_file = |g: &Generation| g.judge(Some(stat)) != Change::Replaced;
-        recognised.or_else(|| self.generations.iter().rposition(same_file))
+        let recognised = self.older.iter().rposition(|known| known.recognises(&self.path, stat));
+        let same_file = |known: &Generation| known.judge(Some(stat)) != Change::Replaced;
+        recognised.or_else(|| self.older.iter().rposition(same_file))
     }
 
     /// When the newest generation was empty as the last run ended, it does not show that it was
     /// written to and truncated since. What it held then is in a copy.
-    fn look_for_copies_of_empty(&mut self, registry: &mut Registry, now: Instant) {
-        let Some(last) = self.generations.last() else { return };
-        if last.position.offset > 0 || last.head().len > 0 {
+    fn look_for_copies_of_empty(&mut self, context: &mut Context<'_>) {
+        if self.newest().is_none_or(|newest| newest.position.offset > 0 || newest.head().len > 0) {
             return;
         }
-        self.open_all_past(registry, false);
-        let at = self.generations.len() - 1;
-        let previous = self.generations[..at].last().map(Generation::order);
-        let last = &mut self.generations[at];
-        let at_path = || Stat::at(&self.path).ok().filter(|stat| stat.inode == last.source.inode);
-        let stat = last.stat().or_else(at_path);
-        let (modified, inode) = (last.position.modified, last.source.inode);
+        self.open_all_older(context, false);
+        let previous = match &self.current {
+            Some(_) => self.older.back(),
+            None => self.older.iter().rev().nth(1),
+        };
+        let previous = previous.map(Generation::order);
+        let path = Arc::clone(&self.path);
+        let Some(newest) = self.newest_mut() else { return };
+        let at_path = || Stat::at(&path).ok().filter(|stat| stat.inode == newest.source.inode);
+        let stat = newest.stat().or_else(at_path);
+        let (modified, inode) = (newest.position.modified, newest.source.inode);
         // So that a copy of what it holds by now is told from one of what it held before.
-        let fingerprint = stat.and_then(|stat| last.fingerprint_unread(&self.path, &stat));
-        let source = Arc::clone(&last.source);
+        let fingerprint = stat.and_then(|stat| newest.fingerprint_unread(&path, &stat));
+        let source = Arc::clone(&newest.source);
         let until = stat.map_or(i64::MAX, |stat| stat.modified);
         let kind = Kind::Copies { after: modified, until };
-        let between = (previous, Some(last.order()));
+        let order = newest.order();
         let search = Search { source, kind, current: inode };
-        let copies = self.unknown_among(search, between, registry, now);
-        let last = &mut self.generations[at];
-        if let Some(newest) = copies.last() {
+        let copies = self.unknown_among(search, (previous, Some(order)), context);
+        self.place_copies_of_empty(copies, fingerprint, context);
+    }
+
+    fn place_copies_of_empty(
+        &mut self,
+        copies: Vec<Generation>,
+        fingerprint: Option<Position>,
+        context: &mut Context<'_>,
+    ) {
+        let is_older = self.current.is_none();
+        let at = self.older.len() - usize::from(is_older && !self.older.is_empty());
+        let Some(newest) = self.newest_mut() else { return };
+        if let Some(copy) = copies.last() {
             // So that the next start does not find them again, when they are read and forgotten.
-            last.position.modified = last.position.modified.max(newest.position.modified);
+            newest.position.modified = newest.position.modified.max(copy.position.modified);
         }
-        let is_lost = last.is_past && !last.is_open() && !copies.is_empty();
+        let is_lost = is_older && !newest.is_open() && !copies.is_empty();
+        let source = Arc::clone(&newest.source);
         if is_lost {
             // One of them is what became of it.
-            registry.first_seen.push(Update::Forget(last.source.id));
-            registry.release(last.source.inode, self.id);
-            self.generations.pop();
+            context.effects.now.push(CheckpointNow::forget(source.id));
+            context.shared.ownership.release(source.inode, self.id);
+            self.older.pop_back();
         } else if fingerprint.is_some() || !copies.is_empty() {
-            registry.first_seen.push(Update::Reached(Arc::clone(&last.source), last.position));
+            context.effects.now.push(CheckpointNow::known(&source, newest.position));
         }
-        self.generations.splice(at..at, copies);
-    }
-
-    /// Looks for the files of all past generations, so that they are told from unknown ones: where
-    /// logs begin alike, little that was read of one is in the others too. `sure`: what merely begins
-    /// alike is left to those.
-    pub(in crate::input) fn open_all_past(&mut self, registry: &mut Registry, sure: bool) {
-        for at in 0..self.generations.len() {
-            if self.generations[at].is_past && !self.generations[at].is_open() {
-                // What cannot be told now is found when its turn comes.
-                let _ = self.open_past(at, registry, sure);
-            }
-        }
-    }
-
-    /// Looks for the file of a past generation; where that has to be `sure`, not for one that merely
-    /// begins alike. False when it holds something else by now.
-    ///
-    /// # Errors
-    /// When it cannot be told for now.
-    pub(super) fn open_past(
-        &mut self,
-        at: usize,
-        registry: &mut Registry,
-        sure: bool,
-    ) -> io::Result<bool> {
-        let inode = self.generations[at].source.inode;
-        let is_reused = self.generations[at + 1..].iter().any(|g| g.source.inode == inode);
-        let is_taken = |inode| registry.is_taken(inode, self.id);
-        let past = &mut self.generations[at];
-        let lack = past.may_lack();
-        let Some((stat, fit)) = past.open_past(is_reused, is_taken, sure)? else { return Ok(true) };
-        registry.claim(stat.inode, self.id);
-        if let Some(lost) = lack.filter(|_| past.is_copy() && fit == Fit::Shorter) {
-            warn!(
-                "{}: of a file that was rotated away only a shorter copy is to be found; {lost} \
-                 cannot be read",
-                self.path.shown()
-            );
-        }
-        Ok(fit == Fit::Continues || stat.inode != inode)
+        self.insert_all_older(at, copies);
     }
 
     /// Files that were rotated away may be compressed before they are read.
-    pub(super) fn fingerprint_past(&mut self, registry: &mut Registry) {
-        for past in self.generations.iter_mut().filter(|past| past.is_past) {
-            let position = past.stat().and_then(|stat| past.fingerprint_unread(&self.path, &stat));
+    pub(super) fn fingerprint_older(&mut self, context: &mut Context<'_>) {
+        for older in &mut self.older {
+            let position =
+                older.stat().and_then(|stat| older.fingerprint_unread(&self.path, &stat));
             if let Some(position) = position {
-                registry.first_seen.push(Update::Reached(Arc::clone(&past.source), position));
+                context.effects.now.push(CheckpointNow::known(&older.source, position));
             }
         }
     }
 
-    /// The path names another file, or none: what was current is past.
-    pub(super) fn succeed(&mut self, stat: Option<Stat>, registry: &mut Registry, now: Instant) {
-        if let Some(at) = self.generations.len().checked_sub(1) {
-            self.generations[at].retire(now);
-            let is_same = match self.generations[at].is_open() {
-                true => self.generations[at].is_same(),
+    /// The path names another file, or none: what was current is older.
+    pub(super) fn succeed(&mut self, stat: Option<Stat>, context: &mut Context<'_>) {
+        self.retire_current(context.now);
+        if let Some(at) = self.older.len().checked_sub(1) {
+            let is_same = match self.older[at].is_open() {
+                true => self.older[at].is_same(),
                 // What cannot be told now is found when its turn comes.
-                false => self.open_past(at, registry, false).unwrap_or(true),
+                false => self.open_older(at, context, false).unwrap_or(true),
             };
             if !is_same {
                 // It was truncated as well since it was last seen.
-                self.start_anew(at, registry, now);
+                self.start_anew(Which::Older(at), context);
             }
-            self.fingerprint_past(registry);
+            self.fingerprint_older(context);
         }
-        if let Some(last) = self.generations.last() {
-            let source = Arc::clone(&last.source);
-            let modified = last.stat().map_or(last.position.modified, |stat| stat.modified);
-            let current = stat.map_or(source.inode, |stat| stat.inode);
-            let between = (Some(last.order()), None);
-            let search = Search { source, kind: Kind::Successors { modified }, current };
-            let unknown = self.unknown_among(search, between, registry, now);
-            self.generations.extend(unknown);
-        }
+        self.look_for_unseen(stat, context);
         let Some(stat) = stat else { return };
-        registry.count_rotation();
+        context.effects.rotations += 1;
         info!("{} was rotated; following its new file", self.path.shown());
         let content = open(&self.path).ok().filter(|file| {
             file.metadata().is_ok_and(|metadata| Stat::of(&metadata).inode == stat.inode)
         });
         let content = content.map(Content::Plain);
-        let order = order_between(self.generations.last().map(Generation::order), None);
+        let order = order_between(self.older.back().map(Generation::order), None);
         // Another path may have read it.
-        let position = registry.finished(stat.inode).unwrap_or(start(&stat));
-        let new = self.generation(order, &stat, position, content, registry, now);
-        self.generations.push(new);
+        let position = context.shared.ownership.let_go(stat.inode).unwrap_or(start(&stat));
+        let new = self.generation(order, &stat, position, content, context);
+        self.make_current(new);
+    }
+
+    /// Looks for what came after the newest generation and was rotated away unseen.
+    fn look_for_unseen(&mut self, stat: Option<Stat>, context: &mut Context<'_>) {
+        let Some(last) = self.older.back() else { return };
+        let source = Arc::clone(&last.source);
+        let modified = last.stat().map_or(last.position.modified, |stat| stat.modified);
+        let current = stat.map_or(source.inode, |stat| stat.inode);
+        let between = (Some(last.order()), None);
+        let search = Search { source, kind: Kind::Successors { modified }, current };
+        let unknown = self.unknown_among(search, between, context);
+        self.older.extend(unknown);
     }
 
     pub(super) fn generation(
@@ -206,21 +191,22 @@ impl Follower {
         stat: &Stat,
         position: Position,
         content: Option<Content>,
-        registry: &mut Registry,
-        now: Instant,
+        context: &mut Context<'_>,
     ) -> Generation {
-        let (id, path) = (registry.new_id(), self.path.clone());
-        let real = registry.real(&path, now);
+        let Context { shared, now, effects } = context;
+        let (id, path) = (shared.new_id(), self.path.clone());
+        let real = shared.real(&path, *now);
         let source = Source { id, order, path, real, inode: stat.inode };
-        registry.claim(stat.inode, self.id);
-        let mut new = Generation::new(Arc::new(source), position, now).with_content(content);
+        shared.ownership.claim(stat.inode, self.id);
+        let mut new = Generation::new(Arc::new(source), position, *now).with_content(content);
         new.fingerprint_unread(&self.path, stat);
         new.saw_size(stat.size);
-        let update = Update::Reached(Arc::clone(&new.source), new.position);
-        // What was read before may be under way: this must not overtake it.
-        match position.offset > 0 && registry.finished(stat.inode) == Some(position) {
-            true => registry.retired.push(update),
-            false => registry.first_seen.push(update),
+        let is_continued =
+            position.offset > 0 && shared.ownership.let_go(stat.inode) == Some(position);
+        match is_continued {
+            // What was read before may be in flight.
+            true => effects.behind.push(CheckpointBehind::reached(&new.source, new.position)),
+            false => effects.now.push(CheckpointNow::known(&new.source, new.position)),
         }
         new
     }

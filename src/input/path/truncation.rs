@@ -5,56 +5,99 @@ use std::time::Instant;
 
 use tracing::{debug, info, warn};
 
-use super::Follower;
-use super::undecided::{Kind, Search};
-use crate::input::path::generation::{Generation, order_between, start};
-use crate::input::path::ownership::Registry;
+use super::generation::{Generation, order_between, start};
+use super::reading::Which;
+use super::transitions::Phase;
+use super::unsettled::{Kind, Search};
+use super::{Context, FollowedPath};
+use crate::health::loss::{Amount, Reason};
 use crate::input::read::content::{Content, Stat};
 use crate::input::rotation::archive;
 use crate::input::rotation::identity::{Fit, Found, position_in};
 use crate::input::rotation::judge::same_inode;
-use crate::pipeline::position::{Source, Update};
+use crate::pipeline::checkpoint::CheckpointBehind;
+use crate::pipeline::position::{Position, Source};
 use crate::shown::Show;
 
-impl Follower {
-    /// The file of the generation at `at` starts anew. What was not read of its old content is taken
-    /// from the copy that rotation has made.
-    pub(super) fn start_anew(&mut self, at: usize, registry: &mut Registry, now: Instant) {
-        registry.count_rotation();
-        let mut old = self.generations.remove(at);
-        let (source, is_past) = (Arc::clone(&old.source), old.is_past);
+/// What becomes of the old content of a file that starts anew.
+struct Rest {
+    /// What is left to read of it.
+    generation: Option<Generation>,
+    /// When the last of its copies was made, in nanoseconds since the epoch.
+    copied_until: i64,
+}
+
+impl FollowedPath {
+    /// The current file starts anew.
+    pub(super) fn start_current_anew(&mut self, context: &mut Context<'_>) {
+        self.start_anew(Which::Current, context);
+    }
+
+    /// The file of a generation starts anew. What was not read of its old content is taken from the
+    /// copy that rotation has made.
+    pub(super) fn start_anew(&mut self, which: Which, context: &mut Context<'_>) {
+        context.effects.rotations += 1;
+        let now = context.now;
+        let Some((at, mut old)) = self.take(which, now) else { return };
+        let is_current = which == Which::Current;
+        let source = Arc::clone(&old.source);
         let inode = source.inode;
         let at_path = || Stat::at(&self.path).ok().filter(|stat| same_inode(stat.inode, inode));
         let Some(stat) = old.stat().or_else(at_path) else {
             // Renamed since it was looked at. It is read where it is then, which leads here again.
-            old.retire(now);
-            self.generations.insert(at, old);
+            self.older.insert(at, old);
             return;
         };
         let content = old.take_content();
-        old.retire(now);
-        let (rest, baseline) = self.rest_of(old, registry);
-        let until = if is_past { stat.modified } else { i64::MAX };
-        let next = self.generations.get(at).map(Generation::order);
-        let place = order_between(Some(source.order), next);
-        let mut new = self.generation(place, &stat, start(&stat), content, registry, now);
-        if is_past {
-            new.retire(now);
+        let rest = self.rest_of(old, context);
+        let until = if is_current { i64::MAX } else { stat.modified };
+        let next = self.older.get(at).or(self.current.as_ref()).map(Generation::order);
+        let order = order_between(Some(source.order), next);
+        let new = self.generation(order, &stat, start(&stat), content, context);
+        // In their places first: copies of both may be under way.
+        let at = at + usize::from(rest.generation.is_some());
+        if let Some(rest) = rest.generation {
+            self.older.insert(at - 1, rest);
         }
-        // In the list first: copies of both may be under way.
-        self.generations.splice(at..at, rest.into_iter().chain([new]));
-        let between = (Some(source.order), Some(place));
-        let kind = Kind::Copies { after: baseline, until };
-        let search = Search { source, kind, current: inode };
-        let copies = self.unknown_among(search, between, registry, now);
-        let at = self.generations.partition_point(|known| known.order() < place);
-        self.generations.splice(at..at, copies);
+        match is_current {
+            true => self.make_current(new),
+            false => self.insert_older(at, new, now),
+        }
+        let kind = Kind::Copies { after: rest.copied_until, until };
+        let search = Search { source: Arc::clone(&source), kind, current: inode };
+        let copies = self.unknown_among(search, (Some(source.order), Some(order)), context);
+        let at = self.older.partition_point(|known| known.order() < order);
+        self.insert_all_older(at, copies);
     }
 
-    /// What is left to read of a file that was truncated; and when the last of its copies was made.
-    fn rest_of(&self, mut old: Generation, registry: &mut Registry) -> (Option<Generation>, i64) {
+    /// Takes a generation out of its place, and retires it.
+    fn take(&mut self, which: Which, now: Instant) -> Option<(usize, Generation)> {
+        let (at, mut taken) = match which {
+            Which::Older(at) => (at, self.older.remove(at)?),
+            Which::Current => (self.older.len(), self.current.take()?),
+        };
+        taken.retire(now);
+        Some((at, taken))
+    }
+
+    fn insert_older(&mut self, at: usize, mut generation: Generation, now: Instant) {
+        generation.retire(now);
+        self.older.insert(at, generation);
+    }
+
+    /// Puts older generations in their place.
+    pub(super) fn insert_all_older(&mut self, at: usize, generations: Vec<Generation>) {
+        for (offset, generation) in generations.into_iter().enumerate() {
+            debug_assert!(generation.phase() != Phase::Current, "it is older");
+            self.older.insert(at + offset, generation);
+        }
+    }
+
+    /// What is left to read of a file that was truncated.
+    fn rest_of(&mut self, mut old: Generation, context: &mut Context<'_>) -> Rest {
         let (path, modified) = (self.path.shown(), old.position.modified);
-        let is_taken = |inode| inode != old.reads && registry.is_taken(inode, self.id);
+        let ownership = &context.shared.ownership;
+        let is_taken = |inode| inode != old.reads() && ownership.is_taken(inode, self.id);
         let copy = match archive::by_content(&old.source, &old.position, is_taken) {
             Ok(copy) => copy,
             // Looking for what else was copied says why.
@@ -62,49 +105,54 @@ impl Follower {
             Err(error) => {
                 // It is looked for again before anything newer is read.
                 debug!("{path} was truncated; its copy cannot be read yet: {error}");
-                return (Some(old), modified);
+                return Rest { generation: Some(old), copied_until: modified };
             }
         };
-        let baseline = copy.as_ref().map_or(modified, |copy| modified.max(copy.stat.modified));
+        let copied_until = copy.as_ref().map_or(modified, |copy| modified.max(copy.stat.modified));
         match copy {
             Some(copy) if copy.fit == Fit::Continues => {
-                registry.claim(copy.stat.inode, self.id);
-                self.tell_what_lacks(&copy, &old);
+                context.shared.ownership.claim(copy.stat.inode, self.id);
+                self.report_what_lacks(&copy, &old, context);
                 old.continue_in(copy);
-                return (Some(old), baseline);
+                return Rest { generation: Some(old), copied_until };
             }
-            _ if old.unread() > 0 => warn!(
-                "{path} was truncated before {} bytes of it were read, and no copy of them was \
-                 found beside it",
-                old.unread()
-            ),
+            _ if old.unread() > 0 => {
+                let unread = old.unread();
+                context.effects.losses.push((Reason::Truncated, Amount::bytes(unread)));
+                warn!(
+                    "{path} was truncated before {unread} bytes of it were read, and no copy of \
+                     them was found beside it"
+                );
+            }
             _ => info!("{path} was truncated"),
         }
-        registry.retired.push(Update::Forget(old.source.id));
+        context.effects.behind.push(CheckpointBehind::forget(old.source.id));
         if let Some(copy) = copy {
-            note_shorter(copy, &old.source, registry);
+            self.note_shorter(copy, &old.source, context);
         }
-        (None, baseline)
+        Rest { generation: None, copied_until }
     }
 
     /// The rest of `old` is in `copy`; perhaps not all of it.
-    fn tell_what_lacks(&self, copy: &Found, old: &Generation) {
+    fn report_what_lacks(&self, copy: &Found, old: &Generation, context: &mut Context<'_>) {
         let (path, found) = (self.path.shown(), copy.path.shown());
         info!("{path} was truncated; the rest of its old content is read from {found}");
         let is_plain = matches!(copy.content, Content::Plain(_));
         let lacks = old.size().saturating_sub(copy.stat.size);
         if is_plain && lacks > 0 {
+            context.effects.losses.push((Reason::ShorterCopy, Amount::bytes(lacks)));
             warn!(
                 "{path}: {lacks} bytes that were written before it was truncated are not in {found}"
             );
         }
     }
-}
 
-/// A copy was made before the last lines were read: all of it was read.
-fn note_shorter(mut copy: Found, of: &Source, registry: &mut Registry) {
-    if let Ok(end) = position_in(&mut copy.content, copy.stat.size) {
-        let end = crate::pipeline::position::Position { modified: copy.stat.modified, ..end };
-        registry.note_read(Arc::new(Source { inode: copy.stat.inode, ..of.clone() }), end);
+    /// A copy was made before the last lines were read: all of it was read.
+    fn note_shorter(&self, mut copy: Found, of: &Source, context: &mut Context<'_>) {
+        if let Ok(end) = position_in(&mut copy.content, copy.stat.size) {
+            let end = Position { modified: copy.stat.modified, ..end };
+            let source = Arc::new(Source { inode: copy.stat.inode, ..of.clone() });
+            context.shared.ownership.note_read(source, end);
+        }
     }
 }

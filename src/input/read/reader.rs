@@ -11,6 +11,7 @@ use super::content::Content;
 use crate::input::FileSettings;
 use crate::input::read::records;
 use crate::pipeline::batch::{Batch, Mark};
+use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::position::{Anchor, Head, Position, Source, Update};
 use crate::syslog::{Encoder, Framing, Header, Timestamps};
 
@@ -227,7 +228,7 @@ impl Reader {
             self.advance(place, done, from - done, false)?;
             done = from;
             let position = Position { modified: place.modified, ..*place.position };
-            mark(batch, Update::Reached(Arc::clone(place.source), position));
+            mark(batch, CheckpointBehind::reached(place.source, position));
         }
         Ok((done, from))
     }
@@ -305,9 +306,10 @@ fn is_at_start(position: &Position, before: &[u8]) -> bool {
             && position.head == Head::of(&nuls[..usize::from(position.head.len)])
 }
 
-/// Notes in `batch` that everything it holds now carries `update` with it. Where patterns drop all,
-/// one mark is enough for many.
-pub(in crate::input) fn mark(batch: &mut Batch, update: Update) {
+/// Appends a checkpoint mark: once the batch up to here is confirmed, `checkpoint` holds. Where
+/// patterns drop all, one mark is enough for many.
+pub(in crate::input) fn mark(batch: &mut Batch, checkpoint: CheckpointBehind) {
+    let update = checkpoint.into_update();
     let end = batch.bytes.len() as u32;
     if let Some(last) = batch.marks.last_mut()
         && last.end == end

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::time::Instant;
 
-use super::Stage;
-use crate::input::path::{Turn, Work};
+use super::Scheduler;
+use crate::input::path::{When, Work};
 use crate::input::read::reader::mark;
 use crate::input::scheduler::descriptors::HOUSEKEEPING;
 use crate::pipeline::batch::Batch;
@@ -12,12 +12,12 @@ use crate::pipeline::channel::Room;
 
 /// A batch is passed on when it has this many bytes, or nothing more is to be had.
 const BATCH: usize = 256 << 10;
-/// … or after so many turns or bytes that were read (patterns may drop them all), so that events do
-/// not wait for long.
+/// A batch is passed on after so many turns, so that events do not wait for long.
 const TURNS: usize = 1024;
+/// A batch is passed on after so many bytes were read: patterns may drop them all.
 const READ: u64 = 2 << 20;
 
-impl Stage {
+impl Scheduler {
     /// Reads from one file after the other until the batch is full or all are at their end.
     pub(in crate::input) fn fill(&mut self, now: Instant) -> Batch {
         let memory = self.memory.take().or_else(|| self.spare.try_recv().ok());
@@ -25,49 +25,63 @@ impl Stage {
         batch.clear();
         batch.framing = self.reader.framing();
         self.reader.tick();
-        self.mark_retired(&mut batch);
+        self.mark_behind(&mut batch);
         let until = self.reader.counts.bytes + READ;
         for _ in 0..TURNS {
             if batch.bytes.len() >= BATCH || self.reader.counts.bytes >= until {
                 break;
             }
             let Some(id) = self.ready.pop_front() else { break };
-            let Some(follower) = &mut self.followers[id] else { continue };
-            follower.is_queued = false;
-            self.registry.may_hold = self.open.len() < self.held_max;
-            self.registry.may_linger = self.open.len() < self.held_max / 2;
-            let turn = follower.read(&mut Work {
-                reader: &mut self.reader,
-                registry: &mut self.registry,
-                batch: &mut batch,
-                now,
-            });
-            if follower.is_open() {
-                self.open.insert(id);
-                self.housekeeping.get_or_insert(now + HOUSEKEEPING);
-            }
-            match turn {
-                Turn::Again => self.queue(id),
-                Turn::At(at) => {
-                    if follower.timer.is_none_or(|set| at < set) {
-                        follower.timer = Some(at);
-                        self.timers.push(Reverse((at, id)));
-                    }
-                }
-                Turn::Look => {
-                    self.look(id, now);
-                    // It may take a while until it is read.
-                    self.registry.looked_at = None;
-                }
-                Turn::Idle if follower.is_over() => self.remove(id),
-                Turn::Idle => {}
-            }
-            self.count_unreadable(id);
+            self.read_one(id, &mut batch, now);
             self.settle(now);
-            self.mark_retired(&mut batch);
+            self.mark_behind(&mut batch);
         }
-        self.tell_counts();
+        self.show_counts();
         batch
+    }
+
+    /// Gives one path its turn.
+    fn read_one(&mut self, id: usize, batch: &mut Batch, now: Instant) {
+        let Some(slot) = &mut self.slots[id] else { return };
+        slot.is_queued = false;
+        slot.last_read = now;
+        self.shared.may_keep_open = self.open.len() < self.kept_open_max;
+        self.shared.may_linger = self.open.len() < self.kept_open_max / 2;
+        let seen = self.looked_at.take().filter(|&(looked, _)| looked == id);
+        let turn = slot.path.read(Work {
+            reader: &mut self.reader,
+            shared: &mut self.shared,
+            batch,
+            now,
+            seen: seen.map(|(_, stat)| stat),
+        });
+        slot.is_pending = turn.is_pending;
+        if slot.path.is_open() {
+            self.open.insert(id);
+            self.housekeeping.get_or_insert(now + HOUSEKEEPING);
+        }
+        let is_over = turn.when == When::Idle && slot.path.is_over();
+        self.take_in(turn.effects);
+        match turn.when {
+            When::Again => self.queue(id),
+            When::At(at) => self.wake_at(id, at),
+            When::Look => {
+                self.look(id, now);
+                // It may take a while until it is read.
+                self.forget_look();
+            }
+            When::Idle if is_over => self.remove(id),
+            When::Idle => {}
+        }
+        self.count(id);
+    }
+
+    fn wake_at(&mut self, id: usize, at: Instant) {
+        let Some(slot) = &mut self.slots[id] else { return };
+        if slot.wake_at.is_none_or(|set| at < set) {
+            slot.wake_at = Some(at);
+            self.timers.push(Reverse((at, id)));
+        }
     }
 
     pub(super) fn hand_on(&mut self, batch: Batch, room: Room<'_>) {
@@ -84,10 +98,10 @@ impl Stage {
         }
     }
 
-    /// Notes behind what was read before.
-    fn mark_retired(&mut self, batch: &mut Batch) {
-        for update in self.registry.retired.drain(..) {
-            mark(batch, update);
+    /// Has checkpoints travel behind what was read before.
+    fn mark_behind(&mut self, batch: &mut Batch) {
+        for checkpoint in self.asked.behind.drain(..) {
+            mark(batch, checkpoint);
         }
     }
 }

@@ -5,50 +5,46 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit};
 
-use super::Stage;
-use crate::input::path::Follower;
+use super::Scheduler;
 
-/// Descriptors of quiet files are given back after this time …
+/// Descriptors of quiet files are given back after this time.
 const QUIET: Duration = Duration::from_secs(60);
-/// … or after this one when there are many.
+/// Where there are many, they are given back after this time.
 const QUIET_MANY: Duration = Duration::from_secs(3);
+/// So many open files are many.
 const MANY: usize = 32;
 /// How often descriptors are gone through.
 pub(super) const HOUSEKEEPING: Duration = Duration::from_secs(2);
 /// How often it is added up what there is to read.
 const MEASURING: Duration = Duration::from_millis(500);
 
-/// Of the files that may be open at once this part may be held for later …
-const HELD_SHARE: u64 = 2;
-/// … and no more than this.
-const HELD_MAX: u64 = 16_384;
+/// Of the files that may be open at once this part may be kept open for later.
+const KEPT_OPEN_SHARE: u64 = 2;
+/// No more files than this are kept open for later.
+const KEPT_OPEN_MAX: u64 = 16_384;
 
 /// How many files may be open and others still be kept open for later.
-pub(super) fn held_max() -> usize {
+pub(super) fn kept_open_max() -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    (limit / HELD_SHARE).min(HELD_MAX) as usize
+    (limit / KEPT_OPEN_SHARE).min(KEPT_OPEN_MAX) as usize
 }
 
-impl Stage {
+impl Scheduler {
     /// Opens a file that has something unread: should nothing be sent for long, it may be deleted
     /// before its turn comes.
-    pub(super) fn hold(&mut self, id: usize, now: Instant) {
-        if self.open.len() < self.held_max
-            && self.followers[id].as_mut().is_some_and(Follower::hold)
+    pub(super) fn keep_open(&mut self, id: usize, now: Instant) {
+        if self.open.len() < self.kept_open_max
+            && self.slots[id].as_mut().is_some_and(|slot| slot.path.keep_open())
         {
             self.open.insert(id);
             self.housekeeping.get_or_insert(now + HOUSEKEEPING);
         }
     }
 
-    /// Has a file counted that matches and cannot be read.
-    pub(super) fn count_unreadable(&mut self, id: usize) {
-        let Some(follower) = &mut self.followers[id] else { return };
-        let is = follower.is_unreadable();
-        match (std::mem::replace(&mut follower.is_counted_unreadable, is), is) {
-            (false, true) => self.meters.unreadable.inc(),
-            (true, false) => self.meters.unreadable.dec(),
-            _ => {}
+    /// Has a path counted where it belongs.
+    pub(super) fn count(&mut self, id: usize) {
+        if let Some(slot) = &mut self.slots[id] {
+            slot.count(&self.meters);
         }
     }
 
@@ -63,8 +59,8 @@ impl Stage {
                 break;
             }
             self.timers.pop();
-            if let Some(follower) = &mut self.followers[id] {
-                follower.timer = follower.timer.filter(|&set| set != at);
+            if let Some(slot) = &mut self.slots[id] {
+                slot.wake_at = slot.wake_at.filter(|&set| set != at);
             }
             self.queue(id);
         }
@@ -76,13 +72,13 @@ impl Stage {
     /// Files that were quiet for a while hold no descriptor.
     fn close_quiet(&mut self, now: Instant) {
         let quiet = if self.open.len() > MANY { QUIET_MANY } else { QUIET };
-        let followers = &mut self.followers;
+        let slots = &mut self.slots;
         self.open.retain(|&id| {
-            let Some(follower) = &mut followers[id] else { return false };
-            if !follower.is_queued && now.saturating_duration_since(follower.last_read) >= quiet {
-                follower.close_current();
+            let Some(slot) = &mut slots[id] else { return false };
+            if !slot.is_queued && now.saturating_duration_since(slot.last_read) >= quiet {
+                slot.path.close_current();
             }
-            follower.is_open()
+            slot.path.is_open()
         });
         self.housekeeping = (!self.open.is_empty()).then_some(now + HOUSEKEEPING);
     }
@@ -92,17 +88,17 @@ impl Stage {
         if self.ready.is_empty() {
             self.meters.unread_bytes.set(0);
         } else if self.measure_at.is_none_or(|at| at <= now) {
-            let followers = self.ready.iter().filter_map(|&id| self.followers[id].as_ref());
-            let unread: u64 = followers.map(Follower::unread).sum();
+            let slots = self.ready.iter().filter_map(|&id| self.slots[id].as_ref());
+            let unread: u64 = slots.map(|slot| slot.path.unread()).sum();
             self.meters.unread_bytes.set(i64::try_from(unread).unwrap_or(i64::MAX));
             self.measure_at = Some(now + MEASURING);
         }
     }
 
     /// Shows what was read.
-    pub(super) fn tell_counts(&mut self) {
+    pub(super) fn show_counts(&mut self) {
         let now = self.reader.counts;
-        let before = std::mem::replace(&mut self.told, now);
+        let before = std::mem::replace(&mut self.shown, now);
         self.meters.bytes.inc_by(now.bytes - before.bytes);
         self.meters.lines.inc_by(now.lines - before.lines);
         self.meters.excluded.inc_by(now.excluded - before.excluded);

@@ -2,8 +2,9 @@
 
 mod batches;
 mod descriptors;
-mod exchange;
+mod effects;
 mod passes;
+mod slot;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
@@ -16,13 +17,14 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
-use self::descriptors::held_max;
+use self::descriptors::kept_open_max;
 use self::passes::old_before;
+use self::slot::Slot;
 use super::{FileSettings, Settings};
 use crate::health::metrics::Reading;
 use crate::health::readiness::Readiness;
-use crate::input::path::ownership::Registry;
-use crate::input::path::{ALL_NEW, Follower};
+use crate::input::path::{ALL_NEW, Effects, Shared};
+use crate::input::read::content::Stat;
 use crate::input::read::reader::{Counts, Reader};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channel::{Outlet, Room};
@@ -59,7 +61,7 @@ pub struct Reload {
 pub struct Known {
     /// Positions that had been confirmed.
     pub records: Vec<Record>,
-    /// Gives numbers to new sources.
+    /// Where numbers of sources come from.
     pub ids: SourceIds,
     /// Finds the entry of `files` that matches a path.
     pub entry_of: EntryOf,
@@ -76,74 +78,74 @@ const EVENTS: usize = 256;
 pub async fn run(settings: Settings, known: Known, links: Links) {
     let Links { mut events, outlet, spare, updates, mut reloads, stop } = links;
     let beat = settings.beat.clone();
-    let mut stage = Stage::new(settings, known, spare);
+    let mut scheduler = Scheduler::new(settings, known, spare);
     // Made once: to begin and end each of these waits for every line would cost more than the line.
     let mut stopped = pin!(stop.cancelled());
     let mut asked = pin!(beat.asked());
     let mut alarm = Alarm::new();
     loop {
         beat.turn();
-        tell(&updates, stage.take_first_seen()).await;
-        stage.measure(now());
-        if stage.is_done() {
+        send(&updates, scheduler.take_checkpoints()).await;
+        scheduler.measure(now());
+        if scheduler.is_done() {
             return;
         }
-        stage.registry.looked_at = None;
-        alarm.set(stage.next_wake());
+        scheduler.forget_look();
+        alarm.set(scheduler.next_wake());
         tokio::select! {
             biased;
             () = &mut stopped => return,
-            Some(reload) = reloads.recv() => events = stage.reload(reload, wall_clock(), now()),
+            Some(reload) = reloads.recv() => events = scheduler.reload(reload, wall_clock(), now()),
             () = &mut asked => asked.set(beat.asked()),
             some = events.recv() => match some {
                 Some(some) => {
                     let mut handled = some.len();
-                    stage.handle_all(some, now());
+                    scheduler.handle_all(some, now());
                     while handled < EVENTS && let Ok(more) = events.try_recv() {
                         handled += more.len();
-                        stage.handle_all(more, now());
+                        scheduler.handle_all(more, now());
                     }
                     // Most often this was one line, and nobody is in the way.
-                    if stage.has_work() && let Some(room) = outlet.room_now() {
-                        read(&mut stage, room, &updates).await;
+                    if scheduler.has_work() && let Some(room) = outlet.room_now() {
+                        read(&mut scheduler, room, &updates).await;
                     }
                 }
                 // A reload comes before the end of the events it replaces, and may have come since
                 // it was looked for above.
                 None => match reloads.try_recv() {
-                    Ok(reload) => events = stage.reload(reload, wall_clock(), now()),
+                    Ok(reload) => events = scheduler.reload(reload, wall_clock(), now()),
                     Err(_) => return,
                 },
             },
-            () = alarm.rings(), if alarm.is_set() => stage.wake(now()),
-            room = outlet.room(), if stage.has_work() => {
+            () = alarm.rings(), if alarm.is_set() => scheduler.wake(now()),
+            room = outlet.room(), if scheduler.has_work() => {
                 let Ok(room) = room else { return };
-                read(&mut stage, room, &updates).await;
+                read(&mut scheduler, room, &updates).await;
             }
         }
     }
 }
 
 /// Fills a batch and passes it on.
-async fn read(stage: &mut Stage, room: Room<'_>, updates: &Sender<Vec<Update>>) {
-    let batch = stage.fill(now());
+async fn read(scheduler: &mut Scheduler, room: Room<'_>, updates: &Sender<Vec<Update>>) {
+    let batch = scheduler.fill(now());
     // Before the batch, whose confirmation says more.
-    tell(updates, stage.take_first_seen()).await;
-    stage.hand_on(batch, room);
-    if stage.has_work() {
+    send(updates, scheduler.take_checkpoints()).await;
+    scheduler.hand_on(batch, room);
+    if scheduler.has_work() {
         // Else inotify, which is heard on this thread, would have to wait for as long as there is room.
         tokio::task::yield_now().await;
     }
 }
 
-async fn tell(updates: &Sender<Vec<Update>>, first_seen: Vec<Update>) {
-    if !first_seen.is_empty() {
-        // It cannot fail: the state ends after this stage.
-        let _ = updates.send(first_seen).await;
+async fn send(updates: &Sender<Vec<Update>>, checkpoints: Vec<Update>) {
+    if !checkpoints.is_empty() {
+        // It cannot fail: the state ends after this scheduler.
+        let _ = updates.send(checkpoints).await;
     }
 }
 
-/// The runtime's clock: below here time is handed in.
+/// The runtime's clock. Below here time is handed in.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
@@ -180,7 +182,8 @@ impl Alarm {
     }
 }
 
-pub(super) struct Stage {
+/// Which path is looked at and read when.
+pub(super) struct Scheduler {
     /// Files that are seen for the first time in the first pass start at their end when they were
     /// born before this time, in nanoseconds since the epoch.
     old_before: i64,
@@ -192,41 +195,43 @@ pub(super) struct Stage {
     /// By the number of their entry in `files`.
     files: Vec<Arc<FileSettings>>,
     reader: Reader,
-    registry: Registry,
-    followers: Vec<Option<Follower>>,
+    shared: Shared,
+    /// What paths have asked and is not done yet.
+    asked: Effects,
+    slots: Vec<Option<Slot>>,
     vacant: Vec<usize>,
     by_path: HashMap<Arc<Path>, usize>,
     ready: VecDeque<usize>,
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
     open: HashSet<usize>,
     /// Files are kept open for later while fewer are open than this.
-    held_max: usize,
+    kept_open_max: usize,
     housekeeping: Option<Instant>,
     /// During the first pass: what was found, so that known files are told apart before any is
     /// taken for new.
     first_pass: Option<Vec<(Arc<Path>, usize)>>,
     records: BTreeMap<Arc<Path>, Vec<Record>>,
     sweep: u32,
+    /// The path that was looked at last and what stood there, until it is read or something is waited
+    /// for.
+    looked_at: Option<(usize, Stat)>,
     spare: Receiver<Batch>,
     /// Memory for the next batch, before that of `spare`.
     memory: Option<Batch>,
     meters: Reading,
     readiness: Readiness,
     /// What of the reader's counts the meters show already.
-    told: Counts,
+    shown: Counts,
     /// When it is next added up what there is to read.
     measure_at: Option<Instant>,
 }
 
-impl Stage {
+impl Scheduler {
     pub(super) fn new(settings: Settings, known: Known, spare: Receiver<Batch>) -> Self {
         let old_before = if settings.from_start { ALL_NEW } else { old_before(&known.records) };
         let mut records: BTreeMap<Arc<Path>, Vec<Record>> = BTreeMap::new();
         for record in known.records {
             records.entry(Arc::clone(&record.source.path)).or_default().push(record);
-        }
-        for records in records.values_mut() {
-            records.sort_by_key(|record| record.source.id);
         }
         Self {
             old_before,
@@ -235,23 +240,25 @@ impl Stage {
             matched_before: None,
             files: settings.files,
             reader: Reader::new(settings.encoder),
-            registry: Registry::new(settings.exclude_files, known.ids, &settings.meters),
-            followers: Vec::new(),
+            shared: Shared::new(settings.exclude_files, known.ids),
+            asked: Effects::default(),
+            slots: Vec::new(),
             vacant: Vec::new(),
             by_path: HashMap::new(),
             ready: VecDeque::new(),
             timers: BinaryHeap::new(),
             open: HashSet::new(),
-            held_max: held_max(),
+            kept_open_max: kept_open_max(),
             housekeeping: None,
             first_pass: Some(Vec::new()),
             records,
             sweep: 0,
+            looked_at: None,
             spare,
             memory: None,
             meters: settings.meters,
             readiness: settings.readiness,
-            told: Counts::default(),
+            shown: Counts::default(),
             measure_at: None,
         }
     }
@@ -271,13 +278,11 @@ impl Stage {
                 _ => self.look_at(path, entry, now),
             },
             Event::Swept => {
+                self.look_at_all(Some(self.sweep), now);
                 if let Some(found) = self.first_pass.take() {
                     // After a reload: what is followed may have become what was found.
-                    self.look_at_all(Some(self.sweep), now);
-                    self.registry.looked_at = None;
+                    self.forget_look();
                     self.first_pass(found, now);
-                } else {
-                    self.look_at_all(Some(self.sweep), now);
                 }
                 self.sweep = self.sweep.wrapping_add(1);
             }
@@ -285,25 +290,25 @@ impl Stage {
         }
     }
 
-    /// Positions at first sight that the state does not know yet.
-    pub(super) fn take_first_seen(&mut self) -> Vec<Update> {
-        std::mem::take(&mut self.registry.first_seen)
+    /// What was seen may have changed by now.
+    fn forget_look(&mut self) {
+        self.looked_at = None;
     }
 
     fn queue(&mut self, id: usize) {
-        let Some(follower) = &mut self.followers[id] else { return };
-        if !std::mem::replace(&mut follower.is_queued, true) {
+        let Some(slot) = &mut self.slots[id] else { return };
+        if !std::mem::replace(&mut slot.is_queued, true) {
             self.ready.push_back(id);
         }
     }
 
     pub(super) fn has_work(&self) -> bool {
-        !self.ready.is_empty() || !self.registry.retired.is_empty()
+        !self.ready.is_empty() || !self.asked.behind.is_empty()
     }
 
     /// All is read that is to be read once.
     fn is_done(&self) -> bool {
-        let is_held = || self.followers.iter().flatten().any(|follower| follower.is_held);
-        self.once && self.first_pass.is_none() && !self.has_work() && !is_held()
+        let is_pending = || self.slots.iter().flatten().any(|slot| slot.is_pending);
+        self.once && self.first_pass.is_none() && !self.has_work() && !is_pending()
     }
 }

@@ -8,10 +8,12 @@ use std::time::Instant;
 use tokio::sync::mpsc::Receiver;
 use tracing::{info, warn};
 
-use super::{Reload, Stage};
-use crate::input::path::{ALL_NEW, Follower};
+use super::slot::Slot;
+use super::{Reload, Scheduler};
+use crate::input::path::{ALL_NEW, FollowedPath};
+use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::event::Event;
-use crate::pipeline::position::{Record, Update, nanoseconds};
+use crate::pipeline::position::{Record, nanoseconds};
 
 /// With more files than this the log does not name each at the start.
 const NAMED_MAX: usize = 100;
@@ -25,14 +27,14 @@ pub(super) fn old_before(records: &[Record]) -> i64 {
     last_run.and_then(nanoseconds).unwrap_or(i64::MAX)
 }
 
-impl Stage {
+impl Scheduler {
     /// Known files first, under whatever name, so that none of them is taken for a new one.
     pub(super) fn first_pass(&mut self, mut found: Vec<(Arc<Path>, usize)>, now: Instant) {
-        self.registry.is_terse = found.len() > NAMED_MAX;
+        self.shared.is_terse = found.len() > NAMED_MAX;
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         found.dedup_by(|(b, _), (a, _)| a == b);
         // Not twice as many, as it would grow.
-        self.followers.reserve_exact(found.len());
+        self.slots.reserve_exact(found.len());
         let mut known = Vec::new();
         for (path, records) in std::mem::take(&mut self.records) {
             // The path may be gone, but what was rotated away from it may have to be read.
@@ -41,16 +43,17 @@ impl Stage {
                 self.drop_records(records);
                 continue;
             };
-            let id = self.follower(path, entry, now);
+            let id = self.follow(path, entry, now);
             for record in &records {
-                self.registry.claim(record.source.inode, id);
+                self.shared.ownership.claim(record.source.inode, id);
             }
             known.push((id, records));
         }
         let ids: Vec<_> = known.iter().map(|&(id, _)| id).collect();
         for (id, records) in known {
-            if let Some(follower) = &mut self.followers[id] {
-                follower.resume(records, &mut self.registry, now);
+            if let Some(slot) = &mut self.slots[id] {
+                let effects = slot.path.resume(records, &mut self.shared, now);
+                self.take_in(effects);
             }
         }
         self.settle(now);
@@ -65,17 +68,18 @@ impl Stage {
             }
             let is_named_anew = matched_before.as_ref().is_none_or(|it| it(&path).is_none());
             let old_before = if is_named_anew { self.old_before } else { ALL_NEW };
-            let id = self.follower(path, entry, now);
-            if let Some(follower) = &mut self.followers[id] {
-                follower.begin(old_before, &mut self.registry, now);
+            let id = self.follow(path, entry, now);
+            if let Some(slot) = &mut self.slots[id] {
+                let effects = slot.path.begin(old_before, &mut self.shared, now);
+                self.take_in(effects);
             }
             self.count(id);
             self.queue_unread(id, now);
         }
         if self.once {
-            self.followers.iter_mut().flatten().for_each(Follower::read_no_further);
+            self.slots.iter_mut().flatten().for_each(|slot| slot.path.read_no_further());
         }
-        self.registry.is_terse = false;
+        self.shared.is_terse = false;
         self.tell_number();
         self.readiness.set();
     }
@@ -83,11 +87,11 @@ impl Stage {
     /// Says how many files there are; of none at all, who configured that should know.
     fn tell_number(&self) {
         let [mut followed, mut gone, mut unreadable] = [0, 0, 0];
-        for follower in self.followers.iter().flatten() {
-            match (follower.is_unreadable(), follower.has_current()) {
+        for Slot { path, .. } in self.slots.iter().flatten() {
+            match (path.is_unreadable(), path.has_current()) {
                 (true, _) => unreadable += 1,
                 (false, true) => followed += 1,
-                (false, false) => gone += usize::from(follower.has_generations()),
+                (false, false) => gone += usize::from(path.has_generations()),
             }
         }
         let mut said =
@@ -116,7 +120,7 @@ impl Stage {
     ) -> Receiver<Vec<Event>> {
         let Reload { settings, entry_of, events } = reload;
         self.reader.change(settings.encoder);
-        self.registry.change(settings.exclude_files);
+        self.shared.change(settings.exclude_files);
         self.files = settings.files;
         let before = std::mem::replace(&mut self.entry_of, entry_of);
         if self.first_pass.is_none() {
@@ -128,12 +132,13 @@ impl Stage {
             self.old_before = ALL_NEW;
         }
         self.first_pass = Some(Vec::new());
-        for id in 0..self.followers.len() {
-            let Some(follower) = &mut self.followers[id] else { continue };
-            match (self.entry_of)(follower.path()) {
-                Some(entry) => follower.belongs_to(Arc::clone(&self.files[entry])),
+        for id in 0..self.slots.len() {
+            let Some(slot) = &mut self.slots[id] else { continue };
+            match (self.entry_of)(slot.path.path()) {
+                Some(entry) => slot.path.belongs_to(Arc::clone(&self.files[entry])),
                 None => {
-                    follower.abandon(&mut self.registry);
+                    let effects = slot.path.abandon(&mut self.shared, now);
+                    self.take_in(effects);
                     self.remove(id);
                 }
             }
@@ -144,23 +149,23 @@ impl Stage {
 
     /// The configuration does not name these files any more.
     fn drop_records(&mut self, records: Vec<Record>) {
-        let forget = records.into_iter().map(|record| Update::Forget(record.source.id));
-        self.registry.retired.extend(forget);
+        let forget = records.into_iter().map(|record| CheckpointBehind::forget(record.source.id));
+        self.asked.behind.extend(forget);
     }
 
     pub(super) fn look_at(&mut self, path: PathBuf, entry: usize, now: Instant) {
         let id = match self.by_path.get(&*path) {
             Some(&id) => id,
-            None => self.follower(path.into(), entry, now),
+            None => self.follow(path.into(), entry, now),
         };
         self.look(id, now);
     }
 
     /// Looks at all files, or at those that were not named in `sweep`.
     pub(super) fn look_at_all(&mut self, unless: Option<u32>, now: Instant) {
-        for id in 0..self.followers.len() {
-            let is_due = |follower: &Follower| unless.is_none_or(|sweep| follower.sweep != sweep);
-            if self.followers[id].as_ref().is_some_and(is_due) {
+        for id in 0..self.slots.len() {
+            let is_due = |slot: &Slot| unless.is_none_or(|sweep| slot.sweep != sweep);
+            if self.slots[id].as_ref().is_some_and(is_due) {
                 self.look(id, now);
             }
         }
@@ -168,52 +173,41 @@ impl Stage {
 
     pub(super) fn look(&mut self, id: usize, now: Instant) {
         let sweep = self.sweep;
-        let Some(follower) = &mut self.followers[id] else { return };
-        follower.sweep = sweep;
-        if follower.look(&mut self.registry, now) {
+        let Some(slot) = &mut self.slots[id] else { return };
+        slot.sweep = sweep;
+        let looked = slot.path.look(&mut self.shared, now);
+        let is_over = !looked.has_work && slot.path.is_over();
+        self.looked_at = looked.stat.map(|stat| (id, stat));
+        self.take_in(looked.effects);
+        if looked.has_work {
             self.queue(id);
-            self.hold(id, now);
-        } else if follower.is_over() {
+            self.keep_open(id, now);
+        } else if is_over {
             self.remove(id);
         }
         self.settle(now);
         self.count(id);
     }
 
-    /// Has a file counted, once there is one.
-    pub(super) fn count(&mut self, id: usize) {
-        self.count_unreadable(id);
-        if let Some(follower) = &mut self.followers[id]
-            && follower.has_generations()
-            && !follower.is_unreadable()
-            && !std::mem::replace(&mut follower.is_counted, true)
-        {
-            self.meters.files.inc();
-        }
-    }
-
-    fn follower(&mut self, path: Arc<Path>, entry: usize, now: Instant) -> usize {
+    fn follow(&mut self, path: Arc<Path>, entry: usize, now: Instant) -> usize {
         let id = self.vacant.pop().unwrap_or_else(|| {
-            self.followers.push(None);
-            self.followers.len() - 1
+            self.slots.push(None);
+            self.slots.len() - 1
         });
         self.by_path.insert(Arc::clone(&path), id);
-        let mut follower = Follower::new(id, path, Arc::clone(&self.files[entry]), now);
-        follower.sweep = self.sweep;
-        self.followers[id] = Some(follower);
+        self.slots[id] = Some(Slot::new(
+            FollowedPath::new(id, path, Arc::clone(&self.files[entry])),
+            self.sweep,
+            now,
+        ));
         id
     }
 
     pub(super) fn remove(&mut self, id: usize) {
-        if let Some(follower) = self.followers[id].take() {
-            if follower.is_counted {
-                self.meters.files.dec();
-            }
-            if follower.is_counted_unreadable {
-                self.meters.unreadable.dec();
-            }
-            self.by_path.remove(follower.path());
-            self.registry.wait_no_more(id);
+        if let Some(mut slot) = self.slots[id].take() {
+            slot.count_no_more(&self.meters);
+            self.by_path.remove(slot.path.path());
+            self.shared.ownership.wait_no_more(id);
             self.open.remove(&id);
             self.vacant.push(id);
         }
@@ -221,9 +215,9 @@ impl Stage {
 
     /// Descriptors are for files that have something to read.
     fn queue_unread(&mut self, id: usize, now: Instant) {
-        if self.followers[id].as_ref().is_some_and(Follower::has_unread) {
+        if self.slots[id].as_ref().is_some_and(|slot| slot.path.has_unread()) {
             self.queue(id);
-            self.hold(id, now);
+            self.keep_open(id, now);
         }
     }
 }

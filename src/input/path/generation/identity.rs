@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
-use super::Generation;
+use super::super::transitions::Phase;
+use super::{Extent, Generation, Reads};
 use crate::input::read::content::{Content, Stat, open};
 use crate::input::rotation::archive;
 use crate::input::rotation::identity::{self, Fit, Found};
@@ -19,7 +20,7 @@ impl Generation {
         let known = Known {
             inode: self.source.inode,
             offset: self.position.offset,
-            size: self.size,
+            size: self.size(),
             modified: self.position.modified,
         };
         judge(known, stat)
@@ -61,7 +62,7 @@ impl Generation {
         is_taken: impl Fn(Inode) -> bool,
         sure: bool,
     ) -> io::Result<Option<(Stat, Fit)>> {
-        let (source, reads) = (&*self.source, self.reads);
+        let (source, reads) = (&*self.source, self.reads());
         let mut found = if is_reused { None } else { archive::by_inode(source, &self.position)? };
         if found.is_none() {
             let is_taken = |inode| inode != reads && is_taken(inode);
@@ -88,19 +89,22 @@ impl Generation {
     pub(in crate::input) fn continue_in(&mut self, found: Found) {
         if found.stat.inode.number != self.source.inode.number {
             // A copy may be shorter than the file was when it was truncated.
-            self.size = self.position.offset;
+            self.extent = Extent::Seen(self.position.offset);
         }
         if matches!(found.content, Content::Gzip(_)) {
             // It has the time of what it was made of.
             self.position.modified = self.position.modified.max(found.stat.modified);
         }
-        self.reads = found.stat.inode;
+        self.reads = match found.stat.inode == self.source.inode {
+            true => Reads::Original,
+            false => Reads::Copy(found.stat.inode),
+        };
         self.content = Some(found.content);
     }
 
     /// Whether what is open still holds what was read.
     pub(in crate::input) fn is_same(&mut self) -> bool {
-        let is_shorter = self.stat().is_some_and(|stat| stat.size < self.size);
+        let is_shorter = self.stat().is_some_and(|stat| stat.size < self.size());
         let compared = self.content.as_mut().map(|it| identity::compare(it, &self.position));
         !is_shorter && !matches!(compared, Some(Ok(Fit::Different | Fit::Shorter)))
     }
@@ -115,12 +119,14 @@ impl Generation {
         is_reused: bool,
     ) -> io::Result<bool> {
         let mut opened = None;
-        if self.content.is_none() && !self.is_past {
+        if self.content.is_none() && self.phase == Phase::Current {
             opened = open_as(&self.source.path, self.source.inode).ok().flatten();
         }
         let mut opened = opened.map(Content::Plain);
         match self.content.as_mut().or(opened.as_mut()) {
-            Some(original @ Content::Plain(_)) => found.is_copy_of(original, !self.is_past),
+            Some(original @ Content::Plain(_)) => {
+                found.is_copy_of(original, self.phase == Phase::Current)
+            }
             None => {
                 // Not to be told yet, where what is being compressed begins alike.
                 let continues = found.continues(&self.position)?;
@@ -144,7 +150,7 @@ impl Generation {
 
     /// Whether it is a copy of the file that is read.
     pub(in crate::input) fn is_copy(&self) -> bool {
-        self.reads.number != self.source.inode.number
+        self.reads().number != self.source.inode.number
     }
 
     /// Whether what is open is compressed and has stopped short of its end.

@@ -1,18 +1,47 @@
 //! The content of a path between two rotations, and how far it has been read.
 
 mod identity;
+mod order;
 mod reading;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::transitions::{Medium, Phase};
+use crate::health::loss::Amount;
 use crate::input::read::content::{Content, Stat, open};
 use crate::input::rotation::identity::position_in;
 use crate::input::rotation::judge::same_inode;
 use crate::pipeline::position::{Head, Inode, Position, Source};
 
-pub(in crate::input) use self::reading::Next;
+pub(in crate::input) use self::order::{order_behind_all, order_between, orders_between};
+
+/// Which file holds what is read of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    /// The file that its source names.
+    Original,
+    /// What rotation has made of that file.
+    Copy(Inode),
+}
+
+/// How far its content is known to reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// As far as the checkpoint says. Nobody has looked since.
+    Recorded(u64),
+    /// As far as was seen.
+    Seen(u64),
+}
+
+impl Extent {
+    fn end(self) -> u64 {
+        match self {
+            Self::Recorded(end) | Self::Seen(end) => end,
+        }
+    }
+}
 
 /// One generation of a followed path.
 #[derive(Debug)]
@@ -21,45 +50,45 @@ pub(in crate::input) struct Generation {
     /// Up to where it was read.
     pub(in crate::input) position: Position,
     content: Option<Content>,
-    /// The path names another file now, or none.
-    pub(in crate::input) is_past: bool,
-    /// When it was last seen to have become longer (or to have been rotated away).
-    pub(in crate::input) last_growth: Instant,
-    /// The file that is read: the source's own, or a copy of it.
-    pub(in crate::input) reads: Inode,
-    /// Not looked at any more until something newer has content.
-    pub(in crate::input) is_resting: bool,
-    /// The largest size seen.
-    size: u64,
-    /// NUL bytes at its start that were skipped and not told of yet.
+    phase: Phase,
+    /// When it was last seen to have become longer, or to have been rotated away.
+    quiet_since: Instant,
+    /// Since when it cannot be read.
+    failing_since: Option<Instant>,
+    reads: Reads,
+    extent: Extent,
+    /// NUL bytes at its start that were skipped and not reported yet.
     nuls: u64,
-    /// It was said that a line of it was cut.
-    cut_told: bool,
-    /// Its size was seen since we started.
-    is_seen: bool,
+    /// It was reported that a line of it was cut.
+    cut_reported: bool,
+    /// It was reported that it was deleted while its writer goes on.
+    deletion_reported: bool,
 }
 
 impl Generation {
     pub(in crate::input) fn new(source: Arc<Source>, position: Position, now: Instant) -> Self {
-        let (size, reads) = (position.offset, source.inode);
         Self {
-            reads,
-            is_resting: false,
             source,
             position,
             content: None,
-            is_past: false,
-            last_growth: now,
-            size,
+            phase: Phase::Current,
+            quiet_since: now,
+            failing_since: None,
+            reads: Reads::Original,
+            extent: Extent::Recorded(position.offset),
             nuls: 0,
-            cut_told: false,
-            is_seen: false,
+            cut_reported: false,
+            deletion_reported: false,
         }
     }
 
     pub(in crate::input) fn with_content(mut self, content: Option<Content>) -> Self {
         self.content = content;
         self
+    }
+
+    pub(in crate::input) fn phase(&self) -> Phase {
+        self.phase
     }
 
     /// Its place among the generations of its path.
@@ -76,12 +105,34 @@ impl Generation {
         Stat::at(path).is_ok_and(|stat| same_inode(self.source.inode, stat.inode))
     }
 
-    /// The same file has another device number since the last start, or symbolic links lead to it
-    /// in another way.
+    /// Its content stands in another file from now on: on a device with another number, behind other
+    /// links, or in a copy that took the place of the file.
     pub(in crate::input) fn moved_to(&mut self, inode: Inode, real: Option<Box<PathBuf>>) {
         let source = Source::clone(&self.source);
         self.source = Arc::new(Source { inode, real, ..source });
-        self.reads = inode;
+        self.reads = Reads::Original;
+    }
+
+    /// The same, behind every other of its path.
+    pub(in crate::input) fn ordered(&mut self, order: u64) {
+        let source = Source::clone(&self.source);
+        self.source = Arc::new(Source { order, ..source });
+    }
+
+    /// The file that is read: the source's own, or what rotation has made of it.
+    pub(in crate::input) fn reads(&self) -> Inode {
+        match self.reads {
+            Reads::Original => self.source.inode,
+            Reads::Copy(inode) => inode,
+        }
+    }
+
+    /// Whether somebody writes to the deleted file that is open. `None` where that cannot be told.
+    pub(in crate::input) fn has_writer(&self) -> Option<bool> {
+        match &self.content {
+            Some(Content::Plain(file)) => crate::sys::has_writer(file),
+            _ => None,
+        }
     }
 
     /// Gives the descriptor back.
@@ -108,27 +159,29 @@ impl Generation {
 
     /// How many bytes it is known to hold that were not read.
     pub(in crate::input) fn unread(&self) -> u64 {
-        self.size.saturating_sub(self.position.offset)
+        self.size().saturating_sub(self.position.offset)
     }
 
     /// Notes a size that was seen without reading.
     pub(in crate::input) fn saw_size(&mut self, size: u64) {
-        self.size = self.size.max(size);
-        self.is_seen = true;
+        self.extent = Extent::Seen(self.size().max(size));
     }
 
-    /// What may be lost when it is not to be found any more.
-    pub(in crate::input) fn may_lack(&self) -> Option<String> {
-        match self.unread() {
-            0 if self.is_seen => None,
-            0 => Some(format!("what was written to it after byte {}", self.position.offset)),
-            unread => Some(format!("{unread} bytes of it")),
+    /// What may be lost when it is not to be found any more, in words and in numbers.
+    pub(in crate::input) fn may_lack(&self) -> Option<(String, Amount)> {
+        match (self.unread(), self.extent) {
+            (0, Extent::Seen(_)) => None,
+            (0, Extent::Recorded(_)) => {
+                let offset = self.position.offset;
+                Some((format!("what was written to it after byte {offset}"), Amount::unknown()))
+            }
+            (unread, _) => Some((format!("{unread} bytes of it"), Amount::bytes(unread))),
         }
     }
 
     /// The largest size it was seen to have.
     pub(in crate::input) fn size(&self) -> u64 {
-        self.size
+        self.extent.end()
     }
 
     pub(in crate::input) fn head(&self) -> Head {
@@ -137,15 +190,63 @@ impl Generation {
 
     /// The path names it (again).
     pub(in crate::input) fn return_to_path(&mut self) {
-        (self.is_past, self.is_resting) = (false, false);
+        self.phase = Phase::Current;
     }
 
     /// The path names something else from now on.
     pub(in crate::input) fn retire(&mut self, now: Instant) {
-        if !self.is_past {
-            self.is_past = true;
-            self.last_growth = now;
+        if self.phase == Phase::Current {
+            self.phase = Phase::Draining;
+            self.quiet_since = now;
         }
+    }
+
+    /// It is looked at no more until something newer has content, or a sweep sees it grow.
+    pub(in crate::input) fn park(&mut self) {
+        self.phase = Phase::Parked;
+    }
+
+    /// Whether its writer goes on though it was parked: then it is read again.
+    pub(in crate::input) fn unpark_if_changed(&mut self) {
+        let is_changed = |stat: Stat| stat.size != self.size() || stat.links == 0;
+        if self.phase == Phase::Parked && self.stat().is_some_and(is_changed) {
+            self.phase = Phase::Draining;
+        }
+    }
+
+    /// For how long nobody has written to it.
+    pub(in crate::input) fn quiet(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.quiet_since)
+    }
+
+    /// When it will have been quiet for as long.
+    pub(in crate::input) fn quiet_at(&self, quiet: Duration) -> Instant {
+        self.quiet_since + quiet
+    }
+
+    /// Reading or opening it has failed. Returns for how long it has by now.
+    pub(in crate::input) fn failing(&mut self, now: Instant) -> Duration {
+        now.saturating_duration_since(*self.failing_since.get_or_insert(now))
+    }
+
+    /// It can be read.
+    pub(in crate::input) fn works(&mut self) {
+        self.failing_since = None;
+    }
+
+    /// How the file stands that is read.
+    pub(in crate::input) fn medium(&self) -> Medium {
+        match self.stat() {
+            Some(stat) if stat.links == 0 => Medium::Deleted,
+            Some(_) => Medium::Linked,
+            None if self.is_open() => Medium::Archive,
+            None => Medium::Linked,
+        }
+    }
+
+    /// Whether it is to be reported that it was deleted while its writer goes on. True once.
+    pub(in crate::input) fn report_deletion(&mut self) -> bool {
+        !std::mem::replace(&mut self.deletion_reported, true)
     }
 }
 
@@ -160,39 +261,4 @@ pub(in crate::input) fn end(path: &Path, stat: &Stat) -> Position {
     let found = open(path).and_then(|file| position_in(&mut Content::Plain(file), stat.size));
     // Unreadable: said when it is opened for reading.
     Position { modified: stat.modified, offset: stat.size, ..found.unwrap_or(start(stat)) }
-}
-
-/// Places at the end are this far apart, so that others fit in between.
-const SPACING: u64 = 1 << 20;
-
-/// A place behind those of all sources with a lower number than `next_id`: the last place of a path
-/// moves on by one where its sources have at least one more number.
-pub(in crate::input) fn order_behind_all(next_id: u64) -> u64 {
-    order_between(Some(next_id * SPACING), None)
-}
-
-/// The place of a generation that comes after `previous` and before `next`, where there are such.
-pub(in crate::input) fn order_between(previous: Option<u64>, next: Option<u64>) -> u64 {
-    let previous = previous.unwrap_or(0);
-    match next {
-        Some(next) => previous + next.saturating_sub(previous).div_ceil(2),
-        None => (previous / SPACING + 1) * SPACING,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn generations_fit_between_others() {
-        let a = order_between(None, None);
-        let d = order_between(Some(a), None);
-        let b = order_between(Some(a), Some(d));
-        let c = order_between(Some(b), Some(d));
-        let first = order_between(None, Some(a));
-        assert!(0 < first && first < a && a < b && b < c && c < d);
-        // Two at the end had two numbers.
-        assert!(order_behind_all(0) <= a && d < order_behind_all(2));
-    }
 }

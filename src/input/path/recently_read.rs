@@ -1,19 +1,19 @@
-//! The generations that were let go last: a copy of one is no new file.
+//! The generations of a path that were let go last: a copy of one is no new file.
 
 use std::io;
 
 use crate::input::rotation::identity::Found;
 use crate::pipeline::position::Position;
 
-/// See the module's documentation: where each ended; the last is first. Most files have never
-/// rotated: it is as small as can be.
+/// Where each of them ended; the last is first. Most files have never rotated: it is as small as can
+/// be.
 #[derive(Default)]
-pub(super) struct Finished(Box<[Position]>);
+pub(super) struct RecentlyRead(Box<[Position]>);
 
 /// How many are remembered.
 const MAX: usize = 8;
 
-impl Finished {
+impl RecentlyRead {
     /// One was let go that had been read up to `position`.
     pub(super) fn remember(&mut self, position: &Position) {
         let before = self.0.iter().copied().take(MAX - 1);
@@ -21,6 +21,9 @@ impl Finished {
     }
 
     /// Whether `found` is a copy of one. Many files begin alike: it must end alike, too.
+    ///
+    /// # Errors
+    /// It cannot be told for now.
     pub(super) fn has(&self, found: &mut Found) -> io::Result<bool> {
         for end in &self.0 {
             if found.is_all_before(end)? {

@@ -1,11 +1,12 @@
-//! What could not be told of rotated files that nobody has seen come, until it can.
+//! Rotated files whose identity is still unknown: they are being compressed, or their directory cannot
+//! be read now. They are looked at again every second.
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::input::path::ownership::Registry;
+use super::Shared;
 use crate::input::read::content::Stat;
 use crate::input::rotation::archive::{self, Sibling};
 use crate::input::rotation::judge::same_but_device;
@@ -13,10 +14,10 @@ use crate::input::rotation::names;
 use crate::pipeline::position::{Inode, Source};
 
 /// What is looked at again. Newer files do not wait for it.
-pub(super) struct Undecided {
+pub(super) struct Unsettled {
     /// Rotated files that are not complete yet, and begin like those that are known: copies of them,
     /// it seems.
-    pub(super) candidates: Vec<Candidate>,
+    pub(super) files: Vec<UnsettledFile>,
     /// What could not be looked for, and the place of what comes before.
     pub(super) searches: Vec<(Search, Option<u64>)>,
     /// When to look again: each look may decompress them all.
@@ -47,7 +48,8 @@ impl Search {
     }
 }
 
-pub(super) struct Candidate {
+/// A rotated file that is not complete yet.
+pub(super) struct UnsettledFile {
     pub(super) path: PathBuf,
     pub(super) inode: Inode,
     /// What it seems to have been rotated away from.
@@ -58,7 +60,7 @@ pub(super) struct Candidate {
     pub(super) size: u64,
 }
 
-impl Candidate {
+impl UnsettledFile {
     /// What the kernel says of it, wherever rotation has moved it; or of what gzip has made of it.
     /// Nothing where it is gone.
     ///
@@ -84,9 +86,9 @@ impl Candidate {
     }
 
     /// Whether it was moved to a name that is none of ours, or excluded.
-    pub(super) fn is_elsewhere(&self, registry: &Registry) -> bool {
+    pub(super) fn is_elsewhere(&self, shared: &Shared) -> bool {
         let mut places = archive::places(&self.source);
-        registry.is_excluded(&self.path)
+        shared.is_excluded(&self.path)
             || !places.any(|place| names::is_sibling_of(place, &self.path))
     }
 }

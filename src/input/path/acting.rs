@@ -1,0 +1,247 @@
+//! Doing what the table of transitions says.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::{debug, warn};
+
+use super::generation::Generation;
+use super::reading::{Pass, Step, When, Which};
+use super::transitions::{Action, Medium, Newer, Progress, Quiet, Situation, action};
+use super::{Context, FollowedPath, NotFollowed};
+use crate::health::loss::{Amount, Reason};
+use crate::pipeline::checkpoint::CheckpointNow;
+use crate::shown::Show;
+
+/// How long a file that has been rotated away must be quiet until its unfinished last record is
+/// taken to be complete.
+pub(super) const UNFINISHED_QUIET: Duration = Duration::from_secs(1);
+/// How long it must be quiet until it is let go: writers reopen late.
+const LATE_WRITER: Duration = Duration::from_secs(10);
+/// The same where descriptors are plenty: a server that reopens its logs lets old workers finish
+/// first.
+const OLD_WORKER: Duration = Duration::from_secs(300);
+/// The same where nothing newer is known.
+const NO_SUCCESSOR: Duration = Duration::from_secs(60);
+/// The same for a deleted file, where it cannot be told whether somebody still writes to it.
+const DELETED: Duration = Duration::from_secs(120);
+/// How rarely a file is looked at of which no event tells.
+const RARELY: Duration = Duration::from_secs(15);
+/// How long to wait with a file that cannot be read.
+const RETRY: Duration = Duration::from_secs(1);
+/// For how long newer files wait for one that cannot be read.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+impl FollowedPath {
+    /// What is known to be newer than a generation.
+    pub(super) fn newer_than(&self, which: Which, current_size: Option<u64>) -> Newer {
+        let Which::Older(at) = which else { return Newer::Nothing };
+        match (at + 1 < self.older.len(), &self.current) {
+            (true, _) => Newer::Begun,
+            (false, None) => Newer::Nothing,
+            (false, Some(_)) if current_size.is_some_and(|size| size > 0) => Newer::Begun,
+            (false, Some(_)) => Newer::Empty,
+        }
+    }
+
+    /// How long a generation has been quiet, against what waits for that.
+    fn quiet(
+        &mut self,
+        which: Which,
+        newer: Newer,
+        medium: Medium,
+        context: &Context<'_>,
+    ) -> Quiet {
+        let is_last_older = which == Which::Older(self.older.len().wrapping_sub(1));
+        let shared = &context.shared;
+        let Some(it) = self.get(which) else { return Quiet::Over };
+        let is_awaited = shared.ownership.is_awaited(it.source.inode);
+        let may_linger = shared.may_linger && is_last_older && !is_awaited;
+        let patience = match (newer, medium) {
+            (Newer::Nothing | Newer::Empty, Medium::Deleted) if may_linger => it.deleted_patience(),
+            (_, Medium::Deleted) => LATE_WRITER,
+            (Newer::Begun, _) if may_linger => OLD_WORKER,
+            (Newer::Begun, _) => LATE_WRITER,
+            (Newer::Nothing | Newer::Empty, _) => NO_SUCCESSOR,
+        };
+        match it.quiet(context.now) {
+            quiet if quiet >= patience => Quiet::Over,
+            quiet if quiet >= UNFINISHED_QUIET => Quiet::Settled,
+            _ => Quiet::Fresh,
+        }
+    }
+
+    /// Does what the table says.
+    pub(super) fn act(
+        &mut self,
+        which: Which,
+        progress: Progress,
+        error: Option<&io::Error>,
+        newer: Newer,
+        pass: &mut Pass<'_>,
+        context: &mut Context<'_>,
+    ) -> Step {
+        let now = context.now;
+        let Some(it) = self.get(which) else { return Step::Next(None) };
+        let (phase, medium) = (it.phase(), it.medium());
+        let (again, settled) = (it.quiet(now) / 8, it.quiet_at(UNFINISHED_QUIET));
+        let missing_until = it.quiet_at(NO_SUCCESSOR);
+        let quiet = self.quiet(which, newer, medium, context);
+        match action(Situation { phase, progress, newer, medium, quiet }) {
+            Action::ReadOn => Step::Stop(When::Again),
+            Action::Await => Step::Stop(When::Idle),
+            Action::Look => Step::Stop(When::Look),
+            Action::Retry => Step::Stop(When::At(now + RETRY)),
+            Action::Complain => self.complain(which, error, now),
+            Action::Pause if progress == Progress::Missing => Step::Next(Some(missing_until)),
+            Action::Pause => {
+                let pause = again.clamp(Duration::from_millis(100), RARELY);
+                Step::Next(Some(now + pause))
+            }
+            Action::Skip => Step::Next(None),
+            Action::Hold => Step::Stop(When::At(settled)),
+            Action::SendUnfinished => self.send_unfinished(which, pass, now),
+            Action::SendRestAndLetGo => {
+                self.report_damaged(which);
+                context.effects.losses.push((Reason::DamagedArchive, Amount::unknown()));
+                // Where nothing is left, there is nothing to send.
+                let _ = self.send_unfinished(which, pass, now);
+                self.let_go(which, context)
+            }
+            Action::Park => self.park(which, context),
+            Action::LetGo => self.let_go(which, context),
+            Action::LetGoLast => self.let_go_last(which, context),
+            Action::StartAnew => {
+                self.start_anew(which, context);
+                Step::Stop(When::Again)
+            }
+            Action::GiveUp => self.give_up(which, error, context),
+        }
+    }
+
+    /// Reports that a file cannot be read. A file that cannot be read is not waited for.
+    fn complain(&mut self, which: Which, error: Option<&io::Error>, now: Instant) -> Step {
+        let Some(error) = error else { return Step::Stop(When::At(now + RETRY)) };
+        self.report_not_followed(NotFollowed::unreadable(error));
+        let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+        match is_denied && which == Which::Current {
+            // A change of rights is an event.
+            true => Step::Give(When::Idle),
+            false => {
+                if let Some(it) = self.get(which) {
+                    // What is opened again may be another file, or a healthy one.
+                    it.close();
+                }
+                Step::Give(When::At(now + RETRY))
+            }
+        }
+    }
+
+    fn send_unfinished(&mut self, which: Which, pass: &mut Pass<'_>, now: Instant) -> Step {
+        let Some(it) = self.get(which) else { return Step::Same };
+        match it.read_unfinished(pass.reader, pass.format, pass.batch) {
+            Ok(()) => Step::Same,
+            Err(error) => self.complain(which, Some(&error), now),
+        }
+    }
+
+    fn report_damaged(&mut self, which: Which) {
+        let path = Arc::clone(&self.path);
+        let Some(it) = self.get(which) else { return };
+        warn!(
+            "{}: what it was compressed to is damaged or not complete: it is read to byte {} of \
+             the content and no further",
+            path.shown(),
+            it.position.offset
+        );
+    }
+
+    fn park(&mut self, which: Which, context: &mut Context<'_>) -> Step {
+        let may_keep_open = context.shared.may_keep_open;
+        let Some(it) = self.get(which) else { return Step::Next(None) };
+        if context.shared.ownership.is_awaited(it.source.inode) {
+            return self.let_go(which, context);
+        }
+        // Its writer may go on all the same.
+        if it.is_compressed() || !may_keep_open {
+            it.close();
+        }
+        it.park();
+        Step::Next(None)
+    }
+
+    /// An older generation is complete.
+    fn let_go(&mut self, which: Which, context: &mut Context<'_>) -> Step {
+        let Which::Older(at) = which else { return Step::Stop(When::Idle) };
+        let Some(generation) = self.older.remove(at) else { return Step::Next(None) };
+        debug!("{}: a rotated file is read to its end", self.path.shown());
+        self.recently_read.remember(&generation.position);
+        let next = self.older.get_mut(at).or(self.current.as_mut());
+        if let Some(next) = next
+            && let Some(position) = next.begins_after(&generation)
+        {
+            context.effects.now.push(CheckpointNow::known(&next.source, position));
+        }
+        self.hand_over(generation, context);
+        Step::Same
+    }
+
+    /// Nothing is known to follow it. There may be what was not seen.
+    fn let_go_last(&mut self, which: Which, context: &mut Context<'_>) -> Step {
+        let Which::Older(at) = which else { return Step::Stop(When::Idle) };
+        let id = self.older.get(at).map(|it| it.source.id);
+        if at + 1 == self.older.len() && self.current.is_none() {
+            self.succeed(None, context);
+        }
+        if self.older.get(at).map(|same| same.source.id) == id {
+            let _ = self.let_go(which, context);
+        }
+        match context.shared.ownership.has_open_claims() {
+            false => Step::Same,
+            // Not before it is known whether another path reads what was found.
+            true => Step::Stop(When::Again),
+        }
+    }
+
+    /// Reports what is lost of an older generation, and goes on with what is newer.
+    fn give_up(
+        &mut self,
+        which: Which,
+        error: Option<&io::Error>,
+        context: &mut Context<'_>,
+    ) -> Step {
+        let Which::Older(at) = which else { return Step::Stop(When::Look) };
+        let Some(generation) = self.older.remove(at) else { return Step::Next(None) };
+        let why = match error {
+            None => "is not to be found any more".to_owned(),
+            Some(error) => format!("cannot be read ({error})"),
+        };
+        let is_awaited = self.is_awaited(&generation, context.shared);
+        if let Some((lost, amount)) = generation.may_lack().filter(|_| !is_awaited) {
+            let reason = if error.is_none() { Reason::Removed } else { Reason::Unreadable };
+            context.effects.losses.push((reason, amount));
+            warn!(
+                "{}: a file that was rotated away or deleted {why}; {lost} cannot be read",
+                self.path.shown()
+            );
+        }
+        self.give_away(generation, context);
+        if self.is_unreadable() {
+            self.not_followed = None;
+        }
+        Step::Same
+    }
+}
+
+impl Generation {
+    /// How long a deleted file is kept open after its last line. It takes room on the disk as long.
+    fn deleted_patience(&self) -> Duration {
+        match self.has_writer() {
+            // As long as somebody writes to it.
+            Some(true) => Duration::MAX,
+            Some(false) => LATE_WRITER,
+            None => DELETED,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Looking at what a path names: a file seen for the first time, one that goes on, another one.
+
+use std::io;
+use std::time::Instant;
+
+use tracing::{debug, info};
+
+use super::generation::{Generation, end, start};
+use super::{ALL_NEW, Context, Effects, FollowedPath, NotFollowed, Shared};
+use crate::input::read::content::Stat;
+use crate::input::rotation::judge::Change;
+use crate::input::rotation::names;
+use crate::pipeline::checkpoint::CheckpointNow;
+use crate::shown::Show;
+
+/// What looking at a path gave.
+pub(in crate::input) struct Looked {
+    /// There may be something to read.
+    pub(in crate::input) has_work: bool,
+    /// What stands at the path.
+    pub(in crate::input) stat: Option<Stat>,
+    pub(in crate::input) effects: Effects,
+}
+
+impl FollowedPath {
+    /// Begins with a file that is seen for the first time. It is read from its end where
+    /// `old_before` says so.
+    pub(in crate::input) fn begin(
+        &mut self,
+        old_before: i64,
+        shared: &mut Shared,
+        now: Instant,
+    ) -> Effects {
+        let mut context = Context::new(shared, now);
+        if let Some(stat) = self.look_at_path()
+            && !self.is_taken(&stat, &mut context)
+        {
+            self.begin_with(&stat, old_before, &mut context);
+        }
+        context.effects
+    }
+
+    fn begin_with(&mut self, stat: &Stat, old_before: i64, context: &mut Context<'_>) {
+        let ownership = &context.shared.ownership;
+        let mut position = match ownership.let_go(stat.inode) {
+            Some(position) => position,
+            None if stat.inode.born.unwrap_or(i64::MIN) < old_before => end(&self.path, stat),
+            None => start(stat),
+        };
+        if stat.size == 0 && position.offset == 0 {
+            // What was read before a reload excluded it is no copy of what this will hold.
+            position.modified = position.modified.max(ownership.let_go_until(&self.path));
+        }
+        // What it held before a reload excluded it may be under way.
+        let order = context.shared.order_behind_all();
+        let new = self.generation(order, stat, position, None, context);
+        self.make_current(new);
+        self.announce(context.shared);
+    }
+
+    /// Reports that the path is followed, unless there are very many or it cannot be read.
+    pub(super) fn announce(&mut self, shared: &Shared) {
+        if !self.may_read() {
+            return;
+        }
+        let Some(newest) = self.newest() else { return };
+        let (path, offset) = (self.path.shown(), newest.position.offset);
+        if shared.is_terse {
+            debug!("following {path} from byte {offset}");
+        } else {
+            info!("following {path} from byte {offset}");
+        }
+    }
+
+    /// Looks at what the path names now.
+    pub(in crate::input) fn look(&mut self, shared: &mut Shared, now: Instant) -> Looked {
+        let mut context = Context::new(shared, now);
+        let stat = self.look_at_path();
+        let has_work = self.look_with(stat, &mut context);
+        Looked { has_work, stat, effects: context.effects }
+    }
+
+    fn look_with(&mut self, stat: Option<Stat>, context: &mut Context<'_>) -> bool {
+        if stat.is_some_and(|stat| self.is_foreign(&stat, context)) {
+            return self.has_generations();
+        }
+        if !self.has_generations() {
+            if let Some(stat) = stat {
+                self.begin_with(&stat, ALL_NEW, context);
+            }
+            return stat.is_some();
+        }
+        self.fingerprint_older(context);
+        self.older.iter_mut().for_each(Generation::unpark_if_changed);
+        let is_news = match stat {
+            Some(stat) => self.look_at_file(&stat, context),
+            None => self.look_at_nothing(context.now),
+        };
+        is_news || self.is_draining()
+    }
+
+    /// The path names no file. Returns whether that is news.
+    fn look_at_nothing(&mut self, now: Instant) -> bool {
+        let is_news = self.current.is_some();
+        if is_news {
+            debug!("{} is gone", self.path.shown());
+            self.retire_current(now);
+        }
+        is_news
+    }
+
+    /// The path names a file. Returns whether there is something new about it.
+    fn look_at_file(&mut self, stat: &Stat, context: &mut Context<'_>) -> bool {
+        self.bring_back(stat, context.now);
+        let change = match &self.current {
+            Some(current) => current.judge(Some(stat)),
+            None => Change::Replaced,
+        };
+        if matches!(change, Change::Unchanged | Change::Grown)
+            && let Some(current) = &mut self.current
+        {
+            current.saw_size(stat.size);
+            if let Some(position) = current.fingerprint_unread(&self.path, stat) {
+                context.effects.now.push(CheckpointNow::known(&current.source, position));
+            }
+        }
+        match change {
+            Change::Truncated => self.start_current_anew(context),
+            Change::Replaced => self.succeed(Some(*stat), context),
+            Change::Unchanged | Change::Grown | Change::Gone => {}
+        }
+        change != Change::Unchanged
+    }
+
+    /// The file that the path names may be one that it named before: then that is current again, at
+    /// the position it has.
+    fn bring_back(&mut self, stat: &Stat, now: Instant) {
+        let is_it = |known: &Generation| known.judge(Some(stat)) != Change::Replaced;
+        if self.current.as_ref().is_some_and(is_it) {
+            return;
+        }
+        let Some(at) = self.older.iter().rposition(is_it) else { return };
+        let Some(mut back) = self.older.remove(at) else { return };
+        self.retire_current(now);
+        if let Some(last) = self.older.back() {
+            info!("{} names a file again that it named before", self.path.shown());
+            back.ordered(super::generation::order_between(Some(last.order()), None));
+        }
+        self.make_current(back);
+    }
+
+    /// Takes over a generation that another path has let go: its file has our path now.
+    pub(in crate::input) fn adopt(
+        &mut self,
+        generation: Generation,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
+        self.not_followed = None;
+        self.retire_current(now);
+        shared.ownership.claim(generation.source.inode, self.id);
+        self.make_current(generation);
+    }
+
+    /// What the path names, if that can be followed.
+    pub(super) fn look_at_path(&mut self) -> Option<Stat> {
+        let stat = match Stat::at(&self.path) {
+            Ok(stat) => stat,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.not_followed = None;
+                return None;
+            }
+            Err(error) => {
+                self.report_not_followed(NotFollowed::unreadable(&error));
+                return None;
+            }
+        };
+        if !stat.is_regular {
+            self.report_not_followed(NotFollowed::NotRegular);
+            return None;
+        }
+        if names::is_compressed(&self.path) {
+            self.report_not_followed(NotFollowed::Compressed);
+            return None;
+        }
+        Some(stat)
+    }
+
+    /// Whether the path names a file that another path reads.
+    pub(super) fn is_foreign(&mut self, stat: &Stat, context: &mut Context<'_>) -> bool {
+        let is_own = self.generations().any(|own| own.source.inode == stat.inode);
+        !is_own && self.is_taken(stat, context)
+    }
+
+    fn is_taken(&mut self, stat: &Stat, context: &mut Context<'_>) -> bool {
+        let ownership = &mut context.shared.ownership;
+        match ownership.owner(stat.inode) {
+            Some(owner) if owner != self.id => {
+                ownership.wait_for(stat.inode, self.id);
+                self.report_not_followed(NotFollowed::SameAs(owner));
+                self.retire_current(context.now);
+                true
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What all paths share.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::ownership::Ownership;
+use crate::filter::Patterns;
+use crate::pipeline::position::{SourceId, SourceIds};
+
+/// What all paths share.
+pub(in crate::input) struct Shared {
+    /// Files that are not to be read.
+    exclude_files: Patterns,
+    /// Which path reads which file.
+    pub(in crate::input) ownership: Ownership,
+    ids: SourceIds,
+    /// Where the directory leads that was last asked for, and when.
+    directory: Option<(PathBuf, Option<PathBuf>, Instant)>,
+    /// Descriptors are plenty: files may be kept open though there is nothing to read.
+    pub(in crate::input) may_keep_open: bool,
+    /// There is room for the last rotated file of each path as well.
+    pub(in crate::input) may_linger: bool,
+    /// There are so many files that the log does not name each at the start.
+    pub(in crate::input) is_terse: bool,
+}
+
+impl Shared {
+    pub(in crate::input) fn new(exclude_files: Patterns, ids: SourceIds) -> Self {
+        Self {
+            exclude_files,
+            ownership: Ownership::default(),
+            ids,
+            directory: None,
+            may_keep_open: true,
+            may_linger: true,
+            is_terse: false,
+        }
+    }
+
+    /// Leaves out other files from now on.
+    pub(in crate::input) fn change(&mut self, exclude_files: Patterns) {
+        self.exclude_files = exclude_files;
+    }
+
+    pub(super) fn is_excluded(&self, path: &Path) -> bool {
+        self.exclude_files.matches(path.as_os_str().as_bytes())
+    }
+
+    /// Where `path` leads, if symbolic links lead anywhere else.
+    pub(super) fn real(&mut self, path: &Path, now: Instant) -> Option<Box<PathBuf>> {
+        let real = if path.is_symlink() {
+            path.canonicalize().ok()
+        } else {
+            let (directory, name) = (path.parent()?, path.file_name()?);
+            // Files come by directories.
+            if self.directory.as_ref().is_none_or(|known| known.0 != directory || known.2 != now) {
+                let real = directory.canonicalize().ok().filter(|real| real != directory);
+                self.directory = Some((directory.to_owned(), real, now));
+            }
+            let (_, real, _) = self.directory.as_ref()?;
+            real.as_ref().map(|real| real.join(name))
+        };
+        real.filter(|real| real != path).map(Box::new)
+    }
+
+    pub(super) fn new_id(&self) -> SourceId {
+        self.ids.next()
+    }
+
+    /// A place behind those of all generations so far, of whatever path.
+    pub(super) fn order_behind_all(&self) -> u64 {
+        super::generation::order_behind_all(self.ids.end().0)
+    }
+}

@@ -29,6 +29,7 @@
 //! [`pipeline`] holds what crosses the borders between stages: batches, events, positions, and the
 //! channel of batches. [`health`] holds what the stages count, and shows that their loops go round.
 //! [`shown`] is how names from outside are put before people.
+//! [`glob`] says what a glob matches.
 //! A stage imports no other stage; only [`agent`] and [`inspect`] know more than one.
 
 pub mod agent;
@@ -41,6 +42,7 @@ pub mod deliver;
 pub mod discover;
 pub mod exporter;
 pub mod filter;
+pub mod glob;
 pub mod health;
 pub mod input;
 pub mod inspect;

@@ -15,6 +15,7 @@ mod command_line;
 mod daemon;
 mod discovery;
 mod dry_run;
+mod globs;
 mod layering;
 mod links;
 mod log;

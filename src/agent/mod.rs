@@ -22,7 +22,6 @@ use self::stages::{Ended, Reason, Stages};
 use crate::checkpoint::{self, Query, Store};
 use crate::config::{Config, Destination, Mode};
 use crate::deliver::{self, Outcome, Target};
-use crate::discover::GlobError;
 use crate::health::metrics::Meters;
 use crate::health::{Health, StageName};
 use crate::input::Known;
@@ -47,9 +46,6 @@ const ORDER: [(StageName, Duration); 3] = [
 /// Why the stages cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// A glob passed the configuration but cannot be used.
-    #[error(transparent)]
-    Glob(#[from] GlobError),
     /// The kernel does not tell when something happens.
     #[error(
         "cannot wait for events: {0}; see the limits on open files (ulimit -n, LimitNOFILE of the \
@@ -93,7 +89,7 @@ impl Agent {
     /// held; the stages move `meters` and show their `health`.
     ///
     /// # Errors
-    /// When a glob is malformed or no descriptor can be had.
+    /// When no descriptor can be had.
     pub fn start(
         config: &Config,
         store: Store,
@@ -112,7 +108,7 @@ impl Agent {
         let fast_path = deliver::FastPath::default();
         let direct: Option<Arc<dyn Direct>> = Some(Arc::new(fast_path.clone()));
         let ids = SourceIds::from(store.next_id());
-        let known = Known { records, ids, entry_of: settings::entry_of(config)? };
+        let known = Known { records, ids, entry_of: settings::entry_of(config) };
         let outlets =
             Outlets { batches: Outlet::new(batch_tx, direct), spare, updates: update_tx.clone() };
         let local = Shard::start(config, known, outlets, (meters, health), &mut stages)?;
@@ -155,8 +151,8 @@ impl Agent {
     /// Then nothing has changed.
     pub fn reload(&mut self, config: &Config) -> Result<(), BuildError> {
         let settings = settings::input(config, &self.meters, &self.health);
-        let entry_of = settings::entry_of(config)?;
-        let walking = settings::discover(config, &self.meters, &self.health)?;
+        let entry_of = settings::entry_of(config);
+        let walking = settings::discover(config, &self.meters, &self.health);
         self.local.reload(settings, entry_of, walking, &mut self.stages)?;
         self.sender.reload(&config.destination);
         Ok(())

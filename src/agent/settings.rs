@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use crate::config::{Config, Mode};
 use crate::deliver;
-use crate::discover::{self, GlobError, Globs};
+use crate::discover::{self, Globs};
 use crate::health::Health;
 use crate::health::metrics::Meters;
 use crate::input::{self, EntryOf, FileSettings};
 
 /// Which entry of `files` names a path.
-pub(super) fn entry_of(config: &Config) -> Result<EntryOf, GlobError> {
-    let (entries, exclude) = (Globs::new(&config.files)?, config.exclude_files.clone());
-    Ok(Box::new(move |path| {
+pub(super) fn entry_of(config: &Config) -> EntryOf {
+    let (entries, exclude) = (Globs::new(&config.files), config.exclude_files.clone());
+    Box::new(move |path| {
         let is_excluded = exclude.matches(path.as_os_str().as_bytes());
         if is_excluded { None } else { entries.entry_of(path) }
-    }))
+    })
 }
 
 pub(super) fn input(config: &Config, meters: &Meters, health: &Health) -> input::Settings {
@@ -43,19 +43,15 @@ pub(super) fn input(config: &Config, meters: &Meters, health: &Health) -> input:
     }
 }
 
-pub(super) fn discover(
-    config: &Config,
-    meters: &Meters,
-    health: &Health,
-) -> Result<discover::Settings, GlobError> {
-    Ok(discover::Settings {
-        globs: Globs::new(&config.files)?,
+pub(super) fn discover(config: &Config, meters: &Meters, health: &Health) -> discover::Settings {
+    discover::Settings {
+        globs: Globs::new(&config.files),
         exclude: config.exclude_files.clone(),
         sweep_interval: config.sweep_interval,
         poll: config.poll,
         meters: meters.finding.clone(),
         beat: health.discover.clone(),
-    })
+    }
 }
 
 /// Whether all ends once what is there is read.

@@ -62,7 +62,7 @@ impl Shard {
             stop: stop.clone(),
         };
         let settings = settings::input(config, meters, health);
-        let walking = settings::discover(config, meters, health)?;
+        let walking = settings::discover(config, meters, health);
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
         let reading = runtime.handle().clone();
         stages.thread(StageName::Input, "tail", move || {

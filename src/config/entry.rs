@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+use crate::glob::{Glob, GlobError};
+
 /// What stands before and behind the `=` of `tag=path`; without one it is all path.
 pub(super) fn split(text: &OsStr) -> Result<(Option<String>, &OsStr), String> {
     let bytes = text.as_bytes();
@@ -25,77 +27,27 @@ pub(super) fn split(text: &OsStr) -> Result<(Option<String>, &OsStr), String> {
 /// `path` seen from `cwd`, without `.` components; `..` at the beginning is resolved, since a
 /// working directory has no symbolic links in it.
 pub(super) fn absolute(path: &OsStr, cwd: &Path) -> PathBuf {
-    let path = Path::new(path);
-    if path.is_absolute() {
-        return path.components().collect();
-    }
-    let mut out = cwd.to_owned();
-    let mut rest = path.components().peekable();
-    while let Some(component) =
-        rest.next_if(|c| matches!(c, Component::CurDir | Component::ParentDir))
-    {
+    let (base, path) = seen_from(Path::new(path), cwd);
+    base.join(path).components().collect()
+}
+
+/// A glob as it is seen from `cwd`.
+pub(super) fn glob(glob: &OsStr, cwd: &Path) -> Result<Glob, GlobError> {
+    let (base, glob) = seen_from(Path::new(glob), cwd);
+    Glob::parse(&base, glob)
+}
+
+/// The directory at which `path` begins, and what is left of it.
+fn seen_from<'a>(path: &'a Path, cwd: &Path) -> (PathBuf, &'a Path) {
+    let mut base = cwd.to_owned();
+    let mut rest = path.components();
+    while let Some(component @ (Component::CurDir | Component::ParentDir)) = rest.clone().next() {
+        rest.next();
         if component == Component::ParentDir {
-            out.pop();
+            base.pop();
         }
     }
-    out.extend(rest);
-    out.components().collect()
-}
-
-/// What is wrong with a glob in the syntax of Go's `filepath.Match`: `*`, `?`, `[a-z]`, `[^a]`,
-/// `\x`; and `**`.
-pub(super) fn check_glob(glob: &OsStr) -> Result<(), &'static str> {
-    glob.as_bytes().split(|&b| b == b'/').try_for_each(check_component)
-}
-
-fn check_component(component: &[u8]) -> Result<(), &'static str> {
-    let mut rest = component.iter().copied();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'\\' => {
-                rest.next()
-                    .ok_or("a '\\' has nothing behind it; write '\\\\' for the sign itself")?;
-            }
-            b'[' => check_class(&mut rest)?,
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Everything behind a `[`, up to its `]`.
-fn check_class(rest: &mut impl Iterator<Item = u8>) -> Result<(), &'static str> {
-    const OPEN: &str = "a '[' is not closed; write ']' behind it, or '\\[' for the sign itself";
-    const EMPTY: &str = "a '[…]' is empty or begins with '-' or ']'; put a '\\' before that sign";
-    const RANGE: &str =
-        "a range in '[…]' has no end, or ends before it begins; write it as in [a-z]";
-    let escaped = |byte: u8, rest: &mut dyn Iterator<Item = u8>| match byte {
-        b'\\' => rest.next().ok_or(OPEN),
-        b'-' | b']' => Err(EMPTY),
-        byte => Ok(byte),
-    };
-    let mut next = rest.next().ok_or(OPEN)?;
-    if next == b'^' {
-        next = rest.next().ok_or(OPEN)?;
-    }
-    let mut members = 0;
-    loop {
-        if next == b']' && members > 0 {
-            return Ok(());
-        }
-        let low = escaped(next, rest)?;
-        members += 1;
-        next = rest.next().ok_or(OPEN)?;
-        if next == b'-' {
-            let end = rest.next().ok_or(OPEN)?;
-            let high = escaped(end, rest).map_err(|e| if e == OPEN { OPEN } else { RANGE })?;
-            // Characters beyond ASCII are several bytes; their order is not looked at.
-            if high < low && high.is_ascii() && low.is_ascii() {
-                return Err(RANGE);
-            }
-            next = rest.next().ok_or(OPEN)?;
-        }
-    }
+    (base, rest.as_path())
 }
 
 #[cfg(test)]
@@ -131,23 +83,10 @@ mod tests {
     }
 
     #[test]
-    fn globs_as_go_reads_them() {
-        for good in [
-            "/a/*.log",
-            "/a/[a-z]?",
-            "[^a]",
-            r"\[x",
-            r"[\]x]",
-            "/**/x",
-            "[a-bx-z]",
-            "]",
-            "[é-ü]",
-            "[!a]",
-        ] {
-            assert_eq!(check_glob(OsStr::new(good)), Ok(()), "{good}");
-        }
-        for bad in ["[", "[a", "[]", "[]a]", "[-a]", "[a-]", "[z-a]", "a\\", "[a/b]", "[^", r"[\"] {
-            assert!(check_glob(OsStr::new(bad)).is_err(), "{bad}");
-        }
+    fn the_working_directory_is_no_part_of_a_glob() {
+        let glob = |typed: &str| super::glob(OsStr::new(typed), Path::new("/srv/[x]")).unwrap();
+        assert!(glob("a.log").is_literal() && !glob("*.log").is_literal());
+        assert_eq!(glob("./../b/*.log").text(), Path::new("/srv/b/*.log"));
+        assert_eq!(glob("/a//*.log").text(), Path::new("/a/*.log"));
     }
 }

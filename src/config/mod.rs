@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use crate::cli::Cli;
 use crate::filter::Patterns;
+use crate::glob::Glob;
 use crate::syslog::Priority;
 
 use findings::Findings;
@@ -169,10 +170,19 @@ pub enum Mode {
 /// One entry of `files`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEntry {
-    /// Absolute path; may hold `*`, `?`, `[…]`, and `**` as a whole component.
-    pub glob: PathBuf,
+    /// Which paths to follow.
+    pub glob: Glob,
     /// APP-NAME of the messages; by default the file's own name.
     pub tag: Option<String>,
+}
+
+#[cfg(test)]
+impl FileEntry {
+    /// An entry without a tag, for `glob` as seen from `base`.
+    #[allow(clippy::unwrap_used, reason = "a test that is written wrong has to fail")]
+    pub(crate) fn of(base: &Path, glob: &str) -> Self {
+        Self { glob: Glob::parse(base, Path::new(glob)).unwrap(), tag: None }
+    }
 }
 
 /// The receiver and how to speak to it.

@@ -3,7 +3,6 @@
 //! Runs on a thread of its own, since listing directories blocks. Knows nothing of file contents:
 //! it names paths to look at, and [`crate::input`] finds out what is there.
 
-mod glob;
 mod happened;
 mod inotify;
 mod places;
@@ -33,7 +32,6 @@ use crate::health::metrics::Finding;
 use crate::pipeline::event::Event;
 use crate::shown::Show;
 
-pub use self::glob::GlobError;
 pub use self::places::Globs;
 pub use self::survey::{Survey, survey};
 pub use self::unmatched::mistake;
@@ -168,10 +166,12 @@ impl Stage {
         self.settings.meters.watched.set(self.watch.count() as i64);
         for entry in 0..self.settings.globs.len() {
             if self.matched.insert(entry) {
-                let glob = self.settings.globs.text(entry);
+                let glob = self.settings.globs.get(entry);
                 match mistake(glob) {
-                    Some(mistake) => warn!("nothing matches {} yet: {mistake}", glob.shown()),
-                    None => info!("nothing matches {} yet", glob.shown()),
+                    Some(mistake) => {
+                        warn!("nothing matches {} yet: {mistake}", glob.text().shown())
+                    }
+                    None => info!("nothing matches {} yet", glob.text().shown()),
                 }
             }
         }

@@ -8,14 +8,13 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Component as PathComponent, Path, PathBuf};
 
-use super::glob::{Component, GlobError, components};
 use crate::config::FileEntry;
+use crate::glob::{Component, Glob};
 
 /// All globs.
 #[derive(Debug)]
 pub struct Globs {
-    entries: Vec<Vec<Component>>,
-    texts: Vec<PathBuf>,
+    entries: Vec<Glob>,
 }
 
 /// A glob (by its place in `files`) and the component that names in a directory are held against.
@@ -39,14 +38,10 @@ pub(super) struct Step {
 }
 
 impl Globs {
-    /// Takes the globs of `files` apart.
-    ///
-    /// # Errors
-    /// When one is malformed.
-    pub fn new(files: &[FileEntry]) -> Result<Self, GlobError> {
-        let entries = files.iter().map(|file| components(&file.glob)).collect::<Result<_, _>>()?;
-        let texts = files.iter().map(|file| file.glob.clone()).collect();
-        Ok(Self { entries, texts })
+    /// Those of `files`.
+    #[must_use]
+    pub fn new(files: &[FileEntry]) -> Self {
+        Self { entries: files.iter().map(|file| file.glob.clone()).collect() }
     }
 
     /// How many there are.
@@ -54,9 +49,8 @@ impl Globs {
         self.entries.len()
     }
 
-    /// One as it was written.
-    pub(super) fn text(&self, entry: usize) -> &Path {
-        &self.texts[entry]
+    pub(super) fn get(&self, entry: usize) -> &Glob {
+        &self.entries[entry]
     }
 
     /// The first entry that matches `path`.
@@ -81,7 +75,7 @@ impl Globs {
     pub(super) fn step(&self, states: &[State], name: &OsStr) -> Step {
         let mut step = Step::default();
         for &state in states {
-            let components = &self.entries[state.entry];
+            let components = self.entries[state.entry].components();
             let component = &components[state.component];
             if matches!(component, Component::AnyDepth) {
                 step.enter.push(state);
@@ -109,7 +103,8 @@ impl Globs {
     fn closed(&self, mut states: Vec<State>) -> Vec<State> {
         for i in 0..states.len() {
             let State { entry, component } = states[i];
-            if matches!(self.entries[entry].get(component), Some(Component::AnyDepth)) {
+            if matches!(self.entries[entry].components().get(component), Some(Component::AnyDepth))
+            {
                 states.push(State { entry, component: component + 1 });
             }
         }
@@ -120,7 +115,8 @@ impl Globs {
 
     /// The names in a directory that the globs write out, and whether no others can matter.
     pub(super) fn literal_names(&self, states: &[State]) -> (Vec<&OsStr>, bool) {
-        let literal = |state: &State| match &self.entries[state.entry][state.component] {
+        let literal = |state: &State| match &self.entries[state.entry].components()[state.component]
+        {
             Component::Literal(name) => Some(name.as_os_str()),
             _ => None,
         };
@@ -132,7 +128,7 @@ impl Globs {
     /// Whether files may match in a directory, or directories whose names are not known.
     pub(super) fn is_open(&self, states: &[State]) -> bool {
         states.iter().any(|state| {
-            let components = &self.entries[state.entry];
+            let components = self.entries[state.entry].components();
             state.component + 1 == components.len()
                 || !matches!(components[state.component], Component::Literal(_))
         })
@@ -147,8 +143,8 @@ mod tests {
     use super::*;
 
     fn globs(globs: &[&str]) -> Globs {
-        let entry = |glob: &&str| FileEntry { glob: PathBuf::from(glob), tag: None };
-        Globs::new(&globs.iter().map(entry).collect::<Vec<_>>()).unwrap()
+        let entry = |glob: &&str| FileEntry::of(Path::new("/"), glob);
+        Globs::new(&globs.iter().map(entry).collect::<Vec<_>>())
     }
 
     #[test]

@@ -117,8 +117,8 @@ mod tests {
         symlink("b", root.join("a/link")).unwrap();
         symlink(".", root.join("a/b/loop")).unwrap();
         let found = |glob: &str| {
-            let entry = FileEntry { glob: root.join(glob), tag: None };
-            let Survey { paths, refused } = survey(&Globs::new(&[entry]).unwrap());
+            let entry = FileEntry::of(&root, glob);
+            let Survey { paths, refused } = survey(&Globs::new(&[entry]));
             assert!(refused.is_empty(), "{refused:?}");
             let below = |path: PathBuf| path.strip_prefix(&root).unwrap().display().to_string();
             paths.into_iter().map(below).collect::<Vec<_>>()
@@ -135,8 +135,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();
-        let entry = FileEntry { glob: file.join("x/y.log"), tag: None };
-        let found = survey(&Globs::new(&[entry]).unwrap());
+        let entry = FileEntry::of(&file, "x/y.log");
+        let found = survey(&Globs::new(&[entry]));
         assert!(found.paths.is_empty() && found.refused.is_empty(), "a file leads nowhere");
     }
 }

@@ -39,10 +39,10 @@ impl Fixture {
         for file in files {
             touch(&root.path().join(file));
         }
-        let entry = |glob: &&str| FileEntry { glob: root.path().join(glob), tag: None };
+        let entry = |glob: &&str| FileEntry::of(root.path(), glob);
         let entries: Vec<_> = globs.iter().map(entry).collect();
         let settings = Settings {
-            globs: Globs::new(&entries).unwrap(),
+            globs: Globs::new(&entries),
             exclude: Patterns::new(exclude).unwrap(),
             sweep_interval: Duration::from_secs(600),
             poll: false,

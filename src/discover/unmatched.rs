@@ -3,29 +3,30 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::glob::Glob;
 use crate::shown::Show;
 
 /// What is wrong with `glob`, which matches nothing, and what to write; nothing where all that can
 /// be said is that its files may come later.
 #[must_use]
-pub fn mistake(glob: &Path) -> Option<String> {
-    let text = glob.as_os_str().as_bytes();
+pub fn mistake(glob: &Glob) -> Option<String> {
+    let path = glob.text();
+    let text = path.as_os_str().as_bytes();
     if text.windows(2).any(|pair| pair == b" /") {
         return Some("there is a blank before a '/': did you forget a '-' or a line?".to_owned());
     }
-    if glob.components().any(|part| part.as_os_str() == "-") {
+    if path.components().any(|part| part.as_os_str() == "-") {
         return Some("there is a '-' in it: did you forget the blank after it?".to_owned());
     }
-    if glob.is_dir() {
-        return Some(format!("it is a directory; write {}", glob.join("*").shown()));
+    if path.is_dir() {
+        return Some(format!("it is a directory; write {}", path.join("*").shown()));
     }
-    let is_literal = !text.iter().any(|byte| b"*?[\\".contains(byte));
     // It may be left out by exclude_files, or not to be seen.
-    let is_missing = |glob: &Path| match glob.symlink_metadata() {
+    let is_missing = |path: &Path| match path.symlink_metadata() {
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
         Ok(_) => false,
     };
-    (is_literal && is_missing(glob)).then(|| "there is no such file".to_owned())
+    (glob.is_literal() && is_missing(path)).then(|| "there is no such file".to_owned())
 }
 
 #[cfg(test)]
@@ -35,7 +36,7 @@ mod tests {
     #[test]
     fn what_was_probably_meant_is_said() {
         let dir = tempfile::tempdir().unwrap();
-        let said = |name: &str| mistake(&dir.path().join(name));
+        let said = |name: &str| mistake(&Glob::parse(dir.path(), Path::new(name)).unwrap());
         assert_eq!(said("*.log"), None);
         assert_eq!(said("a.log").as_deref(), Some("there is no such file"));
         let star = dir.path().join("*").display().to_string();

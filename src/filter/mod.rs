@@ -90,16 +90,22 @@ impl Patterns {
         self.matches(seen(line))
     }
 
-    /// The patterns that match a line: the place of each in the list, from 0, and how it was
-    /// written. For people who ask why; [`Self::drops`] is what decides.
+    /// The patterns that match `text`: the place of each in the list, from 0, and how it was
+    /// written. For people who ask why; [`Self::matches`] is what decides.
     #[must_use]
-    pub fn matching(&self, line: &[u8]) -> Vec<(usize, &str)> {
+    pub fn matching(&self, text: &[u8]) -> Vec<(usize, &str)> {
         let Some(Compiled { patterns, .. }) = &self.compiled else { return Vec::new() };
-        let text = decoded(seen(line));
+        let text = decoded(text);
         let matches =
             |hir: &Hir| compile(from_ref(hir)).is_some_and(|regex| regex.is_match(&*text));
         let matching = patterns.iter().enumerate().filter(|(_, (_, hir))| matches(hir));
         matching.map(|(index, (written, _))| (index, written.as_str())).collect()
+    }
+
+    /// The same for a line of a file.
+    #[must_use]
+    pub fn dropping(&self, line: &[u8]) -> Vec<(usize, &str)> {
+        self.matching(seen(line))
     }
 
     /// How many patterns there are.

@@ -74,6 +74,25 @@ fn those_that_match_are_named_as_they_were_written() {
     assert_eq!(Patterns::default().matching(b"a"), []);
 }
 
+#[test]
+fn a_line_is_seen_without_what_ends_it_and_a_file_without_its_byte_order_mark() {
+    let patterns = Patterns::new(&["^#", "ping$", "^$", "mark.$"]).unwrap();
+    assert!(patterns.drops(b"GET /ping\r") && !patterns.matches(b"GET /ping\r"));
+    assert_eq!(patterns.dropping(b"ping\r"), [(1, "ping$")]);
+    assert!(!patterns.drops(b"ping\r\r"), "one is the end of the line, no more");
+    let lines = b"\xEF\xBB\xBF#one\r\ntwo\nGET /ping\r\nmark\r\n\xEF\xBB\xBF#\n\r\n";
+    let left = |kept: Kept<'_>| kept.flatten().copied().collect::<Vec<_>>();
+    let rest = b"two\nmark\r\n\xEF\xBB\xBF#\n";
+    assert_eq!(left(patterns.kept(lines).of_file_start()), rest);
+    assert_eq!(left(patterns.kept(lines)), [&lines[..9], rest].concat());
+    let none = Patterns::default();
+    let runs: Vec<_> = none.kept(lines).of_file_start().collect();
+    assert_eq!(runs, [&lines[..]]);
+    let first = Patterns::new(&["two"]).unwrap();
+    let runs: Vec<_> = first.kept(lines).of_file_start().collect();
+    assert_eq!(runs, [&lines[..9], &lines[13..]]);
+}
+
 /// What is kept of `lines`, as the whole and as judged one by one.
 fn both(patterns: &Patterns, lines: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let mut kept = patterns.kept(lines);

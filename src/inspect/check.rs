@@ -38,13 +38,7 @@ pub(super) fn run(
     }
     let state = checkpoint::read(&config.state_dir);
     let records = state.as_ref().map_or(&[][..], |reading| &reading.records);
-    let entries = match files::find(config, records) {
-        Ok(entries) => entries,
-        Err(error) => {
-            complain(&error);
-            return Ok(false);
-        }
-    };
+    let entries = files::find(config, records);
     writeln!(out, "\n{HEADING}Files{HEADING:#}")?;
     for entry in &entries {
         show(entry, &entries, out)?;

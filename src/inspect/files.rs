@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::access;
 use crate::config::Config;
-use crate::discover::{GlobError, Globs, mistake, survey};
+use crate::discover::{Globs, mistake, survey};
 use crate::filter::Patterns;
 use crate::input::is_compressed;
 use crate::pipeline::position::Record;
@@ -46,15 +46,12 @@ pub(super) enum Verdict {
 }
 
 /// Looks for the files of `config` as the daemon does; `records` are the positions known.
-///
-/// # Errors
-/// A glob passed the configuration but cannot be used.
-pub(super) fn find(config: &Config, records: &[Record]) -> Result<Vec<Entry>, GlobError> {
+pub(super) fn find(config: &Config, records: &[Record]) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut first: HashMap<PathBuf, usize> = HashMap::new();
     let mut inodes = HashMap::new();
     for (index, file) in config.files.iter().enumerate() {
-        let found = survey(&Globs::new(std::slice::from_ref(file))?);
+        let found = survey(&Globs::new(std::slice::from_ref(file)));
         let nothing = found.paths.is_empty() && found.refused.is_empty();
         let tag = file.tag.as_ref().map_or_else(String::new, |tag| format!("{}=", tag.shown()));
         let judge = |path: PathBuf| {
@@ -65,7 +62,7 @@ pub(super) fn find(config: &Config, records: &[Record]) -> Result<Vec<Entry>, Gl
             (path, verdict)
         };
         entries.push(Entry {
-            title: format!("{tag}{}", file.glob.shown()),
+            title: format!("{tag}{}", file.glob.text().shown()),
             found: found.paths.into_iter().map(judge).collect(),
             mistake: nothing.then(|| mistake(&file.glob)).flatten(),
             refused: found.refused.into_iter().map(explained).collect(),
@@ -77,7 +74,7 @@ pub(super) fn find(config: &Config, records: &[Record]) -> Result<Vec<Entry>, Gl
             *verdict = Verdict::SameAs(owner.clone());
         }
     }
-    Ok(entries)
+    entries
 }
 
 /// The paths that name each file.

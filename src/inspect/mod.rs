@@ -86,7 +86,7 @@ fn line(cli: &Cli, around: &Surroundings, line: &OsStr, out: Out<'_>) -> io::Res
             return Ok(false);
         }
     };
-    let matching = patterns.matching(line.as_bytes());
+    let matching = patterns.dropping(line.as_bytes());
     for (index, pattern) in &matching {
         writeln!(
             out,

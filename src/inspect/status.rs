@@ -164,7 +164,7 @@ fn files(records: Vec<Record>, config: Option<&Config>, daemon: Option<Holder>) 
 
 /// The paths that the configuration names now, in their order.
 fn matching(config: &Config) -> std::collections::BTreeSet<PathBuf> {
-    let found = Globs::new(&config.files).map(|globs| survey(&globs).paths).unwrap_or_default();
+    let found = survey(&Globs::new(&config.files)).paths;
     let is_left = |path: &PathBuf| !config.exclude_files.matches(path.as_os_str().as_bytes());
     found.into_iter().filter(is_left).collect()
 }

@@ -23,6 +23,7 @@ pub mod peers;
 mod process;
 mod receiver;
 mod receiver_tests;
+pub mod recorded;
 mod report;
 mod running;
 mod shipper;

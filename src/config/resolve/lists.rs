@@ -40,8 +40,15 @@ impl Resolver<'_> {
         if path.is_empty() {
             return self.file_problem(place, "the path is empty; write the file to follow".into());
         }
-        if let Err(error) = entry::check_glob(path) {
-            return self.file_problem(place, format!("{path:?} is no glob: {error}"));
+        let glob = match entry::glob(path, &self.around.cwd) {
+            Ok(glob) => glob,
+            Err(error) => {
+                return self.file_problem(place, format!("{path:?} is no glob: {error}"));
+            }
+        };
+        if glob.has_empty_range() {
+            let text = format!("{path:?} has a range that ends before it begins; nothing is in it");
+            self.findings.warn(Problem::of(Key::Files, place, text));
         }
         if path.to_string_lossy().starts_with("~/") {
             let text = format!("in {path:?} the ~ stands for itself; write the directory out");
@@ -50,7 +57,7 @@ impl Resolver<'_> {
         if let Some(tag) = &tag {
             self.warn_of_change(Key::Files, place, tag, APP_NAME_MAX);
         }
-        Some(FileEntry { glob: entry::absolute(path, &self.around.cwd), tag })
+        Some(FileEntry { glob, tag })
     }
 
     fn file_problem(&mut self, place: &Place, text: String) -> Option<FileEntry> {

@@ -62,7 +62,7 @@ fn summary(loaded: &Loaded) -> String {
     let mut out = String::new();
     for file in &c.files {
         let tag = file.tag.as_ref().map(|tag| format!("{tag} = ")).unwrap_or_default();
-        writeln!(out, "follow {tag}{}", file.glob.display()).unwrap();
+        writeln!(out, "follow {tag}{}", file.glob.text().display()).unwrap();
     }
     let max = to.max_message.map_or("any".into(), |max| max.to_string());
     writeln!(out, "send to {:?} {} port {}", to.protocol, to.host, to.port).unwrap();

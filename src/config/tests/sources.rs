@@ -14,7 +14,7 @@ fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn flags_suffice_when_the_default_file_is_missing() {
     let config = config(&FLAGS, &[]);
-    assert_eq!(config.files, [FileEntry { glob: "/a.log".into(), tag: None }]);
+    assert_eq!(config.files, [FileEntry::of(Path::new("/"), "a.log")]);
     let to = &config.destination;
     assert_eq!((to.host.as_str(), to.port, to.protocol), ("logs", 514, Protocol::Udp));
     assert_eq!(to.max_message, Some(1024));
@@ -113,7 +113,8 @@ fn every_key_has_a_variable() {
         ],
     );
     assert_eq!(config.files.len(), 2);
-    assert_eq!(config.files[1], FileEntry { glob: "/b.log".into(), tag: Some("t".into()) });
+    let tagged = |entry: FileEntry| FileEntry { tag: Some("t".into()), ..entry };
+    assert_eq!(config.files[1], tagged(FileEntry::of(Path::new("/"), "b.log")));
     assert!(config.exclude_files.matches(b"/x.gz"));
     assert_eq!(config.destination.protocol, Protocol::Tcp);
     assert_eq!(config.destination.max_message, Some(480));
@@ -175,8 +176,8 @@ fn tcp_beats_tls_beats_the_protocol() {
 fn arguments_are_added_to_the_files() {
     let config = config(&["-c", "simple.yml", "web=log/*.log"], &[]);
     assert_eq!(config.files.len(), 3);
-    let glob = Path::new(FIXTURES).join("log/*.log");
-    assert_eq!(config.files[2], FileEntry { glob, tag: Some("web".into()) });
+    let entry = FileEntry::of(Path::new(FIXTURES), "log/*.log");
+    assert_eq!(config.files[2], FileEntry { tag: Some("web".into()), ..entry });
 }
 
 #[test]
@@ -184,7 +185,7 @@ fn a_path_need_not_be_utf8() {
     let path = OsString::from_vec(b"t\xE9=/caf\xE9.log".to_vec());
     let cli = Cli::read(["remote_syslog".into(), "-dlogs".into(), path]).unwrap();
     let files = load(&cli, &around(&[])).unwrap().config.files;
-    assert_eq!(files[0].glob.as_os_str(), OsString::from_vec(b"/caf\xE9.log".to_vec()));
+    assert_eq!(files[0].glob.text().as_os_str(), OsString::from_vec(b"/caf\xE9.log".to_vec()));
     assert_eq!(files[0].tag.as_deref(), Some("t\u{FFFD}"));
 }
 

@@ -10,7 +10,8 @@ use tracing::{debug, info, warn};
 use super::generation::{Generation, order_between, orders_between, start};
 use super::unsettled::{Search, Unsettled, UnsettledFile};
 use super::{Candidate, Context, Effects, FollowedPath, Shared};
-use crate::input::rotation::archive::{self, Sibling};
+use crate::input::rotation::archive;
+use crate::input::rotation::directories::Sibling;
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::judge::same_but_device;
 use crate::pipeline::checkpoint::CheckpointNow;
@@ -32,7 +33,7 @@ impl FollowedPath {
         between: Between,
         context: &mut Context<'_>,
     ) -> Vec<Generation> {
-        match search.siblings() {
+        match search.siblings(&context.shared.directories) {
             Ok(siblings) => self.sift(siblings, &search, between, context),
             Err(error) => {
                 let path = self.path.shown();
@@ -96,7 +97,7 @@ impl FollowedPath {
 
     /// Whether a file of ours was found under a name of `source` with a mere number in it.
     fn has_numbered(&self, source: &Source, shared: &Shared) -> bool {
-        archive::numbered(source).any(|sibling| {
+        archive::numbered(&shared.directories, source).any(|sibling| {
             shared.ownership.owner(sibling.stat.inode) == Some(self.id)
                 || shared.ownership.let_go_at(sibling.stat.inode, &self.path)
         })
@@ -107,7 +108,7 @@ impl FollowedPath {
     /// # Errors
     /// It cannot be told yet.
     fn identify(&mut self, path: PathBuf, shared: &Shared) -> io::Result<Option<Found>> {
-        let Some(mut found) = Found::open(path)? else { return Ok(None) };
+        let Some(mut found) = Found::open(&shared.directories, path)? else { return Ok(None) };
         let is_known = self.reads(&mut found)?
             || self.recently_read.has(&mut found)?
             || shared.ownership.was_read(&mut found)?;
@@ -160,7 +161,7 @@ impl FollowedPath {
 
     fn settle_file(&mut self, mut file: UnsettledFile, context: &mut Context<'_>) {
         let now = context.now;
-        let stat = match file.stat() {
+        let stat = match file.stat(&context.shared.directories) {
             Err(error) if archive::is_passing(&error) => {
                 return self.unsettled(now).files.push(file);
             }
@@ -187,7 +188,7 @@ impl FollowedPath {
     }
 
     fn search_again(&mut self, search: Search, after: Option<u64>, context: &mut Context<'_>) {
-        let siblings = match search.siblings() {
+        let siblings = match search.siblings(&context.shared.directories) {
             Err(error) if archive::is_passing(&error) => {
                 return self.unsettled(context.now).searches.push((search, after));
             }

@@ -6,6 +6,7 @@ use tracing::warn;
 
 use super::generation::Generation;
 use super::reading::Which;
+use super::shared::Shared;
 use super::transitions::{Phase, Progress};
 use super::{Context, FollowedPath};
 use crate::health::loss::Reason;
@@ -104,11 +105,11 @@ impl FollowedPath {
     ) -> io::Result<bool> {
         let inode = self.older[at].source.inode;
         let is_reused = self.is_reused(at);
-        let ownership = &mut context.shared.ownership;
+        let Shared { ownership, directories, .. } = &mut *context.shared;
         let is_taken = |inode| ownership.is_taken(inode, self.id);
         let older = &mut self.older[at];
         let lack = older.may_lack();
-        let Some((stat, fit)) = older.open_past(is_reused, is_taken, sure)? else {
+        let Some((stat, fit)) = older.open_past(directories, is_reused, is_taken, sure)? else {
             return Ok(true);
         };
         ownership.claim(stat.inode, self.id);

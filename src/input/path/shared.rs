@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::ownership::Ownership;
 use crate::filter::Patterns;
+use crate::input::rotation::directories::{Directories, Disk};
 use crate::pipeline::position::{SourceId, SourceIds};
 
 /// What all paths share.
@@ -15,6 +16,8 @@ pub(in crate::input) struct Shared {
     /// Which path reads which file.
     pub(in crate::input) ownership: Ownership,
     ids: SourceIds,
+    /// Where rotated files are looked for.
+    pub(in crate::input) directories: Directories,
     /// Where the directory leads that was last asked for, and when.
     directory: Option<(PathBuf, Option<PathBuf>, Instant)>,
     /// Descriptors are plenty: files may be kept open though there is nothing to read.
@@ -31,6 +34,7 @@ impl Shared {
             exclude_files,
             ownership: Ownership::default(),
             ids,
+            directories: Directories::new(Disk),
             directory: None,
             may_keep_open: true,
             may_linger: true,

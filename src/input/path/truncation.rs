@@ -98,7 +98,12 @@ impl FollowedPath {
         let (path, modified) = (self.path.shown(), old.position.modified);
         let ownership = &context.shared.ownership;
         let is_taken = |inode| inode != old.reads() && ownership.is_taken(inode, self.id);
-        let copy = match archive::by_content(&old.source, &old.position, is_taken) {
+        let copy = match archive::by_content(
+            &context.shared.directories,
+            &old.source,
+            &old.position,
+            is_taken,
+        ) {
             Ok(copy) => copy,
             // Looking for what else was copied says why.
             Err(error) if archive::is_lasting(&error) => None,

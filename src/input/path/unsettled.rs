@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use super::Shared;
 use crate::input::read::content::Stat;
-use crate::input::rotation::archive::{self, Sibling};
+use crate::input::rotation::archive;
+use crate::input::rotation::directories::{Directories, Sibling};
 use crate::input::rotation::judge::same_but_device;
 use crate::input::rotation::names;
 use crate::pipeline::position::{Inode, Source};
@@ -40,10 +41,14 @@ pub(super) enum Kind {
 }
 
 impl Search {
-    pub(super) fn siblings(&self) -> io::Result<Vec<Sibling>> {
+    pub(super) fn siblings(&self, directories: &Directories) -> io::Result<Vec<Sibling>> {
         match self.kind {
-            Kind::Successors { modified } => archive::successors(&self.source, modified),
-            Kind::Copies { after, until } => archive::copies(&self.source, after, until),
+            Kind::Successors { modified } => {
+                archive::successors(directories, &self.source, modified)
+            }
+            Kind::Copies { after, until } => {
+                archive::copies(directories, &self.source, after, until)
+            }
         }
     }
 }
@@ -66,8 +71,8 @@ impl UnsettledFile {
     ///
     /// # Errors
     /// When it cannot be told for now.
-    pub(super) fn stat(&mut self) -> io::Result<Option<Stat>> {
-        if let Some(moved) = archive::moved(&self.path, self.inode)? {
+    pub(super) fn stat(&mut self, directories: &Directories) -> io::Result<Option<Stat>> {
+        if let Some(moved) = archive::moved(directories, &self.path, self.inode)? {
             self.path = moved;
             return Stat::at(&self.path).map(|stat| Some(stat).filter(|s| self.is(s)));
         }

@@ -1,22 +1,17 @@
 //! Where a file has gone: finding what rotation has moved, copied or compressed, beside its path.
 
-use std::ffi::OsStr;
-use std::os::unix::fs::DirEntryExt;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+mod strangers;
 
-use super::names::{is_rotation_of, is_telling_sibling_of};
-use crate::input::read::content::Stat;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::directories::{Directories, Sibling};
+use super::names::{is_rotation_of, is_telling_sibling_of, uncompressed};
 use crate::input::rotation::identity::{Fit, Found};
 use crate::input::rotation::judge::same_but_device;
 use crate::pipeline::position::{Inode, Position, Source};
-
-/// A file whose name says that it was rotated away from a path.
-#[derive(Debug, Clone)]
-pub(in crate::input) struct Sibling {
-    pub(in crate::input) path: PathBuf,
-    pub(in crate::input) stat: Stat,
-}
 
 /// How often a directory is listed that changes meanwhile.
 const LISTINGS: usize = 3;
@@ -41,12 +36,14 @@ pub(in crate::input) fn is_lasting(error: &io::Error) -> bool {
 /// # Errors
 /// When it cannot be told for now.
 pub(in crate::input) fn by_inode(
+    directories: &Directories,
     source: &Source,
     position: &Position,
 ) -> io::Result<Option<Found>> {
     let inode = source.inode;
     for directory in places(source).filter_map(Path::parent) {
-        let found = with_inode(directory, inode)?.map_or(Ok(None), Found::open)?;
+        let path = with_inode(directories, directory, inode)?;
+        let found = path.map_or(Ok(None), |path| Found::open(directories, path))?;
         let Some(mut found) = found else { continue };
         found.compare(position)?;
         // Where birth times are not recorded, a reused inode shows by its content alone.
@@ -58,13 +55,15 @@ pub(in crate::input) fn by_inode(
     Ok(None)
 }
 
-/// Finds the copy or compressed copy of what `source` names: the oldest sibling that is not older,
-/// whose content begins alike and has the same bytes where reading stopped. Logs may begin alike:
-/// what `is_taken` says that another file was made into is not considered.
+/// Finds the copy or compressed copy of what `source` names: the oldest file beside it that is not
+/// older, whose content begins alike and has the same bytes where reading stopped. Names order the
+/// search: rotated ones come first, then the rest. Logs may begin alike: what `is_taken` says that
+/// another file was made into is not considered.
 ///
 /// # Errors
 /// When it cannot be told for now.
 pub(in crate::input) fn by_content(
+    directories: &Directories,
     source: &Source,
     position: &Position,
     is_taken: impl Fn(Inode) -> bool,
@@ -74,28 +73,37 @@ pub(in crate::input) fn by_content(
     }
     // What was listed may have been compressed or renamed before it is opened.
     for _ in 0..LISTINGS {
-        match by_content_now(source, position, &is_taken) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            found => return found,
-        }
+        let named = match among_siblings(directories, source, position, &is_taken) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            named => named?,
+        };
+        return match named {
+            Some(found) if found.fit == Fit::Continues => Ok(Some(found)),
+            shorter => Ok(strangers::search(directories, source, position, &is_taken)?.or(shorter)),
+        };
     }
     Err(io::ErrorKind::NotFound.into())
 }
 
-fn by_content_now(
+/// No copy is older than what was read, but times are cut to seconds here and there.
+fn oldest(position: &Position) -> i64 {
+    position.modified.saturating_sub(1_000_000_000)
+}
+
+/// Compares the files whose names rotation makes.
+fn among_siblings(
+    directories: &Directories,
     source: &Source,
     position: &Position,
     is_taken: impl Fn(Inode) -> bool,
 ) -> io::Result<Option<Found>> {
-    let mut siblings = siblings(source)?;
-    // No copy is older than what was read, but times are cut to seconds here and there.
-    let oldest = position.modified.saturating_sub(1_000_000_000);
-    siblings.retain(|sibling| sibling.stat.modified >= oldest);
+    let mut siblings = siblings(directories, source)?;
+    siblings.retain(|sibling| sibling.stat.modified >= oldest(position));
     siblings.retain(|s| s.stat.inode != source.inode && !is_taken(s.stat.inode));
     siblings.sort_by_key(|s| (s.stat.modified < position.modified, s.stat.modified));
     let (mut shorter, mut undecided) = (None, None);
     for sibling in siblings {
-        let Some(mut found) = Found::open(sibling.path)? else { continue };
+        let Some(mut found) = Found::open(directories, sibling.path)? else { continue };
         if let Err(error) = found.compare(position) {
             undecided = Some(error);
             continue;
@@ -114,8 +122,12 @@ fn by_content_now(
 ///
 /// A file that was created when that one was renamed may be empty still, and older by its time
 /// than the last line of a late writer; then its birth decides.
-pub(in crate::input) fn successors(source: &Source, modified: i64) -> io::Result<Vec<Sibling>> {
-    let mut successors = siblings(source)?;
+pub(in crate::input) fn successors(
+    directories: &Directories,
+    source: &Source,
+    modified: i64,
+) -> io::Result<Vec<Sibling>> {
+    let mut successors = siblings(directories, source)?;
     successors.retain(|sibling| {
         let born = source.inode.born.zip(sibling.stat.inode.born).map(|(own, its)| its > own);
         let is_younger = born == Some(true);
@@ -132,19 +144,23 @@ pub(in crate::input) fn successors(source: &Source, modified: i64) -> io::Result
 /// copies that were made before a file was truncated. A small file is copied and truncated within
 /// one tick of the clock.
 pub(in crate::input) fn copies(
+    directories: &Directories,
     source: &Source,
     after: i64,
     until: i64,
 ) -> io::Result<Vec<Sibling>> {
-    let mut copies = siblings(source)?;
+    let mut copies = siblings(directories, source)?;
     copies.retain(|s| s.stat.size > 0 && s.stat.modified > after && s.stat.modified <= until);
     copies.sort_by_key(|sibling| sibling.stat.modified);
     Ok(copies)
 }
 
 /// The siblings with a mere number in their names, which may be other logs.
-pub(in crate::input) fn numbered(source: &Source) -> impl Iterator<Item = Sibling> {
-    let siblings = siblings(source).unwrap_or_default();
+pub(in crate::input) fn numbered(
+    directories: &Directories,
+    source: &Source,
+) -> impl Iterator<Item = Sibling> {
+    let siblings = siblings(directories, source).unwrap_or_default();
     siblings.into_iter().filter(|sibling| !is_telling(source, &sibling.path))
 }
 
@@ -159,17 +175,21 @@ pub(in crate::input) fn places(source: &Source) -> impl Iterator<Item = &Path> {
     real.into_iter().chain(std::iter::once(&*source.path))
 }
 
-fn siblings(source: &Source) -> io::Result<Vec<Sibling>> {
+fn siblings(directories: &Directories, source: &Source) -> io::Result<Vec<Sibling>> {
     let mut siblings = Vec::new();
     for place in places(source) {
-        let (Some(directory), Some(name)) = (place.parent(), place.file_name()) else { continue };
-        for entry in list(directory)? {
-            let path = entry.path();
-            if !is_rotation_of(name, &entry.file_name()) || is_being_compressed(place, &path) {
+        let (Some(directory), Some(base)) = (place.parent(), place.file_name()) else { continue };
+        let listing = directories.listing(directory)?;
+        let mut names: Vec<_> =
+            listing.alike(base).filter(|name| is_rotation_of(base, name)).collect();
+        names.sort_unstable();
+        names.dedup();
+        for path in names.into_iter().map(|name| directory.join(name)) {
+            if is_being_compressed(place, &path) {
                 continue;
             }
-            let stat = fs::symlink_metadata(&path).map(|metadata| Stat::of(&metadata));
-            if let Some(stat) = stat.ok().filter(|stat| stat.is_regular) {
+            let stat = directories.stat(&path).ok();
+            if let Some(stat) = stat.filter(|stat| stat.is_regular) {
                 siblings.push(Sibling { path, stat });
             }
         }
@@ -177,20 +197,16 @@ fn siblings(source: &Source) -> io::Result<Vec<Sibling>> {
     Ok(siblings)
 }
 
-/// What stands in a directory; nothing where there is none.
-fn list(directory: &Path) -> io::Result<Vec<fs::DirEntry>> {
-    match fs::read_dir(directory).and_then(Iterator::collect) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        entries => entries,
-    }
-}
-
 /// Under which name the file with `inode` stands that stood at `path`.
 ///
 /// # Errors
 /// When it cannot be told for now.
-pub(in crate::input) fn moved(path: &Path, inode: Inode) -> io::Result<Option<PathBuf>> {
-    path.parent().map_or(Ok(None), |directory| with_inode(directory, inode))
+pub(in crate::input) fn moved(
+    directories: &Directories,
+    path: &Path,
+    inode: Inode,
+) -> io::Result<Option<PathBuf>> {
+    path.parent().map_or(Ok(None), |directory| with_inode(directories, directory, inode))
 }
 
 /// Where in `directory` the regular file with `inode` stands, as far as numbers and births tell.
@@ -198,10 +214,14 @@ pub(in crate::input) fn moved(path: &Path, inode: Inode) -> io::Result<Option<Pa
 ///
 /// # Errors
 /// Also when what was listed has another name by now.
-fn with_inode(directory: &Path, inode: Inode) -> io::Result<Option<PathBuf>> {
-    for entry in list(directory)?.into_iter().filter(|entry| entry.ino() == inode.number) {
-        let path = entry.path();
-        let stat = Stat::of(&fs::symlink_metadata(&path)?);
+fn with_inode(
+    directories: &Directories,
+    directory: &Path,
+    inode: Inode,
+) -> io::Result<Option<PathBuf>> {
+    let listing = directories.listing(directory)?;
+    for path in listing.numbered(inode.number) {
+        let stat = directories.stat(&path)?;
         if stat.is_regular && same_but_device(inode, stat.inode) {
             return Ok(Some(path));
         }
@@ -212,59 +232,12 @@ fn with_inode(directory: &Path, inode: Inode) -> io::Result<Option<PathBuf>> {
 /// Whether `sibling` is a compressed file that is not complete: gzip removes what it compresses
 /// when it is done. Half of it is recognised by nothing, and what it holds stands beside it.
 fn is_being_compressed(path: &Path, sibling: &Path) -> bool {
-    let plain = sibling.with_extension("");
-    sibling.extension() == Some(OsStr::new("gz")) && plain != path && plain.exists()
+    let name = sibling.file_name().unwrap_or_default().as_bytes();
+    let plain = uncompressed(name);
+    let plain =
+        (plain.len() < name.len()).then(|| sibling.with_file_name(OsStr::from_bytes(plain)));
+    plain.is_some_and(|plain| plain != path && plain.exists())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pipeline::position::{Anchor, Head, SourceId};
-
-    #[test]
-    fn where_nothing_can_be_listed_nothing_is_known_to_be_missing() {
-        let dir = tempfile::tempdir().unwrap();
-        let path: std::sync::Arc<Path> = dir.path().join("logs/app.log").into();
-        let inode = Inode { device: 1, number: 1, born: None };
-        let mut source = Source { id: SourceId(1), order: 1, path, real: None, inode };
-        let (head, anchor) = (Head::of(b"one\n"), Anchor::after(b"one\n"));
-        let position = Position { offset: 4, head, anchor, ..Position::default() };
-        let missing = |source: &Source| {
-            let by_content = by_content(source, &position, |_| false)?;
-            Ok::<_, io::Error>(by_inode(source, &position)?.is_none() && by_content.is_none())
-        };
-        // Directories go with what is in them.
-        assert!(missing(&source).unwrap());
-        fs::write(dir.path().join("logs"), "").unwrap();
-        assert_eq!(missing(&source).unwrap_err().kind(), io::ErrorKind::NotADirectory);
-        source.path = dir.path().join("app.log").into();
-        assert!(missing(&source).unwrap());
-        fs::write(dir.path().join("app.log.1"), "one\n").unwrap();
-        assert!(!missing(&source).unwrap());
-    }
-
-    #[test]
-    fn a_number_may_be_reused_by_what_cannot_be_opened() {
-        use std::os::unix::fs::{MetadataExt, symlink};
-        use std::os::unix::net::UnixListener;
-        let dir = tempfile::tempdir().unwrap();
-        let path = |name: &str| dir.path().join(name);
-        let _socket = UnixListener::bind(path("socket")).unwrap();
-        symlink("nowhere", path("dangling")).unwrap();
-        fs::write(path("other"), "other\n").unwrap();
-        let position = Position {
-            offset: 4,
-            head: Head::of(b"one\n"),
-            anchor: Anchor::after(b"one\n"),
-            ..Position::default()
-        };
-        for (name, born) in [("socket", None), ("dangling", None), ("other", Some(1))] {
-            let metadata = fs::symlink_metadata(path(name)).unwrap();
-            let inode = Inode { device: metadata.dev(), number: metadata.ino(), born };
-            let path = path("app.log").into();
-            let source = Source { id: SourceId(1), order: 1, path, real: None, inode };
-            assert!(by_inode(&source, &position).unwrap().is_none(), "{name}");
-            assert!(moved(&source.path, inode).unwrap().is_none(), "{name}");
-        }
-    }
-}
+mod tests;

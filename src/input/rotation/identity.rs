@@ -5,8 +5,9 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use super::directories::Directories;
 use super::names::is_compressed;
-use crate::input::read::content::{Content, Stat, open};
+use crate::input::read::content::{Content, Stat};
 use crate::input::read::gzip::{Cut, Inflated};
 use crate::pipeline::position::{Anchor, Head, Position, nanoseconds};
 use crate::shown::Show;
@@ -34,7 +35,7 @@ pub(in crate::input) enum Fit {
 }
 
 /// Content of this length is nobody else's.
-const TELLING: u64 = 128;
+pub(super) const TELLING: u64 = 128;
 /// What is not complete and was written so lately is being written.
 const ONGOING: Duration = Duration::from_secs(30);
 /// Whether a file was written within the last [`ONGOING`], or is about to be by its time.
@@ -48,8 +49,11 @@ impl Found {
     ///
     /// # Errors
     /// It is gone, or cannot be opened for now.
-    pub(in crate::input) fn open(path: PathBuf) -> io::Result<Option<Self>> {
-        let file = match open(&path) {
+    pub(in crate::input) fn open(
+        directories: &Directories,
+        path: PathBuf,
+    ) -> io::Result<Option<Self>> {
+        let file = match directories.open(&path) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 tracing::warn!("cannot read {}, which may have been rotated away", path.shown());
                 return Ok(None);
@@ -175,6 +179,7 @@ mod tests {
     use std::fs;
     use std::io::Write;
 
+    use super::super::directories::Disk;
     use super::*;
 
     #[test]
@@ -190,7 +195,7 @@ mod tests {
                     .unwrap(),
                 false => (&file).write_all(bytes.as_bytes()).unwrap(),
             }
-            Found::open(path).unwrap().unwrap()
+            Found::open(&Directories::new(Disk), path).unwrap().unwrap()
         };
         let large =
             |more: &str| found("app.log.2.gz", &["a\n".repeat(2 << 20), more.into()].concat());

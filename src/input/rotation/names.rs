@@ -4,47 +4,103 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+/// The file that multilog and svlogd write to.
+const CURRENT: &[u8] = b"current";
+/// Extensions of compressed files.
+const COMPRESSED: [&[u8]; 9] =
+    [b"gz", b"bz2", b"xz", b"zst", b"lz4", b"zip", b"Z", b"lzma", b"zstd"];
+const WEEKDAYS: [&[u8]; 7] =
+    [b"Monday", b"Tuesday", b"Wednesday", b"Thursday", b"Friday", b"Saturday", b"Sunday"];
+
+/// How a name follows from that of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form<'a> {
+    /// The log's own name, with the extension of a compressed file.
+    Compressed,
+    /// The log's own name, and then this: `.1` in `app.log.1`.
+    Appended(&'a [u8]),
+    /// This stands before the extension: `-20261123` in `app-20261123.log`.
+    Inserted(&'a [u8]),
+    /// A date stands before the log's own name: `2026-11-23-app.log`.
+    Dated,
+    /// The time of a file that was called `current`: `@4000000067a1b2c31dcd6500.s`.
+    Tai64,
+}
+
+impl Form<'_> {
+    fn of<'a>(base: &[u8], name: &'a [u8]) -> Option<Form<'a>> {
+        let plain = uncompressed(name);
+        if plain == base {
+            return (plain.len() < name.len()).then_some(Form::Compressed);
+        }
+        if let Some(stamp) = plain.strip_prefix(base).filter(|text| is_stamp(text)) {
+            return Some(Form::Appended(stamp));
+        }
+        if plain.strip_suffix(base).is_some_and(is_leading_date) {
+            return Some(Form::Dated);
+        }
+        if base == CURRENT && is_tai64(plain) {
+            return Some(Form::Tai64);
+        }
+        let (stem, extension) = split(base);
+        let middle = plain.strip_prefix(stem).and_then(|rest| rest.strip_suffix(extension));
+        let middle = middle.filter(|text| !extension.is_empty() && is_stamp(text));
+        middle.map(Form::Inserted)
+    }
+
+    /// Whether no other log is called so. A mere number before the extension may belong to another.
+    fn is_telling(self) -> bool {
+        match self {
+            Self::Compressed | Self::Dated | Self::Tai64 => true,
+            Self::Appended([b'.', digits @ ..]) if digits.iter().all(u8::is_ascii_digit) => true,
+            Self::Appended(stamp) | Self::Inserted(stamp) => {
+                is_word(without_separators(stamp)) || is_date(stamp)
+            }
+        }
+    }
+}
+
 /// Whether the name of `other` says that it was rotated away from `path`.
 pub(in crate::input) fn is_sibling_of(path: &Path, other: &Path) -> bool {
     let names = path.file_name().zip(other.file_name());
     path.parent() == other.parent() && names.is_some_and(|(own, its)| is_rotation_of(own, its))
 }
 
-/// The same, and no other log is called so: its name holds a date, or a number behind a dot at its
-/// end (`app.log.1`, not `app-1.log` or `app.1.log`).
+/// The same, and no other log is called so: its name holds a date or a word for it, or a number
+/// behind a dot at its end (`app.log.1`, not `app-1.log` or `app.1.log`).
 pub(in crate::input) fn is_telling_sibling_of(path: &Path, other: &Path) -> bool {
     let names = path.file_name().zip(other.file_name());
-    let stamp = names.and_then(|(own, its)| stamp(own.as_bytes(), its.as_bytes()));
-    path.parent() == other.parent()
-        && stamp.is_some_and(|(text, is_behind)| match text {
-            b"" => true,
-            [b'.', digits @ ..] if is_behind && digits.iter().all(u8::is_ascii_digit) => true,
-            text => is_date(text),
-        })
+    let form = names.and_then(|(own, its)| Form::of(own.as_bytes(), its.as_bytes()));
+    path.parent() == other.parent() && form.is_some_and(Form::is_telling)
 }
 
-/// Whether `name` is what rotation makes of `base`: a number or date behind it or before its
-/// extension, then perhaps `.gz` (`app.log.1`, `app.log-20261123.gz`, `app-20261123.log`).
+/// Whether `name` is what rotation makes of `base`: a number, a date, a weekday or `old` behind it
+/// or before its extension, or a date before it, then perhaps the extension of a compressed file
+/// (`app.log.1`, `app.log-20261123.gz`, `app-Mon.log`, `2026-11-23-app.log.zst`).
 pub(in crate::input) fn is_rotation_of(base: &OsStr, name: &OsStr) -> bool {
-    stamp(base.as_bytes(), name.as_bytes()).is_some()
+    Form::of(base.as_bytes(), name.as_bytes()).is_some()
 }
 
-/// What rotation has added to `base` (nothing where it was compressed only), and whether that stands
-/// behind it.
-fn stamp<'a>(base: &[u8], name: &'a [u8]) -> Option<(&'a [u8], bool)> {
-    let name = match name.strip_suffix(b".gz") {
-        // What had the very name was compressed.
-        Some(name) if name == base => return Some((b"", true)),
-        Some(name) => name,
+/// What every name begins with that rotation makes of `base`, unless a date stands before it.
+pub(in crate::input) fn beginnings(base: &OsStr) -> impl Iterator<Item = &[u8]> {
+    let base = base.as_bytes();
+    let tai64 = (base == CURRENT).then_some(&b"@"[..]);
+    std::iter::once(split(base).0).chain(tai64)
+}
+
+/// A name without the extension of a compressed file.
+pub(in crate::input) fn uncompressed(name: &[u8]) -> &[u8] {
+    let dot = memchr::memrchr(b'.', name).filter(|&dot| dot > 0);
+    match dot.filter(|&dot| COMPRESSED.contains(&&name[dot + 1..])) {
+        Some(dot) => &name[..dot],
         None => name,
-    };
-    if let Some(stamp) = name.strip_prefix(base).filter(|text| is_stamp(text)) {
-        return Some((stamp, true));
     }
-    let dot = memchr::memrchr(b'.', base).filter(|&dot| dot > 0)?;
-    let (stem, extension) = base.split_at(dot);
-    let middle = name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(extension));
-    middle.filter(|text| is_stamp(text)).map(|text| (text, false))
+}
+
+/// A name up to its extension, and the extension with its dot.
+fn split(name: &[u8]) -> (&[u8], &[u8]) {
+    let dot = memchr::memrchr(b'.', name).filter(|&dot| dot > 0);
+    name.split_at(dot.unwrap_or(name.len()))
 }
 
 /// Whether a stamp holds a year and a month or week, or the seconds since 1970. Process numbers may
@@ -75,16 +131,21 @@ fn is_in(digits: &[u8], least: u8, most: u8) -> bool {
 /// The paths that `path` may have been rotated away from, by its name.
 pub(in crate::input) fn bases(path: &Path) -> Vec<PathBuf> {
     let name = path.file_name().unwrap_or_default().as_bytes();
-    let plain = name.strip_suffix(b".gz").unwrap_or(name);
+    let plain = uncompressed(name);
     let mut bases = Vec::new();
     if plain.len() < name.len() {
         bases.push(plain.to_vec());
     }
-    let dot = memchr::memrchr(b'.', plain).unwrap_or(plain.len());
-    let (middle, extension) = plain.split_at(dot);
+    if is_tai64(plain) {
+        bases.push(CURRENT.to_vec());
+    }
+    let (middle, extension) = split(plain);
     for at in 1..plain.len() {
         if is_stamp(&plain[at..]) {
             bases.push(plain[..at].to_vec());
+        }
+        if is_leading_date(&plain[..at]) {
+            bases.push(plain[at..].to_vec());
         }
         if middle.get(at..).is_some_and(is_stamp) && !extension.is_empty() {
             bases.push([&middle[..at], extension].concat());
@@ -93,109 +154,47 @@ pub(in crate::input) fn bases(path: &Path) -> Vec<PathBuf> {
     bases.iter().map(|base| path.with_file_name(OsStr::from_bytes(base))).collect()
 }
 
-/// Whether `text` is a number or date, with what stands before it.
+/// Whether `text` is a number, a date or a word for one, with what stands before it.
 fn is_stamp(text: &[u8]) -> bool {
-    text.first().is_some_and(|byte| b".-_".contains(byte))
-        && text.get(1).is_some_and(u8::is_ascii_digit)
+    let stamp = without_separators(text);
+    stamp.len() < text.len() && (is_word(stamp) || is_digits(stamp))
+}
+
+fn without_separators(text: &[u8]) -> &[u8] {
+    let end = text.iter().position(|byte| !b".-_".contains(byte)).unwrap_or(text.len());
+    &text[end..]
+}
+
+/// Whether `text` is a number or several, as a date is.
+fn is_digits(text: &[u8]) -> bool {
+    text.first().is_some_and(u8::is_ascii_digit)
         && text.iter().all(|byte| byte.is_ascii_digit() || b".-_:T".contains(byte))
+}
+
+/// Whether `text` is a word that stands for a number: `old`, or a day of the week as strftime(3)
+/// writes it.
+fn is_word(text: &[u8]) -> bool {
+    text == b"old" || WEEKDAYS.iter().any(|&day| text == day || text == &day[..3])
+}
+
+/// Whether `text` is a date with what stands between it and a name.
+fn is_leading_date(text: &[u8]) -> bool {
+    text.last().is_some_and(|byte| b".-_".contains(byte)) && is_digits(text) && is_date(text)
+}
+
+/// Whether a name is a time as multilog writes it: TAI64N, and whether the file was synchronised.
+fn is_tai64(name: &[u8]) -> bool {
+    let digits = name.strip_prefix(b"@").and_then(|name| name.get(..24));
+    digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        && matches!(&name[25..], b".s" | b".u" | b"")
 }
 
 /// Whether a name says that the content is compressed. Such files are not followed.
 #[must_use]
 pub fn is_compressed(path: &Path) -> bool {
-    let extension = path.extension().map(OsStr::as_bytes).unwrap_or_default();
-    [&b"gz"[..], b"bz2", b"xz", b"zst", b"lz4", b"zip", b"Z"].contains(&extension)
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    uncompressed(name).len() < name.len()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn the_bases_of_a_name_are_those_that_it_is_a_rotation_of(
-            base in "[a.1-]{1,5}", stamp in "([.-][1.-]{0,3})?", ext in "(\\.a)?", gz in "(\\.gz)?",
-        ) {
-            prop_assume!(base != "." && base != "..");
-            for (base, name) in [
-                (base.clone(), format!("{base}{stamp}{ext}{gz}")),
-                (format!("{base}{ext}"), format!("{base}{stamp}{ext}{gz}")),
-            ] {
-                let is_base = bases(Path::new(&name)).contains(&PathBuf::from(&base));
-                prop_assert_eq!(is_base, is_rotation_of(base.as_ref(), name.as_ref()), "{} {}", base, name);
-            }
-        }
-    }
-
-    #[test]
-    fn a_mere_number_does_not_tell() {
-        let is = |base: &str, name: &str| is_telling_sibling_of(Path::new(base), Path::new(name));
-        for name in [
-            "app.log.1",
-            "app.log.12.gz",
-            "app.log.gz",
-            "app.log-20261123",
-            "app.log-20261123-1763900000.gz",
-            "app-23.11.2026.log",
-            "app-23112026.log",
-            "app_2026-11.log.gz",
-            "app.2026-47.log",
-            "app-2026-11-23-1.log.gz",
-            "app.log-1763900000",
-            "app-202611.log",
-            "app-202653.log",
-            "app-20261123101500.log",
-        ] {
-            assert!(is("app.log", name), "{name}");
-        }
-        for name in [
-            "app.1.log",
-            "app-1.log",
-            "app-123456.log",
-            "app.log-2",
-            "app-2026.log",
-            "app-201200.log",
-            "app-201299.log",
-            "app-20121301.log",
-            "app-20121232.log",
-            "app-20121232000000.log",
-        ] {
-            assert!(!is("app.log", name), "{name}");
-        }
-        assert!(is("worker", "worker.1") && !is("worker", "worker-1") && !is("a.log", "app.log.1"));
-    }
-
-    #[test]
-    fn names_that_rotation_makes() {
-        let is = |name: &str| is_rotation_of("app.log".as_ref(), name.as_ref());
-        for name in [
-            "app.log.1",
-            "app.log.12.gz",
-            "app.log-20261123",
-            "app.log-20261123-1763900000.gz",
-            "app-20261123.log",
-            "app.1.log",
-            "app.log.2026-11-23",
-            "app_2026.11.23.log.gz",
-            "app.log.2026-11-23T10:00:00",
-            "app.log.gz",
-        ] {
-            assert!(is(name), "{name}");
-        }
-        for name in [
-            "app.log",
-            "app.log~",
-            "app.log.bak",
-            "app.log.old.1",
-            "app2.log",
-            "app.log1",
-            "other.log.1",
-            "app.error.log",
-            "app.log.1.tmp",
-        ] {
-            assert!(!is(name), "{name}");
-        }
-        assert!(is_rotation_of("syslog".as_ref(), "syslog.1".as_ref()));
-    }
-}
+mod tests;

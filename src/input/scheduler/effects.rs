@@ -55,7 +55,10 @@ impl Scheduler {
         if others.is_empty() {
             return false;
         }
-        let Ok(Some(mut found)) = Found::open(candidate.path.clone()) else { return false };
+        let Ok(Some(mut found)) = Found::open(&self.shared.directories, candidate.path.clone())
+        else {
+            return false;
+        };
         others.into_iter().any(|id| {
             let Some(other) = &mut self.slots[id] else { return false };
             let (claims, effects) = other.path.claims(&mut found, &mut self.shared, now);

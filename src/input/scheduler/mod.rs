@@ -91,6 +91,7 @@ pub async fn run(settings: Settings, known: Known, links: Links) {
             return;
         }
         scheduler.forget_look();
+        scheduler.shared.directories.turn_ends();
         alarm.set(scheduler.next_wake());
         tokio::select! {
             biased;

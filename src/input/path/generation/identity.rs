@@ -9,6 +9,7 @@ use super::super::transitions::Phase;
 use super::{Extent, Generation, Reads};
 use crate::input::read::content::{Content, Stat, open};
 use crate::input::rotation::archive;
+use crate::input::rotation::directories::Directories;
 use crate::input::rotation::identity::{self, Fit, Found};
 use crate::input::rotation::judge::{Change, Known, judge, same_but_device, same_inode};
 use crate::pipeline::position::{Anchor, Head, Inode, Position};
@@ -58,15 +59,17 @@ impl Generation {
     /// When it cannot be told for now.
     pub(in crate::input) fn open_past(
         &mut self,
+        directories: &Directories,
         is_reused: bool,
         is_taken: impl Fn(Inode) -> bool,
         sure: bool,
     ) -> io::Result<Option<(Stat, Fit)>> {
         let (source, reads) = (&*self.source, self.reads());
-        let mut found = if is_reused { None } else { archive::by_inode(source, &self.position)? };
+        let mut found =
+            if is_reused { None } else { archive::by_inode(directories, source, &self.position)? };
         if found.is_none() {
             let is_taken = |inode| inode != reads && is_taken(inode);
-            found = archive::by_content(source, &self.position, is_taken)?;
+            found = archive::by_content(directories, source, &self.position, is_taken)?;
             found = found.filter(|found| match found.fit {
                 Fit::Continues => !sure || self.is_telling(found),
                 // A file that is gone leaves no shorter copy: another log begins alike.

@@ -1,0 +1,120 @@
+use super::*;
+use proptest::prelude::*;
+
+proptest! {
+    #[test]
+    fn the_bases_of_a_name_are_those_that_it_is_a_rotation_of(
+        base in "[a.1-]{1,5}|current",
+        front in "(2026-11-23[.-]?|@4000000067a1b2c31dcd6500)?",
+        stamp in "([._-]{0,2}([1.-]{0,3}|old|Mon|Sunday))?",
+        ext in "(\\.a|\\.s)?",
+        gz in "(\\.gz|\\.zst)?",
+    ) {
+        prop_assume!(base != "." && base != "..");
+        for (base, name) in [
+            (base.clone(), format!("{base}{stamp}{ext}{gz}")),
+            (format!("{base}{ext}"), format!("{base}{stamp}{ext}{gz}")),
+            (base.clone(), format!("{front}{base}{stamp}{ext}{gz}")),
+            (base.clone(), format!("{front}{ext}{gz}")),
+        ] {
+            prop_assume!(!name.is_empty());
+            let is_base = bases(Path::new(&name)).contains(&PathBuf::from(&base));
+            prop_assert_eq!(is_base, is_rotation_of(base.as_ref(), name.as_ref()), "{} {}", base, name);
+        }
+    }
+}
+
+#[test]
+fn a_mere_number_does_not_tell() {
+    let is = |base: &str, name: &str| is_telling_sibling_of(Path::new(base), Path::new(name));
+    for name in [
+        "app.log.1",
+        "app.log.12.gz",
+        "app.log.gz",
+        "app.log-20261123",
+        "app.log-20261123-1763900000.gz",
+        "app-23.11.2026.log",
+        "app-23112026.log",
+        "app_2026-11.log.gz",
+        "app.2026-47.log",
+        "app-2026-11-23-1.log.gz",
+        "app.log-1763900000",
+        "app-202611.log",
+        "app-202653.log",
+        "app-20261123101500.log",
+        "app.log.old",
+        "app.old.log.xz",
+        "app.log.Mon",
+        "app-Sunday.log",
+        "app__2026-11-29_00-00-00.log",
+        "app.log__2026-11-29",
+        "2026-11-29-app.log",
+        "20261129_app.log.zst",
+        "20261129-0912-01-app.log",
+    ] {
+        assert!(is("app.log", name), "{name}");
+    }
+    for name in [
+        "app.1.log",
+        "app-1.log",
+        "app-123456.log",
+        "app.log-2",
+        "app-2026.log",
+        "app-201200.log",
+        "app-201299.log",
+        "app-20121301.log",
+        "app-20121232.log",
+        "app-20121232000000.log",
+    ] {
+        assert!(!is("app.log", name), "{name}");
+    }
+    assert!(is("worker", "worker.1") && !is("worker", "worker-1") && !is("a.log", "app.log.1"));
+}
+
+#[test]
+fn names_that_rotation_makes() {
+    let is = |name: &str| is_rotation_of("app.log".as_ref(), name.as_ref());
+    for name in [
+        "app.log.1",
+        "app.log.12.gz",
+        "app.log-20261123",
+        "app.log-20261123-1763900000.gz",
+        "app-20261123.log",
+        "app.1.log",
+        "app.log.2026-11-23",
+        "app_2026.11.23.log.gz",
+        "app.log.2026-11-23T10:00:00",
+        "app.log.gz",
+        "app.log.zst",
+        "app.log.1.xz",
+        "app.log.2.bz2",
+    ] {
+        assert!(is(name), "{name}");
+    }
+    for name in [
+        "app.log",
+        "app.log~",
+        "app.log.bak",
+        "app.log.old.1",
+        "app2.log",
+        "app.log1",
+        "other.log.1",
+        "app.error.log",
+        "app.log.1.tmp",
+        "app.log.Money",
+        "app.log.mon",
+        "app-cold.log",
+        "appold.log",
+        "1-app.log",
+        "2026-app.log",
+        "2026-11-29app.log",
+        "2026-11-29-my-app.log",
+        "@4000000067a1b2c31dcd6500.s",
+        ".gz",
+    ] {
+        assert!(!is(name), "{name}");
+    }
+    let is = |base: &str, name: &str| is_rotation_of(base.as_ref(), name.as_ref());
+    assert!(is("syslog", "syslog.1") && is("current", "@4000000067a1b2c31dcd6500.s"));
+    assert!(!is("current", "@4000000067a1b2c31dcd65.s") && !is("current", "@lost"));
+}

@@ -127,3 +127,14 @@ fn it_follows_until_it_is_told_to_stop() {
     let status = wait_exit(&mut child.0, Duration::from_secs(5)).expect("it ends");
     assert_eq!(status.code(), Some(0));
 }
+
+#[test]
+fn a_line_that_is_cut_names_the_limit_of_the_protocol() {
+    let site = Site::new();
+    site.append("app.log", "x".repeat(200_000) + "\n");
+    for (flag, key) in [("--tcp=false", "1024 bytes (udp"), ("--tcp", "99990 bytes (tcp")] {
+        let output = finish(converter(&site).args([flag, "-d", "127.0.0.1"]));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(&format!("a message has at most {key}_max_line_length)")), "{said}");
+    }
+}

@@ -1,14 +1,15 @@
 //! HUP: another configuration, without a gap or a repeat in what both name.
 
 use std::fs;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{
-    End, Numbered, Receiver, Reopen, Report, Running, SOON, Shipper, Site, Transport, finish, line,
-    number, wait_until,
+    End, Guarded, Numbered, Receiver, Reopen, Report, Running, SOON, Shipper, Site, Transport,
+    finish, line, number, skip, wait_until,
 };
 
 const RATE: u64 = 20_000;
@@ -263,4 +264,31 @@ fn usr1_tells_how_far_each_file_is_delivered() {
     // Nothing else comes of it.
     sleep(Duration::from_millis(50));
     assert_eq!(receiver.count(), 2);
+}
+
+/// A host is given its name after the start, by DHCP or cloud-init.
+#[test]
+fn the_name_of_the_host_is_asked_anew() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", "one\n");
+    let shipper = shipper(&site, &receiver).foreground();
+    let mut command = Command::new("unshare");
+    command.args(["--uts", "sh", "-c", "hostname early && exec \"$@\"", "sh"]);
+    command.arg(shipper.get_program()).args(shipper.get_args()).stdin(Stdio::null());
+    if !Command::new("unshare").args(["--uts", "true"]).status().is_ok_and(|it| it.success()) {
+        return skip("unshare --uts", "hosts cannot be named there");
+    }
+    let running = Guarded(command.spawn().unwrap());
+    assert_eq!(receiver.wait_for(1)[0].hostname, "early");
+    let pid = running.0.id().to_string();
+    let named = Command::new("nsenter").args(["-t", &pid, "--uts", "hostname", "late"]).status();
+    assert!(named.unwrap().success());
+    kill_process(Pid::from_child(&running.0), Signal::HUP).unwrap();
+    // Until it is taken up, lines have the name of before.
+    let mut lines = 1;
+    wait_until("the new name is sent", SOON, || {
+        lines += 1;
+        site.append("app.log", "more\n");
+        receiver.wait_for(lines).last().unwrap().hostname == "late"
+    });
 }

@@ -204,6 +204,14 @@ pub struct Destination {
     pub max_message: Option<usize>,
 }
 
+impl Destination {
+    /// The key that gives `max_message`.
+    #[must_use]
+    pub fn limit_key(&self) -> &'static str {
+        resolve::limit_key(self.protocol).name()
+    }
+}
+
 /// Transport to the receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {

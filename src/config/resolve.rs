@@ -1,5 +1,6 @@
 //! All sources → one [`Config`], or every problem.
 
+mod advice;
 mod lists;
 
 use std::ffi::OsStr;
@@ -90,6 +91,7 @@ impl<'a> Resolver<'a> {
             destination: destination?,
             state_dir: state_dir?,
         };
+        self.warn_of_short_limit(&config);
         Some(config)
     }
 
@@ -105,9 +107,7 @@ impl<'a> Resolver<'a> {
         }
         let protocol = self.protocol();
         self.tell_consequences();
-        if protocol == Protocol::Tls {
-            self.warn_of_plain_port();
-        }
+        self.warn_of_port(protocol);
         let stream = self.parsed(Key::TcpMaxLineLength, value::stream_length);
         let datagram = self.parsed(Key::UdpMaxLineLength, value::datagram_length);
         Some(Destination {
@@ -131,38 +131,6 @@ impl<'a> Resolver<'a> {
             (true, _) => Protocol::Tcp,
             (false, true) => Protocol::Tls,
             (false, false) => protocol,
-        }
-    }
-
-    /// Says what follows from it that a key was misspelt.
-    fn tell_consequences(&mut self) {
-        let is_absent = |key: &Key| self.scalar(*key).is_none();
-        let of_protocol = [Key::Protocol, Key::Tcp, Key::Tls];
-        let has_no_protocol = of_protocol.iter().all(is_absent);
-        let has_no_port = is_absent(&Key::Port);
-        let mut tell = |key, text: &str| self.findings.add_consequence(key, text);
-        if has_no_protocol {
-            let text = "As it stands, messages go over UDP, unencrypted";
-            of_protocol.into_iter().for_each(|key| tell(key, text));
-        }
-        if has_no_port {
-            tell(Key::Port, &format!("As it stands, messages go to port {DEFAULT_PORT}"));
-        }
-    }
-
-    /// The port that is taken for want of one is that of syslog without encryption.
-    fn warn_of_plain_port(&mut self) {
-        let key = [Key::Tls, Key::Protocol].into_iter().find(|key| self.scalar(*key).is_some());
-        if let (None, Some(key)) = (self.scalar(Key::Port), key) {
-            let text = format!(
-                "TLS goes to port {DEFAULT_PORT}, since no port is given, and as a rule nobody \
-                 speaks TLS there; write the port of your receiver (usually 6514) behind \
-                 destination.port, or give --dest-port"
-            );
-            let place = self.scalar(key).map(|text| text.place.clone());
-            place
-                .into_iter()
-                .for_each(|place| self.findings.warn(Problem::of(key, &place, text.as_str())));
         }
     }
 
@@ -204,6 +172,7 @@ impl<'a> Resolver<'a> {
         };
         let name = text.to_string_lossy().into_owned();
         self.warn_of_change(Key::Hostname, place, &name, HOSTNAME_MAX);
+        self.warn_of_variable(Key::Hostname, place, &name);
         name
     }
 
@@ -251,6 +220,14 @@ impl<'a> Resolver<'a> {
         if let Some(place) = self.raw.blame.as_ref().filter(|_| !told) {
             self.findings.problem(Problem::of(key, place, text));
         }
+    }
+}
+
+/// The key that limits messages over `protocol`.
+pub(super) fn limit_key(protocol: Protocol) -> Key {
+    match protocol {
+        Protocol::Udp => Key::UdpMaxLineLength,
+        Protocol::Tcp | Protocol::Tls => Key::TcpMaxLineLength,
     }
 }
 

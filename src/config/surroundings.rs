@@ -37,11 +37,18 @@ impl Surroundings {
                 let text = "the working directory is gone or cannot be told; start in another one";
                 io::Error::new(error.kind(), format!("{text} ({error})"))
             })?,
-            hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            hostname: hostname(),
             is_root: rustix::process::geteuid().is_root(),
             has_user: |name| matches!(nix::unistd::User::from_name(name), Ok(Some(_))),
             default_file: PathBuf::from("/etc/log_files.yml"),
         })
+    }
+
+    /// The same, as far as a process keeps it, and what the host is called now: a name may be given
+    /// late (DHCP, cloud-init).
+    #[must_use]
+    pub fn now(&self) -> Self {
+        Self { hostname: hostname(), ..self.clone() }
     }
 
     /// The variables of the environment that set something, or seem to.
@@ -66,4 +73,8 @@ impl Surroundings {
             .or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
         base.map(|base| base.join("remote_syslog"))
     }
+}
+
+fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -109,7 +109,7 @@ impl Working {
         if let Err(error) = log.reopen() {
             warn!("{error}");
         }
-        let result = match config::load(cli, around) {
+        let result = match config::load(cli, &around.now()) {
             Ok(loaded) => {
                 loaded.warnings.iter().for_each(|warning| warn!("{warning}"));
                 self.take_up(loaded.config).map_err(|error| error!("{error}"))

@@ -13,7 +13,8 @@ use crate::threads;
 /// Makes the messages that a receiver would get, each on a line of its own.
 #[must_use]
 pub fn printing_encoder(destination: &Destination) -> Encoder {
-    Encoder::new(Framing::Newline, destination.max_message)
+    let encoder = Encoder::new(Framing::Newline, destination.max_message);
+    encoder.limited_by(destination.limit_key())
 }
 
 /// Prints batches until their channel closes, nobody reads them any more, or told to leave. What

@@ -1,7 +1,9 @@
 //! Why an entry of `files` that matches nothing was probably meant to be another.
 
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
 use crate::glob::Glob;
 use crate::shown::Show;
@@ -21,12 +23,51 @@ pub fn mistake(glob: &Glob) -> Option<String> {
     if path.is_dir() {
         return Some(format!("it is a directory; write {}", path.join("*").shown()));
     }
+    if let Some(bare) = without_quotes(text) {
+        return Some(format!("the quotes are part of it; write {}", bare.shown()));
+    }
+    if let Some((missing, above)) = missing_directory(path) {
+        return Some(format!(
+            "there is no directory {}; {} is there",
+            missing.shown(),
+            above.shown()
+        ));
+    }
     // It may be left out by exclude_files, or not to be seen.
-    let is_missing = |path: &Path| match path.symlink_metadata() {
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-        Ok(_) => false,
-    };
     (glob.is_literal() && is_missing(path)).then(|| "there is no such file".to_owned())
+}
+
+fn is_wild(text: &[u8]) -> bool {
+    text.iter().any(|byte| b"*?[\\".contains(byte))
+}
+
+/// A directory that may not be looked into is not missing.
+fn is_missing(path: &Path) -> bool {
+    let error = path.symlink_metadata().err();
+    error.is_some_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
+/// `text` without the pair of quotes that stands within it.
+fn without_quotes(text: &[u8]) -> Option<PathBuf> {
+    let quote = *text.iter().find(|byte| b"\"'".contains(byte))?;
+    let bare: Vec<_> = text.iter().copied().filter(|byte| *byte != quote).collect();
+    (bare.len() + 2 == text.len()).then(|| OsString::from_vec(bare).into())
+}
+
+/// The first directory on the way to `glob` that is not there, as far as no component before it is
+/// wild, and the one that is there.
+fn missing_directory(glob: &Path) -> Option<(&Path, &Path)> {
+    let on_the_way: Vec<_> = glob.ancestors().skip(1).collect();
+    let fixed =
+        on_the_way.into_iter().rev().take_while(|path| !is_wild(path.as_os_str().as_bytes()));
+    let mut above = None;
+    for directory in fixed {
+        if is_missing(directory) {
+            return above.map(|above| (directory, above));
+        }
+        above = Some(directory);
+    }
+    None
 }
 
 #[cfg(test)]
@@ -44,5 +85,13 @@ mod tests {
         assert!(said("a.log /var/log/b.log").unwrap().contains("did you forget a '-'"));
         assert_eq!(said("a file*.log"), None);
         assert!(said("-/var/log/b.log").unwrap().contains("blank after it"));
+        assert!(said("'*.log'").unwrap().ends_with(&format!("write {star}.log")));
+        assert_eq!(said("it's.log").as_deref(), Some("there is no such file"));
+        let (below, root) = (dir.path().join("no"), dir.path().display().to_string());
+        for name in ["no/*.log", "no/such/a.log", "no/**/a.log"] {
+            let expected = format!("there is no directory {}; {root} is there", below.display());
+            assert_eq!(said(name).as_deref(), Some(&*expected));
+        }
+        assert_eq!(said("*/no/a.log"), None);
     }
 }

@@ -11,13 +11,21 @@ pub struct Encoder {
     framing: Framing,
     /// Longest message in bytes, header included, framing not. `usize::MAX`: no limit.
     limit: usize,
+    /// The key that gives the limit.
+    limit_key: &'static str,
 }
 
 impl Encoder {
     /// An encoder for messages of at most `limit` bytes, header included and framing not.
     #[must_use]
     pub fn new(framing: Framing, limit: Option<usize>) -> Self {
-        Self { framing, limit: limit.unwrap_or(usize::MAX) }
+        Self { framing, limit: limit.unwrap_or(usize::MAX), limit_key: "" }
+    }
+
+    /// The same, with the key of the configuration that gives the limit.
+    #[must_use]
+    pub fn limited_by(self, limit_key: &'static str) -> Self {
+        Self { limit_key, ..self }
     }
 
     /// How it frames messages.
@@ -26,10 +34,10 @@ impl Encoder {
         self.framing
     }
 
-    /// The longest message in bytes; nothing where there is no limit.
+    /// The longest message in bytes, and the key that says so; nothing where there is no limit.
     #[must_use]
-    pub fn limit(&self) -> Option<usize> {
-        (self.limit < usize::MAX).then_some(self.limit)
+    pub fn limit(&self) -> Option<(usize, &'static str)> {
+        (self.limit < usize::MAX).then_some((self.limit, self.limit_key))
     }
 
     /// How many bytes of a line fit behind `header`.

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit};
 
+use crate::shown::Show;
+
 /// Why no thread can be started, in words: the limit that was met, its value, and where to raise it.
 pub(crate) fn shortage(error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::OutOfMemory {
@@ -66,7 +68,7 @@ fn full(group: &Path) -> Option<String> {
     (now >= most).then(|| {
         format!(
             "the control group {} allows {most} threads (pids.max): raise TasksMax of the service",
-            group.display()
+            group.shown()
         )
     })
 }

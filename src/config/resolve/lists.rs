@@ -5,7 +5,7 @@ use super::super::entry;
 use super::super::error::{Place, Problem};
 use super::super::keys::Key;
 use super::super::raw::{Item, Text};
-use super::{Resolver, not_utf8};
+use super::{Resolver, advice, not_utf8};
 use crate::filter::Patterns;
 use crate::syslog::APP_NAME_MAX;
 
@@ -40,6 +40,12 @@ impl Resolver<'_> {
         if path.is_empty() {
             return self.file_problem(place, "the path is empty; write the file to follow".into());
         }
+        if path == "-" {
+            let text = "\"-\" is not standard input, which cannot be read yet; have the program \
+                        write to a file and name that, or send its output by logger(1); a file \
+                        of that name is ./-";
+            return self.file_problem(place, text.into());
+        }
         let glob = match entry::glob(path, &self.around.cwd) {
             Ok(glob) => glob,
             Err(error) => {
@@ -50,10 +56,7 @@ impl Resolver<'_> {
             let text = format!("{path:?} has a range that ends before it begins; nothing is in it");
             self.findings.warn(Problem::of(Key::Files, place, text));
         }
-        if path.to_string_lossy().starts_with("~/") {
-            let text = format!("in {path:?} the ~ stands for itself; write the directory out");
-            self.findings.warn(Problem::of(Key::Files, place, text));
-        }
+        self.warn_of_path(place, path);
         if let Some(tag) = &tag {
             self.warn_of_change(Key::Files, place, tag, APP_NAME_MAX);
         }
@@ -73,6 +76,7 @@ impl Resolver<'_> {
             let Item::Text(Text { text, place }) = item else { continue };
             match text.to_str() {
                 Some(text) => {
+                    self.warn_of_pattern(key, place, text);
                     texts.push(text);
                     places.push(place);
                 }
@@ -81,7 +85,7 @@ impl Resolver<'_> {
         }
         Patterns::new(&texts).unwrap_or_else(|errors| {
             for error in errors {
-                let text = format!("{error}; write RE2 syntax, with a \\ before a literal sign");
+                let text = format!("{error}; {}", advice::pattern_remedy(key, texts[error.index]));
                 self.problem(key, places[error.index], text);
             }
             Patterns::default()

@@ -134,6 +134,73 @@ fn patterns_of_the_file_are_those_that_match() {
     assert!(config(&["-c", "weak.yml"], &[]).exclude_patterns.matches(b"GET / 404"));
 }
 
+/// The warnings of a configuration of that text.
+fn warnings(text: &str) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("c.yml");
+    std::fs::write(&path, text).unwrap();
+    let loaded = try_load(&["-c", path.to_str().unwrap()], &[]);
+    let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));
+    loaded.warnings.iter().map(|warning| warning.text.clone()).collect()
+}
+
+#[test]
+fn a_short_limit_is_kept_while_the_header_fits() {
+    let told = |limit: usize, more: &str| {
+        warnings(&format!(
+            "files: [/var/log/a.log]\ndestination: {{host: h, protocol: tcp}}\n\
+             tcp_max_line_length: {limit}\n{more}"
+        ))
+    };
+    // `<13>1 `, the time, ` web1 a.log - - - `.
+    let header = 6 + 32 + 18;
+    assert!(
+        told(100, "")[0].starts_with("of each line 44 bytes arrive, for the header takes up to 56")
+    );
+    assert_eq!(told(header + 1, "").len(), 1);
+    assert_eq!((told(480, "").len(), told(0, "").len()), (0, 0));
+    // That of the other protocol does not matter.
+    assert_eq!(told(480, "udp_max_line_length: 9").len(), 0);
+    let name = "x".repeat(100);
+    for (arguments, limit) in [(vec![], header), (vec!["--hostname", &name], 150)] {
+        let limit = limit.to_string();
+        let variables = [("REMOTE_SYSLOG_TCP_MAX_LINE_LENGTH", limit.as_str())];
+        let arguments = [&["--tcp", "-dh", "/var/log/a.log"], &arguments[..]].concat();
+        let errors = errors(&arguments, &variables);
+        assert!(errors.contains("bytes leave no room for a text"), "{errors}");
+    }
+}
+
+#[test]
+fn what_is_probably_not_meant_is_warned_of() {
+    for (line, expected) in [
+        (r#"files: [ /var/log/"*.log" ]"#, r#"or write "/var/log/*.log""#),
+        (r#"files: [ "/a.log, /b.log" ]"#, "commas included"),
+        ("files: [ ~/a.log ]", "the ~ stands for itself"),
+        ("files: [ /home/$USER/a.log ]", "the $ stands for itself"),
+        ("hostname: ${HOSTNAME}", "the $ stands for itself"),
+        ("exclude_patterns: [ /health/ ]", r#"write "health" if"#),
+    ] {
+        let files = if line.starts_with("files") { "" } else { "files: [/a.log]\n" };
+        let warnings = warnings(&format!("{files}{line}\ndestination: {{host: h, protocol: tcp}}"));
+        assert!(warnings.len() == 1 && warnings[0].contains(expected), "{line}: {warnings:?}");
+    }
+    for (protocol, port) in [("udp", 6514), ("tcp", 6514)] {
+        let to = format!("destination: {{host: h, protocol: {protocol}, port: {port}}}");
+        let warnings = warnings(&format!("files: [/a.log]\n{to}"));
+        assert!(warnings[0].contains("go there unencrypted"), "{warnings:?}");
+    }
+}
+
+#[test]
+fn what_is_not_possible_says_what_is() {
+    let error = errors(&["--tcp", "-dh", "-"], &[]);
+    assert!(error.contains("arguments: files: \"-\" is not standard input"), "{error}");
+    let globs = [("REMOTE_SYSLOG_EXCLUDE_FILES", "*.gz")];
+    let error = errors(&["--tcp", "-dh", "/a.log"], &globs);
+    assert!(error.contains(r"what ends like this is '\.gz$'"), "{error}");
+}
+
 /// What a text of a configuration costs, in processor time of this thread.
 fn cost(text: &str) -> Duration {
     let directory = tempfile::tempdir().unwrap();

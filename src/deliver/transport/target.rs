@@ -59,5 +59,5 @@ pub fn encoder(destination: &Destination) -> Encoder {
         Protocol::Udp => Framing::Datagram,
         Protocol::Tcp | Protocol::Tls => Framing::Newline,
     };
-    Encoder::new(framing, destination.max_message)
+    Encoder::new(framing, destination.max_message).limited_by(destination.limit_key())
 }

@@ -246,14 +246,9 @@ impl Reader {
 
     /// What cuts a line that is too long, in words.
     pub(in crate::input) fn limit(&self) -> String {
-        match (self.encoder.limit(), self.encoder.framing()) {
-            (Some(limit), Framing::Datagram) => {
-                format!("a message has at most {limit} bytes (udp_max_line_length)")
-            }
-            (Some(limit), Framing::Newline) => {
-                format!("a message has at most {limit} bytes (tcp_max_line_length)")
-            }
-            (None, _) => format!("a line has at most {LINE_MAX} bytes"),
+        match self.encoder.limit() {
+            Some((limit, key)) => format!("a message has at most {limit} bytes ({key})"),
+            None => format!("a line has at most {LINE_MAX} bytes"),
         }
     }
 

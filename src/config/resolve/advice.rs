@@ -1,0 +1,162 @@
+//! What is allowed, and probably not meant: a warning says what follows, and what to write.
+
+use std::ffi::OsStr;
+
+use super::super::error::{Place, Problem};
+use super::super::keys::Key;
+use super::super::raw::Text;
+use super::super::value::MESSAGE_MIN;
+use super::super::{Config, FileEntry, Protocol};
+use super::{DEFAULT_PORT, Resolver, limit_key};
+use crate::glob::Component;
+use crate::syslog::Header;
+
+/// The port of syslog over TLS (RFC 5425, section 4.1).
+const TLS_PORT: u16 = 6514;
+
+/// A time stamp as long as they get.
+const LONGEST_TIME: &str = "2026-11-29T12:00:00.123456+01:00";
+
+impl Resolver<'_> {
+    /// Says what follows from it that a key was misspelt.
+    pub(super) fn tell_consequences(&mut self) {
+        let is_absent = |key: &Key| self.scalar(*key).is_none();
+        let of_protocol = [Key::Protocol, Key::Tcp, Key::Tls];
+        let has_no_protocol = of_protocol.iter().all(is_absent);
+        let has_no_port = is_absent(&Key::Port);
+        let mut tell = |key, text: &str| self.findings.add_consequence(key, text);
+        if has_no_protocol {
+            let text = "As it stands, messages go over UDP, unencrypted";
+            of_protocol.into_iter().for_each(|key| tell(key, text));
+        }
+        if has_no_port {
+            tell(Key::Port, &format!("As it stands, messages go to port {DEFAULT_PORT}"));
+        }
+    }
+
+    /// Warns of a port at which nobody speaks the protocol, as a rule.
+    pub(super) fn warn_of_port(&mut self, protocol: Protocol) {
+        let of_protocol = [Key::Tcp, Key::Tls, Key::Protocol];
+        let key = of_protocol.into_iter().find(|key| self.scalar(*key).is_some());
+        let port = self.scalar(Key::Port);
+        let (key, text) = match (protocol, port) {
+            (Protocol::Tls, None) => (
+                key,
+                format!(
+                    "TLS goes to port {DEFAULT_PORT}, since no port is given, and as a rule nobody \
+                     speaks TLS there; write the port of your receiver (usually {TLS_PORT}) behind \
+                     destination.port, or give --dest-port"
+                ),
+            ),
+            (Protocol::Udp | Protocol::Tcp, Some(port)) if port.text == *TLS_PORT.to_string() => (
+                Some(Key::Port),
+                format!(
+                    "{TLS_PORT} is the port of syslog over TLS, and messages go there unencrypted; \
+                     write destination.protocol: tls, or give --tls"
+                ),
+            ),
+            _ => return,
+        };
+        if let Some((key, Text { place, .. })) = key.and_then(|key| Some((key, self.scalar(key)?)))
+        {
+            self.findings.warn(Problem::of(key, place, text));
+        }
+    }
+
+    /// A limit below that of the RFC does what it says, as long as a message has room for a text.
+    pub(super) fn warn_of_short_limit(&mut self, config: &Config) {
+        let key = limit_key(config.destination.protocol);
+        let (Some(limit), Some(Text { place, .. })) =
+            (config.destination.max_message, self.scalar(key))
+        else {
+            return;
+        };
+        let header = longest_header(config);
+        if limit <= header {
+            let text = format!(
+                "{limit} bytes leave no room for a text: the header alone has up to {header}; write \
+                 {MESSAGE_MIN} or more"
+            );
+            self.problem(key, place, text);
+        } else if limit < MESSAGE_MIN {
+            let text = format!(
+                "of each line {} bytes arrive, for the header takes up to {header} of {limit}; every \
+                 receiver takes {MESSAGE_MIN} (RFC 5424, section 6.1): write that or more",
+                limit - header
+            );
+            self.findings.warn(Problem::of(key, place, text));
+        }
+    }
+
+    /// Nothing replaces variables in a file.
+    pub(super) fn warn_of_variable(&mut self, key: Key, place: &Place, text: &str) {
+        let begins =
+            |rest: &str| rest.starts_with(|c: char| c == '{' || c == '(' || c.is_ascii_uppercase());
+        if text.match_indices('$').any(|(at, _)| begins(&text[at + 1..])) {
+            let text = format!("in {text:?} the $ stands for itself; write the value out");
+            self.findings.warn(Problem::of(key, place, text));
+        }
+    }
+
+    /// What a path holds that only a shell or YAML would take away.
+    pub(super) fn warn_of_path(&mut self, place: &Place, path: &OsStr) {
+        let text = path.to_string_lossy();
+        self.warn_of_variable(Key::Files, place, &text);
+        if text.starts_with("~/") {
+            let text = format!("in {path:?} the ~ stands for itself; write the directory out");
+            self.findings.warn(Problem::of(Key::Files, place, text));
+        }
+        if ['"', '\''].iter().any(|&quote| text.matches(quote).count() == 2) {
+            let bare = text.replace(['"', '\''], "");
+            let text = format!(
+                "the quotes within {path:?} are part of the name; put them around the whole item, or \
+                 write {bare:?}"
+            );
+            self.findings.warn(Problem::of(Key::Files, place, text));
+        }
+        if text.contains(", /") || text.contains(",/") {
+            let text = format!("{path:?} is one name, commas included; make each path an item");
+            self.findings.warn(Problem::of(Key::Files, place, text));
+        }
+    }
+
+    /// What a pattern holds that is no part of one.
+    pub(super) fn warn_of_pattern(&mut self, key: Key, place: &Place, text: &str) {
+        let within = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+        if let Some(within) = within.filter(|it| key == Key::ExcludePatterns && !it.is_empty()) {
+            let text = format!(
+                "the slashes around {text:?} are part of the pattern; write {within:?} if they are \
+                 not meant"
+            );
+            self.findings.warn(Problem::of(key, place, text));
+        }
+    }
+}
+
+/// How to write what was probably meant by a pattern that is none.
+pub(super) fn pattern_remedy(key: Key, text: &str) -> String {
+    match text.strip_prefix('*') {
+        Some(end) if key == Key::ExcludeFiles => format!(
+            "write RE2 syntax, not a glob: what ends like this is '{}$'",
+            regex_syntax::escape(end)
+        ),
+        Some(end) => format!("write RE2 syntax, in which {end:?} alone matches it anywhere"),
+        None => "write RE2 syntax, with a \\ before a literal sign".to_owned(),
+    }
+}
+
+/// The bytes of the longest header that is certain to occur.
+fn longest_header(config: &Config) -> usize {
+    let token = config.destination.token.as_deref();
+    let mut out = Vec::new();
+    let mut length = |entry: &FileEntry| {
+        let name = match entry.glob.components().last() {
+            Some(Component::Literal(name)) => name.to_string_lossy(),
+            _ => "-".into(),
+        };
+        let tag = entry.tag.as_deref().unwrap_or(&name);
+        Header::new(config.priority, &config.hostname, tag, token).render(LONGEST_TIME, &mut out);
+        out.len()
+    };
+    config.files.iter().map(&mut length).max().unwrap_or_default()
+}

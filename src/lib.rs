@@ -42,6 +42,8 @@ pub mod deliver;
 pub mod discover;
 pub mod exporter;
 pub mod filter;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod glob;
 pub mod health;
 pub mod input;

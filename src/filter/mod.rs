@@ -3,6 +3,8 @@
 //! Patterns are written in the RE2 syntax of remote_syslog2 and mean what they meant there: [`re2`]
 //! reads them. Each line is judged by itself; [`scan`] finds the few of many that are worth it.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod re2;
 mod scan;
 

@@ -3,6 +3,8 @@
 //! One parser: what it takes is a glob, and what it made of it is what matches. There is one
 //! addition, `**` as a whole component, which stands for any number of directories.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod name;
 
 use std::ffi::{OsStr, OsString};

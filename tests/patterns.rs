@@ -10,6 +10,7 @@ use remote_syslog::filter::Patterns;
 use self::grammar::Grammar;
 use crate::support::peers::Judge;
 use crate::support::recorded::Recorded;
+use crate::support::{Receiver, Shipper, Site};
 
 const TABLE: &str = "patterns.tsv";
 /// How many patterns are recorded with Go's answers.
@@ -135,4 +136,56 @@ fn go_says_the_same_where_it_is_installed() {
     Recorded::update(TABLE, recorded);
     let ask = |pattern: &str, lines: &[Vec<u8>]| go.judge(pattern.as_bytes(), lines);
     assert_none(&differences(ask, |pattern, _| pattern.contains("(?<")));
+}
+
+/// What a dry run prints of `content`, with these patterns; the texts of the messages.
+fn kept(content: &[u8], patterns: &str) -> Vec<String> {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("a.log", content);
+    let shipper = Shipper::new(&site).follow("a.log").to(&receiver.endpoint());
+    let shipper = shipper.yaml(&format!("exclude_patterns: {patterns}")).reading_from_start();
+    let output = shipper.arg("--dry-run").arg("--once").output();
+    assert!(output.status.success());
+    let frames = String::from_utf8(output.stdout).unwrap();
+    let text = |frame: &str| frame.split_once(" - - - ").unwrap().1.to_owned();
+    frames.lines().map(text).collect()
+}
+
+#[test]
+fn a_line_is_seen_as_people_see_it() {
+    let content = b"\xEF\xBB\xBF#Software: x\r\nGET /ping\r\nGET /\r\n\xEF\xBB\xBF#\r\n#last";
+    let texts = kept(content, "['^#', 'ping$']");
+    assert_eq!(texts.iter().map(|text| text.trim()).collect::<Vec<_>>(), ["GET /", "\u{FEFF}#"]);
+    assert_eq!(kept(b"\xEF\xBB\xBF#unfinished\r", "['^#unfinished$']"), [""; 0]);
+}
+
+#[test]
+fn check_line_says_what_the_daemon_does() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    for (line, is_sent) in [("GET /ping", false), ("GET /ping\r", false), ("GET /pings", true)] {
+        let shipper = Shipper::new(&site).follow("a.log").to(&receiver.endpoint());
+        let shipper = shipper.yaml("exclude_patterns: ['ping$']");
+        let output = shipper.arg("--check").arg("--line").arg(line).output();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let verdict = if is_sent { "sent: " } else { "dropped: " };
+        assert!(said.starts_with(verdict), "{line:?}: {said}");
+        assert_eq!(output.status.success(), is_sent, "{line:?}");
+        let texts = kept(format!("{line}\n").as_bytes(), "['ping$']");
+        assert_eq!(texts.len(), usize::from(is_sent), "{line:?}");
+    }
+}
+
+#[test]
+fn a_file_in_utf16_is_named() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let text = "Server ready\r\nand more\r\n";
+    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    site.append("errorlog", [b"\xFF\xFE", &bytes[..]].concat());
+    site.append("plain.log", "\u{FEFF}fine\n");
+    let shipper = Shipper::new(&site).follow("errorlog").follow("plain.log");
+    let shipper = shipper.to(&receiver.endpoint()).reading_from_start();
+    let output = shipper.arg("--dry-run").arg("--once").output();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let about: Vec<_> = said.lines().filter(|line| line.contains("UTF-16")).collect();
+    assert!(matches!(about[..], [line] if line.contains("errorlog")), "{said}");
 }

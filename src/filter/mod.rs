@@ -191,7 +191,7 @@ impl Kept<'_> {
     /// The lines are the first of their file: it may begin with a byte order mark.
     #[must_use]
     pub fn of_file_start(mut self) -> Self {
-        self.mark = if self.lines.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        self.mark = self.lines.len() - without_byte_order_mark(self.lines).len();
         self
     }
 }
@@ -225,8 +225,11 @@ impl<'a> Iterator for Kept<'a> {
     }
 }
 
-/// U+FEFF at the start of a file says that it is UTF-8, and is no part of its first line.
-pub const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
+/// The first line of a file, without the U+FEFF that says that it is UTF-8 and is no part of it.
+#[must_use]
+pub fn without_byte_order_mark(line: &[u8]) -> &[u8] {
+    line.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(line)
+}
 
 /// What patterns see of a line: not the carriage return before its newline.
 fn seen(line: &[u8]) -> &[u8] {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::content::Content;
+use crate::filter::without_byte_order_mark;
 use crate::input::FileSettings;
 use crate::input::read::records;
 use crate::pipeline::batch::{Batch, Mark};
@@ -48,6 +49,8 @@ pub(in crate::input) struct Counts {
     pub(in crate::input) excluded: u64,
     pub(in crate::input) cut: u64,
     pub(in crate::input) nuls: u64,
+    /// Files that begin with the byte order mark of UTF-16.
+    pub(in crate::input) utf16: u64,
 }
 
 /// What came of reading once.
@@ -151,6 +154,7 @@ impl Reader {
                 continue;
             }
             self.counts.nuls += nuls as u64;
+            self.counts.utf16 += u64::from(place.position.offset == 0 && is_utf16(&self.buffer));
             let consumed = if too_long { rest } else { consumed };
             let text = back + nuls + skipped;
             let (done, reached) = self.encode_steps(place, back, text..text + whole, batch)?;
@@ -160,7 +164,7 @@ impl Reader {
                 return Ok(Read::Some { at_end: false });
             }
             if too_long {
-                self.encode_cut(place.format, back, count, batch);
+                self.encode_cut(place, back, count, batch);
             }
             self.advance(place, done, back + consumed - done, mid_record || too_long)?;
             if self.buffer.len() > CHUNK {
@@ -180,7 +184,7 @@ impl Reader {
         let start = place.position.offset - back as u64;
         let count = place.content.read_to(u64::MAX, start, &mut self.buffer)?;
         if count > back {
-            self.encode_cut(place.format, back, count, batch);
+            self.encode_cut(place, back, count, batch);
             self.advance(place, back, count - back, false)?;
         }
         Ok(())
@@ -213,7 +217,7 @@ impl Reader {
         let before = batch.bytes.len();
         while from < text.end {
             let len = records::step(&self.buffer[from..text.end], STEP, lines);
-            self.encode(place.format, from, len, batch);
+            self.encode(place, from, len, batch);
             if from == text.start {
                 // As much as the rest will probably take, and a little more. What a batch has and does
                 // not need stays with it until it is confirmed.
@@ -234,8 +238,11 @@ impl Reader {
     }
 
     /// The header must have been rendered.
-    fn encode(&mut self, format: MessageFormat<'_>, from: usize, len: usize, batch: &mut Batch) {
-        let mut kept = format.settings.exclude.kept(&self.buffer[from..from + len]);
+    fn encode(&mut self, place: &Place<'_>, from: usize, len: usize, batch: &mut Batch) {
+        let mut kept = place.format.settings.exclude.kept(&self.buffer[from..from + len]);
+        if place.position.offset == 0 && from == 0 {
+            kept = kept.of_file_start();
+        }
         let before = batch.frames.len();
         for lines in kept.by_ref() {
             self.counts.cut += self.encoder.append_lines(&self.header, lines, batch);
@@ -252,11 +259,13 @@ impl Reader {
         }
     }
 
-    fn encode_cut(&mut self, format: MessageFormat<'_>, from: usize, to: usize, batch: &mut Batch) {
-        format.header.render(&self.now, &mut self.header);
+    fn encode_cut(&mut self, place: &Place<'_>, from: usize, to: usize, batch: &mut Batch) {
+        place.format.header.render(&self.now, &mut self.header);
         let line = &self.buffer[from..to];
+        let is_first = place.position.offset == 0;
+        let seen = if is_first { without_byte_order_mark(line) } else { line };
         self.counts.lines += 1;
-        if format.settings.exclude.matches(line) {
+        if place.format.settings.exclude.drops(seen) {
             self.counts.excluded += 1;
         } else if self.encoder.append(&self.header, line, batch) {
             self.counts.cut += 1;
@@ -299,6 +308,10 @@ fn is_at_start(position: &Position, before: &[u8]) -> bool {
         || position.head.len > 0
             && before.iter().all(|&byte| byte == 0)
             && position.head == Head::of(&nuls[..usize::from(position.head.len)])
+}
+
+fn is_utf16(start: &[u8]) -> bool {
+    start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF")
 }
 
 /// Appends a checkpoint mark: once the batch up to here is confirmed, `checkpoint` holds. Where

@@ -95,6 +95,12 @@ impl Generation {
             );
             self.nuls = 0;
         }
+        if after.utf16 > before.utf16 {
+            tracing::warn!(
+                "{path}: it is encoded in UTF-16, and is sent as it stands, which no receiver can \
+                 read; have it written in UTF-8"
+            );
+        }
         if after.cut > before.cut && !std::mem::replace(&mut self.cut_reported, true) {
             tracing::warn!(
                 "{path}: a line was too long and was cut, others may follow: {}",

@@ -79,7 +79,7 @@ pub struct Cli {
     /// Seconds between looks for new files [default: 10]
     #[arg(long, value_name = "SECS", value_parser = interval, help_heading = "Files")]
     pub new_file_check_interval: Option<String>,
-    /// Look for changes every second, without inotify
+    /// Look for changes twice a second, without inotify
     #[arg(long, help_heading = "Files")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_name = "BOOL", value_parser = value::boolean)]

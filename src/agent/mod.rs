@@ -153,7 +153,7 @@ impl Agent {
         let settings = settings::input(config, &self.meters, &self.health);
         let entry_of = settings::entry_of(config);
         let walking = settings::discover(config, &self.meters, &self.health);
-        self.local.reload(settings, entry_of, walking, &mut self.stages)?;
+        self.local.reload(settings, entry_of, walking)?;
         self.sender.reload(&config.destination);
         Ok(())
     }

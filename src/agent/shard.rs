@@ -1,8 +1,7 @@
 //! A shard: a thread that looks for files, and a thread that reads them.
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Builder;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::stages::Stages;
@@ -14,7 +13,6 @@ use crate::health::{Health, StageName};
 use crate::input::{self, EntryOf, Known, Links, Reload};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channel::Outlet;
-use crate::pipeline::event::Event;
 use crate::pipeline::position::Update;
 
 /// How many messages, of up to 16 events, wait between discovering and reading. More is not listed
@@ -34,9 +32,6 @@ pub(super) struct Outlets {
 #[derive(Debug)]
 pub(super) struct Shard {
     discover: Discover,
-    walk: AbortHandle,
-    /// The runtime on which files are read, and what tells of them is heard.
-    reading: Handle,
     reloads: mpsc::Sender<Reload>,
     stop: CancellationToken,
 }
@@ -64,13 +59,13 @@ impl Shard {
         let settings = settings::input(config, meters, health);
         let walking = settings::discover(config, meters, health);
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-        let reading = runtime.handle().clone();
+        let (discover, walk) = discover::stage(walking, event_tx, runtime.handle())?;
         stages.thread(StageName::Input, "tail", move || {
             // As a task: after another one it has its turn without a look at the kernel in between.
             let _ = runtime.block_on(runtime.spawn(input::run(settings, known, links)));
         });
-        let (discover, walk) = spawn_discover(walking, event_tx, &reading, stages)?;
-        Ok(Self { discover, walk, reading, reloads, stop })
+        stages.thread(StageName::Discover, "discover", walk);
+        Ok(Self { discover, reloads, stop })
     }
 
     /// Goes on with another configuration, in which `entry_of` finds the entry of a path.
@@ -82,15 +77,12 @@ impl Shard {
         settings: input::Settings,
         entry_of: EntryOf,
         walking: discover::Settings,
-        stages: &mut Stages,
     ) -> Result<(), BuildError> {
         let place = self.reloads.try_reserve().map_err(|_| BuildError::Busy)?;
         let (event_tx, events) = mpsc::channel(EVENTS);
-        let (discover, walk) = spawn_discover(walking, event_tx, &self.reading, stages)?;
         // In this order: events that end without a reload end reading.
         place.send(Reload { settings, entry_of, events });
-        stages.dismiss(&std::mem::replace(&mut self.walk, walk));
-        self.discover = discover;
+        self.discover.restart(walking, event_tx);
         Ok(())
     }
 
@@ -99,15 +91,4 @@ impl Shard {
         self.stop.cancel();
         drop(self.discover);
     }
-}
-
-fn spawn_discover(
-    settings: discover::Settings,
-    events: mpsc::Sender<Vec<Event>>,
-    listening: &Handle,
-    stages: &mut Stages,
-) -> Result<(Discover, AbortHandle), BuildError> {
-    let (discover, walk) = discover::stage(settings, events, listening);
-    let handle = stages.thread(StageName::Discover, "discover", walk);
-    Ok((discover, handle))
 }

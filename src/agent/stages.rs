@@ -70,12 +70,6 @@ impl Stages {
         })
     }
 
-    /// Takes no more notice of a stage: another has taken its place.
-    pub(super) fn dismiss(&mut self, handle: &AbortHandle) {
-        self.running.remove(&handle.id());
-        handle.abort();
-    }
-
     /// Waits for the next stage to end; `None` when all have ended. Nothing is lost when the waiting
     /// is given up.
     pub(super) async fn next(&mut self) -> Option<Ended> {
@@ -143,8 +137,6 @@ mod tests {
         stages.task(StageName::Input, pending());
         assert!(!stages.ended(StageName::Input, Duration::from_millis(1)).await);
         assert!(!stages.is_running(StageName::Input), "it is given up");
-        let replaced = stages.task(StageName::Discover, pending());
-        stages.dismiss(&replaced);
-        assert!(stages.next().await.is_none(), "neither of them is told of");
+        assert!(stages.next().await.is_none(), "it is not told of");
     }
 }

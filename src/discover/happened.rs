@@ -1,100 +1,84 @@
-//! What is done when inotify tells of something.
+//! What is done when the kernel has told of something.
 
-use std::collections::HashSet;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use tracing::{debug, warn};
 
-use super::inotify::Kind;
-use super::shortcut::Looks;
-use super::watch::Notice;
-use super::{Closed, Stage};
+use super::inbox::Looks;
+use super::pending::{Kind, Pending};
+use super::stage::{Left, Stage};
+use super::walk::Walk;
 use crate::pipeline::event::Event;
 
-/// How many notices are taken at once, so that many of one file count as one.
-const NOTICES_AT_ONCE: usize = 512;
-
-impl Stage {
-    /// Serves `first` and what has come with it. Returns whether a sweep is needed now.
-    pub(super) fn serve(&mut self, first: Notice) -> Result<bool, Closed> {
-        let mut seen = HashSet::new();
-        let mut happened = Vec::new();
-        let mut sweep = false;
-        let mut notice = first;
-        for left in (0..NOTICES_AT_ONCE).rev() {
-            match notice {
-                Notice::Path(path, kind) => {
-                    if kind == Kind::Gone && self.watch.forget(&path) {
-                        sweep = true;
-                    }
-                    if seen.insert((path.clone(), kind)) {
-                        happened.push((path, kind));
-                    }
-                }
-                Notice::Overflow => {
-                    self.settings.meters.overflows.inc();
-                    warn!(
-                        "inotify events were lost (its queue ran over); every file is looked at \
-                         now; raise fs.inotify.max_queued_events with sysctl if this comes often"
-                    );
-                    self.watch.forget_all();
-                    sweep = true;
-                }
-                Notice::Dropped => {
-                    self.settings.meters.overflows.inc();
-                    debug!(
-                        "more happened at once than could be served; looking through everything"
-                    );
-                    self.watch.forget_all();
-                    sweep = true;
-                }
-                Notice::Stop => return Err(Closed),
-                Notice::Timeout => break,
-            }
-            if left == 0 {
-                // Whatever is taken from the queue has to be served, so the last turn takes none.
-                break;
-            }
-            notice = self.watch.next(Duration::ZERO);
+impl Stage<'_> {
+    /// Serves all that is pending. Returns whether a sweep is needed now.
+    pub(super) async fn serve(&mut self) -> Result<bool, Left> {
+        let Pending { changes, overflow, dropped, deaf, .. } = self.inbox.pending();
+        let mut sweep = overflow || dropped || deaf.is_some();
+        if overflow {
+            self.settings.meters.overflows.inc();
+            warn!(
+                "inotify events were lost (its queue ran over); every file is looked at now; raise \
+                 fs.inotify.max_queued_events with sysctl if this comes often"
+            );
+            self.watch.forget_all();
         }
-        // Only now: what happens to a path once it was passed on is news.
-        for (path, kind) in happened {
+        if dropped {
+            self.settings.meters.overflows.inc();
+            debug!("the queue of changes is full; all directories are looked through");
+            self.watch.forget_all();
+        }
+        if let Some(error) = deaf {
+            warn!("cannot read from inotify ({error}); trying again with a new instance");
+            self.watch.end();
+        }
+        for (path, kind) in &changes {
+            sweep |= *kind == Kind::Gone && self.watch.forget(path);
+            sweep |= *kind != Kind::Changed && self.is_on_the_way(path);
+        }
+        for (path, kind) in changes {
             match kind {
-                Kind::Changed => self.changed(path)?,
-                Kind::Gone => {
-                    let looks = self.looks(&path);
-                    self.look_at(looks)?;
-                }
-                Kind::Appeared => self.appeared(&path)?,
+                Kind::Changed => self.changed(&path).await?,
+                Kind::Gone => self.look_at(self.looks(&path)).await?,
+                Kind::Appeared => self.appeared(&path).await?,
             }
         }
-        self.flush()?;
+        self.flush().await?;
         Ok(sweep)
     }
 
+    /// Whether directories with files are reached over `path`, a name in a watched directory.
+    fn is_on_the_way(&self, path: &Path) -> bool {
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        let spellings = self.spellings.get(directory).into_iter().flatten();
+        let mut paths = spellings.map(|spelled| spelled.join(name));
+        self.ways.contains(path) || paths.any(|path| self.reached.places.contains_key(&path))
+    }
+
     /// A file in a watched directory was written to, or its rights have changed.
-    fn changed(&mut self, path: PathBuf) -> Result<(), Closed> {
-        let looks = self.looks(&path);
-        self.look_at(looks.clone())?;
-        self.shortcut.learn(path, looks);
+    async fn changed(&mut self, path: &Path) -> Result<(), Left> {
+        let looks = self.looks(path);
+        self.look_at(looks.clone()).await?;
+        self.watch.learn(path, looks);
         Ok(())
     }
 
-    fn look_at(&mut self, looks: Looks) -> Result<(), Closed> {
-        looks.into_iter().try_for_each(|(path, entry)| self.send(Event::Look { path, entry }))
+    async fn look_at(&mut self, looks: Looks) -> Result<(), Left> {
+        for (path, entry) in looks {
+            self.send(Event::Look { path, entry }).await?;
+        }
+        Ok(())
     }
 
     /// The followed paths that lead to the file at `path`.
     fn looks(&self, path: &Path) -> Looks {
-        let mut looks = self.links.get(path).cloned().unwrap_or_default();
+        let mut looks = self.links.over(path);
         let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
             return looks;
         };
         for spelled in self.spellings.get(directory).into_iter().flatten() {
-            let step =
-                self.places.get(spelled).map(|states| self.settings.globs.step(states, name));
+            let states = self.reached.places.get(spelled);
+            let step = states.map(|states| self.settings.globs.step(states, name));
             if let Some(entry) = step.and_then(|step| step.file_of) {
                 let path = spelled.join(name);
                 if !self.is_excluded(&path) {
@@ -106,18 +90,39 @@ impl Stage {
     }
 
     /// A name in a watched directory is new, or names something else.
-    fn appeared(&mut self, path: &Path) -> Result<(), Closed> {
-        self.shortcut.forget();
-        let looks = self.links.get(path).cloned().unwrap_or_default();
-        self.look_at(looks)?;
+    async fn appeared(&mut self, path: &Path) -> Result<(), Left> {
+        for (link, entry) in self.links.over(path) {
+            if !self.follow(&link, entry) {
+                self.polled.add_file(&link, entry);
+            }
+            self.send(Event::Look { path: link, entry }).await?;
+        }
         let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
             return Ok(());
         };
         for spelled in self.spellings.get(directory).cloned().unwrap_or_default() {
-            let Some(states) = self.places.get(&spelled).cloned() else { continue };
-            let Ok(metadata) = fs::symlink_metadata(spelled.join(name)) else { continue };
-            self.meet(&spelled, name, Some(metadata.file_type()), &states)?;
+            let Some(states) = self.reached.places.get(&spelled).cloned() else { continue };
+            self.place_at(directory);
+            let mut walk = Walk::default();
+            walk.look_at(&spelled, states, name, &self.settings.globs);
+            self.walk(walk).await?;
         }
         Ok(())
+    }
+
+    /// Looks at the files and directories whose changes nothing tells.
+    pub(super) async fn poll(&mut self) -> Result<(), Left> {
+        let changes = self.polled.look();
+        for look in changes.files {
+            self.send(look).await?;
+        }
+        for directory in changes.directories {
+            if let Some(states) = self.reached.places.get(&directory).cloned() {
+                let mut walk = Walk::default();
+                walk.enter_again(directory, states, &self.settings.globs);
+                self.walk(walk).await?;
+            }
+        }
+        self.flush().await
     }
 }

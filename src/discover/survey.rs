@@ -1,12 +1,11 @@
 //! One look at what a glob matches, without watching anything: for those who ask.
 
-use std::ffi::OsStr;
-use std::fs::{self, FileType};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::places::{Globs, Places, State};
-use super::walk::LINKS_MAX;
+use super::places::Globs;
+use super::reached::Reached;
+use super::walk::{Found, Walk};
 
 /// What a walk over the globs has found.
 #[derive(Debug, Default)]
@@ -20,88 +19,29 @@ pub struct Survey {
 /// Walks `globs` from the root once, as the stage does when it sweeps.
 #[must_use]
 pub fn survey(globs: &Globs) -> Survey {
-    let mut walk =
-        Walk { globs, places: Places::new(), links_followed: 0, survey: Survey::default() };
-    walk.enter(Path::new("/"), &globs.start());
-    let mut survey = walk.survey;
+    let (mut walk, mut reached, mut survey) =
+        (Walk::new(globs), Reached::default(), Survey::default());
+    while let Some(found) = walk.next(globs, &mut reached) {
+        match found {
+            Found::File(found) => survey.paths.push(found.path),
+            Found::Refused { path, error } => survey.refused.push((path, error)),
+            Found::Directory { .. }
+            | Found::Missing
+            | Found::Link { .. }
+            | Found::Gone
+            | Found::Repeated { .. } => {}
+        }
+    }
     survey.paths.sort_unstable();
     survey.paths.dedup();
     survey
 }
 
-struct Walk<'a> {
-    globs: &'a Globs,
-    places: Places,
-    links_followed: u32,
-    survey: Survey,
-}
-
-impl Walk<'_> {
-    fn enter(&mut self, directory: &Path, states: &[State]) {
-        let place = self.places.entry(directory.to_owned()).or_default();
-        if states.iter().all(|state| place.contains(state)) {
-            return;
-        }
-        place.extend_from_slice(states);
-        let (names, are_all) = self.globs.literal_names(states);
-        if are_all {
-            return self.enter_by_names(directory, &names, states);
-        }
-        match fs::read_dir(directory) {
-            Ok(entries) => {
-                for entry in entries.flatten() {
-                    self.meet(entry.path(), &entry.file_name(), entry.file_type().ok(), states);
-                }
-            }
-            Err(error) => {
-                self.refused(directory.to_owned(), error);
-                self.enter_by_names(directory, &names, states);
-            }
-        }
-    }
-
-    fn enter_by_names(&mut self, directory: &Path, names: &[&OsStr], states: &[State]) {
-        for name in names {
-            let path = directory.join(name);
-            match fs::symlink_metadata(&path) {
-                Ok(metadata) => self.meet(path, name, Some(metadata.file_type()), states),
-                Err(error) => self.refused(path, error),
-            }
-        }
-    }
-
-    /// A name in a directory that was reached in `states`: a file, a way on, or neither.
-    fn meet(&mut self, path: PathBuf, name: &OsStr, kind: Option<FileType>, states: &[State]) {
-        let step = self.globs.step(states, name);
-        if step.file_of.is_none() && step.enter.is_empty() {
-            return;
-        }
-        let is_link = kind.is_none_or(|kind| kind.is_symlink());
-        let is_directory = match kind {
-            Some(kind) if !is_link => kind.is_dir(),
-            _ => fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir()),
-        };
-        if !is_directory {
-            self.survey.paths.extend(step.file_of.map(|_| path));
-        } else if !is_link {
-            self.enter(&path, &step.enter);
-        } else if self.links_followed < LINKS_MAX {
-            self.links_followed += 1;
-            self.enter(&path, &step.enter_link);
-            self.links_followed -= 1;
-        }
-    }
-
-    fn refused(&mut self, path: PathBuf, error: io::Error) {
-        if error.kind() != io::ErrorKind::NotFound {
-            self.survey.refused.push((path, error));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+
+    use std::fs;
 
     use super::*;
     use crate::config::FileEntry;

@@ -1,183 +1,258 @@
-//! The way through the directories that the globs lead through.
+//! The walk through the directories that the globs lead through, for the stage and for those who
+//! only ask. It is pulled: whoever walks decides between two finds what to do about them.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, FileType};
-use std::os::unix::ffi::OsStrExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use tracing::{trace, warn};
+use super::places::{Globs, State};
+use super::reached::{Entered, Reached};
 
-use super::places::State;
-use super::{Closed, Stage};
-use crate::pipeline::event::Event;
-use crate::shown::Show;
-
-/// As in path resolution (`path_resolution(7)`).
+/// The kernel gives up at so many symbolic links in one path (`path_resolution(7)`).
 pub(super) const LINKS_MAX: u32 = 40;
 
-impl Stage {
-    /// Looks at what `directory` holds, which was reached in `states`.
-    pub(super) fn enter(&mut self, directory: &Path, states: &[State]) -> Result<(), Closed> {
-        if !self.is_new(directory, states) {
-            return Ok(());
+/// Something on the way.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// This directory is looked through next: whoever watches it now misses nothing.
+    Directory {
+        path: PathBuf,
+        /// Files may match here, or directories whose names the globs do not write out.
+        is_open: bool,
+        /// The globs write out some of the names.
+        by_name: bool,
+    },
+    /// A name that the globs write out is missing from a directory that is not open. It is looked
+    /// for once more after this.
+    Missing,
+    /// A path that matches and is no directory.
+    File(Match),
+    /// A symbolic link that leads on to a directory, or may do so one day.
+    Link { path: PathBuf },
+    /// A directory that went before it could be looked through.
+    Gone,
+    /// What could not be looked into.
+    Refused { path: PathBuf, error: io::Error },
+    /// A directory that is not entered, for it was entered by too many other spellings.
+    Repeated { path: PathBuf },
+}
+
+/// A path that matches.
+#[derive(Debug)]
+pub(super) struct Match {
+    pub(super) path: PathBuf,
+    /// The first entry that matches.
+    pub(super) entry: usize,
+    /// The others.
+    pub(super) also: Vec<usize>,
+    pub(super) is_link: bool,
+}
+
+/// A directory to enter.
+#[derive(Debug)]
+struct Way {
+    directory: PathBuf,
+    states: Vec<State>,
+    /// Symbolic links on the way there.
+    links: u32,
+}
+
+/// A directory that is being looked through.
+#[derive(Debug)]
+struct Open {
+    way: Way,
+    names: Names,
+}
+
+#[derive(Debug)]
+enum Names {
+    NotYet,
+    Listed(fs::ReadDir),
+    Written {
+        names: std::vec::IntoIter<OsString>,
+        /// Those that were missing, where they are to be looked for again.
+        missing: Option<Vec<OsString>>,
+    },
+}
+
+impl Names {
+    fn written(names: Vec<OsString>, missing: Option<Vec<OsString>>) -> Self {
+        Self::Written { names: names.into_iter(), missing }
+    }
+}
+
+/// A walk under way.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    todo: Vec<Way>,
+    /// Directories that symbolic links lead to, by the number of links and by name: they wait for
+    /// all others, so that a directory is known by its own name first.
+    linked: BTreeMap<(u32, PathBuf), Vec<State>>,
+    open: Option<Open>,
+    /// What was found on the way to what was asked for.
+    found: Vec<Found>,
+}
+
+impl Walk {
+    /// From the root.
+    pub(super) fn new(globs: &Globs) -> Self {
+        let mut walk = Self::default();
+        walk.enter(PathBuf::from("/"), globs.start());
+        walk
+    }
+
+    /// Has `directory` looked through in `states`, as far as it was not before.
+    fn enter(&mut self, directory: PathBuf, states: Vec<State>) {
+        self.todo.push(Way { directory, states, links: 0 });
+    }
+
+    /// Has `directory` looked through, which was reached in `states` by an earlier walk.
+    pub(super) fn enter_again(&mut self, directory: PathBuf, states: Vec<State>, globs: &Globs) {
+        self.open(Way { directory, states, links: 0 }, globs);
+    }
+
+    /// The next thing on the way; nothing when all is found.
+    pub(super) fn next(&mut self, globs: &Globs, reached: &mut Reached) -> Option<Found> {
+        loop {
+            if let Some(found) = self.found.pop() {
+                return Some(found);
+            }
+            if let Some(open) = self.open.take() {
+                self.go_on(open, globs);
+            } else {
+                let way = self.todo.pop().or_else(|| {
+                    let ((links, directory), states) = self.linked.pop_first()?;
+                    Some(Way { directory, states, links })
+                })?;
+                self.begin(way, globs, reached);
+            }
         }
-        // Watched before it is listed: what comes in between is seen twice, not missed.
-        let open = self.settings.globs.is_open(states);
-        let (names, are_all) = self.settings.globs.literal_names(states);
-        let names: Vec<_> = names.into_iter().map(OsStr::to_owned).collect();
-        if open {
-            self.watch_directory(directory, true, !names.is_empty());
+    }
+
+    fn begin(&mut self, mut way: Way, globs: &Globs, reached: &mut Reached) {
+        match reached.enter(&way.directory, &way.states) {
+            Entered::New(states) => way.states = states,
+            Entered::Before => return,
+            Entered::TooOften => return self.found.push(Found::Repeated { path: way.directory }),
+            Entered::Gone => return self.found.push(Found::Gone),
         }
-        if are_all {
-            return self.enter_by_names(directory, names, states, open);
-        }
-        match fs::read_dir(directory) {
-            Ok(entries) => {
-                self.reported.remove(directory);
-                for entry in entries.flatten() {
-                    self.meet(directory, &entry.file_name(), entry.file_type().ok(), states)?;
+        self.open(way, globs);
+    }
+
+    fn open(&mut self, way: Way, globs: &Globs) {
+        let is_open = globs.is_open(&way.states);
+        let by_name = !globs.literal_names(&way.states).0.is_empty();
+        let path = way.directory.clone();
+        self.open = Some(Open { way, names: Names::NotYet });
+        self.found.push(Found::Directory { path, is_open, by_name });
+    }
+
+    /// Looks at the next name in `open`.
+    fn go_on(&mut self, mut open: Open, globs: &Globs) {
+        match &mut open.names {
+            Names::NotYet => match self.names(&open.way, globs) {
+                Some(names) => open.names = names,
+                None => return,
+            },
+            Names::Listed(entries) => match entries.next() {
+                Some(Ok(entry)) => {
+                    self.meet(&open.way, &entry.file_name(), entry.file_type().ok(), globs);
                 }
+                Some(Err(error)) => {
+                    let path = open.way.directory.clone();
+                    return self.found.push(Found::Refused { path, error });
+                }
+                None => return,
+            },
+            Names::Written { names, missing } => match names.next() {
+                Some(name) => {
+                    let is_there = self.look_for(&open.way, &name, globs);
+                    if let Some(missing) = missing.as_mut().filter(|_| !is_there) {
+                        missing.push(name);
+                    }
+                }
+                None => match missing.take() {
+                    Some(missing) if !missing.is_empty() => {
+                        open.names = Names::written(missing, None);
+                        self.found.push(Found::Missing);
+                    }
+                    _ => return,
+                },
+            },
+        }
+        self.open = Some(open);
+    }
+
+    /// The names to look at in a directory. Where it may not be listed, those that are written out.
+    fn names(&mut self, way: &Way, globs: &Globs) -> Option<Names> {
+        let (names, are_all) = globs.literal_names(&way.states);
+        let names: Vec<_> = names.into_iter().map(OsStr::to_owned).collect();
+        if are_all {
+            // A directory that is open is watched by now, so it tells when a name comes.
+            let missing = (!globs.is_open(&way.states)).then(Vec::new);
+            return Some(Names::written(names, missing));
+        }
+        match fs::read_dir(&way.directory) {
+            Ok(entries) => Some(Names::Listed(entries)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.found.push(Found::Gone);
+                None
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.unsettled = true,
             Err(error) => {
-                self.report_once(directory, &error);
-                self.enter_by_names(directory, names, states, open)?;
+                self.found.push(Found::Refused { path: way.directory.clone(), error });
+                Some(Names::written(names, None))
             }
         }
-        Ok(())
     }
 
-    /// Looks for the names that are written out in the globs, without listing the directory.
-    fn enter_by_names(
+    /// Looks for a name that is written out. False where it is missing.
+    fn look_for(&mut self, way: &Way, name: &OsStr, globs: &Globs) -> bool {
+        let path = way.directory.join(name);
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) => self.meet(way, name, Some(metadata.file_type()), globs),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return false,
+            Err(error) => self.found.push(Found::Refused { path, error }),
+        }
+        true
+    }
+
+    /// A walk that begins at a name in a directory that was reached in `states` by an earlier one.
+    pub(super) fn look_at(
         &mut self,
         directory: &Path,
-        names: Vec<OsString>,
-        states: &[State],
-        watched: bool,
-    ) -> Result<(), Closed> {
-        for name in names {
-            let path = directory.join(&name);
-            let mut found = fs::symlink_metadata(&path);
-            if found.is_err() && !watched {
-                // It is missing on the way to a file: the watch tells when it comes.
-                self.watch_directory(directory, true, true);
-                found = fs::symlink_metadata(&path);
-            }
-            match found {
-                Ok(metadata) => self.meet(directory, &name, Some(metadata.file_type()), states)?,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => self.report_once(&path, &error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes that `directory` is entered in `states`; false when it was before.
-    fn is_new(&mut self, directory: &Path, states: &[State]) -> bool {
-        if states.is_empty() {
-            return false;
-        }
-        let place = self.places.entry(directory.to_owned()).or_default();
-        let before = place.len();
-        place.extend_from_slice(states);
-        place.sort_unstable();
-        place.dedup();
-        place.len() > before
-    }
-
-    /// A name in a directory that was reached in `states`: a file, a way on, or neither.
-    pub(super) fn meet(
-        &mut self,
-        directory: &Path,
+        states: Vec<State>,
         name: &OsStr,
-        kind: Option<FileType>,
-        states: &[State],
-    ) -> Result<(), Closed> {
-        self.settings.beat.turn();
-        let step = self.settings.globs.step(states, name);
+        globs: &Globs,
+    ) {
+        let way = Way { directory: directory.to_owned(), states, links: 0 };
+        self.look_for(&way, name, globs);
+    }
+
+    /// A name in a directory: a file, a way on, or neither.
+    fn meet(&mut self, way: &Way, name: &OsStr, kind: Option<FileType>, globs: &Globs) {
+        let step = globs.step(&way.states, name);
         if step.file_of.is_none() && step.enter.is_empty() {
-            return Ok(());
+            return;
         }
-        let path = directory.join(name);
+        let path = way.directory.join(name);
         let is_link = kind.is_none_or(|kind| kind.is_symlink());
-        let is_directory = match kind {
-            Some(kind) if !kind.is_symlink() => kind.is_dir(),
-            _ => fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir()),
+        let target = if is_link { fs::metadata(&path).ok() } else { None };
+        let is_directory = match (&target, kind) {
+            (Some(target), _) => target.is_dir(),
+            (None, kind) => kind.is_some_and(|kind| kind.is_dir()),
         };
-        if is_directory {
-            let states = if is_link { &step.enter_link } else { &step.enter };
-            if is_link && self.links_followed >= LINKS_MAX {
-                return Ok(());
-            }
-            self.links_followed += u32::from(is_link);
-            let entered = self.enter(&path, states);
-            self.links_followed -= u32::from(is_link);
-            return entered;
+        if is_link && !step.enter_link.is_empty() && (is_directory || target.is_none()) {
+            self.found.push(Found::Link { path: path.clone() });
         }
-        let Some(entry) = step.file_of else { return Ok(()) };
-        if is_link {
-            self.follow_link(&path, entry);
-        }
-        self.candidate(path, entry, &step.also_of)
-    }
-
-    /// Watches where a symbolic link points to: writing there does nothing to the link's own
-    /// directory.
-    fn follow_link(&mut self, path: &Path, entry: usize) {
-        let Ok(target) = fs::canonicalize(path) else { return };
-        if let Some(directory) = target.parent() {
-            self.watch_directory(directory, false, true);
-        }
-        let followers = self.links.entry(target).or_default();
-        if !followers.iter().any(|(follower, _)| follower == path) {
-            followers.push((path.to_owned(), entry));
-        }
-    }
-
-    /// `by_name`: its files are found without listing it.
-    pub(super) fn watch_directory(&mut self, directory: &Path, is_place: bool, by_name: bool) {
-        let canonical = match fs::canonicalize(directory) {
-            Ok(canonical) => canonical,
-            Err(error) => {
-                // What may not be entered stays so: to look again at once would be of no use.
-                self.unsettled |= error.kind() == std::io::ErrorKind::NotFound;
-                return;
-            }
-        };
-        self.unsettled |= !self.watch.add(&canonical, by_name);
-        if is_place {
-            let spellings = self.spellings.entry(canonical.clone()).or_default();
-            if !spellings.iter().any(|spelled| spelled == directory) {
-                spellings.push(directory.to_owned());
-            }
-        }
-        self.wanted.insert(canonical);
-    }
-
-    fn candidate(&mut self, path: PathBuf, entry: usize, also: &[usize]) -> Result<(), Closed> {
-        if self.is_excluded(&path) {
-            return Ok(());
-        }
-        self.matched.insert(entry);
-        self.matched.extend(also);
-        self.send(Event::Look { path, entry })
-    }
-
-    pub(super) fn is_excluded(&self, path: &Path) -> bool {
-        let excluded = self.settings.exclude.matches(path.as_os_str().as_bytes());
-        if excluded {
-            trace!("not following {}: it matches exclude_files", path.shown());
-        }
-        excluded
-    }
-
-    fn report_once(&mut self, path: &Path, error: &std::io::Error) {
-        if self.reported.insert(path.to_owned()) {
-            warn!(
-                "cannot look into {}: {error}; files below it whose names are not written out are \
-                 not followed; see that the user this runs as may list and enter it",
-                path.shown()
-            );
+        if !is_directory {
+            let Some(entry) = step.file_of else { return };
+            self.found.push(Found::File(Match { path, entry, also: step.also_of, is_link }));
+        } else if !is_link {
+            self.todo.push(Way { directory: path, states: step.enter, links: way.links });
+        } else if way.links < LINKS_MAX && !step.enter_link.is_empty() {
+            self.linked.entry((way.links + 1, path)).or_default().extend(step.enter_link);
         }
     }
 }

@@ -1,181 +1,224 @@
-//! Which directories are under watch, and what comes of it as notices to the stage.
+//! Which directories the kernel watches for the stage.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
 
+use inotify::{WatchDescriptor, WatchMask};
 use rustix::io::Errno;
 use tokio::runtime::Handle;
-use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
-use super::inotify::{Happening, Inotify, Kind, WatchId};
-use super::shortcut::Shortcut;
+use super::inbox::{Inbox, Looks};
+use super::instance::Instance;
 use crate::shown::Show;
 
-/// What happened in the watched directories.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Notice {
-    /// Something about this path: a watched directory itself, or a name in one.
-    Path(PathBuf, Kind),
-    /// Events were lost in the kernel.
-    Overflow,
-    /// Events were lost here, for they came faster than they were served.
-    Dropped,
-    /// Nothing, for the time asked.
-    Timeout,
-    /// The daemon stops.
-    Stop,
+/// What is heard of a directory on the way to others: that it is moved or deleted itself.
+const ITSELF: WatchMask =
+    WatchMask::DELETE_SELF.union(WatchMask::MOVE_SELF).union(WatchMask::ONLYDIR);
+/// What is heard of a directory in which a name decides over the way.
+const NAMES: WatchMask =
+    ITSELF.union(WatchMask::CREATE).union(WatchMask::DELETE).union(WatchMask::MOVE);
+/// What is heard of a directory with files. Opening, reading and closing are no changes.
+const CHANGES: WatchMask = NAMES.union(WatchMask::MODIFY).union(WatchMask::ATTRIB);
+
+/// What a directory is watched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Purpose {
+    /// It is on the way. That it cannot be watched does not matter much.
+    Way,
+    /// A name in it is missing on the way, or is a symbolic link. The same holds.
+    Names,
+    /// Files may match in it, if it can be listed.
+    Files,
+    /// A file in it is followed by its name.
+    Named,
+}
+
+/// What came of watching a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Changes in it are told.
+    Yes,
+    /// They are not.
+    No,
+    /// There is no such directory any more.
+    Gone,
+}
+
+/// Why a directory with files is not watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unwatched {
+    /// The kernel has no more watches for this user.
+    Limit,
+    /// The kernel refuses.
+    Refused,
 }
 
 /// Directories under watch, or nothing at all where inotify cannot be had.
 pub(super) struct Watch {
     instance: Option<Instance>,
-    notices: Receiver<Notice>,
-    /// Keeps `notices` open without an instance, and ends the waiting.
-    sender: SyncSender<Notice>,
-    directories: HashMap<PathBuf, Watched>,
-    limit_reported: bool,
-    /// Directories that the kernel will not watch although files in them are followed.
-    refused: HashSet<PathBuf>,
-    lost: Arc<Lost>,
+    /// Without inotify, as configured.
+    poll: bool,
+    inbox: Arc<Inbox>,
+    /// Where the kernel is listened to.
+    listening: Handle,
+    watched: HashMap<PathBuf, Watched>,
+    unwatched: HashMap<PathBuf, Unwatched>,
+    /// What was warned of and is not over.
+    reported: HashSet<Shortage>,
 }
 
-/// The instance, listened to until this is dropped.
-struct Instance {
-    inotify: Arc<Inotify>,
-    _listening: DropGuard,
+/// What there is not enough of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Shortage {
+    Instances,
+    Watches,
 }
 
 /// A watched directory.
 struct Watched {
     /// Device and inode: a directory that was replaced needs a new watch.
     inode: (u64, u64),
-    id: WatchId,
+    id: WatchDescriptor,
+    purpose: Purpose,
 }
-
-/// What of the notices does not come.
-#[derive(Default)]
-struct Lost {
-    /// Some were dropped.
-    some: AtomicBool,
-    /// No more will come.
-    all: AtomicBool,
-}
-
-/// How many notices wait; beyond that they are dropped and everything is looked through. They
-/// cannot wait in the kernel: those who listen have other work, and the shortcut to pass on.
-const QUEUE: usize = 8192;
 
 impl Watch {
-    /// Watches nothing yet; never anything with `poll`. The kernel is listened to by a task on
-    /// `listening`. What `shortcut` can pass on does not come as a notice.
-    pub(super) fn new(poll: bool, shortcut: Arc<Shortcut>, listening: &Handle) -> Self {
-        let (sender, notices) = sync_channel(QUEUE);
-        let lost = Arc::new(Lost::default());
-        let instance = if poll { None } else { instance() };
-        let instance = instance.map(|inotify| {
-            let token = CancellationToken::new();
-            let listen = listen(Arc::clone(&inotify), sender.clone(), Arc::clone(&lost), shortcut);
-            listening.spawn(token.clone().run_until_cancelled_owned(listen));
-            Instance { inotify, _listening: token.drop_guard() }
-        });
+    /// Watches nothing yet. What is heard goes to `inbox`, from a task on `listening`.
+    pub(super) fn new(inbox: Arc<Inbox>, listening: Handle) -> Self {
         Self {
-            instance,
-            notices,
-            sender,
-            directories: HashMap::new(),
-            limit_reported: false,
-            refused: HashSet::new(),
-            lost,
+            instance: None,
+            poll: false,
+            inbox,
+            listening,
+            watched: HashMap::new(),
+            unwatched: HashMap::new(),
+            reported: HashSet::new(),
         }
     }
 
-    /// Whether changes are only found by looking.
-    pub(super) fn is_blind(&self) -> bool {
-        self.instance.is_none()
-            || self.limit_reported
-            || !self.refused.is_empty()
-            || self.lost.all.load(Ordering::Acquire)
+    /// Does without inotify from now on, or with it again.
+    pub(super) fn set_poll(&mut self, poll: bool) {
+        self.poll = poll;
+        if poll {
+            self.end();
+        }
     }
 
-    /// Watches `directory` from now on, which must be a canonical path. False when it is not there
-    /// any more. `by_name`: there may be something to follow where it cannot be listed, nor watched.
-    pub(super) fn add(&mut self, directory: &Path, by_name: bool) -> bool {
-        let Some(Instance { inotify, .. }) = &self.instance else { return true };
-        let Ok(metadata) = fs::metadata(directory) else { return false };
-        let inode = (metadata.dev(), metadata.ino());
-        if self.directories.get(directory).is_some_and(|watched| watched.inode == inode) {
-            return true;
+    /// Gets an instance if there is none yet: the limit is for all processes of a user, and another
+    /// one may have let go of its own.
+    pub(super) fn begin_sweep(&mut self) {
+        if self.poll || self.instance.is_some() {
+            return;
         }
-        match inotify.add(directory) {
-            Ok(id) => {
-                debug!(directory = %directory.shown(), "watching");
-                self.refused.remove(directory);
-                let watched = Watched { inode, id };
-                if let Some(before) = self.directories.insert(directory.to_owned(), watched)
-                    && before.id != id
-                {
-                    inotify.remove(before.id, directory);
+        match Instance::new(Arc::clone(&self.inbox), &self.listening) {
+            Ok(instance) => {
+                self.instance = Some(instance);
+                if self.reported.remove(&Shortage::Instances) {
+                    info!("inotify is available again");
                 }
             }
-            Err(Errno::NOSPC) => {
-                if !std::mem::replace(&mut self.limit_reported, true) {
+            Err(error) if self.reported.insert(Shortage::Instances) => warn!(
+                "inotify is not available ({error}); files are looked at twice a second instead; \
+                 raise fs.inotify.max_user_instances with sysctl"
+            ),
+            Err(_) => {}
+        }
+    }
+
+    /// Lets go of the instance, for it is not heard any more or not wanted.
+    pub(super) fn end(&mut self) {
+        self.keep_only(&HashSet::new());
+        self.instance = None;
+    }
+
+    /// Whether new files are found by looking alone, somewhere.
+    pub(super) fn is_blind(&self) -> bool {
+        self.instance.is_none() || !self.unwatched.is_empty()
+    }
+
+    /// Watches `directory` from now on, which must be a canonical path.
+    pub(super) fn add(&mut self, directory: &Path, purpose: Purpose) -> Heard {
+        let Some(Instance { watches, .. }) = &mut self.instance else { return Heard::No };
+        let Ok(metadata) = fs::metadata(directory) else { return Heard::Gone };
+        let inode = (metadata.dev(), metadata.ino());
+        let before = self.watched.get(directory).filter(|watched| watched.inode == inode);
+        let purpose = before.map_or(purpose, |watched| watched.purpose.max(purpose));
+        if before.is_some_and(|watched| watched.purpose == purpose) {
+            return Heard::Yes;
+        }
+        // The mask of a watch is for the inode: another path of it must not take anything away.
+        let mask = WatchMask::MASK_ADD
+            | match purpose {
+                Purpose::Way => ITSELF,
+                Purpose::Names => NAMES,
+                Purpose::Files | Purpose::Named => CHANGES,
+            };
+        match watches.add(directory, mask) {
+            Ok(id) => {
+                debug!(directory = %directory.shown(), "watching");
+                self.inbox.add(&id, directory);
+                self.unwatched.remove(directory);
+                let watched = Watched { inode, id: id.clone(), purpose };
+                let before = self.watched.insert(directory.to_owned(), watched);
+                if let Some(before) = before.filter(|before| before.id != id) {
+                    self.unwatch(&before.id, directory);
+                }
+                Heard::Yes
+            }
+            Err(error) => self.refused(directory, purpose, &error),
+        }
+    }
+
+    fn refused(&mut self, directory: &Path, purpose: Purpose, error: &io::Error) -> Heard {
+        let why = match Errno::from_io_error(error) {
+            Some(Errno::NOENT | Errno::NOTDIR) => return Heard::Gone,
+            Some(Errno::NOSPC) => Unwatched::Limit,
+            _ => Unwatched::Refused,
+        };
+        if purpose < Purpose::Files || (purpose == Purpose::Files && why == Unwatched::Refused) {
+            // Where it matters, that it cannot be listed is said as well.
+            debug!(directory = %directory.shown(), %error, "cannot watch");
+            return Heard::No;
+        }
+        let is_news = self.unwatched.insert(directory.to_owned(), why).is_none();
+        match why {
+            Unwatched::Limit => {
+                if self.reported.insert(Shortage::Watches) {
                     warn!(
                         "cannot watch {} and further directories: the limit of inotify watches is \
-                         reached; their files are looked at every second instead; raise \
+                         reached; their files are looked at twice a second instead; raise \
                          fs.inotify.max_user_watches with sysctl",
                         directory.shown()
                     );
                 }
             }
-            Err(Errno::NOENT | Errno::NOTDIR) => return false,
-            Err(error) if by_name => {
-                if self.refused.insert(directory.to_owned()) {
-                    warn!(
-                        "cannot watch {}: {error}; files are looked at every second instead; see \
-                         that the user this runs as may read it",
-                        directory.shown()
-                    );
-                }
-            }
-            // That it cannot be listed is said as well.
-            Err(error) => debug!(directory = %directory.shown(), %error, "cannot watch"),
+            Unwatched::Refused if is_news => warn!(
+                "cannot watch {}: {error}; its files are looked at twice a second instead; see \
+                 that the user this runs as may read it",
+                directory.shown()
+            ),
+            Unwatched::Refused => {}
         }
-        true
+        Heard::No
     }
 
-    /// How many directories are watched.
+    /// In how many directories changes of names or files are heard.
     pub(super) fn count(&self) -> usize {
-        self.directories.len()
+        self.watched.values().filter(|watched| watched.purpose > Purpose::Way).count()
     }
 
-    /// Stops watching every directory that is not in `wanted`.
-    pub(super) fn keep_only(&mut self, wanted: &HashSet<PathBuf>) {
-        let Some(Instance { inotify, .. }) = &self.instance else { return };
-        self.refused.retain(|directory| wanted.contains(directory));
-        self.directories.retain(|directory, watched| {
-            let keep = wanted.contains(directory);
-            if !keep {
-                inotify.remove(watched.id, directory);
-            }
-            keep
-        });
-    }
-
-    /// Notes that the name of a directory is gone, so that [`Watch::add`] makes a new watch. False
-    /// where the path is not watched.
-    pub(super) fn forget(&mut self, directory: &Path) -> bool {
-        let Some(watched) = self.directories.remove(directory) else { return false };
-        if let Some(Instance { inotify, .. }) = &self.instance {
-            inotify.remove(watched.id, directory);
+    /// Ends a sweep: stops watching every directory that is not in `wanted`.
+    pub(super) fn end_sweep(&mut self, wanted: &HashSet<PathBuf>) {
+        self.keep_only(wanted);
+        let is_short = self.unwatched.values().any(|why| *why == Unwatched::Limit);
+        if !is_short && self.reported.remove(&Shortage::Watches) {
+            info!("there are inotify watches enough again");
         }
-        true
     }
 
     /// Drops all watches: after an overflow nothing is known about them.
@@ -183,59 +226,59 @@ impl Watch {
         self.keep_only(&HashSet::new());
     }
 
-    /// Where [`Notice::Stop`] is sent to.
-    pub(super) fn sender(&self) -> SyncSender<Notice> {
-        self.sender.clone()
-    }
-
-    /// Waits for the next notice.
-    pub(super) fn next(&self, timeout: Duration) -> Notice {
-        if self.lost.some.swap(false, Ordering::AcqRel) {
-            return Notice::Dropped;
-        }
-        match self.notices.recv_timeout(timeout) {
-            Ok(notice) => notice,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Notice::Timeout,
+    fn keep_only(&mut self, wanted: &HashSet<PathBuf>) {
+        self.unwatched.retain(|directory, _| wanted.contains(directory));
+        let is_unwanted = |directory: &PathBuf, _: &mut Watched| !wanted.contains(directory);
+        let unwanted: Vec<_> = self.watched.extract_if(is_unwanted).collect();
+        for (directory, watched) in unwanted {
+            self.unwatch(&watched.id, &directory);
         }
     }
-}
 
-fn instance() -> Option<Arc<Inotify>> {
-    match Inotify::new() {
-        Ok(inotify) => Some(Arc::new(inotify)),
-        Err(error) => {
-            warn!(
-                "inotify is not available ({error}); files are looked at every second instead; \
-                 raise fs.inotify.max_user_instances with sysctl"
-            );
-            None
+    /// Notes that the name of a directory is gone, so that [`Watch::add`] makes a new watch. False
+    /// where the path is not watched.
+    pub(super) fn forget(&mut self, directory: &Path) -> bool {
+        let Some(watched) = self.watched.remove(directory) else { return false };
+        self.unwatch(&watched.id, directory);
+        true
+    }
+
+    fn unwatch(&mut self, id: &WatchDescriptor, directory: &Path) {
+        if self.inbox.remove(id, directory)
+            && let Some(Instance { watches, .. }) = &mut self.instance
+        {
+            // It fails where the directory is gone, and the watch with it.
+            let _ = watches.remove(id.clone());
         }
     }
-}
 
-/// Passes on what happens, the short way where there is one.
-async fn listen(
-    inotify: Arc<Inotify>,
-    sender: SyncSender<Notice>,
-    lost: Arc<Lost>,
-    shortcut: Arc<Shortcut>,
-) {
-    let tell = |happening| {
-        let notice = match happening {
-            Happening::Path(path, Kind::Changed) if shortcut.pass_on(&path) => return,
-            Happening::Path(path, kind) => Notice::Path(path, kind),
-            Happening::Overflow => Notice::Overflow,
-        };
-        // The other side has gone only at the end of the program.
-        if let Err(TrySendError::Full(_)) = sender.try_send(notice) {
-            lost.some.store(true, Ordering::Release);
-            // Should all have been taken between the two, it wakes the one that takes them.
-            let _ = sender.try_send(Notice::Dropped);
+    /// Whether the kernel watches `directory`.
+    pub(super) fn is_watched(&self, directory: &Path) -> bool {
+        self.watched.contains_key(directory)
+    }
+
+    /// From now on these `looks` follow when the file at `path` changes.
+    pub(super) fn learn(&self, path: &Path, looks: Looks) {
+        if let (Some(watched), Some(name)) = (self.of_parent(path), path.file_name()) {
+            self.inbox.learn(&watched.id, name, looks);
         }
-    };
-    if let Err(error) = inotify.listen(tell).await {
-        warn!("cannot read from inotify ({error}); files are looked at every second instead");
-        lost.all.store(true, Ordering::Release);
-        let _ = sender.try_send(Notice::Dropped);
+    }
+
+    /// Something else may follow now when the file at `path` changes.
+    pub(super) fn unlearn(&self, path: &Path) {
+        if let Some(watched) = self.of_parent(path) {
+            self.inbox.forget(&watched.id, path.file_name());
+        }
+    }
+
+    /// Something else may follow now from changes in `directory`.
+    pub(super) fn unlearn_directory(&self, directory: &Path) {
+        if let Some(watched) = self.watched.get(directory) {
+            self.inbox.forget(&watched.id, None);
+        }
+    }
+
+    fn of_parent(&self, path: &Path) -> Option<&Watched> {
+        self.watched.get(path.parent()?)
     }
 }

@@ -4,11 +4,9 @@
 mod fork;
 mod lease;
 mod memory;
-mod readiness;
 mod tcp;
 
 pub(crate) use fork::{Side, fork};
 pub(crate) use lease::has_writer;
 pub(crate) use memory::keep_heap_small;
-pub(crate) use readiness::readiness;
 pub(crate) use tcp::{limit_unsent, tcp_info, unacknowledged};

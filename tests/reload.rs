@@ -189,7 +189,7 @@ fn a_broken_configuration_is_refused_as_a_whole() {
     broken.yaml("facility: nonsense\nexclude_patterns: ['a(b']").write_config();
     running.signal(Signal::HUP);
     running.wait_log(&["ERROR", "conf.yml:", "facility: unknown facility \"nonsense\""]);
-    running.wait_log(&["ERROR", "conf.yml:", "a(b", "unclosed group"]);
+    running.wait_log(&["ERROR", "conf.yml:", "a(b", "is not closed"]);
     running.wait_log(&["ERROR", "the new configuration is refused; the old one stays"]);
     site.append("other.log", "not followed\n");
     site.append("app.log", "two\n");

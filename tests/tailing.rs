@@ -2,8 +2,11 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{Seek, Write};
+use std::os::unix::fs::FileExt;
 
-use crate::support::{A_WHILE, Receiver, Report, Running, SOON, Shipper, Site, lines, wait_until};
+use crate::support::{
+    A_WHILE, Receiver, Report, Running, SOON, Shipper, Site, Transport, lines, wait_until,
+};
 
 /// Follows globs of the site, from their beginning.
 fn shipper(site: &Site, receiver: &Receiver, globs: &[&str]) -> Shipper {
@@ -119,6 +122,68 @@ fn nul_bytes_left_by_copytruncate_are_skipped_and_counted() {
     receiver.wait_for_number(110, SOON);
     Report::of(110, &receiver.frames()).assert_exact();
     shipper.wait_log(&[path.to_str().unwrap(), &hole.to_string(), "NUL"]);
+}
+
+#[test]
+fn a_preallocated_file_is_shipped_as_it_is_filled_in() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let path = site.path("a.log");
+    let writer = OpenOptions::new().write(true).create_new(true).open(&path).unwrap();
+    writer.set_len(1 << 20).unwrap();
+    let shipper = shipper(&site, &receiver, &["a.log"]).start();
+    shipper.wait_following("a.log");
+    let mut at = 0;
+    let mut fill_in = |number: u64| {
+        let line = lines(number..=number);
+        writer.write_all_at(line.as_bytes(), at).unwrap();
+        at += line.len() as u64;
+        receiver.wait_for_number(number, SOON);
+        at
+    };
+    let end = (1..=5).map(&mut fill_in).last().unwrap();
+    // The rest is cut off, and another writer appends.
+    writer.set_len(end).unwrap();
+    site.append("a.log", lines(6..=8));
+    receiver.wait_for_number(8, SOON);
+    assert_eq!(receiver.frames().len(), 8);
+    Report::of(8, &receiver.frames()).assert_exact();
+}
+
+#[test]
+fn nuls_between_lines_are_skipped_and_reported() {
+    let (site, receiver) = (Site::new(), Receiver::new(Transport::Udp));
+    site.append("a.log", lines(1..=2));
+    let file = OpenOptions::new().write(true).open(site.path("a.log")).unwrap();
+    file.set_len(9000).unwrap();
+    site.append("a.log", lines(3..=4));
+    let shipper = shipper(&site, &receiver, &["a.log"]).start();
+    receiver.wait_for_number(4, SOON);
+    Report::of(4, &receiver.frames()).assert_exact();
+    shipper.wait_log(&["skipped", "NUL bytes at byte"]);
+}
+
+#[test]
+fn a_line_that_is_taken_back_has_nothing_sent_again() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("a.log", lines(1..=100));
+    let shipper = shipper(&site, &receiver, &["*.log"]).start();
+    receiver.wait_for_number(100, SOON);
+    // A line of another file tells that what was written before was seen.
+    let seen = |round: &str| {
+        site.append("b.log", format!("{round}\n"));
+        receiver.wait_for_text(round);
+    };
+    let end = fs::metadata(site.path("a.log")).unwrap().len();
+    site.append("a.log", "half a line");
+    seen("begun");
+    for (length, round) in [(end + 4, "a part"), (end, "all")] {
+        OpenOptions::new().write(true).open(site.path("a.log")).unwrap().set_len(length).unwrap();
+        seen(round);
+    }
+    site.append("a.log", lines(101..=102));
+    receiver.wait_for_number(102, SOON);
+    assert_eq!(receiver.frames().len(), 105);
+    assert!(!shipper.log().contains("truncated"), "{}", shipper.log());
 }
 
 #[test]

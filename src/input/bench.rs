@@ -3,9 +3,11 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::input::FileSettings;
 use crate::input::read::content::{Content, Stat, open};
+use crate::input::read::pending::Pending;
 use crate::input::read::reader::{CHUNK, MessageFormat, Place, Read, Reader};
 use crate::input::read::records;
 use crate::pipeline::batch::Batch;
@@ -15,7 +17,7 @@ use crate::syslog::{Encoder, Facility, Header, Priority, Severity};
 /// Cuts a file's `content` into lines, a piece at a time.
 pub fn split(content: &[u8]) {
     for piece in content.chunks(CHUNK) {
-        std::hint::black_box(records::split(piece, false, false));
+        std::hint::black_box(records::split(piece, false));
     }
 }
 
@@ -35,7 +37,8 @@ pub fn read(
         Arc::new(Source { id: SourceId(0), order: 0, path: path.into(), real: None, inode });
     let mut content = Content::Plain(file);
     let mut reader = Reader::new(encoder);
-    reader.tick();
+    let now = Instant::now();
+    reader.tick(now);
     let mut batch = Batch::default();
     let settings = FileSettings {
         priority: Priority::new(Facility::USER, Severity::NOTICE),
@@ -45,15 +48,15 @@ pub fn read(
         exclude: Arc::default(),
     };
     Ok(move || {
-        let mut position = Position::default();
+        let (mut position, mut pending) = (Position::default(), Pending::default());
         loop {
             batch.clear();
-            let (content, position) = (&mut content, &mut position);
+            let (content, position, pending) = (&mut content, &mut position, &mut pending);
             let source = &source;
             let format = MessageFormat { header: &header, settings: &settings };
-            let (bound, modified) = (u64::MAX, 0);
+            let (bound, size, modified) = (u64::MAX, u64::MAX, 0);
             let mut place =
-                Place { content, position, format, bound, size: u64::MAX, source, modified };
+                Place { content, position, pending, format, bound, size, source, modified };
             if !matches!(reader.read(&mut place, &mut batch)?, Read::Some { at_end: false }) {
                 return Ok(());
             }

@@ -7,6 +7,7 @@
 mod alike;
 mod compressing;
 mod holding;
+mod in_place;
 mod places;
 mod regressions;
 mod shipper;
@@ -18,6 +19,7 @@ use std::time::{Instant, SystemTime};
 
 use proptest::prelude::*;
 
+use self::in_place::InPlace;
 use self::writer::append;
 use crate::filter::Patterns;
 use crate::input::scheduler::Scheduler;
@@ -34,6 +36,12 @@ enum Op {
     Banner,
     /// The writer writes the beginning of a line.
     Partial,
+    /// The writer takes back what it has begun, or a part of it.
+    TakeBack { all: bool },
+    /// The writer makes its file longer by so many NULs, and fills them in from then on.
+    Preallocate(u8),
+    /// The writer cuts off what it has not filled in, and appends again.
+    Trim,
     /// Rotation by renaming; the writer goes on with the old file. With a new file or without.
     Rename { create: bool },
     /// The writer opens the path anew.
@@ -97,6 +105,8 @@ struct World {
     banners: [usize; 2],
     written: Vec<u64>,
     partial: Option<String>,
+    /// The writer does not append but writes at a place.
+    in_place: Option<InPlace>,
     received: Vec<u64>,
     /// Lines and files that are left out.
     exclude: [Patterns; 2],
@@ -131,6 +141,7 @@ impl World {
             banners: [0; 2],
             written: Vec::new(),
             partial: None,
+            in_place: None,
             received: Vec::new(),
             exclude: Default::default(),
             scheduler: None,
@@ -152,6 +163,9 @@ impl World {
             Op::Append(count) => self.write_lines(count),
             Op::Banner => self.write_banner(),
             Op::Partial => self.begin_line(),
+            Op::TakeBack { all } => self.take_back(all),
+            Op::Preallocate(count) => self.preallocate(count),
+            Op::Trim => self.trim(),
             Op::Rename { create } => self.rename(create),
             Op::Reopen => self.reopen(),
             Op::CopyTruncate { at_once } => self.copy_truncate(at_once),
@@ -189,6 +203,9 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (1u8..5).prop_map(Op::Append),
         2 => Just(Op::Banner),
         2 => Just(Op::Partial),
+        1 => any::<bool>().prop_map(|all| Op::TakeBack { all }),
+        1 => (1u8..250).prop_map(Op::Preallocate),
+        1 => Just(Op::Trim),
         3 => any::<bool>().prop_map(|create| Op::Rename { create }),
         4 => Just(Op::Reopen),
         3 => any::<bool>().prop_map(|at_once| Op::CopyTruncate { at_once }),

@@ -355,3 +355,10 @@ fn a_log_that_is_made_right_after_the_end_is_new() {
     let ops = [&ops[..], &[Pass(110), Compress, Fill, stop]].concat();
     assert_exact(Rotation::RenameWithinGlob, &ops);
 }
+
+#[test]
+fn what_is_not_finished_is_not_missed_when_its_file_is_renamed() {
+    use Op::{Append, Preallocate, Rename, Trim};
+    let ops = [Preallocate(4), Append(1), Trim, Rename { create: false }];
+    assert_exact(Rotation::Rename, &ops);
+}

@@ -47,7 +47,8 @@ impl World {
 
     /// Who does not know that its file was truncated does not begin again.
     pub(super) fn write_banner(&mut self) {
-        if self.rotation == Rotation::CopyTruncate && self.banners[0] > 0 {
+        if self.rotation == Rotation::CopyTruncate && self.banners[0] > 0 || self.in_place.is_some()
+        {
             return;
         }
         if self.banner.len() > 2 && self.writer.metadata().unwrap().len() == 0 {
@@ -61,7 +62,10 @@ impl World {
     pub(super) fn write(&mut self, text: &str) {
         self.write_banner();
         let mut writer = self.writer.try_clone().unwrap();
-        writer.write_all(text.as_bytes()).unwrap();
+        match &mut self.in_place {
+            Some(in_place) => in_place.write(text),
+            None => writer.write_all(text.as_bytes()).unwrap(),
+        }
         self.stamp(&writer);
     }
 
@@ -122,6 +126,7 @@ impl World {
     pub(super) fn is_empty(&self) -> bool {
         let only_banner = if self.banner.len() > 100 { self.banner.len() as u64 } else { 0 };
         let size = self.path("app.log").metadata().map_or(0, |metadata| metadata.len());
+        let size = self.in_place.as_ref().map_or(size, |in_place| size.min(in_place.at));
         size == 0 || size == only_banner
     }
 
@@ -138,7 +143,7 @@ impl World {
 
     pub(super) fn reopen(&mut self) {
         if self.writer_is_behind {
-            self.partial = None;
+            (self.partial, self.in_place) = (None, None);
             self.writer = self.create();
             self.writer_is_behind = false;
         }
@@ -147,6 +152,13 @@ impl World {
     pub(super) fn copy_truncate(&mut self, at_once: bool) {
         if self.rotation != Rotation::CopyTruncate || self.is_empty() {
             return;
+        }
+        if self.in_place.is_some() {
+            // It leaves a hole, and holes are alike: what is behind one arrives before the next comes.
+            if self.scheduler.is_none() {
+                return;
+            }
+            self.deliver_all();
         }
         // That an empty file was written to is seen before it is copied and truncated.
         self.look();
@@ -163,7 +175,7 @@ impl World {
     /// Whether the writer can begin again, without the bytes that a file was known by.
     pub(super) fn can_begin_again(&self) -> bool {
         let is_banner_known = self.banners[0] > 0;
-        let is_whole = !self.writer_is_behind && self.partial.is_none();
+        let is_whole = !self.writer_is_behind && self.partial.is_none() && self.in_place.is_none();
         self.scheduler.is_some() && is_whole && !is_banner_known
     }
 
@@ -206,6 +218,6 @@ pub(super) fn append(path: &Path) -> File {
     File::options().append(true).create(true).open(path).unwrap()
 }
 
-fn text(number: u64) -> String {
+pub(super) fn text(number: u64) -> String {
     format!("{number}:{}\n", "x".repeat((number * 7 % 90) as usize))
 }

@@ -35,7 +35,8 @@ pub(in crate::input) enum Progress {
     Rewritten,
     /// A copy or an archive of it holds something else than what was read.
     NotItsCopy,
-    /// An archive stops before its end and may still be written.
+    /// An archive stops before its end and may still be written; or NULs stand where a writer may still
+    /// fill them in, and text behind them.
     Incomplete,
     /// An archive is damaged, or its writer has given up.
     Damaged,

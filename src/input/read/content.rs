@@ -7,10 +7,12 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use crate::input::read::gzip::{Cut, Inflated};
+use crate::input::read::records::without_nuls_behind;
 use crate::pipeline::position::{Inode, nanoseconds};
 
 /// What the kernel says of a file.
@@ -131,6 +133,70 @@ impl Content {
             }
         }
         (filled, None)
+    }
+
+    /// The first offset from `offset` on that may hold anything but NULs, as far as the file system
+    /// tells: what was never written takes no time to read.
+    pub(in crate::input) fn data_from(&self, offset: u64) -> u64 {
+        let Self::Plain(file) = self else { return offset };
+        match seek(file, SeekFrom::Data(offset)) {
+            Ok(data) => data.max(offset),
+            // Nothing up to its end.
+            Err(Errno::NXIO) => self.stat().map_or(offset, |stat| stat.size.max(offset)),
+            Err(_) => offset,
+        }
+    }
+
+    /// Whether nothing but NULs comes from `offset` on.
+    pub(in crate::input) fn only_nuls_from(&mut self, mut offset: u64) -> io::Result<bool> {
+        let mut buffer = [0; 4096];
+        loop {
+            let count = self.read_at(offset, &mut buffer)?;
+            if count == 0 || without_nuls_behind(&buffer[..count]) > 0 {
+                return Ok(count == 0);
+            }
+            offset = self.data_from(offset + count as u64);
+        }
+    }
+
+    /// Where a file of this `size` ends without the NULs behind what was written: those may be filled
+    /// in.
+    pub(in crate::input) fn written_end(&mut self, size: u64) -> io::Result<u64> {
+        let (mut end, mut buffer) = (size, vec![0; 4096]);
+        while end > 0 {
+            let len = end.min(buffer.len() as u64) as usize;
+            let start = end - len as u64;
+            if self.read_at(start, &mut buffer[..len])? < len {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let text = without_nuls_behind(&buffer[..len]);
+            if text > 0 {
+                return Ok(start + text as u64);
+            }
+            // The first time, and only then: what was never written may be very large.
+            if end == size {
+                end = self.last_data(start);
+                buffer.resize(256 << 10, 0);
+            } else {
+                end = start;
+            }
+        }
+        Ok(0)
+    }
+
+    /// Where the last data before `before` ends, as far as the file system tells.
+    fn last_data(&self, before: u64) -> u64 {
+        let Self::Plain(file) = self else { return before };
+        let (mut at, mut end) = (0, 0);
+        while at < before {
+            let found = seek(file, SeekFrom::Data(at));
+            match found.and_then(|data| Ok((data, seek(file, SeekFrom::Hole(data))?))) {
+                Ok((data, hole)) if data < before && hole > data => (at, end) = (hole, hole),
+                Ok(_) | Err(Errno::NXIO) => break,
+                Err(_) => return before,
+            }
+        }
+        end.min(before)
     }
 
     /// Why the last read has stopped before the end of what was compressed, if it has.

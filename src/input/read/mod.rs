@@ -1,6 +1,9 @@
 //! From the bytes of a file, plain or compressed, to messages in a batch.
 
+mod composer;
 pub(in crate::input) mod content;
 pub(in crate::input) mod gzip;
+mod lookout;
+pub(in crate::input) mod pending;
 pub(in crate::input) mod reader;
 pub(in crate::input) mod records;

@@ -3,41 +3,28 @@
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-
+pub(in crate::input) use super::composer::MessageFormat;
+use super::composer::{Composer, ENCODED};
 use super::content::Content;
-use crate::filter::without_byte_order_mark;
-use crate::input::FileSettings;
-use crate::input::read::records;
+use super::pending::Pending;
+use super::records::{self, Split};
 use crate::pipeline::batch::{Batch, Mark};
 use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::position::{Anchor, Head, Position, Source, Update};
-use crate::syslog::{Encoder, Framing, Header, Timestamps};
+use crate::syslog::{Encoder, Framing};
 
 /// How much of a file is read at once.
 pub(in crate::input) const CHUNK: usize = 256 << 10;
-/// Positions are marked this often within what is read at once: so much comes twice when a
-/// connection ends between two marks and there is no other before the end.
-const STEP: usize = 16 << 10;
-/// No more is encoded at once than makes about so many bytes of messages: headers make many times as
-/// much of short lines, and a batch is kept until it is confirmed.
-const ENCODED: usize = 512 << 10;
-/// So much of it is made within one step at most, where lines are short.
-const STEP_ENCODED: usize = 128 << 10;
-/// How long a line may be where messages have no limit: what is longer is cut at about that length
-/// all the same, since it has to fit into memory.
-const LINE_MAX: usize = 16 << 20;
+/// How much is read where there was no whole record up to behind that.
+const PEEK: usize = 64 << 10;
 
 /// What reading needs besides the file: shared by all files, for one stage reads them in turn.
 pub(in crate::input) struct Reader {
-    encoder: Encoder,
-    timestamps: Timestamps,
-    /// The TIMESTAMP of what is read now.
-    now: String,
-    header: Vec<u8>,
-    buffer: Vec<u8>,
+    pub(super) composer: Composer,
+    pub(super) buffer: Vec<u8>,
+    pub(super) now: Instant,
     pub(in crate::input) counts: Counts,
 }
 
@@ -48,33 +35,33 @@ pub(in crate::input) struct Counts {
     pub(in crate::input) lines: u64,
     pub(in crate::input) excluded: u64,
     pub(in crate::input) cut: u64,
+    /// NUL bytes that were skipped.
     pub(in crate::input) nuls: u64,
+    /// The offset of those that were skipped last.
+    pub(in crate::input) nuls_at: u64,
     /// Files that begin with the byte order mark of UTF-16.
     pub(in crate::input) utf16: u64,
 }
 
 /// What came of reading once.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(in crate::input) enum Read {
     /// Something was read. `at_end`: nothing more was there.
     Some { at_end: bool },
-    /// Nothing more for now. `unfinished` bytes of a line without its newline are left.
+    /// Nothing more for now. `unfinished` bytes of a record without its end are left.
     End { unfinished: usize },
+    /// What is there may be filled in by its writer until this time.
+    NotYet(Instant),
     /// The content is not what it was: the file was truncated or written anew.
     Rewritten,
-}
-
-/// How the lines of one file become messages.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::input) struct MessageFormat<'a> {
-    pub(in crate::input) header: &'a Header,
-    pub(in crate::input) settings: &'a FileSettings,
 }
 
 /// A place to read at: what [`Reader::read`] needs to know of a generation.
 pub(in crate::input) struct Place<'a> {
     pub(in crate::input) content: &'a mut Content,
     pub(in crate::input) position: &'a mut Position,
+    /// What was seen behind the position.
+    pub(in crate::input) pending: &'a mut Pending,
     pub(in crate::input) format: MessageFormat<'a>,
     /// Read no further than this offset.
     pub(in crate::input) bound: u64,
@@ -86,31 +73,38 @@ pub(in crate::input) struct Place<'a> {
     pub(in crate::input) modified: i64,
 }
 
+impl Place<'_> {
+    /// How many bytes before the position are read again with each read.
+    pub(super) fn back(&self) -> usize {
+        usize::from(self.position.anchor.len)
+    }
+}
+
 impl Reader {
     pub(in crate::input) fn new(encoder: Encoder) -> Self {
-        Self {
-            encoder,
-            timestamps: Timestamps::new(TimeZone::system()),
-            now: String::new(),
-            header: Vec::new(),
-            buffer: vec![0; CHUNK],
-            counts: Counts::default(),
-        }
+        let (composer, buffer) = (Composer::new(encoder), vec![0; CHUNK]);
+        Self { composer, buffer, now: Instant::now(), counts: Counts::default() }
     }
 
     /// Frames what is read from now on.
     pub(in crate::input) fn change(&mut self, encoder: Encoder) {
-        self.encoder = encoder;
+        self.composer.change(encoder);
     }
 
     /// How the messages are framed.
     pub(in crate::input) fn framing(&self) -> Framing {
-        self.encoder.framing()
+        self.composer.framing()
     }
 
     /// Takes the time for what is read from now on.
-    pub(in crate::input) fn tick(&mut self) {
-        self.timestamps.of(Timestamp::now()).clone_into(&mut self.now);
+    pub(in crate::input) fn tick(&mut self, now: Instant) {
+        self.now = now;
+        self.composer.tick();
+    }
+
+    /// What cuts a line that is too long, in words.
+    pub(in crate::input) fn limit(&self) -> String {
+        self.composer.limit()
     }
 
     /// Reads once, appends the messages to `batch` and advances the position.
@@ -123,87 +117,85 @@ impl Reader {
         place: &mut Place<'_>,
         batch: &mut Batch,
     ) -> io::Result<Read> {
-        loop {
-            let back = usize::from(place.position.anchor.len);
-            let start = place.position.offset - back as u64;
-            let want = usize::try_from(place.bound.saturating_sub(start)).unwrap_or(usize::MAX);
-            let want = want.min(self.buffer.len());
-            let count = place.content.read_to(place.size, start, &mut self.buffer[..want])?;
-            if count < back || !place.position.anchor.matches(&self.buffer[..back]) {
-                return Ok(if want < back { Read::End { unfinished: 0 } } else { Read::Rewritten });
-            }
-            // Before anything was read only the first bytes can tell.
-            if place.position.offset == 0 && !place.position.head.matches(&self.buffer[..count]) {
-                return Ok(Read::Rewritten);
-            }
-            let at_start = is_at_start(place.position, &self.buffer[..back]);
-            let piece = &self.buffer[back..count];
-            let split = records::split(piece, at_start, place.position.mid_record);
-            let (nuls, skipped, mid_record) = (split.nuls, split.skipped, split.mid_record);
-            let (mut whole, rest) = (split.lines.len(), split.rest.len());
-            if whole > CHUNK {
-                // A buffer that has grown for one line holds very many short ones.
-                whole = memchr::memchr(b'\n', split.lines).map_or(whole, |newline| newline + 1);
-            }
-            let consumed = nuls + skipped + whole;
-            let too_long = consumed == 0 && count == self.buffer.len();
-            if consumed == 0 && !too_long {
-                return Ok(Read::End { unfinished: rest });
-            }
-            if too_long && self.grow(place.format.header) {
-                continue;
-            }
-            self.counts.nuls += nuls as u64;
-            self.counts.utf16 += u64::from(place.position.offset == 0 && is_utf16(&self.buffer));
-            let consumed = if too_long { rest } else { consumed };
-            let text = back + nuls + skipped;
-            let (done, reached) = self.encode_steps(place, back, text..text + whole, batch)?;
-            if reached < text + whole {
-                self.advance(place, done, reached - done, false)?;
-                self.counts.nuls += nuls as u64;
-                return Ok(Read::Some { at_end: false });
-            }
-            if too_long {
-                self.encode_cut(place, back, count, batch);
-            }
-            self.advance(place, done, back + consumed - done, mid_record || too_long)?;
-            if self.buffer.len() > CHUNK {
-                self.buffer = vec![0; CHUNK];
-            }
-            return Ok(Read::Some { at_end: count < want && consumed + rest == count - back });
+        let (back, offset) = (place.back(), place.position.offset);
+        let is_looked_through = place.pending.to > offset + PEEK as u64;
+        let most = if is_looked_through { back + PEEK } else { CHUNK };
+        let Some((count, want)) = self.read_again(place, most)? else {
+            return Ok(Read::Rewritten);
+        };
+        if count < back {
+            return Ok(Read::End { unfinished: 0 });
         }
+        let split = records::split(&self.buffer[back..count], place.position.mid_record);
+        let were_last = place.pending.is_nuls(offset);
+        if split.nuls > 0
+            && let Some(until) = place.pending.wait_for_filling(offset, were_last, self.now)
+        {
+            return Ok(Read::NotYet(until));
+        }
+        if split.consumed() == 0 {
+            place.pending.see(offset, &split);
+            if count < want {
+                place.pending.ends(offset + split.rest as u64);
+                place.pending.has_no_gap();
+                return Ok(Read::End { unfinished: split.text });
+            }
+            return self.look_on(place, were_last, batch);
+        }
+        let has_all = self.take(place, back, &split, batch)?;
+        Ok(Read::Some { at_end: has_all && !split.has_more && count < want })
     }
 
-    /// Sends the unfinished last line of a file that will not grow any more.
-    pub(in crate::input) fn read_unfinished(
+    /// Reads at most `most` bytes, those before the position first. Returns how many there are, and how
+    /// many there might have been; nothing where the bytes before the position are others.
+    pub(super) fn read_again(
         &mut self,
         place: &mut Place<'_>,
+        most: usize,
+    ) -> io::Result<Option<(usize, usize)>> {
+        let (back, position) = (place.back(), &*place.position);
+        let start = position.offset - back as u64;
+        let want = usize::try_from(place.bound.saturating_sub(start)).unwrap_or(usize::MAX);
+        let want = want.min(most);
+        let count = place.content.read_to(place.size, start, &mut self.buffer[..want])?;
+        if want < back {
+            return Ok(Some((0, want)));
+        }
+        let is_same = count >= back
+            && position.anchor.matches(&self.buffer[..back])
+            // Before anything was read only the first bytes can tell.
+            && (position.offset > 0 || position.head.matches(&self.buffer[..count]));
+        Ok(is_same.then_some((count, want)))
+    }
+
+    /// Takes what `split` has found behind `back` bytes. Returns whether that was all of it.
+    pub(super) fn take(
+        &mut self,
+        place: &mut Place<'_>,
+        back: usize,
+        split: &Split,
         batch: &mut Batch,
-    ) -> io::Result<()> {
-        let back = usize::from(place.position.anchor.len);
-        let start = place.position.offset - back as u64;
-        let count = place.content.read_to(u64::MAX, start, &mut self.buffer)?;
-        if count > back {
-            self.encode_cut(place, back, count, batch);
-            self.advance(place, back, count - back, false)?;
+    ) -> io::Result<bool> {
+        let offset = place.position.offset;
+        if split.nuls > 0 {
+            self.counts.nuls += split.nuls as u64;
+            self.counts.nuls_at = offset + split.skipped as u64;
         }
-        Ok(())
+        let from = back + split.skipped + split.nuls;
+        let text = from..from + split.records;
+        let (done, reached) = self.encode_steps(place, back, text.clone(), batch)?;
+        self.advance(place, done, reached - done, split.mid_record)?;
+        let has_all = reached == text.end;
+        match has_all {
+            true => place.pending.see(offset, split),
+            false => *place.pending = Pending::default(),
+        }
+        Ok(has_all)
     }
 
-    /// Makes room for a longer line, if one may be so long.
-    fn grow(&mut self, header: &Header) -> bool {
-        header.render(&self.now, &mut self.header);
-        let room = self.encoder.room(&self.header).saturating_add(Anchor::MAX);
-        let grows = self.buffer.len() <= room.min(LINE_MAX - 1);
-        if grows {
-            self.buffer.resize(self.buffer.len() * 2, 0);
-        }
-        grows
-    }
-
-    /// Encodes the lines at `text`, or as many as make [`ENCODED`] bytes, and marks a position after
-    /// each [`STEP`] but the last. Returns up to where in the buffer the position was moved, from
-    /// `back`, and up to where the lines were encoded.
+    /// Encodes the records at `text`, or as many as make [`ENCODED`] bytes, and marks a position after
+    /// each step but the last. Returns up to where in the buffer the position was moved, from `back`,
+    /// and up to where the records were encoded.
     fn encode_steps(
         &mut self,
         place: &mut Place<'_>,
@@ -212,18 +204,17 @@ impl Reader {
         batch: &mut Batch,
     ) -> io::Result<(usize, usize)> {
         let (mut done, mut from) = (back, text.start);
-        place.format.header.render(&self.now, &mut self.header);
-        let lines = STEP_ENCODED / (self.header.len() + 1);
+        self.composer.begin(place.format);
         let before = batch.bytes.len();
         while from < text.end {
-            let len = records::step(&self.buffer[from..text.end], STEP, lines);
-            self.encode(place, from, len, batch);
+            let len = self.composer.step(&self.buffer, from..text.end);
+            let records = &self.buffer[from..from + len];
+            let is_start = place.position.offset == 0 && from == 0;
+            self.counts.utf16 += u64::from(is_start && is_utf16(records));
+            self.composer.append(place.format, records, is_start, batch, &mut self.counts);
             if from == text.start {
-                // As much as the rest will probably take, and a little more. What a batch has and does
-                // not need stays with it until it is confirmed.
-                let rest = (batch.bytes.len() - before) * (text.end - from - len) / len.max(1);
-                let most = (ENCODED + STEP_ENCODED + STEP).saturating_sub(batch.bytes.len());
-                batch.bytes.reserve_exact((rest + rest / 16).min(most));
+                let rest = text.end - from - len;
+                Composer::reserve(batch.bytes.len() - before, len, rest, batch);
             }
             from += len;
             if from == text.end || batch.bytes.len() >= ENCODED {
@@ -237,43 +228,8 @@ impl Reader {
         Ok((done, from))
     }
 
-    /// The header must have been rendered.
-    fn encode(&mut self, place: &Place<'_>, from: usize, len: usize, batch: &mut Batch) {
-        let mut kept = place.format.settings.exclude.kept(&self.buffer[from..from + len]);
-        if place.position.offset == 0 && from == 0 {
-            kept = kept.of_file_start();
-        }
-        let before = batch.frames.len();
-        for lines in kept.by_ref() {
-            self.counts.cut += self.encoder.append_lines(&self.header, lines, batch);
-        }
-        self.counts.excluded += kept.dropped;
-        self.counts.lines += (batch.frames.len() - before) as u64 + kept.dropped;
-    }
-
-    /// What cuts a line that is too long, in words.
-    pub(in crate::input) fn limit(&self) -> String {
-        match self.encoder.limit() {
-            Some((limit, key)) => format!("a message has at most {limit} bytes ({key})"),
-            None => format!("a line has at most {LINE_MAX} bytes"),
-        }
-    }
-
-    fn encode_cut(&mut self, place: &Place<'_>, from: usize, to: usize, batch: &mut Batch) {
-        place.format.header.render(&self.now, &mut self.header);
-        let line = &self.buffer[from..to];
-        let is_first = place.position.offset == 0;
-        let seen = if is_first { without_byte_order_mark(line) } else { line };
-        self.counts.lines += 1;
-        if place.format.settings.exclude.drops(seen) {
-            self.counts.excluded += 1;
-        } else if self.encoder.append(&self.header, line, batch) {
-            self.counts.cut += 1;
-        }
-    }
-
     /// Moves the position behind `consumed` bytes that stand in the buffer behind `back` others.
-    fn advance(
+    pub(super) fn advance(
         &mut self,
         place: &mut Place<'_>,
         back: usize,
@@ -288,30 +244,25 @@ impl Reader {
         position.anchor = Anchor::after(read);
         position.mid_record = mid_record;
         if usize::from(position.head.len) < Head::MAX {
-            position.head = if begins_at == 0 {
-                Head::of(read)
-            } else {
-                let len = position.offset.min(Head::MAX as u64) as usize;
-                let mut head = [0; Head::MAX];
-                let count = place.content.read_at(0, &mut head[..len])?;
-                Head::of(&head[..count])
+            position.head = match begins_at {
+                0 => Head::of(read),
+                _ => head_at(place.content, position.offset)?,
             };
         }
         Ok(())
     }
 }
 
-/// Whether nothing but NUL bytes has been read so far; `before` are the bytes before the position.
-fn is_at_start(position: &Position, before: &[u8]) -> bool {
-    let nuls = [0; Head::MAX];
-    position.offset == 0
-        || position.head.len > 0
-            && before.iter().all(|&byte| byte == 0)
-            && position.head == Head::of(&nuls[..usize::from(position.head.len)])
-}
-
 fn is_utf16(start: &[u8]) -> bool {
     start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF")
+}
+
+/// The fingerprint of what lies before `offset`.
+pub(super) fn head_at(content: &mut Content, offset: u64) -> io::Result<Head> {
+    let mut head = [0; Head::MAX];
+    let len = offset.min(Head::MAX as u64) as usize;
+    let count = content.read_at(0, &mut head[..len])?;
+    Ok(Head::of(&head[..count]))
 }
 
 /// Appends a checkpoint mark: once the batch up to here is confirmed, `checkpoint` holds. Where

@@ -1,38 +1,84 @@
-//! Cutting a piece of a file into lines. Pure.
+//! Cutting a piece of a file into records. Pure.
+//!
+//! A record is a line. What is cut here is what is read at once; where it ends within a record, that
+//! record is read again later, whole. So nothing is kept between two pieces but where they meet.
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 
-/// What a piece of a file holds.
+/// What a piece of a file holds, as lengths: one part behind the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::input) struct Split<'a> {
-    /// NUL bytes at the very start of the file: the hole that `copytruncate` leaves under a
-    /// writer without `O_APPEND`.
-    pub(in crate::input) nuls: usize,
-    /// Bytes of a line whose beginning was sent already, its newline included.
+pub(in crate::input) struct Split {
+    /// Bytes of a record whose beginning was sent already, its end included.
     pub(in crate::input) skipped: usize,
-    /// Whether the end of that line is still to come.
+    /// Whether the end of that record is still to come.
     pub(in crate::input) mid_record: bool,
-    /// Whole lines, each with its newline.
-    pub(in crate::input) lines: &'a [u8],
-    /// The beginning of a line that is not finished.
-    pub(in crate::input) rest: &'a [u8],
+    /// NUL bytes where a record would begin, and something behind them.
+    pub(in crate::input) nuls: usize,
+    /// Whole records, each with its end. None begins with NUL.
+    pub(in crate::input) records: usize,
+    /// What lies behind: a record that is not finished, or NULs; or, where NULs stand between
+    /// records, all from those on.
+    pub(in crate::input) rest: usize,
+    /// So much of the rest stands before NULs that reach to its end: those may be filled in.
+    pub(in crate::input) text: usize,
+    /// The rest is more than an unfinished record.
+    pub(in crate::input) has_more: bool,
 }
 
-/// Cuts `piece`, which begins at the start of the file (`at_start`), inside a line that is not to
-/// be sent (`mid_record`), or at the start of a line.
-pub(in crate::input) fn split(piece: &[u8], at_start: bool, mid_record: bool) -> Split<'_> {
-    let nuls = if at_start { piece.iter().take_while(|&&byte| byte == 0).count() } else { 0 };
-    let piece = &piece[nuls..];
+impl Split {
+    /// How many bytes are done with.
+    pub(in crate::input) fn consumed(&self) -> usize {
+        self.skipped + self.nuls + self.records
+    }
+}
+
+/// Cuts `piece`, which begins inside a record that is not to be sent (`mid_record`), or where one
+/// begins.
+///
+/// NULs that reach to the end are no content yet: a writer that has made its file larger fills them
+/// in. NULs before a record are none at all: the hole that `copytruncate` leaves under a writer without
+/// `O_APPEND`, or what a power failure leaves. NULs within a record belong to it.
+pub(in crate::input) fn split(piece: &[u8], mid_record: bool) -> Split {
     let skipped = match (mid_record, memchr(b'\n', piece)) {
         (false, _) => 0,
         (true, Some(newline)) => newline + 1,
-        (true, None) => piece.len(),
+        (true, None) => without_nuls_behind(piece),
     };
     let mid_record = mid_record && !piece[..skipped].ends_with(b"\n");
     let piece = &piece[skipped..];
-    let (lines, rest) = piece.split_at(memrchr(b'\n', piece).map_or(0, |newline| newline + 1));
-    Split { nuls, skipped, mid_record, lines, rest }
+    let mut nuls = leading_nuls(piece);
+    if nuls == piece.len() {
+        nuls = 0;
+    }
+    let piece = &piece[nuls..];
+    let (end, has_more) = match memchr(0, piece).and_then(|_| memmem::find(piece, b"\n\0")) {
+        Some(newline) => {
+            let rest = &piece[newline + 1..];
+            (newline + 1, leading_nuls(rest) < rest.len())
+        }
+        None => (memrchr(b'\n', piece).map_or(0, |newline| newline + 1), false),
+    };
+    let rest = &piece[end..];
+    let text = without_nuls_behind(rest);
+    Split { skipped, mid_record, nuls, records: end, rest: rest.len(), text, has_more }
 }
+
+/// With how many NULs `bytes` begin.
+pub(in crate::input) fn leading_nuls(bytes: &[u8]) -> usize {
+    let whole =
+        bytes.chunks_exact(BLOCK).take_while(|block| block[..] == [0; BLOCK]).count() * BLOCK;
+    whole + bytes[whole..].iter().take_while(|&&byte| byte == 0).count()
+}
+
+/// How long `bytes` are without the NULs at their end.
+pub(in crate::input) fn without_nuls_behind(bytes: &[u8]) -> usize {
+    let blocks = bytes.rchunks_exact(BLOCK);
+    let len = bytes.len() - blocks.take_while(|block| block[..] == [0; BLOCK]).count() * BLOCK;
+    len - bytes[..len].iter().rev().take_while(|&&byte| byte == 0).count()
+}
+
+/// So many are compared at once.
+const BLOCK: usize = 64;
 
 /// How long the lines of `whole` are together that lie within the first `at_most` bytes and are not
 /// many more than `lines`; the first counts in any case.
@@ -53,10 +99,48 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The parts that are not empty, with what they are.
+    fn parts(piece: &[u8], mid_record: bool) -> Vec<(char, &[u8])> {
+        let found = split(piece, mid_record);
+        let (skipped, behind) = piece.split_at(found.skipped);
+        let (nuls, behind) = behind.split_at(found.nuls);
+        let (records, rest) = behind.split_at(found.records);
+        assert_eq!(rest.len(), found.rest);
+        let more = if found.has_more { '+' } else { '.' };
+        let mut parts = vec![('s', skipped), ('0', nuls), ('r', records), (more, rest)];
+        parts.retain(|(_, part)| !part.is_empty());
+        parts
+    }
+
     #[test]
-    fn whole_lines_and_an_unfinished_one() {
-        let found = split(b"one\n\ntwo\nthr", true, false);
-        assert_eq!((found.lines, found.rest), (&b"one\n\ntwo\n"[..], &b"thr"[..]));
+    fn whole_records_and_an_unfinished_one() {
+        assert_eq!(parts(b"one\n\ntwo\nthr", false), [('r', &b"one\n\ntwo\n"[..]), ('.', b"thr")]);
+        assert_eq!(parts(b"", false), []);
+    }
+
+    #[test]
+    fn the_end_of_a_cut_record_is_skipped() {
+        assert_eq!(parts(b"of it\nnext\n", true), [('s', &b"of it\n"[..]), ('r', b"next\n")]);
+        assert_eq!(parts(b"still going on", true), [('s', &b"still going on"[..])]);
+        assert_eq!(parts(b"going on\0\0", true), [('s', &b"going on"[..]), ('.', b"\0\0")]);
+        assert!(split(b"still going on", true).mid_record);
+        assert!(!split(b"of it\nnext\n", true).mid_record);
+    }
+
+    #[test]
+    fn nuls_that_reach_to_the_end_are_not_content_yet() {
+        assert_eq!(parts(b"\0\0\0", false), [('.', &b"\0\0\0"[..])]);
+        assert_eq!(parts(b"one\n\0\0", false), [('r', &b"one\n"[..]), ('.', b"\0\0")]);
+        assert_eq!(parts(b"one\ntw\0\0", false), [('r', &b"one\n"[..]), ('.', b"tw\0\0")]);
+        let text = |piece: &[u8]| split(piece, false).text;
+        assert_eq!((text(b"\0\0\0"), text(b"one\n\0\0"), text(b"one\ntw\0\0")), (0, 0, 2));
+    }
+
+    #[test]
+    fn nuls_before_a_record_are_none_of_it_and_nuls_within_are() {
+        assert_eq!(parts(b"\0\0\0a\0b\n", false), [('0', &b"\0\0\0"[..]), ('r', b"a\0b\n")]);
+        assert_eq!(parts(b"\0\0a", false), [('0', &b"\0\0"[..]), ('.', b"a")]);
+        assert_eq!(parts(b"a\n\0\0b\n", false), [('r', &b"a\n"[..]), ('+', b"\0\0b\n")]);
     }
 
     #[test]
@@ -72,34 +156,32 @@ mod tests {
         assert_eq!(step(b"a line that is long\n\n\n", 99, 1), 20);
     }
 
-    #[test]
-    fn the_end_of_a_cut_line_is_skipped() {
-        let found = split(b"of it\nnext\n", false, true);
-        assert_eq!((found.skipped, found.mid_record, found.lines), (6, false, &b"next\n"[..]));
-        let found = split(b"still going on", false, true);
-        assert_eq!((found.skipped, found.mid_record, found.rest), (14, true, &b""[..]));
-    }
-
-    #[test]
-    fn only_a_leading_run_of_nuls_is_skipped_and_only_at_the_start() {
-        let found = split(b"\0\0\0a\0b\n", true, false);
-        assert_eq!((found.nuls, found.lines), (3, &b"a\0b\n"[..]));
-        assert_eq!(split(b"\0\0a\n", false, false).lines, b"\0\0a\n");
-        assert_eq!(split(b"\0\0", true, false).nuls, 2);
-    }
-
     proptest! {
         #[test]
         fn every_byte_is_accounted_for(
             piece in proptest::collection::vec(prop_oneof![Just(0u8), Just(b'\n'), any::<u8>()], 0..80),
-            at_start: bool, mid_record: bool,
+            mid_record: bool,
         ) {
-            let found = split(&piece, at_start, mid_record);
-            let sum = found.nuls + found.skipped + found.lines.len() + found.rest.len();
-            prop_assert_eq!(sum, piece.len());
-            prop_assert!(!found.rest.contains(&b'\n'));
-            prop_assert!(found.lines.is_empty() || found.lines.ends_with(b"\n"));
-            prop_assert!(!found.mid_record || found.lines.is_empty() && found.rest.is_empty());
+            let found = split(&piece, mid_record);
+            prop_assert_eq!(found.consumed() + found.rest, piece.len());
+            let (nuls, behind) = piece[found.skipped..].split_at(found.nuls);
+            let (records, rest) = behind.split_at(found.records);
+            prop_assert!(nuls.iter().all(|&byte| byte == 0));
+            prop_assert!(records.is_empty() || records.ends_with(b"\n"));
+            prop_assert!(!records.starts_with(b"\0") && memmem::find(records, b"\n\0").is_none());
+            prop_assert!(found.has_more || !rest.contains(&b'\n'));
+            prop_assert!(rest[found.text..].iter().all(|&byte| byte == 0));
+            prop_assert!(found.text == 0 || rest[found.text - 1] != 0);
+            prop_assert!(!found.mid_record || records.is_empty() && found.text == 0);
+        }
+
+        #[test]
+        fn nuls_are_counted_however_many(before in 0usize..300, text in "[a-z\0]{0,90}", after in 0usize..300) {
+            let bytes = [vec![0; before], text.into_bytes(), vec![0; after]].concat();
+            let slow = bytes.iter().take_while(|&&byte| byte == 0).count();
+            prop_assert_eq!(leading_nuls(&bytes), slow);
+            let slow = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+            prop_assert_eq!(without_nuls_behind(&bytes), slow);
         }
     }
 }

@@ -98,7 +98,8 @@ impl Found {
         if !self.begins_with(position)? {
             return Ok(false);
         }
-        let more = self.content.read_at(position.offset, &mut [0]);
+        // A file may end with NULs that were never filled in.
+        let more = self.content.only_nuls_from(position.offset);
         let cut = self.content.cut();
         self.is_cut |= cut.is_some();
         // Read to its end: it is read no more, or from its start. There may be many like it.
@@ -107,7 +108,7 @@ impl Found {
         }
         match more {
             Err(error) if cut == Some(Cut::Unfinished) && is_fresh(&self.stat) => Err(error),
-            more => Ok(more.is_ok_and(|count| count == 0)),
+            more => Ok(more.unwrap_or(false)),
         }
     }
 
@@ -201,6 +202,8 @@ mod tests {
             |more: &str| found("app.log.2.gz", &["a\n".repeat(2 << 20), more.into()].concat());
         let end = position_in(&mut large("").content, Head::MAX as u64 + (4 << 20)).unwrap();
         assert!(large("").is_all_before(&end).unwrap());
+        assert!(large("\0\0").is_all_before(&end).unwrap());
+        assert!(!large("\0\0b\n").is_all_before(&end).unwrap());
         let mut longer = large("b\n");
         assert!(!longer.is_all_before(&end).unwrap());
         assert_eq!(longer.content.read_at(0, &mut [0; Head::MAX]).unwrap(), Head::MAX);

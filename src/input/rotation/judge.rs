@@ -11,6 +11,8 @@ pub(in crate::input) struct Known {
     pub(in crate::input) offset: u64,
     /// The largest size it was seen to have.
     pub(in crate::input) size: u64,
+    /// Up to where nothing was seen behind `offset` but one unfinished record, or NULs.
+    pub(in crate::input) unfinished_to: u64,
     /// Its modification time when it was last read, in nanoseconds since the epoch.
     pub(in crate::input) modified: i64,
 }
@@ -20,7 +22,8 @@ pub(in crate::input) struct Known {
 pub(in crate::input) enum Change {
     /// Nothing to do.
     Unchanged,
-    /// There may be more to read; or the same length was written anew, which reading will show.
+    /// There may be more to read; or what was not finished is shorter; or the same length was written
+    /// anew, which reading will show.
     Grown,
     /// The same file starts anew: truncated, or rewritten in place.
     Truncated,
@@ -36,13 +39,20 @@ pub(in crate::input) fn judge(known: Known, seen: Option<&Stat>) -> Change {
     if !same_inode(known.inode, seen.inode) {
         return Change::Replaced;
     }
-    if seen.size < known.size {
+    if seen.size < known.size && !is_cut_back(known, seen.size) {
         return Change::Truncated;
     }
     if seen.size == known.offset && seen.modified == known.modified {
         return Change::Unchanged;
     }
     Change::Grown
+}
+
+/// Whether a file of this `size` is shorter, and has lost nothing that was complete: a writer has taken
+/// back what it had begun, or the NULs that it has not filled in.
+pub(in crate::input) fn is_cut_back(known: Known, size: u64) -> bool {
+    // Where nothing at all is left, it may have been copied before.
+    (known.offset.max(1)..known.size).contains(&size) && known.unfinished_to >= known.size
 }
 
 /// Whether both name one file. Inodes are reused at once on ext4 and tmpfs: where both birth
@@ -63,7 +73,8 @@ mod tests {
     use super::*;
 
     const INODE: Inode = Inode { device: 1, number: 42, born: Some(1000) };
-    const KNOWN: Known = Known { inode: INODE, offset: 500, size: 500, modified: 7 };
+    const KNOWN: Known =
+        Known { inode: INODE, offset: 500, size: 500, unfinished_to: 0, modified: 7 };
 
     fn file(inode: Inode, size: u64, modified: i64) -> Option<Stat> {
         Some(Stat { inode, size, modified, is_regular: true, links: 1 })
@@ -100,5 +111,19 @@ mod tests {
         let known = Known { size: 800, ..KNOWN };
         let seen = |size| judge(known, file(INODE, size, 8).as_ref());
         assert_eq!((seen(799), seen(800)), (Change::Truncated, Change::Grown));
+    }
+
+    #[test]
+    fn a_writer_may_take_back_what_it_has_not_finished_and_nothing_else() {
+        let known = Known { size: 800, unfinished_to: 800, ..KNOWN };
+        let judge = |known, size| judge(known, file(INODE, size, 8).as_ref());
+        let sizes = [499, 500, 799, 800].map(|size| judge(known, size));
+        assert_eq!(sizes, [Change::Truncated, Change::Grown, Change::Grown, Change::Grown]);
+        // More than that was seen to be there.
+        let more = Known { size: 900, ..known };
+        assert_eq!(judge(more, 799), Change::Truncated);
+        // What was begun at the start may be in a copy.
+        let begun = Known { offset: 0, ..known };
+        assert_eq!((judge(begun, 0), judge(begun, 1)), (Change::Truncated, Change::Grown));
     }
 }

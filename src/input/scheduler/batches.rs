@@ -24,7 +24,7 @@ impl Scheduler {
         let mut batch = memory.unwrap_or_default();
         batch.clear();
         batch.framing = self.reader.framing();
-        self.reader.tick();
+        self.reader.tick(now);
         self.mark_behind(&mut batch);
         let until = self.reader.counts.bytes + READ;
         for _ in 0..TURNS {

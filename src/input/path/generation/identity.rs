@@ -8,23 +8,18 @@ use std::time::Instant;
 use super::super::transitions::Phase;
 use super::{Extent, Generation, Reads};
 use crate::input::read::content::{Content, Stat, open};
+use crate::input::read::records::without_nuls_behind;
 use crate::input::rotation::archive;
 use crate::input::rotation::directories::Directories;
 use crate::input::rotation::identity::{self, Fit, Found};
-use crate::input::rotation::judge::{Change, Known, judge, same_but_device, same_inode};
+use crate::input::rotation::judge::{Change, is_cut_back, judge, same_but_device, same_inode};
 use crate::pipeline::position::{Anchor, Head, Inode, Position};
 use crate::shown::Show;
 
 impl Generation {
     /// What has become of it, given what is found at its path.
     pub(in crate::input) fn judge(&self, stat: Option<&Stat>) -> Change {
-        let known = Known {
-            inode: self.source.inode,
-            offset: self.position.offset,
-            size: self.size(),
-            modified: self.position.modified,
-        };
-        judge(known, stat)
+        judge(self.known(), stat)
     }
 
     /// Whether `stat` and the content at `path` say that this generation still stands there.
@@ -107,7 +102,10 @@ impl Generation {
 
     /// Whether what is open still holds what was read.
     pub(in crate::input) fn is_same(&mut self) -> bool {
-        let is_shorter = self.stat().is_some_and(|stat| stat.size < self.size());
+        let known = self.known();
+        let is_shorter = self
+            .stat()
+            .is_some_and(|stat| stat.size < known.size && !is_cut_back(known, stat.size));
         let compared = self.content.as_mut().map(|it| identity::compare(it, &self.position));
         !is_shorter && !matches!(compared, Some(Ok(Fit::Different | Fit::Shorter)))
     }
@@ -184,18 +182,28 @@ impl Generation {
         {
             return None;
         }
-        let mut bytes = [0; Head::MAX];
+        let (mut bytes, mut last) = ([0; Head::MAX], [0]);
+        let mut read = |content: &mut Content| {
+            content.read_at(stat.size - 1, &mut last)?;
+            content.read_at(0, &mut bytes)
+        };
         let count = match &mut self.content {
-            Some(content) => content.read_at(0, &mut bytes).ok()?,
+            Some(content) => read(content).ok()?,
             None => {
                 let file = open_as(path, stat.inode).ok()??;
-                Content::Plain(file).read_at(0, &mut bytes).ok()?
+                read(&mut Content::Plain(file)).ok()?
             }
         };
-        if !self.position.head.matches(&bytes[..count]) {
+        let mut bytes = &bytes[..count];
+        // NULs up to the end may be filled in.
+        if last == [0] {
+            bytes = &bytes[..without_nuls_behind(bytes)];
+        }
+        let known = self.position.head;
+        if !known.matches(bytes) || bytes.len() <= usize::from(known.len) {
             return None;
         }
-        self.position.head = Head::of(&bytes[..count]);
+        self.position.head = Head::of(bytes);
         self.position.modified = stat.modified;
         Some(self.position)
     }

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use super::transitions::{Medium, Phase};
 use crate::health::loss::Amount;
 use crate::input::read::content::{Content, Stat, open};
+use crate::input::read::pending::Pending;
 use crate::input::rotation::identity::position_in;
-use crate::input::rotation::judge::same_inode;
+use crate::input::rotation::judge::{self, Known, same_inode};
 use crate::pipeline::position::{Head, Inode, Position, Source};
 
 pub(in crate::input) use self::order::{order_behind_all, order_between, orders_between};
@@ -57,8 +58,10 @@ pub(in crate::input) struct Generation {
     failing_since: Option<Instant>,
     reads: Reads,
     extent: Extent,
-    /// NUL bytes at its start that were skipped and not reported yet.
-    nuls: u64,
+    /// What was seen behind the position, where that is something.
+    pending: Option<Box<Pending>>,
+    /// It was reported that NUL bytes of it were skipped.
+    nuls_reported: bool,
     /// It was reported that a line of it was cut.
     cut_reported: bool,
     /// It was reported that it was deleted while its writer goes on.
@@ -76,7 +79,8 @@ impl Generation {
             failing_since: None,
             reads: Reads::Original,
             extent: Extent::Recorded(position.offset),
-            nuls: 0,
+            pending: None,
+            nuls_reported: false,
             cut_reported: false,
             deletion_reported: false,
         }
@@ -157,14 +161,28 @@ impl Generation {
         (position.offset == 0).then_some(*position)
     }
 
-    /// How many bytes it is known to hold that were not read.
+    /// How many bytes it is known to hold that were not read. NULs that may be filled in are none.
     pub(in crate::input) fn unread(&self) -> u64 {
-        self.size().saturating_sub(self.position.offset)
+        let looked_through = self.pending.as_ref().filter(|pending| pending.to >= self.size());
+        let end = looked_through.map_or(self.size(), |pending| pending.text_to);
+        end.saturating_sub(self.position.offset)
+    }
+
+    /// What is known of it, to be judged by.
+    fn known(&self) -> Known {
+        Known {
+            inode: self.source.inode,
+            offset: self.position.offset,
+            size: self.size(),
+            unfinished_to: self.pending.as_ref().map_or(0, |pending| pending.unfinished_to()),
+            modified: self.position.modified,
+        }
     }
 
     /// Notes a size that was seen without reading.
     pub(in crate::input) fn saw_size(&mut self, size: u64) {
-        self.extent = Extent::Seen(self.size().max(size));
+        let is_cut_back = judge::is_cut_back(self.known(), size);
+        self.extent = Extent::Seen(if is_cut_back { size } else { self.size().max(size) });
     }
 
     /// What may be lost when it is not to be found any more, in words and in numbers.
@@ -198,6 +216,9 @@ impl Generation {
         if self.phase == Phase::Current {
             self.phase = Phase::Draining;
             self.quiet_since = now;
+            if let Some(pending) = &mut self.pending {
+                pending.look_again(self.position.offset);
+            }
         }
     }
 
@@ -258,7 +279,12 @@ pub(in crate::input) fn start(stat: &Stat) -> Position {
 /// The position at the present end of the file at `path`, whose `stat` was taken before. Where
 /// it cannot be read, the size alone counts.
 pub(in crate::input) fn end(path: &Path, stat: &Stat) -> Position {
-    let found = open(path).and_then(|file| position_in(&mut Content::Plain(file), stat.size));
+    let found = open(path).and_then(|file| {
+        let mut content = Content::Plain(file);
+        let end = content.written_end(stat.size)?;
+        position_in(&mut content, end)
+    });
     // Unreadable: said when it is opened for reading.
-    Position { modified: stat.modified, offset: stat.size, ..found.unwrap_or(start(stat)) }
+    let found = found.unwrap_or(Position { offset: stat.size, ..Position::default() });
+    Position { modified: stat.modified, ..found }
 }

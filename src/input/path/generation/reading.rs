@@ -4,9 +4,11 @@ use std::io;
 use std::time::Instant;
 
 use super::super::transitions::Progress;
-use super::Generation;
+use super::{Extent, Generation};
 use crate::input::read::content::Stat;
+use crate::input::read::pending::Pending;
 use crate::input::read::reader::{Counts, MessageFormat, Place, Read, Reader, mark};
+use crate::input::rotation::judge;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::shown::Show;
@@ -35,6 +37,8 @@ impl Generation {
             Read::Some { at_end: true } => Progress::ReadToEnd,
             Read::End { unfinished: 0 } => Progress::Eof,
             Read::End { .. } => Progress::Unfinished,
+            // The same as with what is compressed: its writer may be at work there.
+            Read::NotYet(_) => Progress::Incomplete,
             // A copy may have been made before the last lines were read.
             Read::Rewritten if self.is_compressed() || self.is_copy() => Progress::NotItsCopy,
             Read::Rewritten => Progress::Rewritten,
@@ -53,19 +57,27 @@ impl Generation {
         let is_ours = |seen: &Stat| seen.inode == self.reads() && !self.is_compressed();
         // A smaller size may have been seen before the one that is known.
         let seen = seen.filter(|seen| is_ours(seen) && seen.size >= self.size());
-        let known_size = self.size();
+        let known = self.known();
         let Some(content) = &mut self.content else { return Ok(Read::End { unfinished: 0 }) };
         // Taken before reading, so that a change while reading is not overlooked later.
         let stat = seen.or_else(|| content.stat());
-        if stat.is_some_and(|stat| stat.size < known_size) {
-            return Ok(Read::Rewritten);
+        if let Some(stat) = stat.filter(|stat| stat.size < known.size) {
+            if !judge::is_cut_back(known, stat.size) {
+                return Ok(Read::Rewritten);
+            }
+            self.extent = Extent::Seen(stat.size);
         }
         let before = reader.counts;
         let modified = stat.map_or(self.position.modified, |stat| stat.modified);
         let size = stat.map_or(u64::MAX, |stat| stat.size);
+        let mut pending = self.pending.take().map_or_else(Pending::default, |pending| *pending);
+        pending.ends(size);
         let (position, source) = (&mut self.position, &self.source);
-        let mut place = Place { content, position, format, bound, size, source, modified };
+        let seen = &mut pending;
+        let mut place =
+            Place { content, position, pending: seen, format, bound, size, source, modified };
         let read = reader.read(&mut place, batch)?;
+        self.pending = pending.says_something(self.position.offset).then(|| Box::new(pending));
         self.tell(before, reader);
         if let Some(stat) = stat.filter(|_| !matches!(read, Read::Rewritten)) {
             // What was written while it was read is seen by reading alone.
@@ -86,14 +98,17 @@ impl Generation {
     fn tell(&mut self, before: Counts, reader: &Reader) {
         let after = reader.counts;
         let path = self.source.path.shown();
-        self.nuls += after.nuls - before.nuls;
-        if self.nuls > 0 && after.lines > before.lines {
+        let (nuls, at) = (after.nuls - before.nuls, after.nuls_at);
+        if nuls > 0 && at == 0 {
             tracing::info!(
-                "{path}: skipped {} NUL bytes at its start: it was truncated under a writer that \
-                 does not append",
-                self.nuls
+                "{path}: skipped {nuls} NUL bytes at its start: it was truncated under a writer that \
+                 does not append"
             );
-            self.nuls = 0;
+        } else if nuls > 0 && !std::mem::replace(&mut self.nuls_reported, true) {
+            tracing::warn!(
+                "{path}: skipped {nuls} NUL bytes at byte {at}, others may follow: after a crash of \
+                 the system, lines may be missing there"
+            );
         }
         if after.utf16 > before.utf16 {
             tracing::warn!(
@@ -120,7 +135,10 @@ impl Generation {
         let modified = self.position.modified;
         let (position, source) = (&mut self.position, &self.source);
         let (bound, size) = (u64::MAX, u64::MAX);
-        let place = &mut Place { content, position, format, bound, size, source, modified };
+        let mut pending = self.pending.take().map_or_else(Pending::default, |pending| *pending);
+        let pending = &mut pending;
+        let place =
+            &mut Place { content, position, pending, format, bound, size, source, modified };
         reader.read_unfinished(place, batch)?;
         mark(batch, CheckpointBehind::reached(&self.source, self.position));
         Ok(())

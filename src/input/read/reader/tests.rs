@@ -4,9 +4,11 @@ use std::os::unix::fs::FileExt;
 use proptest::prelude::*;
 
 use super::*;
+use crate::input::FileSettings;
+use crate::input::read::composer::{LINE_MAX, STEP_ENCODED};
 use crate::input::read::content::{Stat, open};
 use crate::pipeline::position::SourceId;
-use crate::syslog::{Facility, Priority, Severity};
+use crate::syslog::{Facility, Header, Priority, Severity};
 
 /// A file that is written and read.
 struct Log {
@@ -15,6 +17,7 @@ struct Log {
     content: Content,
     source: Arc<Source>,
     position: Position,
+    pending: Pending,
     reader: Reader,
     batch: Batch,
     settings: FileSettings,
@@ -52,6 +55,7 @@ impl Log {
             content,
             source,
             position: Position::default(),
+            pending: Pending::default(),
             // Without a time, so that headers have one length.
             reader: Reader::new(Encoder::new(Framing::Newline, limit)),
             batch: Batch::default(),
@@ -70,9 +74,10 @@ impl Log {
 
     fn read(&mut self) -> Read {
         let format = MessageFormat { header: &self.header, settings: &self.settings };
-        let (content, position, source) = (&mut self.content, &mut self.position, &self.source);
+        let (content, source) = (&mut self.content, &self.source);
+        let (position, pending) = (&mut self.position, &mut self.pending);
         let (bound, size, modified) = (u64::MAX, u64::MAX, 0);
-        let mut place = Place { content, position, format, bound, size, source, modified };
+        let mut place = Place { content, position, pending, format, bound, size, source, modified };
         self.reader.read(&mut place, &mut self.batch).unwrap()
     }
 
@@ -82,6 +87,7 @@ impl Log {
             match self.read() {
                 Read::Some { .. } => {}
                 Read::End { unfinished } => return unfinished,
+                Read::NotYet(until) => self.reader.now = until,
                 Read::Rewritten => panic!("nobody has written it anew"),
             }
         }
@@ -122,12 +128,120 @@ fn a_batch_does_not_grow_with_the_number_of_lines_that_are_read_at_once() {
     }
 }
 
+#[test]
+fn what_is_filled_into_a_file_of_nuls_is_read_line_by_line() {
+    for size in [100, PEEK, CHUNK, 3 * CHUNK + 17, 1 << 40].map(|size| size as u64) {
+        let mut log = Log::new(None);
+        log.append(b"before\n");
+        log.file.set_len(7 + size).unwrap();
+        assert_eq!((log.read_all(), log.position.offset), (0, 7));
+        let (mut at, mut expected) = (7, vec![b"before".to_vec()]);
+        for number in 0..5 {
+            let line = format!("line {number}\n");
+            let (begun, rest) = line.as_bytes().split_at(3);
+            log.file.write_all_at(begun, at).unwrap();
+            assert_eq!((log.read_all(), log.position.offset), (3, at));
+            log.file.write_all_at(rest, at + 3).unwrap();
+            assert_eq!(log.read_all(), 0);
+            at += line.len() as u64;
+            expected.push(line.trim_end().into());
+            assert_eq!((log.position.offset, log.texts()), (at, expected.clone()));
+            // It is known still that there is nothing behind.
+            assert_eq!(log.pending.to, 7 + size);
+        }
+        log.file.set_len(at).unwrap();
+        assert_eq!(log.read_all(), 0);
+        log.append(b"after\n");
+        log.read_all();
+        assert_eq!((log.texts().len(), log.reader.counts.nuls), (7, 0));
+    }
+}
+
+#[test]
+fn nuls_between_records_are_skipped_and_counted_wherever_they_stand() {
+    for size in [1, 100, PEEK, CHUNK - 6, CHUNK, 3 * CHUNK + 17, 1 << 33].map(|size| size as u64) {
+        let mut log = Log::new(Some(1024));
+        log.append(b"one\n");
+        log.file.set_len(4 + size).unwrap();
+        log.append(b"tw\0o\nthree\n");
+        assert_eq!(log.read_all(), 0);
+        assert_eq!(log.texts(), [&b"one"[..], b"tw o", b"three"]);
+        assert_eq!((log.reader.counts.nuls, log.reader.counts.nuls_at), (size, 4));
+        // The place is known by what lies before it.
+        log.append(b"four\n");
+        log.read_all();
+        assert_eq!(log.texts().len(), 4);
+    }
+}
+
+#[test]
+fn nuls_that_were_last_are_waited_for_before_they_are_skipped() {
+    for size in [9, PEEK as u64 + 9, CHUNK as u64 + 9] {
+        for is_filled in [true, false] {
+            let mut log = Log::new(None);
+            log.file.set_len(size).unwrap();
+            assert_eq!(log.read(), Read::End { unfinished: 0 });
+            log.append(b"later\n");
+            let Read::NotYet(until) = log.read() else { panic!("{size} {is_filled}") };
+            assert_eq!(log.read(), Read::NotYet(until));
+            if is_filled {
+                let mut line = vec![b'x'; size as usize];
+                line[size as usize - 1] = b'\n';
+                log.file.write_all_at(&line, 0).unwrap();
+            }
+            log.reader.now = until;
+            log.read_all();
+            assert_eq!(log.texts().len(), 1 + usize::from(is_filled));
+            assert_eq!(log.texts().pop().unwrap(), b"later");
+        }
+    }
+}
+
+#[test]
+fn a_line_without_end_is_looked_through_once() {
+    let mut log = Log::new(None);
+    log.append(b"before\n");
+    let piece = vec![b'x'; 50_000];
+    for round in 1..=40 {
+        log.append(&piece);
+        assert_eq!(log.read_all(), round * piece.len());
+        assert_eq!(log.pending.to, log.size());
+        assert_eq!(log.reader.buffer.capacity(), CHUNK);
+    }
+    // What was looked through is not looked through again.
+    log.file.write_all_at(b"\n", 1_000_000).unwrap();
+    log.append(b"x");
+    assert_eq!(log.read_all(), 2_000_001);
+    // And yet, when the end has come, two lines are two.
+    log.append(b"\nnext\n");
+    assert_eq!(log.read_all(), 0);
+    let lengths: Vec<_> = log.texts().iter().map(Vec::len).collect();
+    assert_eq!(lengths, [6, 1_000_000 - 7, 2_000_007 - 1_000_000, 4]);
+    assert_eq!(log.reader.buffer.capacity(), CHUNK);
+}
+
+#[test]
+fn a_line_that_is_longer_than_a_message_is_cut_and_its_rest_skipped() {
+    for (limit, length) in [(Some(300_000), 2_000_000), (Some(100), 700_000), (None, 17 << 20)] {
+        let mut log = Log::new(limit);
+        log.append(&vec![b'x'; length]);
+        log.read_all();
+        log.append(b"yyy\nnext\n");
+        log.read_all();
+        let lengths: Vec<_> = log.texts().iter().map(Vec::len).collect();
+        let cut = limit.unwrap_or(LINE_MAX + 1);
+        assert_eq!((lengths, log.reader.counts.cut), (vec![cut, 4], 1), "{limit:?}");
+        assert_eq!(log.reader.buffer.capacity(), CHUNK);
+    }
+}
+
 fn content() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         3 => Just(b"\n".to_vec()),
         3 => "[a-z]{1,40}\n".prop_map(String::into_bytes),
         1 => "[a-z]{1,400}".prop_map(String::into_bytes),
         1 => proptest::collection::vec(any::<u8>(), 1..30),
+        1 => (1usize..90).prop_map(|count| vec![0; count]),
     ];
     proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }

@@ -1,0 +1,131 @@
+//! From records to messages in a batch.
+
+use std::ops::Range;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::reader::Counts;
+use super::records;
+use crate::filter::without_byte_order_mark;
+use crate::input::FileSettings;
+use crate::pipeline::batch::Batch;
+use crate::syslog::{Encoder, Framing, Header, Timestamps};
+
+/// Positions are marked this often within what is read at once: so much comes twice when a
+/// connection ends between two marks and there is no other before the end.
+pub(super) const STEP: usize = 16 << 10;
+/// No more is encoded at once than makes about so many bytes of messages: headers make many times as
+/// much of short lines, and a batch is kept until it is confirmed.
+pub(super) const ENCODED: usize = 512 << 10;
+/// So much of it is made within one step at most, where lines are short.
+pub(super) const STEP_ENCODED: usize = 128 << 10;
+/// How long a line may be where messages have no limit: what is longer is cut at about that length
+/// all the same, since it has to fit into memory.
+pub(super) const LINE_MAX: usize = 16 << 20;
+
+/// How the lines of one file become messages.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::input) struct MessageFormat<'a> {
+    pub(in crate::input) header: &'a Header,
+    pub(in crate::input) settings: &'a FileSettings,
+}
+
+/// Makes messages of records, those of one file after those of another.
+pub(super) struct Composer {
+    encoder: Encoder,
+    timestamps: Timestamps,
+    /// The TIMESTAMP of what is read now.
+    now: String,
+    /// The header of the file that is read now.
+    header: Vec<u8>,
+}
+
+impl Composer {
+    pub(super) fn new(encoder: Encoder) -> Self {
+        let timestamps = Timestamps::new(TimeZone::system());
+        Self { encoder, timestamps, now: String::new(), header: Vec::new() }
+    }
+
+    /// Frames what is read from now on.
+    pub(super) fn change(&mut self, encoder: Encoder) {
+        self.encoder = encoder;
+    }
+
+    pub(super) fn framing(&self) -> Framing {
+        self.encoder.framing()
+    }
+
+    /// Takes the time for what is read from now on.
+    pub(super) fn tick(&mut self) {
+        self.timestamps.of(Timestamp::now()).clone_into(&mut self.now);
+    }
+
+    /// To be called before records of a file are appended. Returns how long one may be.
+    pub(super) fn begin(&mut self, format: MessageFormat<'_>) -> usize {
+        format.header.render(&self.now, &mut self.header);
+        self.encoder.room(&self.header).min(LINE_MAX)
+    }
+
+    /// How many of the records at `text` in `buffer` are appended at once, as bytes; at least one
+    /// record.
+    pub(super) fn step(&self, buffer: &[u8], text: Range<usize>) -> usize {
+        records::step(&buffer[text], STEP, STEP_ENCODED / (self.header.len() + 1))
+    }
+
+    /// Appends those of whole `records` that no pattern drops. `is_start`: a file begins with them.
+    pub(super) fn append(
+        &self,
+        format: MessageFormat<'_>,
+        records: &[u8],
+        is_start: bool,
+        batch: &mut Batch,
+        counts: &mut Counts,
+    ) {
+        let mut kept = format.settings.exclude.kept(records);
+        if is_start {
+            kept = kept.of_file_start();
+        }
+        let before = batch.frames.len();
+        for lines in kept.by_ref() {
+            counts.cut += self.encoder.append_lines(&self.header, lines, batch);
+        }
+        counts.excluded += kept.dropped;
+        counts.lines += (batch.frames.len() - before) as u64 + kept.dropped;
+    }
+
+    /// Makes room in `batch`, to which `made` bytes came of `done` bytes of records, for the `rest`.
+    pub(super) fn reserve(made: usize, done: usize, rest: usize, batch: &mut Batch) {
+        // As much as they will probably take, and a little more. What a batch has and does not need
+        // stays with it until it is confirmed.
+        let probably = made * rest / done.max(1);
+        let most = (ENCODED + STEP_ENCODED + STEP).saturating_sub(batch.bytes.len());
+        batch.bytes.reserve_exact((probably + probably / 16).min(most));
+    }
+
+    /// Appends a record without its end, unless a pattern drops it. `is_start`: a file begins with it.
+    pub(super) fn append_unended(
+        &self,
+        format: MessageFormat<'_>,
+        record: &[u8],
+        is_start: bool,
+        batch: &mut Batch,
+        counts: &mut Counts,
+    ) {
+        let seen = if is_start { without_byte_order_mark(record) } else { record };
+        counts.lines += 1;
+        if format.settings.exclude.drops(seen) {
+            counts.excluded += 1;
+        } else if self.encoder.append(&self.header, record, batch) || record.len() > LINE_MAX {
+            counts.cut += 1;
+        }
+    }
+
+    /// What cuts a line that is too long, in words.
+    pub(super) fn limit(&self) -> String {
+        match self.encoder.limit() {
+            Some((limit, key)) => format!("a message has at most {limit} bytes ({key})"),
+            None => format!("a line has at most {LINE_MAX} bytes"),
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What must hold for any pattern and any lines.
 
-use super::Patterns;
+use super::{Patterns, decoded};
 
 /// `data` holds a pattern, and behind its newline lines.
 pub(crate) fn check(data: &[u8]) {
@@ -18,6 +18,7 @@ pub(crate) fn check(data: &[u8]) {
         let line = &line[..line.len() - 1];
         let drops = patterns.drops(line);
         assert_eq!(drops, !patterns.dropping(line).is_empty(), "{pattern:?} on {line:?}");
+        assert_eq!(drops, patterns.drops(&decoded(line)), "{pattern:?} on {line:?}");
         !drops
     };
     let each: Vec<u8> = each.filter(is_kept).flatten().copied().collect();

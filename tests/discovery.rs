@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::{Pid, Signal, kill_process};
@@ -333,4 +333,38 @@ fn an_unreadable_file_is_said_once_and_read_when_it_can_be() {
     assert_eq!(shipper.log_lines(&[path.to_str().unwrap()]).count(), 1, "{}", shipper.log());
     assert!(allow("600").success());
     receiver.wait_for_text("one");
+}
+
+/// Runs its arguments behind the first two where the first file is mounted over the second.
+const MOUNTED: &str = "mount --bind \"$0\" \"$1\" && shift && exec \"$@\"";
+
+#[test]
+fn a_file_that_is_written_to_elsewhere_is_heard_without_a_sweep() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let bound = site.append("host/bound.log", "bound\n");
+    let hard = site.append("host/hard.log", "hard\n");
+    let point = site.append("seen/bound.log", "");
+    fs::hard_link(&hard, site.path("seen/hard.log")).unwrap();
+    let unshare = || {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["-m", "sh", "-c", MOUNTED]).args([&bound, &point]);
+        unshare.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        unshare
+    };
+    if !unshare().arg("true").status().is_ok_and(|done| done.success()) {
+        return skip("unshare -m", "a file mounted by itself is not followed");
+    }
+    let call =
+        shipper(&site, &receiver, &["seen/*.log"]).yaml("new_file_check_interval: 1h").foreground();
+    let mut command = unshare();
+    command.arg(call.get_program()).args(call.get_args());
+    let _child = Guarded(command.spawn().unwrap());
+    receiver.wait_for(2);
+    for round in 1..4 {
+        for name in ["host/bound.log", "host/hard.log"] {
+            let text = format!("{round} to {name}");
+            site.append(name, format!("{text}\n"));
+            receiver.wait_for_text(&text);
+        }
+    }
 }

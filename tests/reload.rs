@@ -292,3 +292,43 @@ fn the_name_of_the_host_is_asked_anew() {
         receiver.wait_for(lines).last().unwrap().hostname == "late"
     });
 }
+
+/// Runs its arguments where a user may have one inotify instance.
+const ONE_INSTANCE: &str = "echo 1 > /proc/sys/user/max_inotify_instances && exec \"$0\" \"$@\"";
+
+#[test]
+fn the_one_inotify_instance_that_is_allowed_is_kept() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let shipper = shipper(&site, &receiver).follow("new/*.log").yaml("new_file_check_interval: 1h");
+    let unshare = || {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--user", "--map-root-user", "sh", "-c", ONE_INSTANCE]);
+        unshare.stdin(Stdio::null()).stderr(Stdio::null());
+        unshare
+    };
+    if !unshare().arg("true").status().is_ok_and(|done| done.success()) {
+        return skip("unshare --user", "the limit of inotify instances is not lowered");
+    }
+    site.append("app.log", "one\n");
+    let call = shipper.foreground();
+    let mut command = unshare();
+    command.arg(call.get_program()).args(call.get_args());
+    let child = Guarded(command.stdout(Stdio::null()).spawn().unwrap());
+    let pid = Pid::from_child(&child.0);
+    let instances = || {
+        let entries = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())).unwrap();
+        let links = entries.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+        links.filter(|link| link.as_os_str() == "anon_inode:inotify").count()
+    };
+    receiver.wait_for_text("one");
+    wait_until("it has an inotify instance", SOON, || instances() == 1);
+    for round in 1..4 {
+        shipper.write_config();
+        kill_process(pid, Signal::HUP).unwrap();
+        // A file in a directory that comes later is found by its events, long before the next sweep.
+        let text = format!("round {round}");
+        site.append(format!("new/{round}.log"), format!("{text}\n"));
+        receiver.wait_for_text(&text);
+        assert_eq!(instances(), 1);
+    }
+}

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use inotify::{EventStream, Inotify, Watches};
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -44,16 +44,21 @@ impl Instance {
 /// Passes on what the kernel tells, until it fails.
 async fn listen(mut stream: EventStream<Vec<u8>>, inbox: Arc<Inbox>) {
     let mut count: usize = 0;
-    while let Some(told) = stream.next().await {
+    loop {
+        let (told, has_waited) = match stream.next().now_or_never() {
+            Some(told) => (told, false),
+            None => (stream.next().await, true),
+        };
         match told {
-            Ok(told) => inbox.take(&told),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return inbox.end(error),
+            Some(Ok(told)) => inbox.take(&told),
+            Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Some(Err(error)) => return inbox.end(error),
+            None => return inbox.end(io::ErrorKind::UnexpectedEof.into()),
         }
         count = count.wrapping_add(1);
-        if count.is_multiple_of(EVENTS) {
+        // Most often it is a single line: it is sent before the kernel is asked for more.
+        if has_waited || count.is_multiple_of(EVENTS) {
             tokio::task::yield_now().await;
         }
     }
-    inbox.end(io::ErrorKind::UnexpectedEof.into());
 }

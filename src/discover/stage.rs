@@ -21,8 +21,8 @@ use super::{Order, Settings};
 use crate::pipeline::event::Event;
 
 /// The time between two sweeps is at least so many times what the processor works for one. That all
-/// files are looked at then takes some five times as much.
-const PAUSE: u32 = 5000;
+/// files are looked at then takes about as much again.
+const PAUSE: u32 = 2000;
 /// The same where nothing but a sweep finds new files.
 const BLIND_PAUSE: u32 = 200;
 /// A sweep comes at least so often, or as often as it is set to come.

@@ -127,11 +127,12 @@ impl Stage<'_> {
 
     /// Names a path that matches.
     async fn name(&mut self, found: Match) -> Result<(), Left> {
-        let Match { path, entry, also, is_link } = found;
+        let Match { path, entry, also, is_link, has_one_name } = found;
         if self.is_excluded(&path) {
             return Ok(());
         }
-        let is_heard = if is_link { self.follow(&path, entry) } else { self.is_heard(&path) };
+        let is_heard =
+            if is_link { self.follow(&path, entry) } else { has_one_name && self.is_heard(&path) };
         if !is_heard {
             self.polled.add_file(&path, entry);
         }
@@ -140,12 +141,10 @@ impl Stage<'_> {
         self.send(Event::Look { path, entry }).await
     }
 
-    /// Whether writing to the file at `path`, no link, is told by the watch on its directory.
+    /// Whether writing to the file at `path`, its only name, is told by the watch on its directory.
     fn is_heard(&self, path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default();
-        self.place.is_heard
-            && !self.mounts.is_point(&self.place.canonical.join(name))
-            && has_one_name(path)
+        self.place.is_heard && !self.mounts.is_point(&self.place.canonical.join(name))
     }
 
     /// Watches everything that decides where a followed link leads, and what is there: writing to it

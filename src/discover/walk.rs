@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, FileType};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::places::{Globs, State};
@@ -48,6 +49,8 @@ pub(super) struct Match {
     /// The others.
     pub(super) also: Vec<usize>,
     pub(super) is_link: bool,
+    /// It is no link, and there is no other hard link to it.
+    pub(super) has_one_name: bool,
 }
 
 /// A directory to enter.
@@ -158,7 +161,10 @@ impl Walk {
             },
             Names::Listed(entries) => match entries.next() {
                 Some(Ok(entry)) => {
-                    self.meet(&open.way, &entry.file_name(), entry.file_type().ok(), globs);
+                    // Asked for by the directory's descriptor, which is less work than by the path.
+                    let links = || entry.metadata().ok().map(|metadata| metadata.nlink());
+                    let kind = entry.file_type().ok();
+                    self.meet(&open.way, &entry.file_name(), kind, links, globs);
                 }
                 Some(Err(error)) => {
                     let path = open.way.directory.clone();
@@ -211,7 +217,10 @@ impl Walk {
     fn look_for(&mut self, way: &Way, name: &OsStr, globs: &Globs) -> bool {
         let path = way.directory.join(name);
         match fs::symlink_metadata(&path) {
-            Ok(metadata) => self.meet(way, name, Some(metadata.file_type()), globs),
+            Ok(metadata) => {
+                let links = || Some(metadata.nlink());
+                self.meet(way, name, Some(metadata.file_type()), links, globs);
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return false,
             Err(error) => self.found.push(Found::Refused { path, error }),
         }
@@ -230,8 +239,15 @@ impl Walk {
         self.look_for(&way, name, globs);
     }
 
-    /// A name in a directory: a file, a way on, or neither.
-    fn meet(&mut self, way: &Way, name: &OsStr, kind: Option<FileType>, globs: &Globs) {
+    /// A name in a directory: a file, a way on, or neither. `links` tells how many names it has.
+    fn meet(
+        &mut self,
+        way: &Way,
+        name: &OsStr,
+        kind: Option<FileType>,
+        links: impl FnOnce() -> Option<u64>,
+        globs: &Globs,
+    ) {
         let step = globs.step(&way.states, name);
         if step.file_of.is_none() && step.enter.is_empty() {
             return;
@@ -248,7 +264,9 @@ impl Walk {
         }
         if !is_directory {
             let Some(entry) = step.file_of else { return };
-            self.found.push(Found::File(Match { path, entry, also: step.also_of, is_link }));
+            let has_one_name = !is_link && links().is_none_or(|count| count <= 1);
+            let also = step.also_of;
+            self.found.push(Found::File(Match { path, entry, also, is_link, has_one_name }));
         } else if !is_link {
             self.todo.push(Way { directory: path, states: step.enter, links: way.links });
         } else if way.links < LINKS_MAX && !step.enter_link.is_empty() {

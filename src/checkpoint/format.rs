@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::table::{Change, Kept};
-use crate::pipeline::position::{Anchor, Head, Inode, Position, Source, SourceId};
+use crate::pipeline::position::{Anchor, Head, Inode, Position, RecordStart, Source, SourceId};
 
 /// What [`Header::format`] holds in every version.
 pub(super) const FORMAT: &str = "remote_syslog positions";
@@ -75,6 +75,10 @@ struct RecordLine<'a> {
     head: String,
     /// `<length>:<hash>`.
     anchor: String,
+    /// `<bytes back>:<hash>` for each record that may be overwritten. Older versions leave it out, and do
+    /// without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    starts: Vec<String>,
 }
 
 // The lines between are told apart by how they begin: the checksum vouches for the writer.
@@ -174,7 +178,8 @@ impl<'a> From<&'a Kept> for RecordLine<'a> {
     fn from(kept: &'a Kept) -> Self {
         let Source { id, order, path, real, inode } = &*kept.source;
         let real = real.as_deref();
-        let Position { offset, head, anchor, mid_record, modified } = kept.position;
+        let Position { offset, head, anchor, mid_record, starts, modified } = kept.position;
+        let starts = starts.iter().take_while(|start| start.back > 0);
         Self {
             path: path.to_str().map(Into::into),
             path_hex: path.to_str().is_none().then(|| to_hex(path)),
@@ -191,6 +196,7 @@ impl<'a> From<&'a Kept> for RecordLine<'a> {
             born: inode.born.map(nanoseconds_to_text),
             head: format!("{}:{:016x}", head.len, { head.hash }),
             anchor: format!("{}:{:016x}", anchor.len, { anchor.hash }),
+            starts: starts.map(|start| format!("{}:{:08x}", start.back, start.hash)).collect(),
         }
     }
 }
@@ -228,6 +234,7 @@ impl RecordLine<'_> {
                 head: Head { len: head_len, hash: head_hash },
                 anchor: Anchor { len: u8::try_from(anchor_len).ok()?, hash: anchor_hash },
                 mid_record: self.mid_record,
+                starts: record_starts(&self.starts, self.offset)?,
                 modified: text_to_nanoseconds(&self.modified)?,
             },
             seen: self.seen.parse::<Timestamp>().ok()?.as_second(),
@@ -246,6 +253,20 @@ fn text_to_path(text: Option<std::borrow::Cow<'_, str>>, hex: Option<String>) ->
 fn fingerprint(text: &str) -> Option<(u16, u64)> {
     let (len, hash) = text.split_once(':')?;
     Some((len.parse().ok()?, u64::from_str_radix(hash, 16).ok()?))
+}
+
+fn record_starts(texts: &[String], offset: u64) -> Option<[RecordStart; 2]> {
+    let mut starts = [RecordStart::default(); 2];
+    // A later version may keep more of them.
+    for (start, text) in starts.iter_mut().zip(texts) {
+        let (back, hash) = text.split_once(':')?;
+        let (back, hash) = (back.parse().ok()?, u32::from_str_radix(hash, 16).ok()?);
+        *start = RecordStart { back, hash };
+        if back == 0 || u64::from(back) >= offset {
+            return None;
+        }
+    }
+    Some(starts)
 }
 
 fn nanoseconds_to_text(nanoseconds: i64) -> String {

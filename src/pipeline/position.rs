@@ -86,8 +86,47 @@ pub struct Position {
     /// `offset` lies inside a record whose beginning was sent already, because it was longer than
     /// the limit: what follows up to the end of that record is not sent.
     pub mid_record: bool,
+    /// Where the last records before `offset` begin, the last one first: some writers overwrite the end
+    /// of what they wrote.
+    pub starts: [RecordStart; 2],
     /// The file's modification time in nanoseconds since the epoch when it was last read.
     pub modified: i64,
+}
+
+/// Where a record begins that was read.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct RecordStart {
+    /// So many bytes before the position; 0 where nothing is known.
+    pub back: u32,
+    /// Half of the hash that an [`Anchor`] there would have.
+    pub hash: u32,
+}
+
+impl RecordStart {
+    /// A record that begins behind `before`, which is not the start of the file, and `back` bytes before a
+    /// position.
+    #[must_use]
+    pub fn behind(before: &[u8], back: u64) -> Self {
+        Self::at(Anchor::after(before), back)
+    }
+
+    /// The same, where this anchor is.
+    #[must_use]
+    pub fn at(anchor: Anchor, back: u64) -> Self {
+        match u32::try_from(back) {
+            Ok(back) if anchor.len > 0 => Self { back, hash: anchor.hash as u32 },
+            _ => Self::default(),
+        }
+    }
+
+    /// As it is known from a position that is `on` bytes further on.
+    #[must_use]
+    pub fn seen_from(self, on: u64) -> Self {
+        match u32::try_from(u64::from(self.back) + on) {
+            Ok(back) if self.back > 0 => Self { back, ..self },
+            _ => Self::default(),
+        }
+    }
 }
 
 /// Hash of the first `len` bytes of a file, `len` ≤ [`Head::MAX`].
@@ -195,6 +234,17 @@ mod tests {
         assert!(!head.matches(b"First line\nsecond line\n"));
         assert!(Head::of(b"").matches(b""));
         assert_eq!(Head::of(&[7; 5000]), Head::of(&[7; 1024]));
+    }
+
+    #[test]
+    fn a_record_start_is_known_by_what_stands_before_it() {
+        let anchor = Anchor::after(b"before\n");
+        let start = RecordStart::behind(b"before\n", 9);
+        assert_eq!((start, start.back), (RecordStart::at(anchor, 9), 9));
+        assert_eq!(start.seen_from(3), RecordStart::at(anchor, 12));
+        // Nothing before the start of a file tells it from another.
+        assert_eq!(RecordStart::behind(b"", 9).seen_from(3), RecordStart::default());
+        assert_eq!(start.seen_from(u64::from(u32::MAX)), RecordStart::default());
     }
 
     #[test]

@@ -54,6 +54,7 @@ fn the_extremes_survive() {
             head: Head { len: Head::MAX as u16, hash: number },
             anchor: Anchor { len: Anchor::MAX as u8, hash: number },
             mid_record: true,
+            starts: [RecordStart::default(); 2],
             modified: time,
         };
         let kept = Kept { source: source.into(), position, seen: 0 };

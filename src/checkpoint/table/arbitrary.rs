@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use proptest::prelude::*;
 
 use super::*;
-use crate::pipeline::position::{Anchor, Head, Inode};
+use crate::pipeline::position::{Anchor, Head, Inode, RecordStart};
 
 pub(in crate::checkpoint) fn source(id: u64) -> impl Strategy<Value = Source> {
     let path = || {
@@ -27,15 +27,24 @@ pub(in crate::checkpoint) fn source(id: u64) -> impl Strategy<Value = Source> {
 
 pub(in crate::checkpoint) fn position() -> impl Strategy<Value = Position> {
     let lengths = (0..=Head::MAX as u16, 0..=Anchor::MAX as u8);
-    (any::<(u64, u64, u64, bool, i64)>(), lengths).prop_map(
+    let position = (any::<(u64, u64, u64, bool, i64)>(), lengths).prop_map(
         |((offset, head, anchor, mid_record, modified), (head_len, anchor_len))| Position {
             offset: offset.max(u64::from(anchor_len)),
             head: Head { len: head_len, hash: head },
             anchor: Anchor { len: anchor_len, hash: anchor },
             mid_record,
             modified,
+            starts: [RecordStart::default(); 2],
         },
-    )
+    );
+    let starts = proptest::collection::vec((1u32.., any::<u32>()), 0..=2);
+    (position, starts).prop_map(|(mut position, starts)| {
+        for (start, (back, hash)) in position.starts.iter_mut().zip(starts) {
+            *start = RecordStart { back, hash };
+            position.offset = position.offset.max(u64::from(back) + 1);
+        }
+        position
+    })
 }
 
 pub(in crate::checkpoint) fn change() -> impl Strategy<Value = Change> {

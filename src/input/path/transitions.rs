@@ -33,7 +33,8 @@ pub(in crate::input) enum Progress {
     Unfinished,
     /// The bytes before its position are not what they were.
     Rewritten,
-    /// A copy or an archive of it holds something else than what was read.
+    /// A copy or an archive of it holds something else than what was read; or its file was overwritten
+    /// with what is no log, as `shred` does.
     NotItsCopy,
     /// An archive stops before its end and may still be written; or NULs stand where a writer may still
     /// fill them in, and text behind them.

@@ -4,6 +4,8 @@ mod composer;
 pub(in crate::input) mod content;
 pub(in crate::input) mod gzip;
 mod lookout;
+pub(in crate::input) mod overwritten;
 pub(in crate::input) mod pending;
+pub(in crate::input) mod plausible;
 pub(in crate::input) mod reader;
 pub(in crate::input) mod records;

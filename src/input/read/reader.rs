@@ -8,6 +8,7 @@ use std::time::Instant;
 pub(in crate::input) use super::composer::MessageFormat;
 use super::composer::{Composer, ENCODED};
 use super::content::Content;
+use super::overwritten::last_starts;
 use super::pending::Pending;
 use super::records::{self, Split};
 use crate::pipeline::batch::{Batch, Mark};
@@ -39,6 +40,8 @@ pub(in crate::input) struct Counts {
     pub(in crate::input) nuls: u64,
     /// The offset of those that were skipped last.
     pub(in crate::input) nuls_at: u64,
+    /// How often the last records were overwritten.
+    pub(in crate::input) overwritten: u64,
     /// Files that begin with the byte order mark of UTF-16.
     pub(in crate::input) utf16: u64,
 }
@@ -121,7 +124,7 @@ impl Reader {
         let is_looked_through = place.pending.to > offset + PEEK as u64;
         let most = if is_looked_through { back + PEEK } else { CHUNK };
         let Some((count, want)) = self.read_again(place, most)? else {
-            return Ok(Read::Rewritten);
+            return self.go_back(place);
         };
         if count < back {
             return Ok(Read::End { unfinished: 0 });
@@ -184,7 +187,9 @@ impl Reader {
         let from = back + split.skipped + split.nuls;
         let text = from..from + split.records;
         let (done, reached) = self.encode_steps(place, back, text.clone(), batch)?;
+        let starts = last_starts(&self.buffer[..reached], done, place.position);
         self.advance(place, done, reached - done, split.mid_record)?;
+        place.position.starts = starts;
         let has_all = reached == text.end;
         match has_all {
             true => place.pending.see(offset, split),
@@ -243,6 +248,8 @@ impl Reader {
         self.counts.bytes += consumed as u64;
         position.anchor = Anchor::after(read);
         position.mid_record = mid_record;
+        // Whoever knows better says so.
+        position.starts = Default::default();
         if usize::from(position.head.len) < Head::MAX {
             position.head = match begins_at {
                 0 => Head::of(read),

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::super::transitions::Phase;
 use super::{Extent, Generation, Reads};
 use crate::input::read::content::{Content, Stat, open};
+use crate::input::read::overwritten::before_overwritten;
 use crate::input::read::records::without_nuls_behind;
 use crate::input::rotation::archive;
 use crate::input::rotation::directories::Directories;
@@ -35,8 +36,7 @@ impl Generation {
         }
         // Where it cannot be opened, or was renamed since: reading shows what it holds.
         let file = open_as(path, stat.inode).ok().flatten();
-        let fit = file.map(|file| identity::compare(&mut Content::Plain(file), &self.position));
-        let is_other = matches!(fit, Some(Ok(Fit::Different | Fit::Shorter)));
+        let is_other = file.is_some_and(|file| self.is_not_in(&mut Content::Plain(file)));
         stat.size >= self.position.offset && !is_other
     }
 
@@ -106,8 +106,22 @@ impl Generation {
         let is_shorter = self
             .stat()
             .is_some_and(|stat| stat.size < known.size && !is_cut_back(known, stat.size));
-        let compared = self.content.as_mut().map(|it| identity::compare(it, &self.position));
-        !is_shorter && !matches!(compared, Some(Ok(Fit::Different | Fit::Shorter)))
+        let mut content = self.content.take();
+        let is_other = content.as_mut().is_some_and(|content| self.is_not_in(content));
+        self.content = content;
+        !is_shorter && !is_other
+    }
+
+    /// Whether `content`, which should be that of its file, is not what was read; its last records may
+    /// have been overwritten.
+    fn is_not_in(&self, content: &mut Content) -> bool {
+        match identity::compare(content, &self.position) {
+            Ok(Fit::Different) => {
+                matches!(before_overwritten(content, &self.position), Ok(None))
+            }
+            Ok(Fit::Shorter) => true,
+            Ok(Fit::Continues) | Err(_) => false,
+        }
     }
 
     /// Whether `found` is what rotation has made of its file. Logs may begin alike: where the file

@@ -60,6 +60,8 @@ pub(in crate::input) struct Generation {
     extent: Extent,
     /// What was seen behind the position, where that is something.
     pending: Option<Box<Pending>>,
+    /// It was reported that its last records were overwritten.
+    overwriting_reported: bool,
     /// It was reported that NUL bytes of it were skipped.
     nuls_reported: bool,
     /// It was reported that a line of it was cut.
@@ -80,6 +82,7 @@ impl Generation {
             reads: Reads::Original,
             extent: Extent::Recorded(position.offset),
             pending: None,
+            overwriting_reported: false,
             nuls_reported: false,
             cut_reported: false,
             deletion_reported: false,

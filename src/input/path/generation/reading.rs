@@ -3,10 +3,11 @@
 use std::io;
 use std::time::Instant;
 
-use super::super::transitions::Progress;
+use super::super::transitions::{Phase, Progress};
 use super::{Extent, Generation};
 use crate::input::read::content::Stat;
 use crate::input::read::pending::Pending;
+use crate::input::read::plausible::{LOOKED_AT, looks_like_a_log};
 use crate::input::read::reader::{Counts, MessageFormat, Place, Read, Reader, mark};
 use crate::input::rotation::judge;
 use crate::pipeline::batch::Batch;
@@ -41,8 +42,19 @@ impl Generation {
             Read::NotYet(_) => Progress::Incomplete,
             // A copy may have been made before the last lines were read.
             Read::Rewritten if self.is_compressed() || self.is_copy() => Progress::NotItsCopy,
+            // What is rotated away is overwritten before it is deleted, with what is no log.
+            Read::Rewritten if self.phase != Phase::Current && !self.holds_a_log() => {
+                Progress::NotItsCopy
+            }
             Read::Rewritten => Progress::Rewritten,
         })
+    }
+
+    /// Whether what is open may be a log.
+    fn holds_a_log(&mut self) -> bool {
+        let mut bytes = [0; LOOKED_AT];
+        let count = self.content.as_mut().map(|content| content.read_at(0, &mut bytes));
+        matches!(count, Some(Ok(count)) if looks_like_a_log(&bytes[..count]))
     }
 
     fn read_once(
@@ -108,6 +120,13 @@ impl Generation {
             tracing::warn!(
                 "{path}: skipped {nuls} NUL bytes at byte {at}, others may follow: after a crash of \
                  the system, lines may be missing there"
+            );
+        }
+        let is_overwritten = after.overwritten > before.overwritten;
+        if is_overwritten && !std::mem::replace(&mut self.overwriting_reported, true) {
+            tracing::info!(
+                "{path}: its last records were overwritten: what stands there now is read from byte {}",
+                self.position.offset
             );
         }
         if after.utf16 > before.utf16 {

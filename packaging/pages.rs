@@ -1,30 +1,60 @@
-//! Writes the manual page and the completions of shells into a directory. Both come from the
-//! definition of the command line, so that nothing is written twice.
+//! Writes the manual pages and the completions of shells into a directory. They come from the
+//! definition of the command line and from the documentation, so that nothing is written twice.
 //!
 //! ```text
 //! cargo run --example pages -- target/package
 //! ```
+
+mod keys;
 
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Command, CommandFactory};
+use clap::builder::PossibleValuesParser;
+use clap::{Command, CommandFactory, ValueHint};
 use clap_complete::{Shell, generate_to};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 use remote_syslog::cli::Cli;
+use remote_syslog::syslog::{Facility, Severity};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = std::env::args_os().nth(1).ok_or("name the directory to write to")?;
     let directory = PathBuf::from(directory);
     fs::create_dir_all(&directory)?;
     manual(&mut File::create(directory.join("remote_syslog.8"))?)?;
+    let markdown = include_str!("../docs/configuration.md");
+    keys::manual(markdown, &mut File::create(directory.join("log_files.yml.5"))?)?;
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        generate_to(shell, &mut Cli::command(), "remote_syslog", &directory)?;
+        generate_to(shell, &mut with_values(Cli::command()), "remote_syslog", &directory)?;
     }
     Ok(())
+}
+
+/// What shells offer behind each flag. The program itself takes more: other spellings, numbers.
+fn with_values(command: Command) -> Command {
+    let levels = ["ERROR", "WARNING", "INFO", "DEBUG", "TRACE"];
+    let switches = ["true", "false"];
+    command.mut_args(|argument| {
+        let of = |values: &'static [&'static str]| PossibleValuesParser::new(values);
+        match argument.get_id().as_str() {
+            "facility" => argument.value_parser(of(Facility::names())),
+            "severity" => argument.value_parser(of(Severity::names())),
+            "log_levels" => argument.value_parser(PossibleValuesParser::new(levels)),
+            "poll" | "from_start" | "tcp" | "tls" | "no_detach" => {
+                argument.value_parser(PossibleValuesParser::new(switches))
+            }
+            "config_file" | "pid_file" | "debug_log_file" | "files" => {
+                argument.value_hint(ValueHint::FilePath)
+            }
+            "state_dir" => argument.value_hint(ValueHint::DirPath),
+            "dest_host" => argument.value_hint(ValueHint::Hostname),
+            "user" => argument.value_hint(ValueHint::Username),
+            _ => argument,
+        }
+    })
 }
 
 /// What the line under NAME leaves open.
@@ -95,6 +125,20 @@ fn conventional(heading: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap_complete::generate;
+
+    #[test]
+    fn completions_offer_values() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let mut script = Vec::new();
+            generate(shell, &mut with_values(Cli::command()), "remote_syslog", &mut script);
+            let script = String::from_utf8(script).unwrap();
+            let levels = ["ERROR", "TRACE"];
+            for value in Facility::names().iter().chain(Severity::names()).chain(&levels) {
+                assert!(script.contains(value), "{value} in {shell}");
+            }
+        }
+    }
 
     #[test]
     fn the_manual_has_every_flag_and_what_help_says_behind_them() {

@@ -46,7 +46,7 @@ Examples:
   remote_syslog --dry-run --once --from-start /var/log/app.log
 
 Documentation:
-  Keys, flags, patterns: /usr/share/doc/remote-syslog/configuration.md
+  Keys, flags, patterns: log_files.yml(5), /usr/share/doc/remote-syslog/configuration.md
   What to do when something is wrong: /usr/share/doc/remote-syslog/operating.md
   Coming from remote_syslog2: /usr/share/doc/remote-syslog/migrating.md
   Installed from source, they are in its docs/";

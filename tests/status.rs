@@ -3,17 +3,19 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Output, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::{
-    End, Endpoint, Numbered, Receiver, Reopen, Report, Running, SOON, Shipper, Site, as_nobody,
-    finish, lines, wait_exit, wait_until,
+    End, Endpoint, Guarded, Numbered, Receiver, Reopen, Report, Running, SOON, Shipper, Site,
+    as_nobody, finish, lines, skip, wait_exit, wait_until,
 };
 
 fn shipper(site: &Site, endpoint: &Endpoint) -> Shipper {
@@ -415,4 +417,72 @@ fn ten_thousand_files_take_less_than_a_second() {
     let table = status(&look, &[]).stdout;
     println!("as a table: {:?}", started.elapsed());
     assert_eq!(table.split(|&byte| byte == b'\n').count(), FILES + 5);
+}
+
+/// A file system of its own at `mirror` that shows `original`, until it is told to hang.
+struct Mirror {
+    process: Guarded,
+    at: PathBuf,
+}
+
+impl Mirror {
+    fn new(original: &Path, at: &Path) -> Option<Self> {
+        let options = "attr_timeout=0,entry_timeout=0";
+        let mut bindfs = Command::new("bindfs");
+        bindfs.args(["-f", "-o", options]).args([original, at]).stderr(Stdio::null());
+        let mut process = Guarded(bindfs.spawn().ok()?);
+        let device = |path: &Path| fs::metadata(path).unwrap().dev();
+        let begin = Instant::now();
+        while device(at) == device(original) {
+            if process.0.try_wait().unwrap().is_some() || begin.elapsed() > SOON {
+                return None;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        Some(Self { process, at: at.to_owned() })
+    }
+
+    fn hang(&self) {
+        kill_process(Pid::from_child(&self.process.0), Signal::STOP).unwrap();
+    }
+}
+
+impl Drop for Mirror {
+    fn drop(&mut self) {
+        let _ = self.process.0.kill();
+        let _ = Command::new("umount").arg("-l").arg(&self.at).status();
+    }
+}
+
+#[test]
+fn a_file_system_that_hangs_keeps_nobody_from_the_rest() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let (original, at) = (site.make_dir("original"), site.make_dir("mirror"));
+    let Some(mirror) = Mirror::new(&original, &at) else {
+        return skip("bindfs and FUSE", "no file system can be made to hang");
+    };
+    site.append("app.log", "one\n");
+    site.append("original/far.log", "two\n");
+    let shipper =
+        Shipper::new(&site).follow("*.log").follow("mirror/*.log").follow("mirror/far.log");
+    let shipper = shipper.to(&receiver.endpoint()).reading_from_start();
+    assert!(finish(shipper.command().arg("--once")).status.success());
+    mirror.hang();
+    let (near, far) = (site.path("app.log"), at.join("far.log"));
+    let table = String::from_utf8(status(&shipper, &[]).stdout).unwrap();
+    let row = |name: &str| table.lines().find(|line| line.contains(name)).unwrap_or(&table);
+    assert!(row("app.log").trim_end().ends_with("app.log"), "{table}");
+    assert!(table.contains("mirror/far.log (no answer from its file system)"), "{table}");
+    assert!(table.contains("mirror/*.log: no answer from its file system"), "{table}");
+    let json = as_json(&shipper);
+    assert_eq!(of(&json, &near)["standing"], "followed");
+    assert_eq!(
+        (&of(&json, &far)["standing"], &of(&json, &far)["behind"]),
+        (&json!("no_answer"), &Value::Null)
+    );
+    assert_eq!(json["silent"].as_array().unwrap().len(), 2);
+    let check = finish(shipper.command().arg("--check"));
+    let said = String::from_utf8(check.stdout).unwrap();
+    assert!(said.contains("mirror/*.log: no answer: a file system on its way hangs"), "{said}");
+    assert!(said.contains("1 file to follow"), "{said}");
 }

@@ -70,14 +70,23 @@ impl Watch {
         (reading.bytes.get(), sending.confirmed_bytes.get(), self.ready.is_set())
     }
 
-    /// What was read counts as done when none of it waits any more.
     fn show(&self) {
         let Some(bar) = &self.bar else { return };
-        let Meters { reading, sending, .. } = &self.meters;
-        let waiting = sending.unconfirmed_bytes.get() + reading.queued_bytes.get();
-        let read = reading.bytes.get();
-        bar.set_length(read + u64::try_from(reading.unread_bytes.get()).unwrap_or(0));
-        bar.set_position(read.saturating_sub(u64::try_from(waiting).unwrap_or(0)));
+        // Until all files were looked at nobody knows how much there is.
+        if self.ready.is_set() {
+            let Meters { reading, sending, .. } = &self.meters;
+            let bytes = |gauge: i64| u64::try_from(gauge).unwrap_or(0);
+            let amount = Amount {
+                read: reading.bytes.get(),
+                unread: bytes(reading.unread_bytes.get()),
+                confirmed: sending.confirmed_bytes.get(),
+                waiting: bytes(sending.unconfirmed_bytes.get() + reading.queued_bytes.get()),
+            };
+            let (done, whole) = amount.progress();
+            // Files grow meanwhile, and numbers are not all of one moment: neither goes back.
+            bar.set_length(whole.max(bar.length().unwrap_or(0)));
+            bar.set_position(done.max(bar.position()));
+        }
     }
 
     /// Says what came of it; the exit code says the same.
@@ -134,6 +143,25 @@ impl Watch {
     }
 }
 
+/// How much there is, in bytes: of files, and of messages.
+struct Amount {
+    read: u64,
+    unread: u64,
+    confirmed: u64,
+    waiting: u64,
+}
+
+impl Amount {
+    /// How many bytes of files are done, and of how many. What was read is done in the proportion in
+    /// which the messages that came of it have arrived: they have headers, and not each line has one.
+    fn progress(&self) -> (u64, u64) {
+        let messages = u128::from(self.confirmed) + u128::from(self.waiting);
+        let done = (u128::from(self.read) * u128::from(self.confirmed)).checked_div(messages);
+        let done = done.map_or(self.read, |done| u64::try_from(done).unwrap_or(self.read));
+        (done, self.read.saturating_add(self.unread))
+    }
+}
+
 /// "1 message", "412 messages".
 fn counted(messages: u64) -> String {
     format!("{messages} message{}", if messages == 1 { "" } else { "s" })
@@ -151,4 +179,22 @@ fn bar() -> ProgressBar {
     }
     show_progress(bar.clone());
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_is_told_in_bytes_of_files() {
+        let progress = |read, unread, confirmed, waiting| {
+            Amount { read, unread, confirmed, waiting }.progress()
+        };
+        // Nothing was to be sent, or nothing has come of what was read yet.
+        assert_eq!(progress(100, 50, 0, 0), (100, 150));
+        // Headers make more of it than was read.
+        assert_eq!(progress(100, 0, 0, 400), (0, 100));
+        assert_eq!(progress(100, 100, 300, 100), (75, 200));
+        assert_eq!(progress(u64::MAX, 1, u64::MAX, 0), (u64::MAX, u64::MAX));
+    }
 }

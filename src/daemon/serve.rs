@@ -203,7 +203,8 @@ async fn report(records: Records) {
     let files =
         threads::run("sizes", move || inspect::delivered(records)).await.unwrap_or_default();
     let behind: u64 = files.iter().filter_map(inspect::File::behind).sum();
-    info!(target: log::ASKED_FOR, "{} files, {behind} bytes behind", files.len());
+    let (count, s) = (files.len(), if files.len() == 1 { "" } else { "s" });
+    info!(target: log::ASKED_FOR, "{count} file{s}, {behind} bytes behind");
     for file in files {
         let (path, behind) = (file.path.shown(), file.behind().unwrap_or(0));
         let since = file.moved.and_then(|at| at.elapsed().ok()).unwrap_or(Duration::ZERO);

@@ -7,11 +7,14 @@ use std::path::Path;
 use nix::unistd::User;
 use rustix::process::geteuid;
 
+use super::answers::{self, ask};
 use super::files::{self, Entry, Verdict};
-use super::{BAD, GOOD, HEADING, ODD, Out, access, complain, receiver, start, words};
+use super::{
+    BAD, GOOD, HEADING, NO_CONFIGURATION, ODD, Out, access, complain, receiver, start, words,
+};
 use crate::checkpoint::{self, ReadError, Reading};
 use crate::cli::Cli;
-use crate::config::{self, Loaded, Protocol, Surroundings};
+use crate::config::{Loaded, Protocol, Surroundings};
 use crate::deliver::root_faults;
 use crate::shown::Show;
 
@@ -23,20 +26,29 @@ pub(super) fn run(
     connect: bool,
     out: Out<'_>,
 ) -> io::Result<bool> {
-    let loaded = match config::load(cli, around) {
-        Ok(loaded) => loaded,
-        Err(errors) => {
+    let loaded = match answers::load(cli, around) {
+        Some(Ok(loaded)) => loaded,
+        Some(Err(errors)) => {
             complain(&errors);
+            return Ok(false);
+        }
+        None => {
+            complain(&NO_CONFIGURATION);
             return Ok(false);
         }
     };
     let config = &loaded.config;
     let mut warnings = sources(&loaded, around, out)?;
     warnings += user(config.user.as_deref(), out)?;
-    for obstacle in start::obstacles(config) {
+    let asked = config.clone();
+    let obstacles = ask(move || start::obstacles(&asked)).unwrap_or_else(|| {
+        let hangs = "pid_file, debug_log_file or state_dir: their file system does not answer";
+        vec![hangs.to_owned()]
+    });
+    for obstacle in obstacles {
         warnings += warn(&obstacle, out)?;
     }
-    let state = checkpoint::read(&config.state_dir);
+    let state = answers::positions(&config.state_dir);
     let records = state.as_ref().map_or(&[][..], |reading| &reading.records);
     let entries = files::find(config, records);
     writeln!(out, "\n{HEADING}Files{HEADING:#}")?;
@@ -102,10 +114,14 @@ fn sources(loaded: &Loaded, around: &Surroundings, out: Out<'_>) -> io::Result<u
 }
 
 fn show(entry: &Entry, entries: &[Entry], out: Out<'_>) -> io::Result<()> {
-    let followed = |(_, verdict): &&(_, Verdict)| matches!(verdict, Verdict::Followed(_));
-    let elsewhere =
-        |(_, verdict): &(_, Verdict)| matches!(verdict, Verdict::Earlier(_) | Verdict::SameAs(_));
+    let followed = |(_, verdict, _): &&(_, Verdict, _)| matches!(verdict, Verdict::Followed(_));
+    let elsewhere = |(_, verdict, _): &(_, Verdict, _)| {
+        matches!(verdict, Verdict::Earlier(_) | Verdict::SameAs(_))
+    };
     let said = match entry.found.iter().filter(followed).count() {
+        _ if entry.hangs => {
+            format!("{BAD}no answer{BAD:#}: a file system on its way hangs; look after its mount")
+        }
         0 if entry.found.is_empty() && entry.refused.is_empty() => {
             let mistake = entry.mistake.as_ref().map(|mistake| format!(": {mistake}"));
             format!("{ODD}nothing matches yet{ODD:#}{}", mistake.unwrap_or_default())
@@ -115,7 +131,7 @@ fn show(entry: &Entry, entries: &[Entry], out: Out<'_>) -> io::Result<()> {
         count => words::count(count, "file", "files"),
     };
     writeln!(out, "  {}: {said}", entry.title)?;
-    for (path, verdict) in &entry.found {
+    for (path, verdict, _) in &entry.found {
         let path = path.shown();
         match verdict {
             Verdict::Followed(size) => writeln!(out, "    {path}, {}", words::bytes(*size))?,
@@ -133,6 +149,10 @@ fn show(entry: &Entry, entries: &[Entry], out: Out<'_>) -> io::Result<()> {
                 out,
                 "    {path}: {ODD}the same file{ODD:#} as {}, which is followed",
                 other.shown()
+            )?,
+            Verdict::NoAnswer => writeln!(
+                out,
+                "    {path}: {BAD}no answer{BAD:#}: its file system hangs; look after its mount"
             )?,
             Verdict::Unreadable(why) => {
                 writeln!(out, "    {path}: {BAD}cannot be read{BAD:#}: {why}")?
@@ -158,11 +178,11 @@ impl Tally {
     fn of(entries: &[Entry]) -> Self {
         let mut tally = Self::default();
         for entry in entries {
-            tally.unreadable += entry.refused.len();
-            for (_, verdict) in &entry.found {
+            tally.unreadable += entry.refused.len() + usize::from(entry.hangs);
+            for (_, verdict, _) in &entry.found {
                 match verdict {
                     Verdict::Followed(_) => tally.followed += 1,
-                    Verdict::Unreadable(_) => tally.unreadable += 1,
+                    Verdict::Unreadable(_) | Verdict::NoAnswer => tally.unreadable += 1,
                     _ => tally.left_out += 1,
                 }
             }
@@ -198,7 +218,16 @@ fn positions(dir: &Path, state: Result<Reading, ReadError>, out: Out<'_>) -> io:
         Err(error) => return warn(&access::no_positions(dir, &error), out),
     };
     let known = words::count(reading.records.len(), "position", "positions");
-    let holder = match checkpoint::holder(dir).map(|holder| holder.pid) {
+    let asked = dir.to_owned();
+    let looked = ask(move || {
+        // What is missing is made, in the nearest directory that is there.
+        let made_in = asked.ancestors().find(|above| above.exists()).unwrap_or(&asked);
+        (checkpoint::holder(&asked), made_in.to_owned(), access::unwritable(made_in))
+    });
+    let Some((holder, made_in, unwritable)) = looked else {
+        return warn(&format!("{path}: its file system does not answer"), out);
+    };
+    let holder = match holder.map(|holder| holder.pid) {
         Some(Some(pid)) => format!("in use by process {pid}"),
         Some(None) => "in use by a process".to_owned(),
         None => "in use by no process".to_owned(),
@@ -208,9 +237,7 @@ fn positions(dir: &Path, state: Result<Reading, ReadError>, out: Out<'_>) -> io:
     for damage in &reading.damage {
         warnings += warn(&format!("{damage}; what is sound of it is used"), out)?;
     }
-    // What is missing is made, in the nearest directory that is there.
-    let made_in = dir.ancestors().find(|above| above.exists()).unwrap_or(dir);
-    if let Some(why) = access::unwritable(made_in) {
+    if let Some(why) = unwritable {
         let text = format!(
             "{} cannot be written: {why}; without positions a restart repeats or misses lines: \
              name another directory with --state-dir (state_dir)",

@@ -8,7 +8,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::access;
-use crate::config::Config;
+use super::answers::{ask, ask_each};
+use crate::config::{Config, FileEntry};
 use crate::discover::{Globs, mistake, survey};
 use crate::filter::Patterns;
 use crate::input::is_compressed;
@@ -20,12 +21,14 @@ use crate::shown::Show;
 pub(super) struct Entry {
     /// As it could have been written: `tag=glob`.
     pub(super) title: String,
-    /// Paths in their order.
-    pub(super) found: Vec<(PathBuf, Verdict)>,
+    /// Paths in their order, and which file each is, if it is followed.
+    pub(super) found: Vec<(PathBuf, Verdict, FileId)>,
     /// It matches nothing, and was probably meant to be another.
     pub(super) mistake: Option<String>,
     /// What could not be looked into, and why.
     pub(super) refused: Vec<(PathBuf, String)>,
+    /// A file system on its way does not answer.
+    pub(super) hangs: bool,
 }
 
 /// What becomes of a path that matches.
@@ -39,6 +42,8 @@ pub(super) enum Verdict {
     Earlier(usize),
     /// It is the same file as this path, which is followed.
     SameAs(PathBuf),
+    /// Its file system does not answer.
+    NoAnswer,
     /// The daemon could not read it.
     Unreadable(String),
     /// It can not be followed, for what it is.
@@ -47,29 +52,29 @@ pub(super) enum Verdict {
 
 /// Looks for the files of `config` as the daemon does; `records` are the positions known.
 pub(super) fn find(config: &Config, records: &[Record]) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    let mut first: HashMap<PathBuf, usize> = HashMap::new();
-    let mut inodes = HashMap::new();
-    for (index, file) in config.files.iter().enumerate() {
-        let found = survey(&Globs::new(std::slice::from_ref(file)));
-        let nothing = found.paths.is_empty() && found.refused.is_empty();
-        let tag = file.tag.as_ref().map_or_else(String::new, |tag| format!("{}=", tag.shown()));
-        let judge = |path: PathBuf| {
-            let verdict = match *first.entry(path.clone()).or_insert(index) {
-                owner if owner < index => Verdict::Earlier(owner),
-                _ => judge(&path, &config.exclude_files, &mut inodes),
-            };
-            (path, verdict)
-        };
-        entries.push(Entry {
-            title: format!("{tag}{}", file.glob.text().shown()),
-            found: found.paths.into_iter().map(judge).collect(),
-            mistake: nothing.then(|| mistake(&file.glob)).flatten(),
-            refused: found.refused.into_iter().map(explained).collect(),
-        });
+    let mut entries: Vec<Entry> = Vec::with_capacity(config.files.len());
+    let mut hung = HashSet::new();
+    for file in &config.files {
+        let base = file.glob.text().parent();
+        let entry = if hung.contains(&base) { Entry::hung(file) } else { entry(file, config) };
+        if entry.hangs {
+            hung.insert(base);
+        }
+        entries.push(entry);
     }
-    let owners = owners(inodes, records);
-    for (path, verdict) in entries.iter_mut().flat_map(|entry| &mut entry.found) {
+    let mut first: HashMap<PathBuf, usize> = HashMap::new();
+    let mut names = Names::new();
+    for (index, entry) in entries.iter_mut().enumerate() {
+        for (path, verdict, inode) in &mut entry.found {
+            match *first.entry(path.clone()).or_insert(index) {
+                owner if owner < index => *verdict = Verdict::Earlier(owner),
+                _ => names.entry(*inode).or_default().push(path.clone()),
+            }
+        }
+    }
+    names.remove(&None);
+    let owners = owners(names, records);
+    for (path, verdict, _) in entries.iter_mut().flat_map(|entry| &mut entry.found) {
         if let Some(owner) = owners.get(path) {
             *verdict = Verdict::SameAs(owner.clone());
         }
@@ -77,33 +82,73 @@ pub(super) fn find(config: &Config, records: &[Record]) -> Vec<Entry> {
     entries
 }
 
-/// The paths that name each file.
-type Names = HashMap<(u64, u64), Vec<PathBuf>>;
+impl Entry {
+    /// One of which a file system on its way does not answer.
+    fn hung(file: &FileEntry) -> Self {
+        let (found, refused) = (Vec::new(), Vec::new());
+        Self { title: title(file), found, mistake: None, refused, hangs: true }
+    }
+}
 
-fn judge(path: &Path, exclude: &Patterns, names: &mut Names) -> Verdict {
+fn title(file: &FileEntry) -> String {
+    let tag = file.tag.as_ref().map_or_else(String::new, |tag| format!("{}=", tag.shown()));
+    format!("{tag}{}", file.glob.text().shown())
+}
+
+/// What an entry finds by itself.
+fn entry(file: &FileEntry, config: &Config) -> Entry {
+    let globs = file.clone();
+    let found = ask(move || {
+        let found = survey(&Globs::new(std::slice::from_ref(&globs)));
+        let nothing = found.paths.is_empty() && found.refused.is_empty();
+        let mistake = nothing.then(|| mistake(&globs.glob)).flatten();
+        let refused: Vec<_> = found.refused.into_iter().map(explained).collect();
+        (found.paths.into_iter().collect::<Vec<_>>(), mistake, refused)
+    });
+    let Some((paths, mistake, refused)) = found else { return Entry::hung(file) };
+    let judged = ask_each(
+        paths.clone(),
+        |path| path,
+        || {
+            let exclude = config.exclude_files.clone();
+            move |path: &PathBuf| judge(path, &exclude)
+        },
+    );
+    let judged = judged.into_iter().map(|said| said.unwrap_or((Verdict::NoAnswer, None)));
+    let found =
+        paths.into_iter().zip(judged).map(|(path, (verdict, inode))| (path, verdict, inode));
+    Entry { title: title(file), found: found.collect(), mistake, refused, hangs: false }
+}
+
+/// Device and number of a file that is followed.
+type FileId = Option<(u64, u64)>;
+
+/// The paths that name each file.
+type Names = HashMap<FileId, Vec<PathBuf>>;
+
+fn judge(path: &Path, exclude: &Patterns) -> (Verdict, FileId) {
     let excluded = exclude.matching(path.as_os_str().as_bytes());
     if !excluded.is_empty() {
         let owned = excluded.into_iter().map(|(index, pattern)| (index, pattern.to_owned()));
-        return Verdict::Excluded(owned.collect());
+        return (Verdict::Excluded(owned.collect()), None);
     }
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Verdict::Unfit("a symbolic link that leads nowhere");
+            return (Verdict::Unfit("a symbolic link that leads nowhere"), None);
         }
-        Err(error) => return Verdict::Unreadable(access::explain(path, &error)),
+        Err(error) => return (Verdict::Unreadable(access::explain(path, &error)), None),
     };
     if !metadata.is_file() {
-        return Verdict::Unfit("no regular file");
+        return (Verdict::Unfit("no regular file"), None);
     }
     if is_compressed(path) {
-        return Verdict::Unfit("compressed, by its name");
+        return (Verdict::Unfit("compressed, by its name"), None);
     }
-    if let Err(why) = access::open(path) {
-        return Verdict::Unreadable(why);
+    match access::open(path) {
+        Ok(_) => (Verdict::Followed(metadata.size()), Some((metadata.dev(), metadata.ino()))),
+        Err(why) => (Verdict::Unreadable(why), None),
     }
-    names.entry((metadata.dev(), metadata.ino())).or_default().push(path.to_owned());
-    Verdict::Followed(metadata.size())
 }
 
 /// For each path whose file is followed under another name: that name. A name with a position
@@ -113,9 +158,11 @@ fn owners(names: Names, records: &[Record]) -> HashMap<PathBuf, PathBuf> {
     let known: HashSet<_> =
         sources.map(|it| (&*it.path, it.inode.device, it.inode.number)).collect();
     let mut owners = HashMap::new();
-    for ((device, number), mut paths) in names.into_iter().filter(|(_, paths)| paths.len() > 1) {
+    for (file, mut paths) in names.into_iter().filter(|(_, paths)| paths.len() > 1) {
         paths.sort_unstable();
-        let is_known = |path: &&PathBuf| known.contains(&(path.as_path(), device, number));
+        let is_known = |path: &&PathBuf| {
+            file.is_some_and(|(device, number)| known.contains(&(path.as_path(), device, number)))
+        };
         let owner = paths.iter().find(is_known).unwrap_or(&paths[0]).clone();
         let others = paths.into_iter().filter(|path| *path != owner);
         owners.extend(others.map(|path| (path, owner.clone())));

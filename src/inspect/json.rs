@@ -20,6 +20,8 @@ struct Document<'a> {
     state_dir: String,
     daemon: Daemon,
     damage: &'a [String],
+    /// Entries of `files` of which a file system does not answer.
+    silent: &'a [String],
     total: Total,
     files: Vec<Row>,
 }
@@ -70,6 +72,7 @@ pub(super) fn write(status: &Status, out: Out<'_>) -> io::Result<()> {
             pid: status.daemon.and_then(|daemon| daemon.pid),
         },
         damage: &status.damage,
+        silent: &status.silent,
         total,
         files: status.files.iter().map(Row::from).collect(),
     };
@@ -109,6 +112,7 @@ impl From<&File> for Row {
                 Standing::Unknown => "unknown",
                 Standing::Unnamed => "unnamed",
                 Standing::Gone => "gone",
+                Standing::NoAnswer => "no_answer",
             },
             size: file.size,
             delivered: behind.map(|_| file.delivered),

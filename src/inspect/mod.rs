@@ -6,8 +6,10 @@
 //! | `check` | the order of what `--check` says, and its verdict |
 //! | `files` | which files the globs find, and why some of them are not followed |
 //! | `access` | why a path cannot be read, and by whom |
+//! | `answers` | looks that may have no answer, and how long they are waited for |
 //! | `receiver`, `certificate` | where messages would go, and who answers there |
 //! | `status` | how far files are delivered, from the state and the files |
+//! | `disk` | which file is that of a position, also under another name |
 //! | `table`, `json` | the two forms of that |
 //! | `words` (pure) | sizes, ages, counts |
 //!
@@ -15,8 +17,10 @@
 //! look: nothing is sent, locked or written here, whether a daemon runs or not.
 
 mod access;
+mod answers;
 mod certificate;
 mod check;
+mod disk;
 mod files;
 mod json;
 mod receiver;
@@ -33,7 +37,7 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 
 use crate::cli::{Cli, Look};
-use crate::config::{self, Surroundings};
+use crate::config::Surroundings;
 use crate::shown::{Show, lines};
 
 pub use self::status::{File, Standing, delivered};
@@ -42,6 +46,9 @@ const HEADING: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default();
 const ODD: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
+
+const NO_CONFIGURATION: &str =
+    "the file system of the configuration does not answer; look after its mount";
 
 /// Where answers go: colours are taken out where nobody can see them (`NO_COLOR`, no terminal).
 type Out<'a> = &'a mut dyn Write;
@@ -79,10 +86,14 @@ fn answer(cli: &Cli, look: Look<'_>, out: Out<'_>) -> io::Result<bool> {
 
 /// Whether the patterns let `line` pass, and which do not. False if it is dropped.
 fn line(cli: &Cli, around: &Surroundings, line: &OsStr, out: Out<'_>) -> io::Result<bool> {
-    let patterns = match config::load(cli, around) {
-        Ok(loaded) => loaded.config.exclude_patterns,
-        Err(errors) => {
+    let patterns = match answers::load(cli, around) {
+        Some(Ok(loaded)) => loaded.config.exclude_patterns,
+        Some(Err(errors)) => {
             complain(&errors);
+            return Ok(false);
+        }
+        None => {
+            complain(&NO_CONFIGURATION);
             return Ok(false);
         }
     };
@@ -98,7 +109,7 @@ fn line(cli: &Cli, around: &Surroundings, line: &OsStr, out: Out<'_>) -> io::Res
     if matching.is_empty() {
         let why = match patterns.len() {
             0 => "there are no exclude_patterns".to_owned(),
-            1 => "the one of exclude_patterns does not match".to_owned(),
+            1 => "the pattern in exclude_patterns does not match".to_owned(),
             count => format!("none of the {count} exclude_patterns matches"),
         };
         writeln!(out, "{GOOD}sent{GOOD:#}: {why}")?;

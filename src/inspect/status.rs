@@ -1,20 +1,23 @@
 //! How far each file is delivered: what the state knows, held against the files as they are.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirEntryExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::{Out, access, complain, json, table};
+use super::answers::{self, ask, ask_each};
+use super::disk::{Disk, held_by, is, number};
+use super::{NO_CONFIGURATION, Out, access, complain, json, table};
 use crate::checkpoint::{self, Holder, Reading};
 use crate::cli::Cli;
 use crate::config::{self, Config, Surroundings};
 use crate::discover::{Globs, survey};
 use crate::input::is_compressed;
-use crate::pipeline::position::{Inode, Record, nanoseconds};
+use crate::pipeline::position::Record;
+use crate::shown::Show;
 
 /// Everything `--status` tells.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub(super) struct Status {
     pub(super) daemon: Option<Holder>,
     /// What is wrong with the state.
     pub(super) damage: Vec<String>,
+    /// Entries of which a file system does not answer, so that nobody knows what they match.
+    pub(super) silent: Vec<String>,
     /// Why there may be no state where it is looked for.
     pub(super) absence: Option<String>,
     /// Those furthest behind first.
@@ -65,13 +70,35 @@ pub enum Standing {
     Unnamed,
     /// It has a position, and nothing is at the path.
     Gone,
+    /// Its file system does not answer.
+    NoAnswer,
 }
 
 impl File {
+    /// Of which nothing else is known yet.
+    fn at(path: PathBuf, standing: Standing) -> Self {
+        Self {
+            path,
+            standing,
+            size: 0,
+            delivered: 0,
+            written: None,
+            moved: None,
+            rotated: 0,
+            unfound: 0,
+            readable: true,
+        }
+    }
+
+    fn without_answer(path: PathBuf) -> Self {
+        Self::at(path, Standing::NoAnswer)
+    }
+
     /// How many bytes are to be delivered yet; nothing where it is not decided what is to be.
     #[must_use]
     pub fn behind(&self) -> Option<u64> {
-        (self.standing != Standing::Unknown).then(|| self.size.saturating_sub(self.delivered))
+        let is_known = !matches!(self.standing, Standing::Unknown | Standing::NoAnswer);
+        is_known.then(|| self.size.saturating_sub(self.delivered))
     }
 }
 
@@ -82,7 +109,11 @@ pub(super) fn run(
     as_json: bool,
     out: Out<'_>,
 ) -> io::Result<bool> {
-    let config = config::load(cli, around).map(|loaded| loaded.config);
+    let Some(loaded) = answers::load(cli, around) else {
+        complain(&NO_CONFIGURATION);
+        return Ok(false);
+    };
+    let config = loaded.map(|loaded| loaded.config);
     let dir = match &config {
         Ok(config) => Some(config.state_dir.clone()),
         Err(errors) => {
@@ -92,7 +123,7 @@ pub(super) fn run(
         }
     };
     let Some(dir) = dir else { return Ok(false) };
-    let reading = match checkpoint::read(&dir) {
+    let reading = match answers::positions(&dir) {
         Ok(reading) => reading,
         Err(error) => {
             complain(&access::no_positions(&dir, &error));
@@ -101,12 +132,9 @@ pub(super) fn run(
     };
     let daemon = checkpoint::holder(&dir);
     let Reading { records, damage } = reading;
-    let mut files = files(records, config.as_ref().ok(), daemon);
-    for file in &mut files {
-        file.readable = !file.path.is_file() || access::open(&file.path).is_ok();
-    }
+    let (files, silent) = patiently(records, config.as_ref().ok(), daemon);
     let absence = (!dir.exists()).then(|| absence(around.is_root));
-    let status = Status { state_dir: dir, daemon, damage, absence, files };
+    let status = Status { state_dir: dir, daemon, damage, silent, absence, files };
     if as_json {
         status.absence.iter().for_each(|why| complain(why));
         json::write(&status, out)?;
@@ -132,58 +160,116 @@ fn absence(is_root: bool) -> String {
 /// first.
 #[must_use]
 pub fn delivered(records: Vec<Record>) -> Vec<File> {
-    files(records, None, Some(Holder { pid: Some(std::process::id()) }))
+    let mut disk = Disk::new(Some(Holder { pid: Some(std::process::id()) }), held_by);
+    let by_path = by_path(records).into_iter();
+    sorted(by_path.map(|(path, records)| file(path, &records, &mut disk)).collect())
 }
 
-fn files(records: Vec<Record>, config: Option<&Config>, daemon: Option<Holder>) -> Vec<File> {
-    let matching = config.map(matching);
-    let mut disk = Disk { directories: HashMap::new(), held: None, daemon };
-    let mut known: HashSet<_> = records.iter().map(|r| number(r.source.inode)).collect();
-    let mut by_path: BTreeMap<PathBuf, Vec<Record>> = BTreeMap::new();
-    for record in records {
-        by_path.entry(record.source.path.to_path_buf()).or_default().push(record);
-    }
-    let mut files = Vec::with_capacity(by_path.len());
-    for (path, mut records) in by_path {
-        records.sort_unstable_by_key(|record| record.source.order);
-        let is_named = matching.as_ref().is_none_or(|paths| paths.contains(&path));
-        let mut file = file(path, &records, &mut disk);
-        if file.standing == Standing::Followed && !is_named {
+/// The same for who asks from outside, with what the configuration names besides. Nobody waits long
+/// for a file system that does not answer: it says of which entries.
+fn patiently(
+    records: Vec<Record>,
+    config: Option<&Config>,
+    daemon: Option<Holder>,
+) -> (Vec<File>, Vec<String>) {
+    let known: HashSet<_> = records.iter().map(|r| number(r.source.inode)).collect();
+    let (matching, silent) = config.map(matching).unzip();
+    let silent: Vec<String> = silent.unwrap_or_default();
+    let known_paths = by_path(records);
+    let said = ask_each(
+        known_paths.clone(),
+        |(path, _)| path,
+        || {
+            // One of them on a file system that hangs keeps nobody from the others.
+            let look = |daemon| ask(move || held_by(daemon)).unwrap_or_default();
+            let mut disk = Disk::new(daemon, look);
+            move |(path, records): &(PathBuf, Vec<Record>)| {
+                let mut file = file(path.clone(), records, &mut disk);
+                file.readable = !path.is_file() || access::open(path).is_ok();
+                file
+            }
+        },
+    );
+    let of_path = known_paths.iter().zip(said);
+    let mut files: Vec<_> = of_path
+        .map(|((path, _), said)| said.unwrap_or_else(|| File::without_answer(path.clone())))
+        .collect();
+    // What an entry without an answer matches is not known.
+    let is_named = |file: &File| match &matching {
+        Some(paths) => !silent.is_empty() || paths.contains(&file.path),
+        None => true,
+    };
+    for file in &mut files {
+        if file.standing == Standing::Followed && !is_named(file) {
             file.standing = Standing::Unnamed;
         }
-        files.push(file);
     }
-    let have: HashSet<_> = files.iter().map(|file| file.path.clone()).collect();
+    let have: HashSet<_> = known_paths.iter().map(|(path, _)| path).collect();
     let new = matching.into_iter().flatten().filter(|path| !have.contains(path));
-    // A second name of a file is not followed.
-    let unknown: Vec<_> = new.filter_map(|path| unknown(path, &mut known)).collect();
-    files.extend(unknown);
+    files.extend(unknown_of(new.collect(), known));
+    (sorted(files), silent)
+}
+
+/// Those furthest behind first.
+fn sorted(mut files: Vec<File>) -> Vec<File> {
     files.sort_by(|a, b| b.behind().cmp(&a.behind()).then_with(|| a.path.cmp(&b.path)));
     files
 }
 
-/// The paths that the configuration names now, in their order.
-fn matching(config: &Config) -> std::collections::BTreeSet<PathBuf> {
-    let found = survey(&Globs::new(&config.files)).paths;
-    let is_left = |path: &PathBuf| !config.exclude_files.matches(path.as_os_str().as_bytes());
-    found.into_iter().filter(is_left).collect()
+/// The records of each path, the oldest first.
+fn by_path(records: Vec<Record>) -> Vec<(PathBuf, Vec<Record>)> {
+    let mut by_path: BTreeMap<PathBuf, Vec<Record>> = BTreeMap::new();
+    for record in records {
+        by_path.entry(record.source.path.to_path_buf()).or_default().push(record);
+    }
+    for records in by_path.values_mut() {
+        records.sort_unstable_by_key(|record| record.source.order);
+    }
+    by_path.into_iter().collect()
 }
 
-fn unknown(path: PathBuf, known: &mut HashSet<(u64, u64)>) -> Option<File> {
+/// The paths that the configuration names now, and the entries of which nobody can tell.
+fn matching(config: &Config) -> (BTreeSet<PathBuf>, Vec<String>) {
+    let (mut paths, mut silent) = (BTreeSet::new(), Vec::new());
+    let mut hung = HashSet::new();
+    for entry in &config.files {
+        let base = entry.glob.text().parent();
+        let asked = entry.clone();
+        let found = match hung.contains(&base) {
+            true => None,
+            false => ask(move || survey(&Globs::new(std::slice::from_ref(&asked))).paths),
+        };
+        match found {
+            Some(found) => paths.extend(found),
+            None => {
+                hung.insert(base);
+                silent.push(entry.glob.text().shown().to_string());
+            }
+        }
+    }
+    paths.retain(|path| !config.exclude_files.matches(path.as_os_str().as_bytes()));
+    (paths, silent)
+}
+
+/// Those of `paths` that can be followed. A second name of a file is not.
+fn unknown_of(paths: Vec<PathBuf>, mut known: HashSet<(u64, u64)>) -> Vec<File> {
+    let said = ask_each(paths.clone(), |path| path, || |path: &PathBuf| unknown(path.clone()));
+    let files = paths.into_iter().zip(said).filter_map(|(path, said)| match said {
+        Some(found) => found.filter(|(number, _)| known.insert(*number)).map(|(_, file)| file),
+        None => Some(File::without_answer(path)),
+    });
+    files.collect()
+}
+
+/// What is at a path without a position, if it can be followed.
+fn unknown(path: PathBuf) -> Option<((u64, u64), File)> {
     let metadata = fs::metadata(&path).ok()?;
-    let is_new = metadata.is_file()
-        && !is_compressed(&path)
-        && known.insert((metadata.dev(), metadata.ino()));
-    is_new.then(|| File {
-        path,
-        standing: Standing::Unknown,
-        size: metadata.size(),
-        delivered: 0,
-        written: metadata.modified().ok(),
-        moved: None,
-        rotated: 0,
-        unfound: 0,
-        readable: true,
+    let number = (metadata.dev(), metadata.ino());
+    let can_be = metadata.is_file() && !is_compressed(&path);
+    can_be.then(|| {
+        let readable = access::open(&path).is_ok();
+        let (size, written) = (metadata.size(), metadata.modified().ok());
+        (number, File { size, written, readable, ..File::at(path, Standing::Unknown) })
     })
 }
 
@@ -192,16 +278,12 @@ fn file(path: PathBuf, records: &[Record], disk: &mut Disk) -> File {
     let at_path = fs::metadata(&path).ok();
     let is_at_path = |record: &Record| at_path.as_ref().is_some_and(|m| is(record.source.inode, m));
     let current = records.iter().rposition(is_at_path);
+    let standing = if at_path.is_some() { Standing::Followed } else { Standing::Gone };
     let mut file = File {
-        path,
-        standing: if at_path.is_some() { Standing::Followed } else { Standing::Gone },
         size: at_path.as_ref().map_or(0, Metadata::size),
-        delivered: 0,
         written: at_path.as_ref().and_then(|metadata| metadata.modified().ok()),
         moved: records.iter().map(|record| record.seen).max(),
-        rotated: 0,
-        unfound: 0,
-        readable: true,
+        ..File::at(path, standing)
     };
     let current_size = file.size;
     let mut behind = Vec::new();
@@ -229,64 +311,4 @@ fn file(path: PathBuf, records: &[Record], disk: &mut Disk) -> File {
     // The first sight of a new file is no delivery: what waits longest tells.
     file.moved = behind.into_iter().min().or(file.moved);
     file
-}
-
-fn number(inode: Inode) -> (u64, u64) {
-    (inode.device, inode.number)
-}
-
-/// Whether this is the file with `inode`. The device may have another number after a reboot.
-fn is(inode: Inode, metadata: &Metadata) -> bool {
-    let born = metadata.created().ok().and_then(nanoseconds);
-    let same_birth = inode.born.is_some() && inode.born == born;
-    let unknown_birth = inode.born.is_none() || born.is_none();
-    inode.number == metadata.ino()
-        && (same_birth || unknown_birth && inode.device == metadata.dev())
-}
-
-/// Inode number → names.
-type Names = HashMap<u64, Vec<PathBuf>>;
-
-/// Where rotated files are looked for; each directory is listed once.
-struct Disk {
-    directories: HashMap<PathBuf, Names>,
-    /// Deleted files that the daemon still has open.
-    held: Option<Vec<Metadata>>,
-    daemon: Option<Holder>,
-}
-
-impl Disk {
-    /// The size of the file of `record`, under whatever name beside `path`.
-    fn size_of(&mut self, record: &Record, path: &Path) -> Option<u64> {
-        let inode = record.source.inode;
-        let directory = path.parent()?;
-        if !self.directories.contains_key(directory) {
-            self.directories.insert(directory.to_owned(), list(directory));
-        }
-        let names = self.directories[directory].get(&inode.number);
-        let found = names.into_iter().flatten().filter_map(|name| fs::symlink_metadata(name).ok());
-        let mut beside = found.filter(|metadata| is(inode, metadata));
-        if let Some(metadata) = beside.next() {
-            return Some(metadata.size());
-        }
-        let daemon = self.daemon;
-        let held = self.held.get_or_insert_with(|| held_by(daemon));
-        held.iter().find(|metadata| is(inode, metadata)).map(Metadata::size)
-    }
-}
-
-fn list(directory: &Path) -> Names {
-    let mut names = Names::new();
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        names.entry(entry.ino()).or_default().push(entry.path());
-    }
-    names
-}
-
-/// What the daemon has open and no name leads to, as far as it may be looked at.
-fn held_by(daemon: Option<Holder>) -> Vec<Metadata> {
-    let Some(pid) = daemon.and_then(|daemon| daemon.pid) else { return Vec::new() };
-    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let open = descriptors.filter_map(|descriptor| fs::metadata(descriptor.path()).ok());
-    open.filter(|metadata| metadata.is_file() && metadata.nlink() == 0).collect()
 }

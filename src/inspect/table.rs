@@ -25,6 +25,9 @@ pub(super) fn write(status: &Status, now: SystemTime, out: Out<'_>) -> io::Resul
     for damage in &status.damage {
         writeln!(out, "{ODD}warning{ODD:#}: {damage}; what is sound of it is shown")?;
     }
+    for entry in &status.silent {
+        writeln!(out, "{ODD}warning{ODD:#}: {entry}: no answer from its file system")?;
+    }
     if status.files.is_empty() {
         return writeln!(out, "No file is known there, and none matches.");
     }
@@ -75,6 +78,7 @@ fn remarks(file: &File) -> String {
         Standing::Followed => {}
         Standing::Unknown => remarks.push("no position yet".to_owned()),
         Standing::Unnamed => remarks.push("not in the configuration any more".to_owned()),
+        Standing::NoAnswer => remarks.push("no answer from its file system".to_owned()),
         Standing::Gone => remarks.push("nothing there now".to_owned()),
     }
     if !file.readable {

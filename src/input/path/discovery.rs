@@ -112,7 +112,7 @@ impl FollowedPath {
         let is_known = self.reads(&mut found)?
             || self.recently_read.has(&mut found)?
             || shared.ownership.was_read(&mut found)?;
-        if !is_known && found.is_cut {
+        if !is_known && found.is_defective {
             warn!(
                 "{} is damaged or not complete, and begins like what was read already: it is not \
                  read",

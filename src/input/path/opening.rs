@@ -12,7 +12,7 @@ use super::{Context, FollowedPath};
 use crate::health::loss::Reason;
 use crate::input::read::content::Stat;
 use crate::input::rotation::archive::{is_lasting, is_passing};
-use crate::input::rotation::identity::Fit;
+use crate::input::rotation::judge::Relation;
 use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::shown::Show;
 
@@ -109,11 +109,14 @@ impl FollowedPath {
         let is_taken = |inode| ownership.is_taken(inode, self.id);
         let older = &mut self.older[at];
         let lack = older.may_lack();
-        let Some((stat, fit)) = older.open_past(directories, is_reused, is_taken, sure)? else {
+        let Some((stat, relation)) = older.open_past(directories, is_reused, is_taken, sure)?
+        else {
             return Ok(true);
         };
         ownership.claim(stat.inode, self.id);
-        if let Some((lost, amount)) = lack.filter(|_| older.is_copy() && fit == Fit::Shorter) {
+        if let Some((lost, amount)) =
+            lack.filter(|_| older.is_copy() && relation == Relation::Shorter)
+        {
             context.effects.losses.push((Reason::ShorterCopy, amount));
             warn!(
                 "{}: of a file that was rotated away only a shorter copy is to be found; {lost} \
@@ -121,7 +124,7 @@ impl FollowedPath {
                 self.path.shown()
             );
         }
-        Ok(fit == Fit::Continues || stat.inode != inode)
+        Ok(relation.goes_on() || stat.inode != inode)
     }
 
     /// Whether the file of an older generation was truncated, and holds a newer one.

@@ -113,13 +113,10 @@ impl Ownership {
     /// # Errors
     /// It cannot be told for now.
     pub(super) fn was_read(&self, found: &mut Found) -> io::Result<bool> {
-        for (source, position) in &self.let_go {
-            let is_sibling = places(source).any(|place| is_sibling_of(place, &found.path));
-            if is_sibling && found.is_all_before(position)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let path = found.path.clone();
+        let is_sibling = |of: &Source| places(of).any(|place| is_sibling_of(place, &path));
+        let siblings = self.let_go.iter().filter(|(source, _)| is_sibling(source));
+        found.is_all_before_any(siblings.map(|(_, position)| position))
     }
 
     /// `path` takes this file over when its owner lets it go.

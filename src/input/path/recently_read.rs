@@ -25,11 +25,6 @@ impl RecentlyRead {
     /// # Errors
     /// It cannot be told for now.
     pub(super) fn has(&self, found: &mut Found) -> io::Result<bool> {
-        for end in &self.0 {
-            if found.is_all_before(end)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        found.is_all_before_any(self.0.iter())
     }
 }

@@ -13,7 +13,7 @@ use super::{Context, FollowedPath};
 use crate::health::loss::{Amount, Reason};
 use crate::input::read::content::{Content, Stat};
 use crate::input::rotation::archive;
-use crate::input::rotation::identity::{Fit, Found, position_in};
+use crate::input::rotation::identity::{Found, position_in};
 use crate::input::rotation::judge::same_inode;
 use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::position::{Position, Source};
@@ -115,7 +115,7 @@ impl FollowedPath {
         };
         let copied_until = copy.as_ref().map_or(modified, |copy| modified.max(copy.stat.modified));
         match copy {
-            Some(copy) if copy.fit == Fit::Continues => {
+            Some(copy) if copy.relation.goes_on() => {
                 context.shared.ownership.claim(copy.stat.inode, self.id);
                 self.report_what_lacks(&copy, &old, context);
                 old.continue_in(copy);

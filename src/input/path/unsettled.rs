@@ -65,8 +65,11 @@ pub(super) struct UnsettledFile {
     pub(super) size: u64,
 }
 
+/// What the names of compressed files that can be read end with.
+const COMPRESSED: [&str; 4] = [".gz", ".zst", ".xz", ".bz2"];
+
 impl UnsettledFile {
-    /// What the kernel says of it, wherever rotation has moved it; or of what gzip has made of it.
+    /// What the kernel says of it, wherever rotation has moved it; or of what compression has made of it.
     /// Nothing where it is gone.
     ///
     /// # Errors
@@ -79,7 +82,13 @@ impl UnsettledFile {
         if names::is_compressed(&self.path) {
             return Ok(None);
         }
-        self.path.as_mut_os_string().push(".gz");
+        let mut compressed = COMPRESSED.iter().map(|extension| {
+            let mut path = self.path.clone();
+            path.as_mut_os_string().push(extension);
+            path
+        });
+        let Some(path) = compressed.find(|path| path.exists()) else { return Ok(None) };
+        self.path = path;
         let stat = Stat::at(&self.path).ok();
         self.inode = stat.map_or(self.inode, |stat| stat.inode);
         Ok(stat)

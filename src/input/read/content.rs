@@ -11,7 +11,7 @@ use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
-use crate::input::read::gzip::{Cut, Inflated};
+use crate::input::read::compressed::{CompressedReader, Defect};
 use crate::input::read::records::without_nuls_behind;
 use crate::pipeline::position::{Inode, nanoseconds};
 
@@ -54,7 +54,7 @@ impl Stat {
 pub(in crate::input) enum Content {
     Plain(File),
     /// What rotation has compressed.
-    Gzip(Box<Inflated>),
+    Compressed(Box<CompressedReader>),
 }
 
 /// Descriptors that are left to others: without them there is no connection, and no file would be read
@@ -102,7 +102,7 @@ impl Content {
     /// is at its end, and is not asked for more.
     ///
     /// # Errors
-    /// When there is nothing before it; see [`Content::cut`] for the rest.
+    /// When there is nothing before it; see [`Content::defect`] for the rest.
     pub(in crate::input) fn read_to(
         &mut self,
         size: u64,
@@ -123,7 +123,7 @@ impl Content {
             let at = offset + filled as u64;
             let read = match self {
                 Self::Plain(file) => file.read_at(rest, at),
-                Self::Gzip(inflated) => inflated.read_at(at, rest),
+                Self::Compressed(reader) => reader.read_at(at, rest),
             };
             match read {
                 Ok(0) => break,
@@ -200,10 +200,10 @@ impl Content {
     }
 
     /// Why the last read has stopped before the end of what was compressed, if it has.
-    pub(in crate::input) fn cut(&self) -> Option<Cut> {
+    pub(in crate::input) fn defect(&self) -> Option<Defect> {
         match self {
             Self::Plain(_) => None,
-            Self::Gzip(inflated) => inflated.cut(),
+            Self::Compressed(reader) => reader.defect(),
         }
     }
 
@@ -211,7 +211,7 @@ impl Content {
     pub(in crate::input) fn stat(&self) -> Option<Stat> {
         match self {
             Self::Plain(file) => file.metadata().ok().map(|metadata| Stat::of(&metadata)),
-            Self::Gzip(_) => None,
+            Self::Compressed(_) => None,
         }
     }
 }

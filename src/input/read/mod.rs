@@ -1,8 +1,9 @@
 //! From the bytes of a file, plain or compressed, to messages in a batch.
 
+pub(in crate::input) mod codec;
 mod composer;
+pub(in crate::input) mod compressed;
 pub(in crate::input) mod content;
-pub(in crate::input) mod gzip;
 mod lookout;
 pub(in crate::input) mod overwritten;
 pub(in crate::input) mod pending;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::directories::{Directories, Sibling};
 use super::names::{is_rotation_of, is_telling_sibling_of, uncompressed};
-use crate::input::rotation::identity::{Fit, Found};
-use crate::input::rotation::judge::same_but_device;
+use crate::input::rotation::identity::Found;
+use crate::input::rotation::judge::{Match, Relation, same_but_device};
 use crate::pipeline::position::{Inode, Position, Source};
 
 /// How often a directory is listed that changes meanwhile.
@@ -48,7 +48,7 @@ pub(in crate::input) fn by_inode(
         found.compare(position)?;
         // Where birth times are not recorded, a reused inode shows by its content alone.
         let certain = inode.born.is_some() && found.stat.inode.born == inode.born;
-        if certain || inode.born.is_none() && found.fit == Fit::Continues {
+        if certain || inode.born.is_none() && found.relation.goes_on() {
             return Ok(Some(found));
         }
     }
@@ -69,7 +69,7 @@ pub(in crate::input) fn by_content(
     is_taken: impl Fn(Inode) -> bool,
 ) -> io::Result<Option<Found>> {
     if position.head.len == 0 {
-        return Ok(None);
+        return empty(directories, source, position);
     }
     // What was listed may have been compressed or renamed before it is opened.
     for _ in 0..LISTINGS {
@@ -78,16 +78,60 @@ pub(in crate::input) fn by_content(
             named => named?,
         };
         return match named {
-            Some(found) if found.fit == Fit::Continues => Ok(Some(found)),
+            Some(found) if found.relation.goes_on() => Ok(Some(found)),
             shorter => Ok(strangers::search(directories, source, position, &is_taken)?.or(shorter)),
         };
     }
     Err(io::ErrorKind::NotFound.into())
 }
 
+/// What stands at `path` is compared with what was read up to `position`: a log is the same, whatever
+/// its inode, where it goes on there.
+///
+/// # Errors
+/// It cannot be told for now.
+#[cfg_attr(not(test), expect(dead_code, reason = "for paths that come to name another file"))]
+pub(in crate::input) fn at_path(
+    directories: &Directories,
+    path: &Path,
+    position: &Position,
+) -> io::Result<Option<Found>> {
+    let found = match Found::open(directories, path.to_owned()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        found => found?,
+    };
+    let Some(mut found) = found.filter(|_| position.head.len > 0) else { return Ok(None) };
+    found.compare(position)?;
+    Ok(Some(found))
+}
+
+/// What has become of a file that was empty when it was last seen: an empty one of the same time, as
+/// compression leaves it. Then nothing is missing.
+fn empty(
+    directories: &Directories,
+    source: &Source,
+    position: &Position,
+) -> io::Result<Option<Found>> {
+    let is_of_its_time = |time: i64| time / SECOND == position.modified / SECOND;
+    for sibling in siblings(directories, source)? {
+        if sibling.stat.inode == source.inode || !is_of_its_time(sibling.stat.modified) {
+            continue;
+        }
+        if let Some(mut found) = Found::open(directories, sibling.path)?
+            && matches!(found.content.read_at(0, &mut [0]), Ok(0))
+        {
+            found.relation = Relation::GoesOn(Match::Exact);
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+const SECOND: i64 = 1_000_000_000;
+
 /// No copy is older than what was read, but times are cut to seconds here and there.
 fn oldest(position: &Position) -> i64 {
-    position.modified.saturating_sub(1_000_000_000)
+    position.modified.saturating_sub(SECOND)
 }
 
 /// Compares the files whose names rotation makes.
@@ -108,10 +152,10 @@ fn among_siblings(
             undecided = Some(error);
             continue;
         }
-        match found.fit {
-            Fit::Continues => return Ok(Some(found)),
-            Fit::Shorter => shorter = shorter.or(Some(found)),
-            Fit::Different => {}
+        match found.relation {
+            Relation::GoesOn(_) => return Ok(Some(found)),
+            Relation::Shorter => shorter = shorter.or(Some(found)),
+            Relation::Other => {}
         }
     }
     undecided.map_or(Ok(shorter), Err)

@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use super::names::{beginnings, uncompressed};
+use super::seeker::Seeker;
 use crate::input::read::content::{self, Stat};
 use crate::pipeline::position::nanoseconds;
 
@@ -81,16 +82,19 @@ impl Files for Disk {
 pub(in crate::input) struct Directories {
     files: Box<dyn Files + Send>,
     listings: RefCell<HashMap<PathBuf, Arc<Listing>>>,
+    /// Looks through what is compressed.
+    pub(super) seeker: Seeker,
 }
 
 impl Directories {
     pub(in crate::input) fn new(files: impl Files + Send + 'static) -> Self {
-        Self { files: Box::new(files), listings: RefCell::default() }
+        Self { files: Box::new(files), listings: RefCell::default(), seeker: Seeker::default() }
     }
 
     /// Forgets what was listed: the scheduler calls it when it has served all that has happened.
     pub(in crate::input) fn turn_ends(&self) {
         self.listings.borrow_mut().clear();
+        self.seeker.turn_ends();
     }
 
     /// What stands in `directory` at present.

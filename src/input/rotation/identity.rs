@@ -1,14 +1,17 @@
 //! What rotation has made of a file: opening it, and comparing it with what was read.
 
-use std::ffi::OsStr;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::directories::Directories;
+use super::judge::{Relation, Seen, is_telling, relate, relate_before};
 use super::names::is_compressed;
+use super::seeker::Seeker;
+use crate::input::read::codec::Codec;
+use crate::input::read::compressed::{CompressedReader, Defect};
 use crate::input::read::content::{Content, Stat};
-use crate::input::read::gzip::{Cut, Inflated};
 use crate::pipeline::position::{Anchor, Head, Position, nanoseconds};
 use crate::shown::Show;
 
@@ -18,24 +21,14 @@ pub(in crate::input) struct Found {
     pub(in crate::input) content: Content,
     pub(in crate::input) stat: Stat,
     /// How it compares with what was read.
-    pub(in crate::input) fit: Fit,
+    pub(in crate::input) relation: Relation,
     /// It is not complete, or damaged, and what was to be compared lies behind that.
-    pub(in crate::input) is_cut: bool,
+    pub(in crate::input) is_defective: bool,
+    /// The first bytes of what is compressed, once they were needed.
+    first: Option<Box<[u8]>>,
+    seeker: Seeker,
 }
 
-/// How content compares with a position in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::input) enum Fit {
-    /// It is something else.
-    Different,
-    /// It begins alike and ends before the position: a copy made before the last lines were read.
-    Shorter,
-    /// It begins alike and has the same bytes where reading stopped.
-    Continues,
-}
-
-/// Content of this length is nobody else's.
-pub(super) const TELLING: u64 = 128;
 /// What is not complete and was written so lately is being written.
 const ONGOING: Duration = Duration::from_secs(30);
 /// Whether a file was written within the last [`ONGOING`], or is about to be by its time.
@@ -61,55 +54,157 @@ impl Found {
             file => file?,
         };
         let stat = Stat::of(&file.metadata()?);
-        let content = match path.extension() == Some(OsStr::new("gz")) {
-            _ if !stat.is_regular => return Ok(None),
-            true => Content::Gzip(Box::new(Inflated::new(file)?)),
-            false if is_compressed(&path) => return Ok(None),
-            false => Content::Plain(file),
+        if !stat.is_regular {
+            return Ok(None);
+        }
+        let mut first = [0; Codec::MAGIC];
+        let count = file.read_at(&mut first, 0)?;
+        // Names may say nothing, and a file may hold nothing yet.
+        let codec = Codec::of(&first[..count]).or_else(|| Codec::named(&path));
+        let content = match codec {
+            Some(codec) => Content::Compressed(Box::new(CompressedReader::new(file, codec)?)),
+            None if is_compressed(&path) => return Ok(None),
+            None => Content::Plain(file),
         };
-        Ok(Some(Self { path, content, stat, fit: Fit::Continues, is_cut: false }))
+        let seeker = directories.seeker.clone();
+        Ok(Some(Self {
+            path,
+            content,
+            stat,
+            relation: Relation::Other,
+            is_defective: false,
+            first: None,
+            seeker,
+        }))
     }
 
-    /// Sets [`Found::fit`].
+    /// Sets [`Found::relation`].
     ///
     /// # Errors
-    /// It is being compressed just now, and not so far yet.
+    /// It is being compressed just now, and not so far yet; or it is being looked through.
     pub(in crate::input) fn compare(&mut self, position: &Position) -> io::Result<()> {
-        let fit = compare(&mut self.content, position);
-        let cut = self.content.cut();
-        self.is_cut |= cut.is_some();
-        self.fit = match fit {
-            Err(error) if cut == Some(Cut::Unfinished) && is_fresh(&self.stat) => {
-                return Err(error);
+        let modified = self.stat.modified;
+        let relation = match self.begins_as(position.head) {
+            Ok(false) => Ok(Relation::Other),
+            Ok(true) => {
+                self.seek(position.offset)?;
+                relation_at(&mut self.content, position, modified)
             }
-            fit => fit.unwrap_or(Fit::Different),
+            Err(error) => Err(error),
         };
+        self.relation = self.unless_ongoing(relation)?.unwrap_or(Relation::Other);
         Ok(())
+    }
+
+    /// Whether its content begins as `head` says. What is compressed is read once for that, so that
+    /// it need not begin anew for each comparison.
+    fn begins_as(&mut self, head: Head) -> io::Result<bool> {
+        let mut bytes = [0; Head::MAX];
+        let Content::Compressed(_) = &self.content else {
+            let count = self.content.read_at(0, &mut bytes[..usize::from(head.len)])?;
+            return Ok(head.matches(&bytes[..count]));
+        };
+        if let Some(first) = self.first.as_ref().filter(|it| it.len() >= usize::from(head.len)) {
+            return Ok(head.matches(first));
+        }
+        let count = self.content.read_to(u64::MAX, 0, &mut bytes)?;
+        self.first = Some(bytes[..count].into());
+        match count < usize::from(head.len) {
+            // Why it is no more shows once more.
+            true => self.content.read_at(0, &mut bytes).map(|_| false),
+            false => Ok(head.matches(&bytes[..count])),
+        }
+    }
+
+    /// Has what is compressed stand at a place that may be far.
+    fn seek(&mut self, offset: u64) -> io::Result<()> {
+        match &mut self.content {
+            Content::Compressed(reader) => self.seeker.seek(reader, self.stat.inode, offset),
+            Content::Plain(_) => Ok(()),
+        }
+    }
+
+    /// What was read of it, where that ended before its time because it is being compressed.
+    fn unless_ongoing<T>(&mut self, read: io::Result<T>) -> io::Result<io::Result<T>> {
+        let defect = self.content.defect();
+        self.is_defective |= defect.is_some();
+        match read {
+            Err(error) if defect == Some(Defect::Truncated) && is_fresh(&self.stat) => {
+                self.begin_anew()?;
+                Err(error)
+            }
+            read => Ok(read),
+        }
+    }
+
+    /// It may be read from its start next, or compared with something else. There may be many like it.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        match &mut self.content {
+            Content::Compressed(reader) => self.seeker.keep(reader, self.stat.inode),
+            Content::Plain(_) => Ok(()),
+        }
     }
 
     /// Whether it holds what was read up to `position`, of which something must be known.
     pub(in crate::input) fn continues(&mut self, position: &Position) -> io::Result<bool> {
         self.compare(position)?;
-        Ok(position.head.len > 0 && self.fit == Fit::Continues)
+        Ok(position.head.len > 0 && self.relation.goes_on())
     }
 
     /// Whether it is a copy of what was read from the start to the end, which is `position`.
+    ///
+    /// # Errors
+    /// It cannot be told yet.
     pub(in crate::input) fn is_all_before(&mut self, position: &Position) -> io::Result<bool> {
         if !self.begins_with(position)? {
             return Ok(false);
         }
         // A file may end with NULs that were never filled in.
         let more = self.content.only_nuls_from(position.offset);
-        let cut = self.content.cut();
-        self.is_cut |= cut.is_some();
-        // Read to its end: it is read no more, or from its start. There may be many like it.
-        if let Content::Gzip(inflated) = &mut self.content {
-            inflated.rewind()?;
+        let more = self.unless_ongoing(more)?;
+        self.begin_anew()?;
+        Ok(more.unwrap_or(false))
+    }
+
+    /// Whether it is a copy of what was read from the start to one of these ends. It is read once,
+    /// however many begin alike.
+    ///
+    /// # Errors
+    /// It cannot be told yet.
+    pub(in crate::input) fn is_all_before_any<'a>(
+        &mut self,
+        ends: impl Iterator<Item = &'a Position>,
+    ) -> io::Result<bool> {
+        let mut alike: Vec<&Position> = Vec::new();
+        for end in ends.filter(|end| end.head.len > 0) {
+            if self.is_telling(end) && self.begins_alike(end)? {
+                alike.push(end);
+            }
         }
-        match more {
-            Err(error) if cut == Some(Cut::Unfinished) && is_fresh(&self.stat) => Err(error),
-            more => Ok(more.unwrap_or(false)),
+        let Some(last) = alike.iter().map(|end| end.offset).max() else { return Ok(false) };
+        self.seek(last)?;
+        for end in alike {
+            let ends_there = match &self.content {
+                // What follows it may be NULs.
+                Content::Compressed(reader) if reader.is_at_end() => {
+                    reader.reaches_back_to(end.offset)
+                }
+                // It goes on, or it is not known how; what ends before the last is no end of it.
+                Content::Compressed(_) => end.offset == last,
+                Content::Plain(_) => true,
+            };
+            if ends_there && self.is_all_before(end)? {
+                return Ok(true);
+            }
         }
+        self.begin_anew()?;
+        Ok(false)
+    }
+
+    /// Whether it begins like what was read up to `end`, as far as can be told.
+    fn begins_alike(&mut self, end: &Position) -> io::Result<bool> {
+        let begins = self.begins_as(end.head);
+        Ok(self.unless_ongoing(begins)?.unwrap_or(false))
     }
 
     /// Whether it is a copy of `original`. If that `may_grow`, it may have grown since, and the copy
@@ -138,26 +233,43 @@ impl Found {
     /// Whether it holds what was read up to `position`. Logs may begin alike, and some end there: a
     /// short one must be of the same time as well, as what gzip makes is.
     fn begins_with(&mut self, position: &Position) -> io::Result<bool> {
-        let is_telling = position.offset >= TELLING || position.modified == self.stat.modified;
-        Ok(is_telling && self.continues(position)?)
+        Ok(self.is_telling(position) && self.continues(position)?)
+    }
+
+    fn is_telling(&self, position: &Position) -> bool {
+        is_telling(position, self.stat.modified)
     }
 }
 
-/// Compares the first bytes of `content`, and those before `position`, with the fingerprints.
-pub(in crate::input) fn compare(content: &mut Content, position: &Position) -> io::Result<Fit> {
-    let mut head = [0; Head::MAX];
-    let head_len = content.read_at(0, &mut head[..usize::from(position.head.len)])?;
-    if !position.head.matches(&head[..head_len]) {
-        return Ok(Fit::Different);
-    }
+/// Compares the first bytes of `content`, and those before `position`, with the fingerprints. Its file
+/// was modified at `modified`.
+pub(in crate::input) fn compare(
+    content: &mut Content,
+    position: &Position,
+    modified: i64,
+) -> io::Result<Relation> {
+    let mut first = [0; Head::MAX];
+    let count = content.read_at(0, &mut first[..usize::from(position.head.len)])?;
+    let (first, mut anchor) = (&first[..count], [0; Anchor::MAX]);
+    let before = before(content, position, &mut anchor)?;
+    Ok(relate(position, Seen { first, before, modified }))
+}
+
+/// The same of content of which it is known that it begins alike.
+fn relation_at(content: &mut Content, position: &Position, modified: i64) -> io::Result<Relation> {
     let mut anchor = [0; Anchor::MAX];
-    let before = &mut anchor[..usize::from(position.anchor.len)];
-    let count = content.read_at(position.offset - before.len() as u64, before)?;
-    Ok(match count < before.len() {
-        true => Fit::Shorter,
-        false if position.anchor.matches(before) => Fit::Continues,
-        false => Fit::Different,
-    })
+    Ok(relate_before(position, before(content, position, &mut anchor)?, modified))
+}
+
+/// The bytes just before `position`, as far as there are so many.
+fn before<'a>(
+    content: &mut Content,
+    position: &Position,
+    buffer: &'a mut [u8; Anchor::MAX],
+) -> io::Result<&'a [u8]> {
+    let bytes = &mut buffer[..usize::from(position.anchor.len)];
+    let count = content.read_at(position.offset - bytes.len() as u64, bytes)?;
+    Ok(&bytes[..count])
 }
 
 /// The position at `offset` in a file that holds as much.
@@ -176,56 +288,4 @@ pub(in crate::input) fn position_in(content: &mut Content, offset: u64) -> io::R
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::io::Write;
-
-    use super::super::directories::Disk;
-    use super::*;
-
-    #[test]
-    fn a_copy_begins_and_ends_like_what_was_read_and_has_its_length() {
-        let dir = tempfile::tempdir().unwrap();
-        let banner = "-".repeat(Head::MAX);
-        let found = |name: &str, text: &str| {
-            let (path, bytes) = (dir.path().join(name), format!("{banner}{text}"));
-            let file = fs::File::create(&path).unwrap();
-            match name.ends_with(".gz") {
-                true => flate2::write::GzEncoder::new(file, flate2::Compression::fast())
-                    .write_all(bytes.as_bytes())
-                    .unwrap(),
-                false => (&file).write_all(bytes.as_bytes()).unwrap(),
-            }
-            Found::open(&Directories::new(Disk), path).unwrap().unwrap()
-        };
-        let large =
-            |more: &str| found("app.log.2.gz", &["a\n".repeat(2 << 20), more.into()].concat());
-        let end = position_in(&mut large("").content, Head::MAX as u64 + (4 << 20)).unwrap();
-        assert!(large("").is_all_before(&end).unwrap());
-        assert!(large("\0\0").is_all_before(&end).unwrap());
-        assert!(!large("\0\0b\n").is_all_before(&end).unwrap());
-        let mut longer = large("b\n");
-        assert!(!longer.is_all_before(&end).unwrap());
-        assert_eq!(longer.content.read_at(0, &mut [0; Head::MAX]).unwrap(), Head::MAX);
-
-        let mut original = found("app.log", "one\ntwo\n").content;
-        let end = position_in(&mut original, Head::MAX as u64 + 8).unwrap();
-        for gz in ["", ".gz"] {
-            let mut is = |text| {
-                let mut found = found(&format!("app.log.1{gz}"), text);
-                let first = (
-                    found.is_all_before(&end).unwrap(),
-                    found.is_copy_of(&mut original, true).unwrap(),
-                );
-                // It can be read from its start afterwards.
-                assert_eq!(found.content.read_at(0, &mut [0; Head::MAX]).unwrap(), Head::MAX);
-                first
-            };
-            assert_eq!(is("one\ntwo\n"), (true, true));
-            assert_eq!(is("one\ntwo\nthree\n"), (false, false));
-            assert_eq!(is("one\nTwo\n"), (false, false));
-            // A copy that was made before the last line came.
-            assert_eq!(is("one\n"), (false, gz.is_empty()));
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! What has become of a file. Pure: a function of what we knew and what we see.
 
 use crate::input::read::content::Stat;
-use crate::pipeline::position::Inode;
+use crate::pipeline::position::{Anchor, Inode, Position};
 
 /// What is known of the generation that was last found at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,75 @@ pub(in crate::input) enum Change {
     Replaced,
     /// No file has its name.
     Gone,
+}
+
+/// How content compares with what was read of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::input) enum Relation {
+    /// It is something else.
+    Other,
+    /// It begins alike and ends before the position: a copy made before the last lines were read.
+    Shorter,
+    /// It begins alike and has the same bytes where reading stopped: what follows was not read.
+    GoesOn(Match),
+}
+
+/// How much is known of content that goes on where reading stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::input) enum Match {
+    /// Little was read: another log may begin like that.
+    Plausible,
+    /// So much was read, or so closely do the times agree, that it is nobody else's.
+    Exact,
+}
+
+/// What is seen of content that may be what was read.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::input) struct Seen<'a> {
+    /// Its first bytes: as many as the head of the position has, where there are so many.
+    pub(in crate::input) first: &'a [u8],
+    /// The bytes just before the position: as many as its anchor has, where there are so many.
+    pub(in crate::input) before: &'a [u8],
+    /// The modification time of its file.
+    pub(in crate::input) modified: i64,
+}
+
+impl Relation {
+    /// Whether what was not read follows in it.
+    pub(in crate::input) fn goes_on(self) -> bool {
+        matches!(self, Self::GoesOn(_))
+    }
+}
+
+/// How content compares with `position`. Names and inodes have no say: a log is the same under another
+/// identity when rsync has replaced it by a longer copy, when the first write has brought it up from
+/// a lower layer of an overlay, and when a link leads back to it.
+pub(in crate::input) fn relate(position: &Position, seen: Seen<'_>) -> Relation {
+    match position.head.matches(seen.first) {
+        true => relate_before(position, seen.before, seen.modified),
+        false => Relation::Other,
+    }
+}
+
+/// The same for content that begins alike and has these bytes just before the position.
+pub(super) fn relate_before(position: &Position, before: &[u8], modified: i64) -> Relation {
+    if before.len() < usize::from(position.anchor.len) {
+        return Relation::Shorter;
+    }
+    if !position.anchor.matches(before) {
+        return Relation::Other;
+    }
+    Relation::GoesOn(match is_telling(position, modified) {
+        true => Match::Exact,
+        false => Match::Plausible,
+    })
+}
+
+/// Whether the content of a file that was modified then can be told from that of a log which only
+/// begins alike, should it be the same up to `position`.
+pub(super) fn is_telling(position: &Position, modified: i64) -> bool {
+    usize::from(position.anchor.len) == Anchor::MAX
+        || position.head.len > 0 && position.modified == modified
 }
 
 /// What has become of it when this is found at its path. The content is not compared for that.
@@ -71,6 +140,7 @@ pub(in crate::input) fn same_but_device(a: Inode, b: Inode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::position::Head;
 
     const INODE: Inode = Inode { device: 1, number: 42, born: Some(1000) };
     const KNOWN: Known =
@@ -104,6 +174,46 @@ mod tests {
         ] {
             assert_eq!(judge(KNOWN, seen.as_ref()), expected, "{seen:?}");
         }
+    }
+
+    #[test]
+    fn content_is_known_by_what_was_read_of_it_and_by_nothing_else() {
+        let log: Vec<u8> = (0..400u32).flat_map(|at| format!("{at} ").into_bytes()).collect();
+        let read = |offset: usize| Position {
+            offset: offset as u64,
+            head: Head::of(&log[..offset]),
+            anchor: Anchor::after(&log[..offset]),
+            modified: 7,
+            ..Position::default()
+        };
+        let relation = |offset: usize, content: &[u8], modified| {
+            let position = read(offset);
+            let first = &content[..content.len().min(usize::from(position.head.len))];
+            let (end, back) = (content.len().min(offset), usize::from(position.anchor.len));
+            let before = &content[offset.saturating_sub(back).min(end)..end];
+            relate(&position, Seen { first, before, modified })
+        };
+        let (exact, plausible) =
+            (Relation::GoesOn(Match::Exact), Relation::GoesOn(Match::Plausible));
+        // A longer copy, one that ends there, and one of which the last byte is missing.
+        assert_eq!(relation(1200, &log, 9), exact);
+        assert_eq!(relation(1200, &log[..1200], 9), exact);
+        assert_eq!(relation(1200, &log[..1199], 9), Relation::Shorter);
+        assert_eq!(relation(1200, &log[..1000], 9), Relation::Other, "its head is not whole");
+        let mut other = log.clone();
+        other[1190] = b'x';
+        assert_eq!(relation(1200, &other, 9), Relation::Other);
+        other = log.clone();
+        other[3] = b'x';
+        assert_eq!(relation(1200, &other, 9), Relation::Other);
+        // Little was read: the time tells.
+        assert_eq!(relation(20, &log, 9), plausible);
+        assert_eq!(relation(20, &log, 7), exact);
+        assert_eq!(relation(128, &log, 9), exact);
+        // Nothing was read.
+        assert_eq!(relation(0, &log, 7), plausible);
+        assert!(exact.goes_on() && plausible.goes_on() && !Relation::Shorter.goes_on());
+        assert!(Match::Exact > Match::Plausible);
     }
 
     #[test]

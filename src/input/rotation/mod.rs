@@ -5,3 +5,4 @@ pub(in crate::input) mod directories;
 pub(in crate::input) mod identity;
 pub(in crate::input) mod judge;
 pub(in crate::input) mod names;
+mod seeker;

@@ -12,9 +12,11 @@ use crate::input::read::overwritten::before_overwritten;
 use crate::input::read::records::without_nuls_behind;
 use crate::input::rotation::archive;
 use crate::input::rotation::directories::Directories;
-use crate::input::rotation::identity::{self, Fit, Found};
-use crate::input::rotation::judge::{Change, is_cut_back, judge, same_but_device, same_inode};
-use crate::pipeline::position::{Anchor, Head, Inode, Position};
+use crate::input::rotation::identity::{self, Found};
+use crate::input::rotation::judge::{
+    Change, Match, Relation, is_cut_back, judge, same_but_device, same_inode,
+};
+use crate::pipeline::position::{Head, Inode, Position};
 use crate::shown::Show;
 
 impl Generation {
@@ -58,15 +60,16 @@ impl Generation {
         is_reused: bool,
         is_taken: impl Fn(Inode) -> bool,
         sure: bool,
-    ) -> io::Result<Option<(Stat, Fit)>> {
+    ) -> io::Result<Option<(Stat, Relation)>> {
         let (source, reads) = (&*self.source, self.reads());
         let mut found =
             if is_reused { None } else { archive::by_inode(directories, source, &self.position)? };
         if found.is_none() {
             let is_taken = |inode| inode != reads && is_taken(inode);
             found = archive::by_content(directories, source, &self.position, is_taken)?;
-            found = found.filter(|found| match found.fit {
-                Fit::Continues => !sure || self.is_telling(found),
+            found = found.filter(|found| match found.relation {
+                Relation::GoesOn(Match::Exact) => true,
+                Relation::GoesOn(Match::Plausible) => !sure,
                 // A file that is gone leaves no shorter copy: another log begins alike.
                 _ => is_reused && !sure,
             });
@@ -78,9 +81,9 @@ impl Generation {
             found.path.shown(),
             self.position.offset
         );
-        let (stat, fit) = (found.stat, found.fit);
+        let (stat, relation) = (found.stat, found.relation);
         self.continue_in(found);
-        Ok(Some((stat, fit)))
+        Ok(Some((stat, relation)))
     }
 
     /// Reads on in what rotation has made of the file.
@@ -89,7 +92,7 @@ impl Generation {
             // A copy may be shorter than the file was when it was truncated.
             self.extent = Extent::Seen(self.position.offset);
         }
-        if matches!(found.content, Content::Gzip(_)) {
+        if matches!(found.content, Content::Compressed(_)) {
             // It has the time of what it was made of.
             self.position.modified = self.position.modified.max(found.stat.modified);
         }
@@ -115,12 +118,12 @@ impl Generation {
     /// Whether `content`, which should be that of its file, is not what was read; its last records may
     /// have been overwritten.
     fn is_not_in(&self, content: &mut Content) -> bool {
-        match identity::compare(content, &self.position) {
-            Ok(Fit::Different) => {
+        match identity::compare(content, &self.position, self.position.modified) {
+            Ok(Relation::Other) => {
                 matches!(before_overwritten(content, &self.position), Ok(None))
             }
-            Ok(Fit::Shorter) => true,
-            Ok(Fit::Continues) | Err(_) => false,
+            Ok(Relation::Shorter) => true,
+            Ok(Relation::GoesOn(_)) | Err(_) => false,
         }
     }
 
@@ -145,22 +148,16 @@ impl Generation {
             None => {
                 // Not to be told yet, where what is being compressed begins alike.
                 let continues = found.continues(&self.position)?;
-                Ok(continues && (is_reused || self.is_telling(found)))
+                Ok(continues && (is_reused || found.relation == Relation::GoesOn(Match::Exact)))
             }
             _ if self.position.modified != found.stat.modified => Ok(false),
             _ => found.continues(&self.position),
         }
     }
 
-    /// Whether it says something that `found` holds the same: logs may begin alike.
-    fn is_telling(&self, found: &Found) -> bool {
-        usize::from(self.position.anchor.len) == Anchor::MAX
-            || self.position.modified == found.stat.modified
-    }
-
     /// Whether what is open is compressed, and so does not grow once it is complete.
     pub(in crate::input) fn is_compressed(&self) -> bool {
-        matches!(self.content, Some(Content::Gzip(_)))
+        matches!(self.content, Some(Content::Compressed(_)))
     }
 
     /// Whether it is a copy of the file that is read.
@@ -170,13 +167,13 @@ impl Generation {
 
     /// Whether what is open is compressed and has stopped short of its end.
     pub(in crate::input) fn is_cut(&self) -> bool {
-        self.content.as_ref().is_some_and(|content| content.cut().is_some())
+        self.content.as_ref().is_some_and(|content| content.defect().is_some())
     }
 
     /// To be asked then: whether nothing more will come.
     pub(in crate::input) fn is_given_up(&mut self, now: Instant) -> bool {
         match &mut self.content {
-            Some(Content::Gzip(inflated)) => inflated.is_given_up(now),
+            Some(Content::Compressed(reader)) => reader.is_given_up(now),
             _ => true,
         }
     }

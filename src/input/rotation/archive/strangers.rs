@@ -4,9 +4,9 @@ use std::io;
 
 use super::{is_being_compressed, oldest, places};
 use crate::input::rotation::directories::{Directories, Sibling, Stranger};
-use crate::input::rotation::identity::{Fit, Found, TELLING};
+use crate::input::rotation::identity::Found;
 use crate::input::rotation::names::is_rotation_of;
-use crate::pipeline::position::{Head, Inode, Position, Source};
+use crate::pipeline::position::{Anchor, Head, Inode, Position, Source};
 
 /// Compares files of any name. Only what was read for long enough is known under a name that says
 /// nothing.
@@ -16,7 +16,7 @@ pub(super) fn search(
     position: &Position,
     is_taken: impl Fn(Inode) -> bool,
 ) -> io::Result<Option<Found>> {
-    if position.offset < TELLING {
+    if usize::from(position.anchor.len) < Anchor::MAX {
         return Ok(None);
     }
     for place in places(source) {
@@ -46,7 +46,7 @@ pub(super) fn search(
                 continue;
             };
             found.compare(position)?;
-            if found.fit == Fit::Continues {
+            if found.relation.goes_on() {
                 return Ok(Some(found));
             }
         }

@@ -108,7 +108,7 @@ impl Gone {
 
     fn found(&self, directories: &Directories) -> io::Result<Option<Inode>> {
         let found = by_content(directories, &self.source, &self.position, |_| false)?;
-        Ok(found.filter(|found| found.fit == Fit::Continues).map(|found| found.stat.inode))
+        Ok(found.filter(|found| found.relation.goes_on()).map(|found| found.stat.inode))
     }
 }
 
@@ -220,4 +220,59 @@ fn many_lookups_of_a_turn_open_each_file_once() {
         assert_eq!(gone.found(&directories).unwrap(), None);
     }
     assert_eq!(files.counts(), (1, 50));
+}
+
+#[test]
+fn a_log_is_the_same_under_another_identity() {
+    let directories = Directories::new(Disk);
+    let gone = Gone::new();
+    let relation = |name: &str| {
+        let path = gone.dir.path().join(name);
+        at_path(&directories, &path, &gone.position).unwrap().map(|found| found.relation)
+    };
+    assert_eq!(relation("app.log"), None);
+    // As rsync replaces it: by a longer copy with an inode of its own.
+    let copy = gone.write("app.log", &[&text()[..], b"more\n"].concat());
+    assert_ne!(copy, gone.source.inode);
+    assert_eq!(relation("app.log"), Some(Relation::GoesOn(Match::Exact)));
+    // A link that leads elsewhere, and back.
+    gone.write("other", b"something else\n");
+    std::os::unix::fs::symlink("other", gone.dir.path().join("link")).unwrap();
+    assert_eq!(relation("link"), Some(Relation::Other));
+    fs::remove_file(gone.dir.path().join("link")).unwrap();
+    std::os::unix::fs::symlink("app.log", gone.dir.path().join("link")).unwrap();
+    assert_eq!(relation("link"), Some(Relation::GoesOn(Match::Exact)));
+    gone.write("app.log", b"a new one\n");
+    assert_eq!(relation("app.log"), Some(Relation::Other));
+    // Of what nothing was read, nothing is known.
+    let unread = Position { modified: gone.position.modified, ..Position::default() };
+    assert!(at_path(&directories, &gone.source.path, &unread).unwrap().is_none());
+}
+
+#[test]
+fn an_empty_file_lacks_nothing_when_what_became_of_it_is_empty() {
+    let directories = Directories::new(Disk);
+    let mut gone = Gone::new();
+    gone.position = Position { modified: gone.position.modified, ..Position::default() };
+    let found = |gone: &Gone| {
+        directories.turn_ends();
+        gone.found(&directories).unwrap()
+    };
+    let set_time = |gone: &Gone, name: &str, offset: i64| {
+        let time = (gone.position.modified + offset * SECOND) as u64;
+        let time = SystemTime::UNIX_EPOCH + Duration::from_nanos(time);
+        File::open(gone.dir.path().join(name)).unwrap().set_modified(time).unwrap();
+    };
+    assert_eq!(found(&gone), None);
+    for (name, content, offset, is_it) in [
+        ("app.log.1.gz", &b""[..], 0, true),
+        ("app.log.1.gz", b"", 5, false),
+        ("app.log.1.gz", b"a line\n", 0, false),
+        ("other.gz", b"", 0, false),
+    ] {
+        let inode = gone.write(name, content);
+        set_time(&gone, name, offset);
+        assert_eq!(found(&gone), is_it.then_some(inode), "{name} {offset}");
+        fs::remove_file(gone.dir.path().join(name)).unwrap();
+    }
 }

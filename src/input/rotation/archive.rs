@@ -1,5 +1,6 @@
 //! Where a file has gone: finding what rotation has moved, copied or compressed, beside its path.
 
+mod empty;
 mod strangers;
 
 use std::ffi::OsStr;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::directories::{Directories, Sibling};
 use super::names::{is_rotation_of, is_telling_sibling_of, uncompressed};
 use crate::input::rotation::identity::Found;
-use crate::input::rotation::judge::{Match, Relation, same_but_device};
+use crate::input::rotation::judge::{Relation, same_but_device};
 use crate::pipeline::position::{Inode, Position, Source};
 
 /// How often a directory is listed that changes meanwhile.
@@ -69,7 +70,7 @@ pub(in crate::input) fn by_content(
     is_taken: impl Fn(Inode) -> bool,
 ) -> io::Result<Option<Found>> {
     if position.head.len == 0 {
-        return empty(directories, source, position);
+        return empty::search(directories, source, position);
     }
     // What was listed may have been compressed or renamed before it is opened.
     for _ in 0..LISTINGS {
@@ -105,28 +106,7 @@ pub(in crate::input) fn at_path(
     Ok(Some(found))
 }
 
-/// What has become of a file that was empty when it was last seen: an empty one of the same time, as
-/// compression leaves it. Then nothing is missing.
-fn empty(
-    directories: &Directories,
-    source: &Source,
-    position: &Position,
-) -> io::Result<Option<Found>> {
-    let is_of_its_time = |time: i64| time / SECOND == position.modified / SECOND;
-    for sibling in siblings(directories, source)? {
-        if sibling.stat.inode == source.inode || !is_of_its_time(sibling.stat.modified) {
-            continue;
-        }
-        if let Some(mut found) = Found::open(directories, sibling.path)?
-            && matches!(found.content.read_at(0, &mut [0]), Ok(0))
-        {
-            found.relation = Relation::GoesOn(Match::Exact);
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
-}
-
+/// In nanoseconds, as times of files are.
 const SECOND: i64 = 1_000_000_000;
 
 /// No copy is older than what was read, but times are cut to seconds here and there.
@@ -223,7 +203,9 @@ fn siblings(directories: &Directories, source: &Source) -> io::Result<Vec<Siblin
     let mut siblings = Vec::new();
     for place in places(source) {
         let (Some(directory), Some(base)) = (place.parent(), place.file_name()) else { continue };
-        let listing = directories.listing(directory)?;
+        let listing = directories.listing_where(directory, |listing| {
+            shows_successor(directories, source, place, listing.number_of(base))
+        })?;
         let mut names: Vec<_> =
             listing.alike(base).filter(|name| is_rotation_of(base, name)).collect();
         names.sort_unstable();
@@ -263,14 +245,33 @@ fn with_inode(
     directory: &Path,
     inode: Inode,
 ) -> io::Result<Option<PathBuf>> {
-    let listing = directories.listing(directory)?;
+    let has_it = |path: &Path| {
+        let stat = directories.stat(path)?;
+        Ok::<_, io::Error>(stat.is_regular && same_but_device(inode, stat.inode))
+    };
+    let listing = directories.listing_where(directory, |listing| {
+        listing.numbered(inode.number).any(|path| has_it(&path).unwrap_or(false))
+    })?;
     for path in listing.numbered(inode.number) {
-        let stat = directories.stat(&path)?;
-        if stat.is_regular && same_but_device(inode, stat.inode) {
+        if has_it(&path)? {
             return Ok(Some(path));
         }
     }
     Ok(None)
+}
+
+/// Whether a listing, in which the inode at `place` has this number, was made after the file of
+/// `source` had left it: it shows the file that stands there now.
+fn shows_successor(
+    directories: &Directories,
+    source: &Source,
+    place: &Path,
+    number: Option<u64>,
+) -> bool {
+    number.is_some_and(|number| {
+        let stat = directories.stat(place).ok().filter(|stat| stat.is_regular);
+        number != source.inode.number && stat.is_some_and(|stat| stat.inode.number == number)
+    })
 }
 
 /// Whether `sibling` is a compressed file that is not complete: gzip removes what it compresses

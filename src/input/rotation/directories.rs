@@ -113,6 +113,20 @@ impl Directories {
         Ok(listing)
     }
 
+    /// The same, but what was listed before in this turn serves as well where it shows what is looked for:
+    /// in a burst of changes, time alone would have each lookup list anew.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub(super) fn listing_where(
+        &self,
+        directory: &Path,
+        shows: impl FnOnce(&Listing) -> bool,
+    ) -> io::Result<Arc<Listing>> {
+        let known = self.listings.borrow().get(directory).map(Arc::clone);
+        known.filter(|known| shows(known)).map_or_else(|| self.listing(directory), Ok)
+    }
+
     pub(super) fn stat(&self, path: &Path) -> io::Result<Stat> {
         self.files.stat(path)
     }
@@ -158,6 +172,12 @@ impl Listing {
         entries.sort_unstable();
         let (by_number, by_end, strangers) = Default::default();
         Self { directory: directory.to_owned(), changed, entries, by_number, by_end, strangers }
+    }
+
+    /// The number of the inode that had this name.
+    pub(super) fn number_of(&self, name: &OsStr) -> Option<u64> {
+        let at = self.entries.binary_search_by(|entry| (*entry.name).cmp(name)).ok()?;
+        Some(self.entries[at].number)
     }
 
     /// The paths whose inodes have this number.

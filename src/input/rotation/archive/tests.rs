@@ -10,6 +10,7 @@ use super::super::directories::tests::{Call, Faulty};
 use super::*;
 use crate::input::read::content::Stat;
 use crate::input::rotation::identity::position_in;
+use crate::input::rotation::judge::Match;
 use crate::pipeline::position::{Anchor, Head, SourceId};
 
 #[test]
@@ -275,4 +276,40 @@ fn an_empty_file_lacks_nothing_when_what_became_of_it_is_empty() {
         assert_eq!(found(&gone), is_it.then_some(inode), "{name} {offset}");
         fs::remove_file(gone.dir.path().join(name)).unwrap();
     }
+}
+
+#[test]
+fn a_listing_serves_in_a_burst_for_whatever_it_shows() {
+    let gone = Gone::new();
+    let files = Faulty::default();
+    let directories = Directories::new(files.clone());
+    // The directory changes all the time.
+    files.set_changed(None);
+    let lists = || files.counts().0;
+    let successors = |number: u64| {
+        let inode = Inode { number, ..gone.source.inode };
+        let source = Source { inode, ..gone.source.clone() };
+        let names = siblings(&directories, &source).unwrap();
+        names.into_iter().map(|sibling| sibling.path).collect::<Vec<_>>()
+    };
+    let before = gone.write("app.log", b"1\n");
+    assert_eq!((successors(0), lists()), (vec![], 1));
+    // It stands there still: whoever was there before is among what was listed.
+    assert_eq!((successors(0), lists()), (vec![], 1));
+    // It may have been copied meanwhile.
+    assert_eq!((successors(before.number), lists()), (vec![], 2));
+    let rotated = gone.dir.path().join("app.log.1");
+    fs::rename(&gone.source.path, &rotated).unwrap();
+    assert_eq!((successors(before.number), lists()), (vec![rotated.clone()], 3));
+    gone.write("app.log", b"2\n");
+    assert_eq!((successors(before.number), lists()), (vec![rotated.clone()], 4));
+    assert_eq!((successors(before.number), lists()), (vec![rotated.clone()], 4));
+    // What it shows is found by its inode, and looked for anew when it has moved.
+    let find = || moved(&directories, &gone.source.path, before).unwrap();
+    assert_eq!((find(), lists()), (Some(rotated.clone()), 4));
+    let again = gone.dir.path().join("app.log.2");
+    fs::rename(&rotated, &again).unwrap();
+    assert_eq!((find(), lists()), (Some(again), 5));
+    fs::remove_file(gone.dir.path().join("app.log.2")).unwrap();
+    assert_eq!((find(), lists()), (None, 6));
 }

@@ -4,7 +4,12 @@
 type Check = fn(&[u8]);
 
 /// By their names.
-pub const TARGETS: [(&str, Check); 2] = [("glob", glob), ("re2", re2)];
+pub const TARGETS: [(&str, Check); 3] = [("config", config), ("glob", glob), ("re2", re2)];
+
+/// A file of configuration.
+pub fn config(data: &[u8]) {
+    crate::config::fuzz::check(data);
+}
 
 /// A glob, and behind its newline names.
 pub fn glob(data: &[u8]) {

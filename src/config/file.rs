@@ -52,13 +52,13 @@ fn reason(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
-struct Reader<'a> {
-    file: Arc<std::path::PathBuf>,
-    findings: &'a mut Findings,
+pub(super) struct Reader<'a> {
+    pub(super) file: Arc<std::path::PathBuf>,
+    pub(super) findings: &'a mut Findings,
 }
 
 impl Reader<'_> {
-    fn bytes(&mut self, bytes: &[u8]) -> Option<Layer> {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Option<Layer> {
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {

@@ -12,6 +12,8 @@ mod entry;
 mod error;
 mod file;
 mod findings;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod keys;
 mod log_filter;
 mod raw;

@@ -1,12 +1,14 @@
 //! Messages to standard output instead of a receiver.
 
-use std::io::{self, ErrorKind, Write};
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use tracing::error;
 
 use super::{Links, Outcome};
 use crate::config::Destination;
 use crate::health::metrics::Sending;
+use crate::shown::escaped;
 use crate::syslog::{Encoder, Framing};
 use crate::threads;
 
@@ -31,7 +33,11 @@ pub async fn print(links: Links, meters: Sending) -> Outcome {
         meters.queued_bytes.sub(batch.bytes.len() as i64);
         let printing = threads::run("print", move || {
             let mut stdout = io::stdout().lock();
-            (stdout.write_all(&batch.bytes).and_then(|()| stdout.flush()), batch)
+            let written = match stdout.is_terminal() {
+                true => stdout.write_all(for_terminal(&batch.bytes).as_bytes()),
+                false => stdout.write_all(&batch.bytes),
+            };
+            (written.and_then(|()| stdout.flush()), batch)
         });
         let printed = tokio::select! {
             printed = beat.during(printing) => printed,
@@ -57,4 +63,31 @@ pub async fn print(links: Links, meters: Sending) -> Outcome {
         let _ = spare.try_send(batch);
     }
     Outcome::default()
+}
+
+/// Messages as a terminal may have them. What is in a log steers it as little as the name of one; only
+/// to a file or a pipe go the very bytes.
+fn for_terminal(messages: &[u8]) -> String {
+    let mut out = String::with_capacity(messages.len());
+    for chunk in messages.utf8_chunks() {
+        // Writing to a string does not fail.
+        for c in chunk.valid().chars() {
+            let _ = if matches!(c, '\n' | '\t') { out.write_char(c) } else { escaped(c, &mut out) };
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_no_control_characters() {
+        let shown = for_terminal(b"<13>1 a\tb\n\x1b[2J\xff \xc2\x9b \xc3\xa9\r\n");
+        assert_eq!(shown, "<13>1 a\tb\n\\x1b[2J\\xff \\u009b \u{e9}\\r\n");
+    }
 }

@@ -88,8 +88,14 @@ impl Pace {
             Some(receiver) => format!("connected to {receiver}"),
             None => "not connected".to_owned(),
         };
+        let refused = match meters.reloads.refusal() {
+            Some(why) => format!("; the new configuration is refused: {why}"),
+            None => String::new(),
+        };
         let s = if files == 1 { "" } else { "s" };
-        format!("following {files} file{s}, {pace:.0} lines/s, {behind} bytes behind, {receiver}")
+        format!(
+            "following {files} file{s}, {pace:.0} lines/s, {behind} bytes behind, {receiver}{refused}"
+        )
     }
 }
 
@@ -115,6 +121,11 @@ mod tests {
         let expected = format!("following 2 files, 0 lines/s, 42 bytes behind, {connected}");
         assert_eq!(pace.status(&meters), expected);
         meters.sending.left();
+        assert!(pace.status(&meters).ends_with("not connected"));
+        meters.reloads.ended(Some("a.yml:3: no".to_owned()));
+        let refused = "; the new configuration is refused: a.yml:3: no";
+        assert!(pace.status(&meters).ends_with(refused));
+        meters.reloads.ended(None);
         assert!(pace.status(&meters).ends_with("not connected"));
     }
 }

@@ -153,6 +153,12 @@ pub struct Cli {
     #[arg(long, value_name = "TEXT", help_heading = "Actions", requires = "check")]
     #[arg(allow_hyphen_values = true, conflicts_with = "connect")]
     pub line: Option<OsString>,
+    /// With --check: only load the configuration, and say what is wrong with it
+    #[arg(long, help_heading = "Actions", requires = "check", conflicts_with_all = ["connect", "line"])]
+    pub quiet: bool,
+    /// With --check: print what a unit must say to show all files
+    #[arg(long, hide = true, requires = "check", conflicts_with_all = ["connect", "line", "quiet"])]
+    pub unit_settings: bool,
     /// Show how far each file is delivered; needs no daemon
     #[arg(long, help_heading = "Actions", conflicts_with_all = ["check", "connect", "line"])]
     pub status: bool,
@@ -190,6 +196,10 @@ pub enum Look<'a> {
     },
     /// What becomes of this line.
     Line(&'a OsStr),
+    /// Whether the configuration can be loaded.
+    Test,
+    /// What a unit must say, so that all files are seen.
+    UnitSettings,
     /// How far the files are delivered.
     Status {
         /// For machines.
@@ -203,6 +213,8 @@ impl Cli {
     pub fn look(&self) -> Option<Look<'_>> {
         match (self.check, &self.line, self.status) {
             (true, Some(line), _) => Some(Look::Line(line)),
+            (true, None, _) if self.quiet => Some(Look::Test),
+            (true, None, _) if self.unit_settings => Some(Look::UnitSettings),
             (true, None, _) => Some(Look::Check { connect: self.connect }),
             (false, _, true) => Some(Look::Status { json: self.json }),
             (false, _, false) => None,

@@ -1,15 +1,17 @@
 //! The meters over HTTP, for Prometheus: `GET /metrics` in its text format
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -17,22 +19,25 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
-use prometheus::{Encoder, IntGaugeVec, Opts, Registry, TextEncoder};
-use tokio::sync::Semaphore;
+use prometheus::{Encoder, IntCounter, IntGaugeVec, Opts, Registry, TextEncoder};
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::agent::Records;
 use crate::config::Listen;
 use crate::health::metrics::Meters;
 use crate::inspect::delivered;
+use crate::service::log;
 use crate::threads;
 
 /// Of so many files it is told how far each is behind: those furthest behind.
 const FILES_MAX: usize = 50;
-/// How many scrapers are served at once.
-const CONNECTIONS: usize = 8;
-/// How long one of them may take to ask.
+/// How many clients are served at once; another takes the place of the one that is longest there.
+const CONNECTIONS: usize = 32;
+/// How long a connection is used, and how long its last question and answer may take after that.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The address cannot be listened on.
@@ -58,63 +63,134 @@ pub fn bind(listen: &Listen) -> Result<TcpListener, ListenError> {
     listener.map_err(|source| ListenError { listen: listen.clone(), source })
 }
 
+impl ListenError {
+    /// Whether somebody listens there already.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AddrInUse
+    }
+}
+
 /// Serving; ends when it is dropped.
 #[derive(Debug)]
-pub struct Exporter(JoinHandle<()>);
+pub struct Exporter(Task);
 
-impl Drop for Exporter {
+impl Exporter {
+    /// Ends it. The address is free then.
+    pub async fn stop(mut self) {
+        self.0.0.abort();
+        // An error, for it was ended.
+        let _ = (&mut self.0.0).await;
+    }
+}
+
+/// A task that ends when it is dropped.
+#[derive(Debug)]
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-/// Serves `meters`, and how far the files of `records` are delivered.
+/// Serves `meters`, and how far the files of `records` are delivered, to those who ask by an address,
+/// as `localhost` or by one of `hosts`.
 ///
 /// # Errors
 /// The runtime does not take the listener.
-pub fn serve(listener: TcpListener, meters: Meters, records: Records) -> io::Result<Exporter> {
+pub fn serve(
+    listener: TcpListener,
+    meters: Meters,
+    records: Records,
+    hosts: Vec<String>,
+) -> io::Result<Exporter> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     info!("metrics are at http://{}/metrics", listener.local_addr()?);
-    let page = Arc::new(Page { meters, records });
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    Ok(Exporter(tokio::spawn(async move {
-        loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    warn!("metrics cannot be served: {error}");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                    continue;
-                }
-            };
-            let page = Arc::clone(&page);
-            tokio::spawn(async move {
-                let answer = service_fn(move |request| answer(Arc::clone(&page), request));
-                let mut http = http1::Builder::new();
-                http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-                if let Err(error) = http.serve_connection(TokioIo::new(stream), answer).await {
-                    debug!("a scraper: {error}");
-                }
-                drop(place);
-            });
+    let page = Arc::new(Page { meters, records, hosts, turn: Mutex::new(()) });
+    Ok(Exporter(Task(tokio::spawn(accept(listener, page)))))
+}
+
+async fn accept(listener: tokio::net::TcpListener, page: Arc<Page>) {
+    let mut clients: VecDeque<Task> = VecDeque::new();
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                warn!("metrics cannot be served: {error}");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+        };
+        clients.retain(|client| !client.0.is_finished());
+        if clients.len() >= CONNECTIONS {
+            // Who reads nothing keeps nobody out.
+            clients.pop_front();
         }
-    })))
+        clients.push_back(Task(tokio::spawn(talk(stream, Arc::clone(&page)))));
+    }
+}
+
+/// Answers what is asked on one connection.
+async fn talk(stream: TcpStream, page: Arc<Page>) {
+    let answer = service_fn(move |request| answer(Arc::clone(&page), request));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    let mut talk = pin!(http.serve_connection(TokioIo::new(stream), answer));
+    let ended = match timeout(PATIENCE, talk.as_mut()).await {
+        Ok(ended) => Ok(ended),
+        Err(_) => {
+            talk.as_mut().graceful_shutdown();
+            timeout(PATIENCE, talk).await
+        }
+    };
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!("a client of the metrics: {error}"),
+        Err(_) => debug!("a client of the metrics took too long"),
+    }
+}
+
+/// Whether the metrics may be asked for under this name. A web page can have a browser ask for them
+/// by any name that leads here, and read the answer; by an address it cannot.
+fn is_welcome(host: &str, hosts: &[String]) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(address) => match address.split_once(']') {
+            Some((address, _)) => return address.parse::<Ipv6Addr>().is_ok(),
+            None => return false,
+        },
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name.parse::<Ipv4Addr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 struct Page {
     meters: Meters,
     records: Records,
+    hosts: Vec<String>,
+    /// One is made after the other: each asks for the size of every file.
+    turn: Mutex<()>,
 }
 
 async fn answer(
     page: Arc<Page>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    let said = |status, text: String| {
+        let mut response = Response::new(Full::from(text));
+        *response.status_mut() = status;
+        Ok(response)
+    };
+    let mut named = request.headers().get_all(HOST).iter();
+    if !named.all(|host| host.to_str().is_ok_and(|host| is_welcome(host, &page.hosts))) {
+        let text = "ask by an address or as localhost; metrics_hosts allows other names\n";
+        return said(StatusCode::FORBIDDEN, text.to_owned());
+    }
     if request.uri().path() != "/metrics" {
-        let mut response = Response::new(Full::from("metrics are at /metrics\n"));
-        *response.status_mut() = StatusCode::NOT_FOUND;
-        return Ok(response);
+        return said(StatusCode::NOT_FOUND, "metrics are at /metrics\n".to_owned());
     }
     Ok(match page.text().await {
         Ok(text) => {
@@ -123,17 +199,18 @@ async fn answer(
             response.headers_mut().insert(CONTENT_TYPE, kind);
             response
         }
-        Err(error) => {
-            let mut response = Response::new(Full::from(format!("{error}\n")));
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            response
-        }
+        Err(error) => return said(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
     })
 }
 
 impl Page {
     async fn text(&self) -> prometheus::Result<Vec<u8>> {
+        let _turn = self.turn.lock().await;
         let mut families = self.meters.gather();
+        let help = "Lines of its own log that were lost, for nothing took them in time.";
+        let lost = IntCounter::new("remote_syslog_log_lost_lines_total", help)?;
+        lost.inc_by(log::lost_lines());
+        families.extend(lost.collect());
         families.extend(ProcessCollector::for_self().collect());
         families.extend(self.behind().await?);
         // An error in the eyes of the encoder.
@@ -159,5 +236,23 @@ impl Page {
         let registry = Registry::new();
         registry.register(Box::new(gauges))?;
         Ok(registry.gather())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_localhost_and_what_was_allowed_are_welcome() {
+        let allowed = ["web1.example.com".to_owned()];
+        for host in ["127.0.0.1:9600", "10.0.0.1", "[::1]:9600", "[::1]", "LocalHost:80"] {
+            assert!(is_welcome(host, &[]), "{host}");
+        }
+        for host in ["evil.example.com", "evil.example.com:9600", "", "[::1", "[evil]:1", "x"] {
+            assert!(!is_welcome(host, &allowed), "{host}");
+        }
+        assert!(is_welcome("WEB1.example.com.:9600", &allowed));
+        assert!(!is_welcome("web1.example.com.evil.com", &allowed));
     }
 }

@@ -1,9 +1,13 @@
 //! A file that only one process holds: the state directory's lock and the pid file.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::safe_open::{self, Last};
 
 use crate::shown::Show;
 
@@ -29,6 +33,12 @@ impl LockedFile {
     /// Opens or creates the file as [`open`] does, and locks it.
     pub(crate) fn open(path: &Path, mode: u32) -> Result<Self, LockError> {
         Self::lock(open(path, mode).map_err(LockError::Io)?, path)
+    }
+
+    /// Locks the file as one who may only read it, where its file system takes no more.
+    pub(crate) fn open_to_read(path: &Path) -> Result<Self, LockError> {
+        let file = safe_open::open(path, OFlags::RDONLY, Mode::empty(), Last::Refuse);
+        Self::lock(file.map_err(LockError::Io)?, path)
     }
 
     /// Locks `file`, which is at `path`.
@@ -98,14 +108,7 @@ impl LockedFile {
 /// write to, it could lead to a file that is then overwritten. Nor is anybody waited for, should it
 /// be a pipe.
 pub(crate) fn open(path: &Path, mode: u32) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(mode)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)
+    safe_open::open(path, OFlags::RDWR | OFlags::CREATE, Mode::from_raw_mode(mode), Last::Refuse)
 }
 
 /// Whether `file` is one in which nothing would be lost by writing a process id.

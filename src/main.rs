@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use remote_syslog::cli::Cli;
+use remote_syslog::service::log;
 use remote_syslog::shown::lines;
 use remote_syslog::{daemon, inspect};
 
@@ -11,11 +12,10 @@ fn main() -> ExitCode {
     if let Some(look) = cli.look() {
         return inspect::run(&cli, look);
     }
-    daemon::run(cli).unwrap_or_else(|error| {
-        #[allow(clippy::print_stderr, reason = "the log may not be there yet")]
-        {
-            eprintln!("{}", lines(&error.to_string()));
-        }
+    let code = daemon::run(cli).unwrap_or_else(|error| {
+        log::last_words(&lines(&error.to_string()).to_string());
         ExitCode::FAILURE
-    })
+    });
+    log::flush(log::LAST_WORDS);
+    code
 }

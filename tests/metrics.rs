@@ -23,7 +23,7 @@ pub(crate) fn address() -> SocketAddr {
 
 pub(crate) fn get(address: SocketAddr, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     Some(answer)
@@ -144,6 +144,76 @@ fn other_pages_are_not_there_and_slow_scrapers_keep_nobody_out() {
     let answer = get(metrics, "/").unwrap();
     assert!(answer.starts_with("HTTP/1.1 404 Not Found"), "{answer}");
     assert!(answer.ends_with("metrics are at /metrics\n"), "{answer}");
+}
+
+#[test]
+fn clients_that_never_read_keep_nobody_out() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let metrics = address();
+    site.append("app.log", "one\n");
+    let _running = shipper(&site, &receiver, metrics).start();
+    receiver.wait_for(1);
+    let flood = || {
+        let stream = TcpStream::connect(metrics).unwrap();
+        rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 2048).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let question = format!("GET /metrics HTTP/1.1\r\nHost: {metrics}\r\n\r\n").repeat(100);
+        while (&stream).write(question.as_bytes()).is_ok_and(|length| length > 0) {}
+        stream
+    };
+    let _clients: Vec<_> = (0..100).map(|_| flood()).collect();
+    scrape(metrics);
+}
+
+/// The head of the answer to a question for `host`.
+fn asked_for(address: SocketAddr, host: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_web_page_cannot_read_them_by_a_name_of_its_own() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let metrics = address();
+    let log = site.append("app.log", "one\n");
+    let with = |hosts| shipper(&site, &receiver, metrics).yaml(hosts);
+    let running = with("").start();
+    receiver.wait_for(1);
+    let answer = asked_for(metrics, "evil.example.com");
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    assert!(answer.contains("metrics_hosts") && !answer.contains(log.to_str().unwrap()));
+    assert!(asked_for(metrics, "localhost").starts_with("HTTP/1.1 200"));
+    // By a reload at the same address.
+    with("metrics_hosts: [web1.example.com]").write_config();
+    running.signal(rustix::process::Signal::HUP);
+    running.wait_log(&["loaded anew"]);
+    assert!(asked_for(metrics, "web1.example.com:9600").starts_with("HTTP/1.1 200"));
+    assert!(asked_for(metrics, "evil.example.com").starts_with("HTTP/1.1 403"));
+}
+
+#[test]
+fn they_move_to_another_address_at_the_same_port_and_stay_where_that_is_refused() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let metrics = address();
+    site.append("app.log", "one\n");
+    let running = shipper(&site, &receiver, metrics).start();
+    receiver.wait_for(1);
+    let everywhere = SocketAddr::from(([0, 0, 0, 0], metrics.port()));
+    shipper(&site, &receiver, everywhere).write_config();
+    running.signal(rustix::process::Signal::HUP);
+    running.wait_log(&["loaded anew"]);
+    scrape(metrics);
+    scrape(([127, 0, 0, 1], metrics.port()).into());
+    // The port is taken at the new address.
+    let taken = TcpListener::bind((own_address(), 0)).unwrap();
+    shipper(&site, &receiver, taken.local_addr().unwrap()).write_config();
+    running.signal(rustix::process::Signal::HUP);
+    running.wait_log(&["the new configuration is refused"]);
+    let refused = || value(&scrape(metrics), "remote_syslog_last_reload_successful") == Some(0.0);
+    wait_until("the refusal shows", SOON, refused);
 }
 
 #[test]

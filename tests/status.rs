@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     End, Endpoint, Guarded, Numbered, Receiver, Reopen, Report, Running, SOON, Shipper, Site,
-    as_nobody, finish, lines, skip, wait_exit, wait_until,
+    as_nobody, bare_command, finish, lines, skip, wait_exit, wait_until,
 };
 
 fn shipper(site: &Site, endpoint: &Endpoint) -> Shipper {
@@ -485,4 +485,33 @@ fn a_file_system_that_hangs_keeps_nobody_from_the_rest() {
     let said = String::from_utf8(check.stdout).unwrap();
     assert!(said.contains("mirror/*.log: no answer: a file system on its way hangs"), "{said}");
     assert!(said.contains("1 file to follow"), "{said}");
+}
+
+#[test]
+fn a_refused_configuration_is_told_until_one_is_taken_up() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("a.log", "one\n");
+    let mut running = shipper(&site, &receiver.endpoint()).start();
+    receiver.wait_for(1);
+    // It reads the file while the daemon may, and does not write it.
+    let ask = |more: &[&str]| {
+        let mut command = bare_command();
+        command.arg("-c").arg(site.path("conf.yml")).arg("--state-dir").arg(site.path("state"));
+        finish(command.arg("--status").args(more))
+    };
+    let refused = || {
+        let status: Value = serde_json::from_slice(&ask(&["--json"]).stdout).unwrap();
+        status["daemon"]["refused"].clone()
+    };
+    assert_eq!(refused(), Value::Null);
+    shipper(&site, &receiver.endpoint()).yaml("facility: loacl0").write_config();
+    running.signal(Signal::HUP);
+    let is_told = || refused().as_str().is_some_and(|why| why.contains("loacl0"));
+    wait_until("the refusal is told", SOON, is_told);
+    let table = String::from_utf8(ask(&[]).stdout).unwrap();
+    assert!(table.contains("its new configuration is refused"), "{table}");
+    shipper(&site, &receiver.endpoint()).write_config();
+    running.signal(Signal::HUP);
+    wait_until("it is over", SOON, || refused() == Value::Null);
+    running.term();
 }

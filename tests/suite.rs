@@ -31,6 +31,7 @@ mod reload;
 mod resolver;
 mod restart;
 mod rotation;
+mod shortage;
 mod shown;
 mod status;
 mod systemd;

@@ -126,3 +126,45 @@ fn the_watchdog_is_fed_while_there_is_no_receiver() {
     shipper.term();
     assert_eq!(shipper.log_lines(&["does not answer"]).count(), 0, "{}", shipper.log());
 }
+
+#[test]
+fn a_configuration_that_is_refused_is_told_with_an_end_that_is_not_tried_again() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let manager = Manager::new(&site);
+    let output = shipper(&site, &receiver).yaml("facility: loacl0").output();
+    // EX_CONFIG, as RestartPreventExitStatus of the unit has it.
+    assert_eq!(output.status.code(), Some(78), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("loacl0"));
+    manager.hears_of(&["STATUS=the configuration is refused: ", "loacl0"]);
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/remote_syslog.service");
+    assert!(fs::read_to_string(unit).unwrap().contains("RestartPreventExitStatus=78"));
+}
+
+#[test]
+fn a_reload_that_is_refused_is_told_before_it_counts_as_done() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let manager = Manager::new(&site);
+    site.append("a.log", "old\n");
+    let mut running = shipper(&site, &receiver).start();
+    manager.hears_of(&["READY=1"]);
+    shipper(&site, &receiver).yaml("facility: loacl0").write_config();
+    running.signal(rustix::process::Signal::HUP);
+    manager.hears_of(&["RELOADING=1", "MONOTONIC_USEC="]);
+    manager.hears_of(&["STATUS=the new configuration is refused: ", "loacl0"]);
+    assert_eq!(manager.hears(), "READY=1");
+    // It stands in the status for as long as it is so.
+    manager.hears_of(&["STATUS=following 1 file", "; the new configuration is refused: "]);
+    running.term();
+}
+
+#[test]
+fn a_quiet_check_tests_the_configuration_and_nothing_else() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let check =
+        |shipper: &Shipper| crate::support::finish(shipper.command().args(["--check", "--quiet"]));
+    let sound = check(&shipper(&site, &receiver));
+    assert!(sound.status.success() && sound.stdout.is_empty() && sound.stderr.is_empty());
+    let broken = check(&shipper(&site, &receiver).yaml("facility: loacl0"));
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("conf.yml:"));
+}

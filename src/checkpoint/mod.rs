@@ -13,6 +13,7 @@
 mod file;
 mod format;
 mod home;
+mod refusal;
 mod saver;
 mod table;
 
@@ -23,10 +24,11 @@ use std::path::{Path, PathBuf};
 use self::file::{Contents, Problem};
 use self::home::Home;
 use self::table::Table;
-use crate::lockfile::{self, LockError};
+use crate::lockfile::{self, LockError, LockedFile};
 use crate::pipeline::position::{Record, SourceId};
 use crate::shown::Show;
 
+pub use self::refusal::{refusal, tell_refusal};
 pub use self::saver::{Links, Query, run};
 pub use crate::lockfile::Holder;
 
@@ -90,27 +92,38 @@ pub struct ReadError {
 #[derive(Debug)]
 pub struct Store {
     home: Option<Home>,
+    /// Keeps others away where nothing can be saved.
+    _lock: Option<LockedFile>,
     table: Table,
 }
 
 impl Store {
     /// What can be read in `dir`, without the right to save there: for when [`open`] says that the
     /// directory is unusable. A file system that has become read-only still tells where each file
-    /// goes on.
-    #[must_use]
-    pub fn unsaved(dir: &Path) -> (Self, Vec<Record>) {
+    /// goes on. Its lock can still be taken: to read the file is enough for that.
+    ///
+    /// # Errors
+    /// [`StateError::Locked`] if another instance uses the directory.
+    pub fn unsaved(dir: &Path) -> Result<(Self, Vec<Record>), StateError> {
+        let lock = match LockedFile::open_to_read(&dir.join(LOCK)) {
+            Ok(lock) => Some(lock),
+            Err(LockError::Held(pid)) => {
+                return Err(StateError::Locked { pid, dir: dir.to_owned() });
+            }
+            Err(LockError::Io(_)) => None,
+        };
         // One that cannot be read says nothing against the other.
         let sound = |name| look_into(dir, name).unwrap_or_else(|_| Contents::none());
         let recent = sound(RECENT);
         let table = assemble(sound(BASE), recent);
         let records = table.records();
-        (Self { home: None, table }, records)
+        Ok((Self { home: None, _lock: lock, table }, records))
     }
 
     /// Positions that nobody keeps: every file is new.
     #[must_use]
     pub fn none() -> Self {
-        Self { home: None, table: Table::default() }
+        Self { home: None, _lock: None, table: Table::default() }
     }
 
     /// Above every id that was ever given in this directory.
@@ -160,7 +173,7 @@ pub fn open(dir: &Path) -> Result<(Store, Vec<Record>), StateError> {
     let mut table = assemble(base, recent);
     table.renew_base();
     let records = table.records();
-    let mut store = Store { home: Some(home), table };
+    let mut store = Store { home: Some(home), _lock: None, table };
     store.write_pid();
     Ok((store, records))
 }

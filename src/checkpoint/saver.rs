@@ -53,7 +53,7 @@ pub struct Links {
 /// Updates and queries are always taken at once, however slow the disk.
 pub async fn run(store: Store, links: Links, meters: Meters) {
     let Links { mut updates, mut queries, stop, beat } = links;
-    let Store { home, table } = store;
+    let Store { home, _lock, table } = store;
     let can_save = home.is_some();
     let dir = home.as_ref().map(|home| home.dir.clone()).unwrap_or_default();
     let home = Arc::new(Mutex::new(home));

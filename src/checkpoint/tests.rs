@@ -72,8 +72,10 @@ async fn positions_survive_a_restart() {
     let (store, records) = open(dir.path()).unwrap();
     assert_eq!(store.next_id(), SourceId(4), "the id of what was forgotten is not given again");
     assert_eq!(read(dir.path()).unwrap().records, records, "reading needs no lock");
-    let (unsaved, same) = Store::unsaved(dir.path());
-    assert_eq!((same, unsaved.next_id()), (records, store.next_id()));
+    let next_id = store.next_id();
+    drop(store);
+    let (unsaved, same) = Store::unsaved(dir.path()).unwrap();
+    assert_eq!((same, unsaved.next_id()), (records, next_id));
 }
 
 #[tokio::test]
@@ -137,8 +139,11 @@ async fn what_is_no_directory_is_unusable_and_memory_remains() {
         matches!(error, StateError::Unusable { .. }) && error.to_string().contains("state_dir")
     );
     let (sender, receiver) = mpsc::channel(1);
-    let running =
-        tokio::spawn(run(Store::unsaved(&dir.path().join("file")).0, links(receiver), meters()));
+    let running = tokio::spawn(run(
+        Store::unsaved(&dir.path().join("file")).unwrap().0,
+        links(receiver),
+        meters(),
+    ));
     for _ in 0..3 {
         sender.send(vec![reached(1, 1)]).await.unwrap();
     }
@@ -391,5 +396,18 @@ async fn a_file_that_cannot_be_read_does_not_hide_the_other() {
     // It leads to itself.
     std::os::unix::fs::symlink(RECENT, recent).unwrap();
     assert!(matches!(open(dir.path()), Err(StateError::Unusable { .. })));
-    assert_eq!(offsets(&Store::unsaved(dir.path()).1), [(1, 7)]);
+    assert_eq!(offsets(&Store::unsaved(dir.path()).unwrap().1), [(1, 7)]);
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_saved_a_second_instance_is_refused_all_the_same() {
+    let dir = TempDir::new().unwrap();
+    let (first, _) = open(dir.path()).unwrap();
+    assert!(matches!(Store::unsaved(dir.path()), Err(StateError::Locked { pid: Some(_), .. })));
+    drop(first);
+    // One that saves nothing holds the lock as well.
+    let (unsaved, _) = Store::unsaved(dir.path()).unwrap();
+    assert!(matches!(Store::unsaved(dir.path()), Err(StateError::Locked { .. })));
+    drop(unsaved);
+    Store::unsaved(dir.path()).unwrap();
 }

@@ -29,6 +29,7 @@ pub(super) enum Key {
     LogLevels,
     User,
     MetricsListen,
+    MetricsHosts,
 }
 
 /// What may stand behind a key.
@@ -44,7 +45,7 @@ use Key as K;
 use Shape::{List, Scalar};
 
 /// In the order of [`Key`].
-const TABLE: [(Key, &str, &str, Shape); 26] = [
+const TABLE: [(Key, &str, &str, Shape); 27] = [
     (K::Files, "files", "", List),
     (K::ExcludeFiles, "exclude_files", "", List),
     (K::ExcludePatterns, "exclude_patterns", "", List),
@@ -71,6 +72,7 @@ const TABLE: [(Key, &str, &str, Shape); 26] = [
     (K::LogLevels, "log_levels", "--log", Scalar),
     (K::User, "user", "--user", Scalar),
     (K::MetricsListen, "metrics_listen", "", Scalar),
+    (K::MetricsHosts, "metrics_hosts", "", List),
 ];
 
 /// The section whose keys are written with a dot here.

@@ -151,6 +151,8 @@ pub struct Config {
 pub struct Listen {
     /// The address.
     pub address: SocketAddr,
+    /// By which names it may be asked, besides addresses and `localhost`.
+    pub hosts: Vec<String>,
     /// Where it was typed: whether it can be had shows later.
     pub place: Place,
 }

@@ -147,8 +147,12 @@ impl<'a> Resolver<'a> {
 
     fn metrics_listen(&mut self) -> Option<Listen> {
         let address = self.parsed(Key::MetricsListen, value::listen)?;
-        self.scalar(Key::MetricsListen)
-            .map(|Text { place, .. }| Listen { address, place: place.clone() })
+        let hosts = self.names(Key::MetricsHosts);
+        self.scalar(Key::MetricsListen).map(|Text { place, .. }| Listen {
+            address,
+            hosts,
+            place: place.clone(),
+        })
     }
 
     fn user(&mut self) -> Option<String> {

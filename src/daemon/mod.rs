@@ -2,6 +2,7 @@
 //! whatever signals ask for, and an end in good order.
 
 mod once;
+mod reload;
 mod serve;
 
 use std::net::TcpListener;
@@ -14,7 +15,9 @@ use tracing::{error, info, warn};
 use self::serve::Process;
 use crate::checkpoint::{self, StateError, Store};
 use crate::cli::Cli;
-use crate::config::{self, Config, Listen, Loaded, Mode, NO_LOG, Protocol, Surroundings};
+use crate::config::{
+    self, Config, ConfigErrors, Listen, Loaded, Mode, NO_LOG, Protocol, Surroundings,
+};
 use crate::deliver::root_faults;
 use crate::exporter;
 use crate::pipeline::position::Record;
@@ -23,6 +26,8 @@ use crate::service::limits;
 use crate::service::log::{self, LogTarget};
 use crate::service::pidfile::PidFile;
 use crate::service::privileges;
+use crate::service::systemd;
+use crate::shown::lines;
 use crate::sys;
 
 type Error = Box<dyn std::error::Error>;
@@ -34,7 +39,11 @@ type Error = Box<dyn std::error::Error>;
 pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     sys::keep_heap_small();
     let around = Surroundings::of_process()?;
-    let Loaded { config, warnings, .. } = config::load(&cli, &around)?;
+    let Loaded { config, warnings, .. } = match config::load(&cli, &around) {
+        Ok(loaded) => loaded,
+        Err(errors) if systemd::listens() => return Ok(refused(&errors)),
+        Err(errors) => return Err(errors.into()),
+    };
     let target = if config.detach {
         LogTarget::File(config.debug_log_file.clone())
     } else {
@@ -54,6 +63,18 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     let daemon = if config.detach { Some(detach::detach()?) } else { None };
     let first = config.clone();
     work(Process { cli, around, config, first, log }, held, daemon)
+}
+
+/// What a unit has in `RestartPreventExitStatus`: `EX_CONFIG` of sysexits(3).
+const REFUSED: u8 = 78;
+
+/// A service manager is told why it need not try again.
+fn refused(errors: &ConfigErrors) -> ExitCode {
+    log::last_words(&lines(&errors.to_string()).to_string());
+    if let Some(first) = errors.problems().first() {
+        systemd::status(&format!("the configuration is refused: {first}"));
+    }
+    ExitCode::from(REFUSED)
 }
 
 /// Names what is wrong with the variables that say which authorities are trusted.
@@ -113,8 +134,10 @@ fn open_state(config: &Config) -> Result<(Store, Vec<Record>), Error> {
     }
     match checkpoint::open(&config.state_dir) {
         Err(error @ StateError::Unusable { .. }) => {
+            // Another instance may hold it all the same.
+            let unsaved = Store::unsaved(&config.state_dir)?;
             warn!("{error}; until then lines are shipped, but a restart repeats or misses some");
-            Ok(Store::unsaved(&config.state_dir))
+            Ok(unsaved)
         }
         Err(error @ StateError::Locked { .. }) if config.mode == Mode::Once => {
             Err(format!("{error}; a daemon there ships its files already, without --once").into())
@@ -136,6 +159,8 @@ fn work(process: Process, mut held: Held, daemon: Option<Daemon>) -> Result<Exit
         Err(error) => return fail(daemon, error),
     };
     if let Some(daemon) = daemon {
+        // Behind it there is no terminal any more.
+        log::flush(log::LAST_WORDS);
         daemon.ready()?;
     }
     let ended = runtime.block_on(working.run());
@@ -164,7 +189,10 @@ fn runtime() -> Result<Runtime, Error> {
 /// Tells the one who started us, on whatever way leads there.
 fn fail(daemon: Option<Daemon>, error: Error) -> Result<ExitCode, Error> {
     match daemon {
-        Some(daemon) => daemon.failed(1, &error.to_string()),
+        Some(daemon) => {
+            log::flush(log::LAST_WORDS);
+            daemon.failed(1, &error.to_string())
+        }
         None => Err(error),
     }
 }

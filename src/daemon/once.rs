@@ -1,6 +1,6 @@
 //! Shipping what is there: how far it has come, when there is no hope, and what came of it.
 
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::deliver::Outcome;
 use crate::health::Health;
 use crate::health::metrics::Meters;
 use crate::health::readiness::Readiness;
-use crate::service::log::show_progress;
+use crate::service::log;
 
 /// How often it is looked.
 const TICK: Duration = Duration::from_millis(200);
@@ -71,7 +71,7 @@ impl Watch {
     }
 
     fn show(&self) {
-        let Some(bar) = &self.bar else { return };
+        let Some(bar) = self.bar.clone() else { return };
         // Until all files were looked at nobody knows how much there is.
         if self.ready.is_set() {
             let Meters { reading, sending, .. } = &self.meters;
@@ -83,16 +83,19 @@ impl Watch {
                 waiting: bytes(sending.unconfirmed_bytes.get() + reading.queued_bytes.get()),
             };
             let (done, whole) = amount.progress();
-            // Files grow meanwhile, and numbers are not all of one moment: neither goes back.
-            bar.set_length(whole.max(bar.length().unwrap_or(0)));
-            bar.set_position(done.max(bar.position()));
+            // The terminal may be stopped, which is no reason to stop as well.
+            log::draw(move || {
+                // Files grow meanwhile, and numbers are not all of one moment: neither goes back.
+                bar.set_length(whole.max(bar.length().unwrap_or(0)));
+                bar.set_position(done.max(bar.position()));
+            });
         }
     }
 
     /// Says what came of it; the exit code says the same.
     pub(super) fn verdict(&self, left: Outcome, stopped: bool) -> ExitCode {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+        if let Some(bar) = self.bar.clone() {
+            log::draw(move || bar.finish_and_clear());
         }
         let Meters { reading, sending, .. } = &self.meters;
         let unread = u64::try_from(reading.unread_bytes.get()).unwrap_or(0);
@@ -125,8 +128,7 @@ impl Watch {
             );
             (format!("{shipped}; {}: {left}", self.why(stopped)), ExitCode::FAILURE)
         };
-        // Nobody there to be told: the exit code tells.
-        let _ = writeln!(stderr(), "{verdict}");
+        log::last_words(&verdict);
         code
     }
 
@@ -177,7 +179,7 @@ fn bar() -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    show_progress(bar.clone());
+    log::show_progress(bar.clone());
     bar
 }
 

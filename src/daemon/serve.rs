@@ -6,14 +6,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
+use super::reload::{self, Loading};
 use super::{Error, once};
 use crate::agent::{Agent, Records, StageEnded};
 use crate::announce;
 use crate::checkpoint::Store;
 use crate::cli::Cli;
-use crate::config::{self, Config, Mode, Surroundings};
+use crate::config::{Config, Listen, Mode, Surroundings};
 use crate::exporter::{self, Exporter};
 use crate::health::Health;
 use crate::health::metrics::Meters;
@@ -21,13 +22,12 @@ use crate::inspect;
 use crate::pipeline::position::Record;
 use crate::service::log::{self, LogControl};
 use crate::service::signals::{self, Hangup, Request, Signals};
-use crate::service::systemd;
 use crate::shown::Show;
 use crate::threads;
 
 /// How many threads stay, so that all goes on where no more can be had: two for reading and
-/// discovering, two for what is short, such as saving positions and resolving names.
-const THREADS: usize = 4;
+/// discovering, one for the log, two for what is short, such as saving positions and resolving names.
+const THREADS: usize = 5;
 /// How long it waits before it tries again to start them.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -44,12 +44,14 @@ pub(super) struct Process {
 
 /// The stages at work.
 pub(super) struct Working {
-    process: Process,
-    agent: Agent,
+    pub(super) process: Process,
+    pub(super) agent: Agent,
     signals: Signals,
-    meters: Meters,
+    pub(super) meters: Meters,
     health: Health,
-    exporter: Option<Exporter>,
+    pub(super) exporter: Option<Exporter>,
+    /// The configuration that is being read.
+    pub(super) loading: Option<Loading>,
 }
 
 impl Process {
@@ -66,12 +68,19 @@ impl Process {
     ) -> Result<Working, Error> {
         let signals = signals::listen(Hangup::for_process(is_detached))?;
         reserve_threads(&signals.stop).await?;
+        log::start_writer();
+        warn_of_hidden(&self.config);
+        if !super::is_dry_run(&self.config) {
+            // That of an earlier process is not ours.
+            reload::tell(self.config.state_dir.clone(), None);
+        }
         let meters = Meters::new()?;
         let health = Health::default();
         let agent = Agent::start(&self.config, store, records, &meters, &health)?;
-        let exporter = export(metrics, &meters, &agent)?;
+        let exporter = export(super::listens(&self.config), metrics, &meters, &agent)?;
         tokio::spawn(announce::run(meters.clone(), health.clone(), signals.stop.clone()));
-        Ok(Working { process: self, agent, signals, meters, health, exporter })
+        let loading = None;
+        Ok(Working { process: self, agent, signals, meters, health, exporter, loading })
     }
 }
 
@@ -85,9 +94,10 @@ impl Working {
             tokio::select! {
                 () = self.signals.stop.cancelled() => break Ok(()),
                 done = self.agent.done() => break done,
+                read = reload::read(&mut self.loading) => self.reload(read).await,
                 () = &mut given_up => break Ok(()),
                 Some(request) = self.signals.requests.recv() => match request {
-                    Request::Reload => self.reload(),
+                    Request::Reload => self.load(),
                     Request::Report => drop(tokio::spawn(report(self.agent.records()))),
                 },
             }
@@ -99,54 +109,6 @@ impl Working {
             Mode::Once => watch.verdict(outcome, stopped),
             Mode::Daemon | Mode::DryRun { .. } => ExitCode::SUCCESS,
         })
-    }
-
-    /// Goes on with the configuration as it is now, or with the old one where that is no good.
-    fn reload(&mut self) {
-        systemd::reloading();
-        let Process { cli, around, log, .. } = &self.process;
-        // After a rotation of the own log, HUP is what makes a daemon leave the old file.
-        if let Err(error) = log.reopen() {
-            warn!("{error}");
-        }
-        let result = match config::load(cli, &around.now()) {
-            Ok(loaded) => {
-                loaded.warnings.iter().for_each(|warning| warn!("{warning}"));
-                self.take_up(loaded.config).map_err(|error| error!("{error}"))
-            }
-            Err(errors) => {
-                errors.problems().iter().for_each(|problem| error!("{problem}"));
-                errors.warnings().iter().for_each(|warning| warn!("{warning}"));
-                Err(())
-            }
-        };
-        // systemd waits for this, whatever came of it.
-        systemd::ready();
-        match result {
-            Ok(()) => info!("the configuration is loaded anew"),
-            Err(()) => error!("the new configuration is refused; the old one stays in force"),
-        }
-        self.meters.reloads.ended(result.is_ok());
-    }
-
-    /// On an error nothing has changed.
-    fn take_up(&mut self, new: Config) -> Result<(), Error> {
-        let Process { config: old, first, log, .. } = &mut self.process;
-        let filter = log::parse(&new.log_filter)?;
-        let address = |config| super::listens(config).map(|it| it.address);
-        let moved = address(&new) != address(old);
-        let listen = super::listens(&new).filter(|_| moved);
-        let listener = listen.map(exporter::bind).transpose()?;
-        let exporter = export(listener, &self.meters, &self.agent)?;
-        self.agent.reload(&new)?;
-        log.set_filter(filter);
-        if moved {
-            self.exporter = exporter;
-        }
-        warn_of_fixed(first, &new);
-        super::warn_of_roots(&new);
-        *old = new;
-        Ok(())
     }
 }
 
@@ -172,28 +134,24 @@ async fn reserve_threads(stop: &CancellationToken) -> Result<(), Error> {
     Ok(())
 }
 
-/// Serves the meters, if there is a place to do so.
-fn export(
+/// Names the symbolic links that lead where this process does not see. (Of entries that do the stage
+/// says so that looks for files.) It walks through directories.
+pub(super) fn warn_of_hidden(config: &Config) {
+    let config = config.clone();
+    threads::start("look", move || {
+        inspect::hidden_links(&config).iter().for_each(|hidden| warn!("{hidden}"));
+    });
+}
+
+/// Serves the meters where `listen` says, by `listener`.
+pub(super) fn export(
+    listen: Option<&Listen>,
     listener: Option<TcpListener>,
     meters: &Meters,
     agent: &Agent,
 ) -> io::Result<Option<Exporter>> {
-    let serve = |listener| exporter::serve(listener, meters.clone(), agent.records());
-    listener.map(serve).transpose()
-}
-
-/// Names what takes a restart to change, and is not yet as in `new`.
-fn warn_of_fixed(first: &Config, new: &Config) {
-    let fixed = [
-        ("state_dir", first.state_dir != new.state_dir),
-        ("pid_file", first.pid_file != new.pid_file),
-        ("debug_log_file", first.debug_log_file != new.debug_log_file),
-        ("no_detach", first.detach != new.detach),
-        ("user", first.user != new.user),
-    ];
-    for (key, _) in fixed.into_iter().filter(|(_, differs)| *differs) {
-        warn!("{key} has changed since the start: that takes a restart");
-    }
+    let Some((listen, listener)) = listen.zip(listener) else { return Ok(None) };
+    exporter::serve(listener, meters.clone(), agent.records(), listen.hosts.clone()).map(Some)
 }
 
 /// Tells the log how far each file is delivered.

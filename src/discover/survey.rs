@@ -14,6 +14,8 @@ pub struct Survey {
     pub paths: Vec<PathBuf>,
     /// What the walk could not look into, and why.
     pub refused: Vec<(PathBuf, io::Error)>,
+    /// The symbolic links on the way.
+    pub links: Vec<PathBuf>,
 }
 
 /// Walks `globs` from the root once, as the stage does when it sweeps.
@@ -23,13 +25,13 @@ pub fn survey(globs: &Globs) -> Survey {
         (Walk::new(globs), Reached::default(), Survey::default());
     while let Some(found) = walk.next(globs, &mut reached) {
         match found {
-            Found::File(found) => survey.paths.push(found.path),
+            Found::File(found) => {
+                survey.links.extend(found.is_link.then(|| found.path.clone()));
+                survey.paths.push(found.path);
+            }
+            Found::Link { path } => survey.links.push(path),
             Found::Refused { path, error } => survey.refused.push((path, error)),
-            Found::Directory { .. }
-            | Found::Missing
-            | Found::Link { .. }
-            | Found::Gone
-            | Found::Repeated { .. } => {}
+            Found::Directory { .. } | Found::Missing | Found::Gone | Found::Repeated { .. } => {}
         }
     }
     survey.paths.sort_unstable();
@@ -58,7 +60,7 @@ mod tests {
         symlink(".", root.join("a/b/loop")).unwrap();
         let found = |glob: &str| {
             let entry = FileEntry::of(&root, glob);
-            let Survey { paths, refused } = survey(&Globs::new(&[entry]));
+            let Survey { paths, refused, .. } = survey(&Globs::new(&[entry]));
             assert!(refused.is_empty(), "{refused:?}");
             let below = |path: PathBuf| path.strip_prefix(&root).unwrap().display().to_string();
             paths.into_iter().map(below).collect::<Vec<_>>()

@@ -6,6 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use crate::glob::Glob;
+use crate::hidden;
 use crate::shown::Show;
 
 /// What is wrong with `glob`, which matches nothing, and what to write; nothing where all that can
@@ -19,6 +20,9 @@ pub fn mistake(glob: &Glob) -> Option<String> {
     }
     if path.components().any(|part| part.as_os_str() == "-") {
         return Some("there is a '-' in it: did you forget the blank after it?".to_owned());
+    }
+    if let Some(hidden) = hidden::on_the_way(path, &hidden::here()) {
+        return Some(hidden.explain());
     }
     if path.is_dir() {
         return Some(format!("it is a directory; write {}", path.join("*").shown()));

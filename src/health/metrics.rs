@@ -300,7 +300,7 @@ mod tests {
     fn names_are_unique_and_end_in_their_unit() {
         let meters = Meters::new().unwrap();
         meters.sending.failed("dns", &"gone");
-        meters.reloads.ended(true);
+        meters.reloads.ended(None);
         for family in meters.gather() {
             let (name, kind) = (family.name(), family.get_field_type());
             assert!(name.starts_with("remote_syslog_"), "{name}");

@@ -1,5 +1,7 @@
 //! How loading the configuration anew went.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use prometheus::{IntCounterVec, IntGauge};
 
 use super::maker::Maker;
@@ -13,6 +15,8 @@ pub struct Reloads {
     successful: IntGauge,
     /// When a configuration was last taken up, in seconds since the epoch.
     succeeded: IntGauge,
+    /// Why the last attempt was refused.
+    refusal: Arc<Mutex<Option<String>>>,
 }
 
 impl Reloads {
@@ -28,26 +32,28 @@ impl Reloads {
                 "last_reload_success_timestamp_seconds",
                 "When a configuration was last taken up, at the start or by a reload.",
             )?,
+            refusal: Arc::default(),
         };
         reloads.took_up();
         Ok(reloads)
     }
 
-    /// A reload has ended, well or not.
-    pub fn ended(&self, is_ok: bool) {
-        let result = if is_ok { "ok" } else { "refused" };
+    /// A reload has ended, well or not: then it was for `refusal`.
+    pub fn ended(&self, refusal: Option<String>) {
+        let result = if refusal.is_none() { "ok" } else { "refused" };
         self.results.with_label_values(&[result]).inc();
-        if is_ok {
+        if refusal.is_none() {
             self.took_up();
         } else {
             self.successful.set(0);
         }
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
     }
 
-    /// Whether the configuration as it was last read is in force.
+    /// Why the configuration as it was last read is not in force, if so.
     #[must_use]
-    pub fn is_refused(&self) -> bool {
-        self.successful.get() == 0
+    pub fn refusal(&self) -> Option<String> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn took_up(&self) {
@@ -64,12 +70,14 @@ mod tests {
     fn a_refused_reload_shows_until_one_is_taken_up() {
         let reloads = Meters::new().unwrap().reloads;
         let last = reloads.succeeded.get();
-        assert!(last > 1_700_000_000 && !reloads.is_refused());
-        reloads.ended(false);
-        assert!(reloads.is_refused());
+        assert!(last > 1_700_000_000);
+        assert_eq!((reloads.successful.get(), reloads.refusal()), (1, None));
+        reloads.ended(Some("a.yml:3: no".to_owned()));
+        assert_eq!(reloads.successful.get(), 0);
+        assert_eq!(reloads.refusal().as_deref(), Some("a.yml:3: no"));
         assert_eq!(reloads.succeeded.get(), last);
-        reloads.ended(true);
-        assert!(!reloads.is_refused());
+        reloads.ended(None);
+        assert_eq!((reloads.successful.get(), reloads.refusal()), (1, None));
         assert_eq!(reloads.results.with_label_values(&["refused"]).get(), 1);
         assert_eq!(reloads.results.with_label_values(&["ok"]).get(), 1);
     }

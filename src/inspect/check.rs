@@ -10,7 +10,7 @@ use rustix::process::geteuid;
 use super::answers::{self, ask};
 use super::files::{self, Entry, Verdict};
 use super::{
-    BAD, GOOD, HEADING, NO_CONFIGURATION, ODD, Out, access, complain, receiver, start, words,
+    BAD, GOOD, HEADING, NO_CONFIGURATION, ODD, Out, access, complain, receiver, sight, start, words,
 };
 use crate::checkpoint::{self, ReadError, Reading};
 use crate::cli::Cli;
@@ -40,6 +40,10 @@ pub(super) fn run(
     let config = &loaded.config;
     let mut warnings = sources(&loaded, around, out)?;
     warnings += user(config.user.as_deref(), out)?;
+    let asked = config.clone();
+    for hidden in ask(move || sight::from_daemon(&asked)).unwrap_or_default() {
+        warnings += warn(&hidden, out)?;
+    }
     let asked = config.clone();
     let obstacles = ask(move || start::obstacles(&asked)).unwrap_or_else(|| {
         let hangs = "pid_file, debug_log_file or state_dir: their file system does not answer";

@@ -12,6 +12,7 @@ use super::answers::{ask, ask_each};
 use crate::config::{Config, FileEntry};
 use crate::discover::{Globs, mistake, survey};
 use crate::filter::Patterns;
+use crate::hidden;
 use crate::input::is_compressed;
 use crate::pipeline::position::Record;
 use crate::shown::Show;
@@ -135,7 +136,11 @@ fn judge(path: &Path, exclude: &Patterns) -> (Verdict, FileId) {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return (Verdict::Unfit("a symbolic link that leads nowhere"), None);
+            let verdict = match hidden::on_the_way(path, &hidden::here()) {
+                Some(hidden) => Verdict::Unreadable(hidden.explain()),
+                None => Verdict::Unfit("a symbolic link that leads nowhere"),
+            };
+            return (verdict, None);
         }
         Err(error) => return (Verdict::Unreadable(access::explain(path, &error)), None),
     };

@@ -30,6 +30,9 @@ struct Document<'a> {
 struct Daemon {
     running: bool,
     pid: Option<u32>,
+    /// Why it has refused its new configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
 }
 
 #[derive(Serialize, Default)]
@@ -70,6 +73,7 @@ pub(super) fn write(status: &Status, out: Out<'_>) -> io::Result<()> {
         daemon: Daemon {
             running: status.daemon.is_some(),
             pid: status.daemon.and_then(|daemon| daemon.pid),
+            refused: status.refusal.clone(),
         },
         damage: &status.damage,
         silent: &status.silent,

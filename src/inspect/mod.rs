@@ -7,6 +7,7 @@
 //! | `files` | which files the globs find, and why some of them are not followed |
 //! | `access` | why a path cannot be read, and by whom |
 //! | `answers` | looks that may have no answer, and how long they are waited for |
+//! | `sight` | what a service does not see of the files, and what its unit would have to say |
 //! | `receiver`, `certificate` | where messages would go, and who answers there |
 //! | `status` | how far files are delivered, from the state and the files |
 //! | `disk` | which file is that of a position, also under another name |
@@ -24,6 +25,7 @@ mod disk;
 mod files;
 mod json;
 mod receiver;
+mod sight;
 mod start;
 mod status;
 mod table;
@@ -40,6 +42,7 @@ use crate::cli::{Cli, Look};
 use crate::config::Surroundings;
 use crate::shown::{Show, lines};
 
+pub use self::sight::hidden_links;
 pub use self::status::{File, Standing, delivered};
 
 const HEADING: Style = Style::new().bold();
@@ -80,6 +83,8 @@ fn answer(cli: &Cli, look: Look<'_>, out: Out<'_>) -> io::Result<bool> {
     match look {
         Look::Check { connect } => check::run(cli, &around, connect, out),
         Look::Line(line) => self::line(cli, &around, line, out),
+        Look::Test => Ok(sight::test(cli, &around)),
+        Look::UnitSettings => sight::unit_settings(cli, &around, out),
         Look::Status { json } => status::run(cli, &around, json, out),
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Status {
     pub(super) state_dir: PathBuf,
     /// The daemon that keeps its positions there, if one runs.
     pub(super) daemon: Option<Holder>,
+    /// Why it has refused its new configuration, if it has.
+    pub(super) refusal: Option<String>,
     /// What is wrong with the state.
     pub(super) damage: Vec<String>,
     /// Entries of which a file system does not answer, so that nobody knows what they match.
@@ -134,7 +136,8 @@ pub(super) fn run(
     let Reading { records, damage } = reading;
     let (files, silent) = patiently(records, config.as_ref().ok(), daemon);
     let absence = (!dir.exists()).then(|| absence(around.is_root));
-    let status = Status { state_dir: dir, daemon, damage, silent, absence, files };
+    let refusal = daemon.and_then(|_| checkpoint::refusal(&dir));
+    let status = Status { state_dir: dir, daemon, refusal, damage, silent, absence, files };
     if as_json {
         status.absence.iter().for_each(|why| complain(why));
         json::write(&status, out)?;

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::status::{File, Standing, Status};
-use super::{GOOD, HEADING, ODD, Out, access, words};
-use crate::shown::Show;
+use super::{BAD, GOOD, HEADING, ODD, Out, access, words};
+use crate::shown::{Show, lines};
 
 const COLUMNS: [&str; 7] = ["SIZE", "DELIVERED", "BEHIND", "", "WRITTEN", "MOVED", "FILE"];
 
@@ -21,6 +21,13 @@ pub(super) fn write(status: &Status, now: SystemTime, out: Out<'_>) -> io::Resul
         (None, None) => {
             writeln!(out, "{dir}: {ODD}in use by no process{ODD:#}; what follows is what was left")?
         }
+    }
+    if let Some(why) = &status.refusal {
+        let why = lines(why);
+        writeln!(
+            out,
+            "{BAD}its new configuration is refused{BAD:#}, the old one stays in force: {why}"
+        )?;
     }
     for damage in &status.damage {
         writeln!(out, "{ODD}warning{ODD:#}: {damage}; what is sound of it is shown")?;

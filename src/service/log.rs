@@ -6,16 +6,19 @@
 
 mod limit;
 mod output;
+mod queue;
 
 use std::fmt::{self, Write as _};
-use std::io::{self, IsTerminal};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write as _};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use rustix::fs::{Mode, OFlags};
 use tracing::callsite::Identifier;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -29,8 +32,11 @@ use tracing_subscriber::{Layer, reload};
 
 use self::limit::Limit;
 pub use self::output::show_progress;
-use self::output::{LogFile, Stderr};
+pub use self::queue::lost_lines;
+use self::queue::{Place, Places, Queue};
+use crate::safe_open::{self, Last};
 use crate::shown::{Show, escaped};
+use crate::threads;
 
 /// What is logged unless told otherwise: our own doings, and what worries the libraries.
 pub const DEFAULT_FILTER: &str = "warn,remote_syslog=info";
@@ -80,8 +86,11 @@ pub enum LogError {
 #[derive(Debug, Clone)]
 pub struct LogControl {
     filter: reload::Handle<EnvFilter, Registry>,
-    file: Option<LogFile>,
+    file: Option<PathBuf>,
 }
+
+/// The log of this process, once it is set up.
+static QUEUE: OnceLock<Queue> = OnceLock::new();
 
 impl LogControl {
     /// Logs by `filter` from now on, which [`parse`] has made.
@@ -95,9 +104,12 @@ impl LogControl {
     /// # Errors
     /// [`LogError::File`]; the old file then stays.
     pub fn reopen(&self) -> Result<(), LogError> {
-        let Some(file) = &self.file else { return Ok(()) };
-        let path = || file.path().to_owned();
-        file.reopen().map_err(|source| LogError::File { path: path(), source })
+        let Some(path) = &self.file else { return Ok(()) };
+        let file = open(path)?;
+        if let Some(queue) = QUEUE.get() {
+            queue.reopen(file);
+        }
+        Ok(())
     }
 }
 
@@ -110,25 +122,81 @@ pub fn init(target: LogTarget, filter: &str) -> Result<LogControl, LogError> {
     let (filter, handle) = reload::Layer::new(parse(filter)?);
     let color = io::stderr().is_terminal() && color_is_welcome();
     let watched = if stderr_is_journal() { Style::Journal } else { Style::Short };
-    let mut log_file = None;
-    match target {
-        LogTarget::Stderr => {
-            let stderr = layer(watched, || Stderr, color);
-            tracing_subscriber::registry().with(filter).with(stderr).try_init()?;
-        }
-        LogTarget::File(path) => {
-            let file = match LogFile::open(&path) {
-                Ok(file) => file,
-                Err(source) => return Err(LogError::File { path, source }),
-            };
-            log_file = Some(file.clone());
-            let file = layer(Style::Full, file, false);
-            let stderr = layer(watched, || Stderr, color).with_filter(LevelFilter::WARN);
-            tracing_subscriber::registry().with(filter).with(file).with(stderr).try_init()?;
-        }
+    let path = match target {
+        LogTarget::Stderr => None,
+        LogTarget::File(path) => Some(path),
+    };
+    let file = path.as_deref().map(open).transpose()?;
+    let queue = Queue::new(Box::new(Places(file)));
+    let to_stderr = queue.writer(Place::Stderr);
+    if path.is_some() {
+        let file = layer(Style::Full, queue.writer(Place::File), false);
+        let stderr = layer(watched, to_stderr, color).with_filter(LevelFilter::WARN);
+        tracing_subscriber::registry().with(filter).with(file).with(stderr).try_init()?;
+    } else {
+        let stderr = layer(watched, to_stderr, color);
+        tracing_subscriber::registry().with(filter).with(stderr).try_init()?;
     }
-    Ok(LogControl { filter: handle, file: log_file })
+    // There is no other: that would have been said.
+    let _ = QUEUE.set(queue);
+    Ok(LogControl { filter: handle, file: path })
 }
+
+/// Opens the file that is appended to. It is written by a thread that may wait.
+fn open(path: &Path) -> Result<File, LogError> {
+    let flags = OFlags::CREATE | OFlags::APPEND | OFlags::WRONLY;
+    let file = safe_open::open(path, flags, Mode::from_raw_mode(0o666), Last::Follow);
+    let file = file.and_then(|file| {
+        rustix::io::ioctl_fionbio(&file, false)?;
+        Ok(file)
+    });
+    file.map_err(|source| LogError::File { path: path.to_owned(), source })
+}
+
+/// From now on lines are written by a thread of their own, so that nobody waits for a terminal that
+/// is stopped or a pipe that nobody reads. To be called after the last fork.
+pub fn start_writer() {
+    let Some(queue) = QUEUE.get() else { return };
+    threads::start("log", || {
+        queue.serve(|lost| {
+            let s = if lost == 1 { "" } else { "s" };
+            tracing::warn!(
+                "{lost} line{s} of this log could not be written, for nothing took them in time"
+            );
+        });
+    });
+}
+
+/// Waits until what was logged is written, but no longer than `patience`.
+pub fn flush(patience: Duration) {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush(patience);
+    }
+}
+
+/// Has `draw` done on the terminal when what was logged before is written.
+pub fn draw(draw: impl FnOnce() + Send + 'static) {
+    match QUEUE.get() {
+        Some(queue) => queue.draw(draw),
+        None => draw(),
+    }
+}
+
+/// Says `text` on standard error, whatever the log is, and waits a little until it is said.
+pub fn last_words(text: &str) {
+    let text = format!("{text}\n");
+    match QUEUE.get() {
+        Some(queue) => {
+            // Nobody there to be told: the exit code tells.
+            let _ = queue.writer(Place::Stderr).write_all(text.as_bytes());
+            queue.flush(LAST_WORDS);
+        }
+        None => drop(output::write_to_stderr(text.as_bytes())),
+    }
+}
+
+/// How long the end of the process waits for whoever takes its last words.
+pub const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// See <https://no-color.org>.
 fn color_is_welcome() -> bool {

@@ -79,7 +79,31 @@ pub enum PidFileError {
         /// The file.
         path: PathBuf,
     },
+    /// What is written there shows under another name as well.
+    #[error(
+        "{} has several names (hard links) and is left alone, for what it also is would be \
+         overwritten: remove it, or name another file with --pid-file (pid_file)",
+        path.shown()
+    )]
+    SeveralNames {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is another file at every look.
+    #[error(
+        "{} is another file at every look, so that nobody can tell who holds it; name one on \
+         another file system with --pid-file (pid_file)",
+        path.shown()
+    )]
+    Unsteady {
+        /// The file.
+        path: PathBuf,
+    },
 }
+
+/// How often it is tried to take a file that is gone when it is locked: an instance that stops
+/// removes it, and one after the other may.
+const TRIES: usize = 3;
 
 /// Nothing is lost by writing to `file`, and nobody else has put it there. (Root may have left it to
 /// the user it became.)
@@ -110,10 +134,13 @@ impl PidFile {
         let unwritable = |source| PidFileError::Unwritable { path: path.to_owned(), source };
         // The working directory is about to change.
         let path = std::path::absolute(path).map_err(unwritable)?;
-        loop {
+        for _ in 0..TRIES {
             let shown = lockfile::open(&path, 0o644).map_err(unwritable)?;
             if !lockfile::holds_at_most_a_pid(&shown) {
                 return Err(PidFileError::NotAPidFile { path });
+            }
+            if shown.metadata().map_err(unwritable)?.nlink() > 1 {
+                return Err(PidFileError::SeveralNames { path });
             }
             let held = |error| match error {
                 LockError::Held(pid) => PidFileError::Locked { pid, path: path.clone() },
@@ -125,12 +152,15 @@ impl PidFile {
                 None => LockedFile::lock(shown, &path),
             };
             let shown = Placed { file: locked.map_err(held)?, path: path.clone() };
-            let taken = Self { shown, lock };
+            let mut taken = Self { shown, lock };
+            // It tells the file from others where the file system does not.
+            taken.write_pid()?;
             // An instance that stopped just now may have removed what was opened here.
             if taken.shown.is_in_place() && taken.lock.as_ref().is_none_or(Placed::is_in_place) {
                 return Ok(taken);
             }
         }
+        Err(PidFileError::Unsteady { path })
     }
 
     /// The lock of the pid file at `path`.
@@ -195,9 +225,7 @@ impl Placed {
     }
 
     fn is_in_place(&self) -> bool {
-        let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-        let held = self.file.file().metadata().map(identity);
-        matches!((held, fs::symlink_metadata(&self.path).map(identity)), (Ok(a), Ok(b)) if a == b)
+        self.file.is_at(&self.path)
     }
 }
 

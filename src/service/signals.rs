@@ -16,6 +16,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::log;
+
 /// What is asked of a process that goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request {
@@ -78,6 +80,9 @@ pub fn listen(hangup: Hangup) -> io::Result<Signals> {
 /// A second signal means "at once" only when it comes this much later.
 const INSISTING: Duration = Duration::from_millis(500);
 
+/// How long "at once" may take for what is to be said.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
 struct Listener {
     terminate: Signal,
     interrupt: Signal,
@@ -112,6 +117,7 @@ impl Listener {
             let again = *stopping.get_or_insert_with(Instant::now);
             if again.elapsed() >= INSISTING {
                 tracing::warn!("stopped at once by a second signal ({name})");
+                log::flush(AT_ONCE);
                 // As a shell reports it for a process that a signal has ended.
                 process::exit(128 + number);
             }

@@ -68,6 +68,20 @@ impl Resolver<'_> {
         None
     }
 
+    /// The words of a list.
+    pub(super) fn names(&mut self, key: Key) -> Vec<String> {
+        let listed = self.list(key).map_or(&[][..], |list| &list.items);
+        let mut names = Vec::new();
+        for item in listed {
+            let Item::Text(Text { text, place }) = item else { continue };
+            match text.to_str() {
+                Some(text) => names.push(text.to_owned()),
+                None => self.problem(key, place, not_utf8(text)),
+            }
+        }
+        names
+    }
+
     pub(super) fn patterns(&mut self, key: Key) -> Patterns {
         let Some(list) = self.list(key) else { return Patterns::default() };
         let mut texts = Vec::new();

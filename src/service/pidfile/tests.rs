@@ -63,6 +63,9 @@ fn what_another_has_put_in_its_place_is_not_removed() {
     assert!(matches!(at(&path), Err(PidFileError::Locked { .. })), "it runs all the same");
     fs::remove_file(&lock).unwrap();
     let _second = at(&path).unwrap();
+    // As another process would.
+    fs::write(&path, "1\n").unwrap();
+    fs::write(&lock, "1\n").unwrap();
     first.remove();
     assert!(path.exists() && lock.exists());
 }
@@ -151,4 +154,15 @@ fn a_lock_that_somebody_may_have_put_there_is_left_alone() {
     let mut taken = PidFile::acquire(&config::PidFile::At(path)).unwrap();
     taken.write_pid().unwrap();
     assert_eq!(fs::read_to_string(lock).unwrap(), "some text");
+}
+
+#[test]
+fn a_file_of_several_names_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, other) = (dir.path().join("a.pid"), dir.path().join("other"));
+    fs::write(&other, "12345\n").unwrap();
+    fs::hard_link(&other, &path).unwrap();
+    let error = at(&path).unwrap_err();
+    assert!(matches!(error, PidFileError::SeveralNames { .. }), "{error}");
+    assert_eq!(fs::read_to_string(&other).unwrap(), "12345\n");
 }

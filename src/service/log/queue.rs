@@ -1,0 +1,297 @@
+//! Lines of the log on their way to where they are written.
+//!
+//! A terminal that is stopped, a pipe that nobody reads or a journal that hangs takes nothing, and
+//! whoever writes there waits for as long as that lasts. So lines go into a queue that has a bound,
+//! and a thread of its own writes them; those that find no room are counted. Until that thread runs
+//! (a fork may follow) whoever logs also writes, as far as nobody has to wait for it.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::output;
+
+/// How many bytes of lines wait at most.
+const ROOM: usize = 256 << 10;
+
+/// How many lines of this process's log found no room.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// How many lines of the log were lost because nobody took them.
+#[must_use]
+pub fn lost_lines() -> u64 {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// Where a line goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Stderr,
+    File,
+}
+
+enum Item {
+    Line(Place, Vec<u8>),
+    /// The log goes on in this file.
+    Reopened(File),
+    /// Something to be done on the terminal.
+    Draw(Box<dyn FnOnce() + Send>),
+}
+
+impl Item {
+    fn size(&self) -> usize {
+        if let Self::Line(_, text) = self { text.len() } else { 0 }
+    }
+
+    fn place(&self) -> Place {
+        match self {
+            Self::Line(place, _) => *place,
+            Self::Reopened(_) => Place::File,
+            Self::Draw(_) => Place::Stderr,
+        }
+    }
+}
+
+/// The queue, for all who hold a clone of it.
+#[derive(Clone)]
+pub(super) struct Queue(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    came: Condvar,
+    written: Condvar,
+    /// Only whoever writes locks it.
+    out: Mutex<Box<dyn Out>>,
+    room: usize,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Item>,
+    bytes: usize,
+    /// Lines that found no room, and of which that was not said yet.
+    lost: u64,
+    has_writer: bool,
+    is_writing: bool,
+}
+
+/// What lines are written to.
+pub(super) trait Out: Send {
+    fn write(&mut self, place: Place, text: &[u8]) -> io::Result<()>;
+    fn reopened(&mut self, file: File);
+    /// Whether `place` takes a line within `patience`.
+    fn is_open(&self, place: Place, patience: Duration) -> bool;
+}
+
+/// Standard error, and the file if there is one.
+pub(super) struct Places(pub(super) Option<File>);
+
+impl Out for Places {
+    fn write(&mut self, place: Place, text: &[u8]) -> io::Result<()> {
+        match (place, &mut self.0) {
+            (Place::Stderr, _) => output::write_to_stderr(text),
+            (Place::File, Some(file)) => file.write_all(text),
+            (Place::File, None) => Ok(()),
+        }
+    }
+
+    fn reopened(&mut self, file: File) {
+        self.0 = Some(file);
+    }
+
+    fn is_open(&self, place: Place, patience: Duration) -> bool {
+        let patience = Timespec::try_from(patience).ok();
+        let stderr = io::stderr();
+        let mut waited = [PollFd::new(&stderr, PollFlags::OUT)];
+        // One that is closed takes everything, and tells so.
+        place == Place::File || !matches!(poll(&mut waited, patience.as_ref()), Ok(0))
+    }
+}
+
+impl Queue {
+    pub(super) fn new(out: Box<dyn Out>) -> Self {
+        Self::with_room(out, ROOM)
+    }
+
+    fn with_room(out: Box<dyn Out>, room: usize) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::default(),
+            came: Condvar::new(),
+            written: Condvar::new(),
+            out: Mutex::new(out),
+            room,
+        }))
+    }
+
+    /// A line for `place`.
+    fn line(&self, place: Place, text: &[u8]) {
+        {
+            let mut state = self.state();
+            if state.bytes + text.len() > self.0.room && !state.waiting.is_empty() {
+                state.lost += 1;
+                LOST.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            state.bytes += text.len();
+            state.waiting.push_back(Item::Line(place, text.to_vec()));
+        }
+        self.go_on();
+    }
+
+    /// The log goes on in `file` after the lines that wait.
+    pub(super) fn reopen(&self, file: File) {
+        self.replace_last(Item::Reopened(file));
+    }
+
+    /// Has `draw` done when it is its turn. Where another waits for the same, that is left out.
+    pub(super) fn draw(&self, draw: impl FnOnce() + Send + 'static) {
+        self.replace_last(Item::Draw(Box::new(draw)));
+    }
+
+    /// Takes the place of one of its kind at the end, so that they do not pile up.
+    fn replace_last(&self, item: Item) {
+        {
+            let mut state = self.state();
+            let kind = std::mem::discriminant(&item);
+            if state.waiting.back().is_some_and(|last| std::mem::discriminant(last) == kind) {
+                state.waiting.pop_back();
+            }
+            state.waiting.push_back(item);
+        }
+        self.go_on();
+    }
+
+    /// Wakes the writer; where there is none, writes what can be written without waiting.
+    fn go_on(&self) {
+        if self.state().has_writer {
+            self.0.came.notify_one();
+        } else {
+            self.write_until(Instant::now());
+        }
+    }
+
+    /// Waits until all is written, but no longer than `patience`.
+    pub(super) fn flush(&self, patience: Duration) {
+        let until = Instant::now() + patience;
+        if !self.state().has_writer {
+            return self.write_until(until);
+        }
+        let mut state = self.state();
+        while state.is_writing || !state.waiting.is_empty() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.0.written.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Writes as the one who logs, while the places take it or there is time.
+    fn write_until(&self, until: Instant) {
+        let Ok(mut out) = self.0.out.try_lock() else { return };
+        loop {
+            let place = match self.state().waiting.front() {
+                Some(item) => item.place(),
+                None => return,
+            };
+            if !out.is_open(place, until.saturating_duration_since(Instant::now())) {
+                return;
+            }
+            let Some(item) = self.take() else { return };
+            write(&mut **out, item);
+        }
+    }
+
+    fn take(&self) -> Option<Item> {
+        let mut state = self.state();
+        let item = state.waiting.pop_front()?;
+        state.bytes -= item.size();
+        Some(item)
+    }
+
+    /// Writes whatever comes, for as long as the process runs; for a thread of its own. `tell` is
+    /// called with the number of lines that were lost, as soon as others are taken again.
+    pub(super) fn serve(&self, tell: impl Fn(u64)) {
+        loop {
+            let item = {
+                let mut state = self.state();
+                state.has_writer = true;
+                state.is_writing = false;
+                self.0.written.notify_all();
+                while state.waiting.is_empty() && state.lost == 0 {
+                    state = self.0.came.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                state.is_writing = true;
+                let item = state.waiting.pop_front();
+                state.bytes -= item.as_ref().map_or(0, Item::size);
+                item
+            };
+            match item {
+                Some(item) => {
+                    let mut out = self.0.out.lock().unwrap_or_else(PoisonError::into_inner);
+                    write(&mut **out, item);
+                }
+                None => {
+                    let lost = std::mem::take(&mut self.state().lost);
+                    tell(lost);
+                }
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What writes lines for `place`.
+    pub(super) fn writer(&self, place: Place) -> Lines {
+        Lines { queue: self.clone(), place }
+    }
+}
+
+fn write(out: &mut dyn Out, item: Item) {
+    match item {
+        // A log that cannot be written has nowhere to say so.
+        Item::Line(place, text) => drop(out.write(place, &text)),
+        Item::Reopened(file) => out.reopened(file),
+        Item::Draw(draw) => draw(),
+    }
+}
+
+/// Takes lines for one place.
+#[derive(Clone)]
+pub(super) struct Lines {
+    queue: Queue,
+    place: Place,
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !bytes.is_empty() {
+            self.queue.line(self.place, bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! What is short costs nothing but itself: threads, and somebody who takes the own log.
+
+use std::fs::{self, File};
+use std::io::{PipeReader, pipe};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{End, Guarded, Receiver, SOON, Shipper, Site, skip, wait_exit, wait_until};
+
+/// The call of `shipper` as another user, who has processes of his own.
+fn as_another_user(
+    site: &Site,
+    shipper: &Shipper,
+    user: u32,
+    limit: Option<u32>,
+) -> Option<Command> {
+    if !rustix::process::geteuid().is_root() {
+        skip("root", "limits are for a user who runs nothing else");
+        return None;
+    }
+    // It is in nobody's way in a directory for all.
+    let program = site.path("remote_syslog");
+    let call = shipper.foreground();
+    // By another process: what a child that is forked meanwhile has open cannot be executed.
+    let copied = Command::new("cp").arg(call.get_program()).arg(&program).status();
+    assert!(copied.unwrap().success());
+    let open = |path: &std::path::Path| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        fs::set_permissions(path, mode).unwrap();
+    };
+    open(&program);
+    open(site.dir());
+    fs::read_dir(site.dir()).unwrap().for_each(|entry| open(&entry.unwrap().path()));
+    let mut command = as_user(user);
+    if let Some(limit) = limit {
+        command.args(["prlimit", &format!("--nproc={limit}:")]);
+    }
+    command.arg(program).args(call.get_args());
+    Some(command)
+}
+
+fn log_of(site: &Site) -> String {
+    fs::read_to_string(site.path("err")).unwrap_or_default()
+}
+
+fn start(mut command: Command, site: &Site) -> Guarded {
+    let log = File::create(site.path("err")).unwrap();
+    Guarded(command.stdin(Stdio::null()).stderr(log).spawn().unwrap())
+}
+
+/// Sets the limit on processes of `user`, by whom `child` runs.
+fn set_limit(child: &Child, user: u32, limit: u32) {
+    let mut command = as_user(user);
+    command.arg("prlimit").args([format!("--pid={}", child.id()), format!("--nproc={limit}:")]);
+    assert!(command.status().unwrap().success());
+}
+
+/// A call as `user` of what follows.
+fn as_user(user: u32) -> Command {
+    let mut command = Command::new("setpriv");
+    let ids = [format!("--reuid={user}"), format!("--regid={user}")];
+    command.args(ids).arg("--clear-groups");
+    command
+}
+
+#[test]
+fn where_no_thread_can_be_started_names_are_resolved_and_positions_saved_all_the_same() {
+    let (site, mut receiver) = (Site::new(), Receiver::tcp());
+    site.append("a.log", "one\n");
+    let shipper = Shipper::new(&site).follow("a.log").reading_from_start();
+    let port = receiver.endpoint().port;
+    // A name is asked for with each connection.
+    let shipper = shipper.yaml(&format!(
+        "destination: {{host: {}, port: {port}, protocol: tcp}}",
+        name_of(&receiver)
+    ));
+    let Some(command) = as_another_user(&site, &shipper, 64_903, None) else { return };
+    let mut child = start(command, &site);
+    receiver.wait_for_text("one");
+    set_limit(&child.0, 64_903, 1);
+    receiver.down(End::Reset);
+    receiver.up();
+    site.append("a.log", "two\n");
+    receiver.wait_for_text("two");
+    let positions = || fs::read_to_string(site.path("state/positions.recent"));
+    wait_until("the position is saved", SOON, || {
+        positions().is_ok_and(|text| text.contains("\"offset\":8"))
+    });
+    assert!(child.0.try_wait().unwrap().is_none(), "{}", log_of(&site));
+}
+
+/// A name that leads to where `receiver` listens.
+fn name_of(receiver: &Receiver) -> String {
+    // The resolver knows an address in this form, and only it.
+    let host = receiver.endpoint().host;
+    let address: std::net::Ipv4Addr = host.parse().unwrap();
+    format!("0x{:x}", address.to_bits())
+}
+
+#[test]
+fn a_start_without_a_thread_is_tried_again() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("a.log", "one\n");
+    let shipper = Shipper::new(&site).follow("a.log").reading_from_start().to(&receiver.endpoint());
+    let Some(command) = as_another_user(&site, &shipper, 64_904, Some(1)) else { return };
+    let mut child = start(command, &site);
+    let said = "cannot start a thread";
+    wait_until("it is said", SOON, || log_of(&site).contains(said));
+    assert!(log_of(&site).contains("ulimit -u"), "{}", log_of(&site));
+    set_limit(&child.0, 64_904, 500);
+    receiver.wait_for_text("one");
+    assert_eq!(log_of(&site).matches(said).count(), 1, "{}", log_of(&site));
+    // It ends without one, too.
+    set_limit(&child.0, 64_904, 1);
+    kill_process(Pid::from_child(&child.0), Signal::TERM).unwrap();
+    assert!(wait_exit(&mut child.0, SOON).is_some_and(|status| status.success()));
+}
+
+/// A daemon whose standard error is a pipe of 4096 bytes.
+fn with_narrow_log(shipper: &Shipper) -> (Guarded, PipeReader) {
+    let (reader, writer) = pipe().unwrap();
+    rustix::pipe::fcntl_setpipe_size(&writer, 4096).unwrap();
+    let mut command = shipper.foreground();
+    let child = command.stdin(Stdio::null()).stderr(writer).spawn().unwrap();
+    (Guarded(child), reader)
+}
+
+#[test]
+fn a_log_that_nobody_takes_stops_neither_shipping_nor_the_end() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("a.log", "one\n");
+    let shipper = Shipper::new(&site).follow("*.log").reading_from_start().to(&receiver.endpoint());
+    let (mut child, _reader) = with_narrow_log(&shipper);
+    receiver.wait_for_text("one");
+    for number in 0..60 {
+        site.append(format!("{number}-{}.log", "x".repeat(60)), format!("new {number}\n"));
+    }
+    receiver.wait_for(61);
+    site.append("a.log", "two\n");
+    receiver.wait_for_text("two");
+    kill_process(Pid::from_child(&child.0), Signal::TERM).unwrap();
+    assert!(wait_exit(&mut child.0, SOON).is_some_and(|status| status.success()));
+}

@@ -93,8 +93,13 @@ impl Pace {
             None => String::new(),
         };
         let s = if files == 1 { "" } else { "s" };
+        let silent = match meters.finding.silent.get() {
+            0 => String::new(),
+            1 => ", 1 mount does not answer".to_owned(),
+            count => format!(", {count} mounts do not answer"),
+        };
         format!(
-            "following {files} file{s}, {pace:.0} lines/s, {behind} bytes behind, {receiver}{refused}"
+            "following {files} file{s}, {pace:.0} lines/s, {behind} bytes behind, {receiver}{silent}{refused}"
         )
     }
 }
@@ -127,5 +132,7 @@ mod tests {
         assert!(pace.status(&meters).ends_with(refused));
         meters.reloads.ended(None);
         assert!(pace.status(&meters).ends_with("not connected"));
+        meters.finding.silent.set(1);
+        assert!(pace.status(&meters).ends_with("not connected, 1 mount does not answer"));
     }
 }

@@ -35,6 +35,8 @@ use crate::threads;
 
 /// Of so many files it is told how far each is behind: those furthest behind.
 const FILES_MAX: usize = 50;
+/// How long file systems may take to tell the sizes of files.
+const SIZES: Duration = Duration::from_secs(3);
 /// How many clients are served at once; another takes the place of the one that is longest there.
 const CONNECTIONS: usize = 32;
 /// How long a connection is used, and how long its last question and answer may take after that.
@@ -224,7 +226,9 @@ impl Page {
     async fn behind(&self) -> prometheus::Result<Vec<MetricFamily>> {
         let records = self.records.get().await;
         // It asks the file system for the size of each.
-        let files = threads::run("sizes", move || delivered(records)).await.unwrap_or_default();
+        let silence = self.records.silence().clone();
+        let files = threads::run("sizes", move || delivered(records, &silence));
+        let files = timeout(SIZES, files).await.unwrap_or(Ok(Vec::new())).unwrap_or_default();
         let name = "remote_syslog_file_behind_bytes";
         let help = "Bytes not delivered yet, of the files furthest behind.";
         let gauges = IntGaugeVec::new(Opts::new(name, help), &["path"])?;

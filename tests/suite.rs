@@ -20,6 +20,7 @@ mod layering;
 mod links;
 mod log;
 mod metrics;
+mod mounts;
 mod once;
 mod operating;
 mod patterns;

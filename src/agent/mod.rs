@@ -3,8 +3,11 @@
 //! Order of ending on TERM: discovering and reading stop first; what was read is sent and its
 //! confirmation awaited for a grace; the state is saved last.
 
+mod answers;
+mod far;
 mod settings;
 mod shard;
+mod shards;
 mod stages;
 
 use std::future::pending;
@@ -17,14 +20,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::settings::ends_by_itself;
-use self::shard::{Outlets, Shard};
+use self::shards::{Material, Shards};
 use self::stages::{Ended, Reason, Stages};
 use crate::checkpoint::{self, Query, Store};
 use crate::config::{Config, Destination, Mode};
 use crate::deliver::{self, Outcome, Target};
 use crate::health::metrics::Meters;
+use crate::health::silence::Silence;
 use crate::health::{Health, StageName};
-use crate::input::Known;
+use crate::mounts::SharedMounts;
 use crate::pipeline::channel::{Direct, Outlet};
 use crate::pipeline::position::{Record, SourceIds};
 
@@ -67,13 +71,12 @@ pub struct StageEnded(StageName);
 pub struct Agent {
     mode: Mode,
     stages: Stages,
-    local: Shard,
+    shards: Shards,
     sender: SenderControl,
     /// Has positions saved for the last time.
     stop_saving: CancellationToken,
     queries: mpsc::Sender<Query>,
     meters: Meters,
-    health: Health,
 }
 
 /// What sending is told.
@@ -108,10 +111,16 @@ impl Agent {
         let fast_path = deliver::FastPath::default();
         let direct: Option<Arc<dyn Direct>> = Some(Arc::new(fast_path.clone()));
         let ids = SourceIds::from(store.next_id());
-        let known = Known { records, ids, entry_of: settings::entry_of(config) };
-        let outlets =
-            Outlets { batches: Outlet::new(batch_tx, direct), spare, updates: update_tx.clone() };
-        let local = Shard::start(config, known, outlets, (meters, health), &mut stages)?;
+        let material = Material {
+            config: config.clone(),
+            mounts: SharedMounts::default(),
+            meters: meters.clone(),
+            health: health.clone(),
+            ids,
+            last_run: None,
+            outlets: Some((Outlet::new(batch_tx, direct), update_tx.clone())),
+        };
+        let shards = Shards::start(material, records, spare, &mut stages)?;
         let links = deliver::Links {
             targets: target_rx,
             batches,
@@ -140,8 +149,8 @@ impl Agent {
             Reason::Done
         });
         let sender = SenderControl { destination: config.destination.clone(), targets, leave };
-        let (meters, health) = (meters.clone(), health.clone());
-        Ok(Self { mode, stages, local, sender, stop_saving, queries, meters, health })
+        let meters = meters.clone();
+        Ok(Self { mode, stages, shards, sender, stop_saving, queries, meters })
     }
 
     /// Goes on with another configuration. Files that both name are read on without a gap or a
@@ -150,10 +159,7 @@ impl Agent {
     /// # Errors
     /// Then nothing has changed.
     pub fn reload(&mut self, config: &Config) -> Result<(), BuildError> {
-        let settings = settings::input(config, &self.meters, &self.health);
-        let entry_of = settings::entry_of(config);
-        let walking = settings::discover(config, &self.meters, &self.health);
-        self.local.reload(settings, entry_of, walking)?;
+        self.shards.reload(config)?;
         self.sender.reload(&config.destination);
         Ok(())
     }
@@ -161,7 +167,7 @@ impl Agent {
     /// What is confirmed of each source, for those who ask now and then.
     #[must_use]
     pub fn records(&self) -> Records {
-        Records(self.queries.clone())
+        Records { queries: self.queries.clone(), silence: self.shards.silence().clone() }
     }
 
     /// Waits until all is done: for ever in a daemon; else until what was there is read and sent,
@@ -173,7 +179,16 @@ impl Agent {
         if self.stages.left().is_some() {
             return pending().await;
         }
-        while let Some(Ended(stage, reason)) = self.stages.next().await {
+        loop {
+            let ended = tokio::select! {
+                biased;
+                ended = self.stages.next() => ended,
+                work = self.shards.work() => {
+                    self.shards.serve(work, &mut self.stages);
+                    continue;
+                }
+            };
+            let Some(Ended(stage, reason)) = ended else { return pending().await };
             match (stage, reason) {
                 // It ends because reading has, which may show a moment later.
                 (StageName::Deliver, Reason::Left(_)) if self.mode != Mode::Daemon => return Ok(()),
@@ -183,12 +198,11 @@ impl Agent {
                 _ => return Err(StageEnded(stage)),
             }
         }
-        pending().await
     }
 
     /// Ends the stages in order. Returns what was read and is not confirmed.
     pub async fn stop(mut self) -> Outcome {
-        self.local.stop();
+        self.shards.stop(&mut self.stages);
         self.sender.leave.cancel();
         for (stage, patience) in ORDER {
             if stage == StageName::Checkpoint {
@@ -239,13 +253,22 @@ impl SenderControl {
 
 /// Tells what is confirmed of each source.
 #[derive(Debug, Clone)]
-pub struct Records(mpsc::Sender<Query>);
+pub struct Records {
+    queries: mpsc::Sender<Query>,
+    silence: Silence,
+}
 
 impl Records {
     /// As it is now; nothing when the stages have ended.
     pub async fn get(&self) -> Vec<Record> {
         let (answer, records) = oneshot::channel();
-        let _ = self.0.send(answer).await;
+        let _ = self.queries.send(answer).await;
         records.await.unwrap_or_default()
+    }
+
+    /// The file systems that are not to be asked about files.
+    #[must_use]
+    pub fn silence(&self) -> &Silence {
+        &self.silence
     }
 }

@@ -2,15 +2,15 @@
 
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::BuildError;
+use super::settings::ShardSettings;
 use super::stages::Stages;
-use super::{BuildError, settings};
-use crate::config::Config;
 use crate::discover::{self, Discover};
-use crate::health::metrics::Meters;
-use crate::health::{Health, StageName};
-use crate::input::{self, EntryOf, Known, Links, Reload};
+use crate::health::StageName;
+use crate::input::{self, Known, Links, Reload};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channel::Outlet;
 use crate::pipeline::position::Update;
@@ -21,17 +21,24 @@ const EVENTS: usize = 128;
 /// How many reloads wait for a reading that is busy: more than anybody asks for while it reads once.
 const RELOADS: usize = 64;
 
-/// What a shard shares with the stages behind it.
+/// The ways to the stages behind a shard.
 pub(super) struct Outlets {
     pub(super) batches: Outlet,
     pub(super) spare: mpsc::Receiver<Batch>,
     pub(super) updates: mpsc::Sender<Vec<Update>>,
 }
 
+/// The names of the threads, as the system shows them.
+pub(super) struct ThreadNames {
+    pub(super) input: &'static str,
+    pub(super) discover: &'static str,
+}
+
 /// A running shard. Looking for files ends when it is dropped, and by that reading.
 #[derive(Debug)]
 pub(super) struct Shard {
     discover: Discover,
+    threads: [AbortHandle; 2],
     reloads: mpsc::Sender<Reload>,
     stop: CancellationToken,
 }
@@ -39,10 +46,10 @@ pub(super) struct Shard {
 impl Shard {
     /// Starts both threads.
     pub(super) fn start(
-        config: &Config,
+        settings: ShardSettings,
         known: Known,
         outlets: Outlets,
-        (meters, health): (&Meters, &Health),
+        names: &ThreadNames,
         stages: &mut Stages,
     ) -> Result<Self, BuildError> {
         let (event_tx, events) = mpsc::channel(EVENTS);
@@ -56,39 +63,39 @@ impl Shard {
             reloads: reload_rx,
             stop: stop.clone(),
         };
-        let settings = settings::input(config, meters, health);
-        let walking = settings::discover(config, meters, health);
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-        let (discover, walk) = discover::stage(walking, event_tx, runtime.handle())?;
-        stages.thread(StageName::Input, "tail", move || {
+        let (discover, walk) = discover::stage(settings.discover, event_tx, runtime.handle())?;
+        let input = stages.thread(StageName::Input, names.input, move || {
             // As a task: after another one it has its turn without a look at the kernel in between.
-            let _ = runtime.block_on(runtime.spawn(input::run(settings, known, links)));
+            let _ = runtime.block_on(runtime.spawn(input::run(settings.input, known, links)));
         });
-        stages.thread(StageName::Discover, "discover", walk);
-        Ok(Self { discover, reloads, stop })
+        let walk = stages.thread(StageName::Discover, names.discover, walk);
+        Ok(Self { discover, threads: [input, walk], reloads, stop })
     }
 
-    /// Goes on with another configuration, in which `entry_of` finds the entry of a path.
-    ///
-    /// # Errors
-    /// Then nothing has changed.
-    pub(super) fn reload(
-        &mut self,
-        settings: input::Settings,
-        entry_of: EntryOf,
-        walking: discover::Settings,
-    ) -> Result<(), BuildError> {
-        let place = self.reloads.try_reserve().map_err(|_| BuildError::Busy)?;
+    /// Whether a reload would be taken: not where so many wait that reading seems to hang.
+    pub(super) fn takes_reload(&self) -> bool {
+        self.reloads.capacity() > 0
+    }
+
+    /// Goes on with other settings.
+    pub(super) fn reload(&self, settings: ShardSettings) {
         let (event_tx, events) = mpsc::channel(EVENTS);
+        let ShardSettings { input: settings, discover, entry_of } = settings;
         // In this order: events that end without a reload end reading.
-        place.send(Reload { settings, entry_of, events });
-        self.discover.restart(walking, event_tx);
-        Ok(())
+        if self.reloads.try_send(Reload { settings, entry_of, events }).is_ok() {
+            self.discover.restart(discover, event_tx);
+        }
     }
 
     /// Has both threads end.
     pub(super) fn stop(self) {
         self.stop.cancel();
-        drop(self.discover);
+    }
+
+    /// Has both threads end, and waits for neither.
+    pub(super) fn abandon(self, stages: &mut Stages) {
+        self.threads.iter().for_each(|thread| stages.dismiss(thread));
+        self.stop();
     }
 }

@@ -97,6 +97,12 @@ impl Stages {
         has_ended
     }
 
+    /// Takes no more notice of one: it is not waited for.
+    pub(super) fn dismiss(&mut self, handle: &AbortHandle) {
+        self.running.remove(&handle.id());
+        handle.abort();
+    }
+
     /// Whether `stage` has not ended.
     pub(super) fn is_running(&self, stage: StageName) -> bool {
         self.running.values().any(|(running, _)| *running == stage)
@@ -137,6 +143,8 @@ mod tests {
         stages.task(StageName::Input, pending());
         assert!(!stages.ended(StageName::Input, Duration::from_millis(1)).await);
         assert!(!stages.is_running(StageName::Input), "it is given up");
-        assert!(stages.next().await.is_none(), "it is not told of");
+        let hung = stages.task(StageName::Discover, pending());
+        stages.dismiss(&hung);
+        assert!(stages.next().await.is_none(), "neither of them is told of");
     }
 }

@@ -12,17 +12,28 @@ use crate::config::{Config, Mode, Protocol};
 use crate::deliver::Outcome;
 use crate::health::Health;
 use crate::health::metrics::Meters;
-use crate::health::readiness::Readiness;
 use crate::service::log;
+use crate::shown::Show;
 
 /// How often it is looked.
 const TICK: Duration = Duration::from_millis(200);
+
+/// What has ended a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Nothing is left to be done.
+    Done,
+    /// A signal.
+    Stopped,
+    /// Nothing has moved for too long.
+    GivenUp,
+}
 
 /// Watches a run that ends by itself.
 pub(super) struct Watch {
     is_once: bool,
     meters: Meters,
-    ready: Readiness,
+    health: Health,
     started: Instant,
     over_udp: bool,
     /// Without any progress for so long it is given up.
@@ -38,7 +49,7 @@ impl Watch {
         Self {
             is_once,
             meters: meters.clone(),
-            ready: health.ready.clone(),
+            health: health.clone(),
             started: Instant::now(),
             over_udp: to.protocol == Protocol::Udp,
             patience: to.connect_timeout + to.write_timeout,
@@ -67,13 +78,13 @@ impl Watch {
 
     fn progress(&self) -> (u64, u64, bool) {
         let (reading, sending) = (&self.meters.reading, &self.meters.sending);
-        (reading.bytes.get(), sending.confirmed_bytes.get(), self.ready.is_set())
+        (reading.bytes.get(), sending.confirmed_bytes.get(), self.health.ready.is_set())
     }
 
     fn show(&self) {
         let Some(bar) = self.bar.clone() else { return };
         // Until all files were looked at nobody knows how much there is.
-        if self.ready.is_set() {
+        if self.health.ready.is_set() {
             let Meters { reading, sending, .. } = &self.meters;
             let bytes = |gauge: i64| u64::try_from(gauge).unwrap_or(0);
             let amount = Amount {
@@ -93,7 +104,7 @@ impl Watch {
     }
 
     /// Says what came of it; the exit code says the same.
-    pub(super) fn verdict(&self, left: Outcome, stopped: bool) -> ExitCode {
+    pub(super) fn verdict(&self, left: Outcome, end: End) -> ExitCode {
         if let Some(bar) = self.bar.clone() {
             log::draw(move || bar.finish_and_clear());
         }
@@ -108,7 +119,8 @@ impl Watch {
             format_size(bytes, BINARY),
             if self.over_udp { "sent over UDP" } else { "confirmed" }
         );
-        let is_complete = left.messages == 0 && unread == 0 && waiting == 0 && !stopped;
+        let has_left = left.messages > 0 || unread > 0 || waiting > 0;
+        let is_complete = !has_left && end == End::Done;
         let unreadable = reading.unreadable.get();
         let has_nothing = is_complete && messages == 0 && reading.files.get() == 0;
         let (verdict, code) = if has_nothing {
@@ -126,20 +138,28 @@ impl Watch {
                 are(left.messages),
                 format_size(unread + waiting, BINARY)
             );
-            (format!("{shipped}; {}: {left}", self.why(stopped)), ExitCode::FAILURE)
+            (format!("{shipped}; {}: {left}", self.why(end)), ExitCode::FAILURE)
         };
         log::last_words(&verdict);
         code
     }
 
     /// Why something is left.
-    fn why(&self, stopped: bool) -> String {
-        if stopped {
+    fn why(&self, end: End) -> String {
+        if end == End::Stopped {
             return "stopped by a signal".to_owned();
         }
         let seconds = self.patience.as_secs();
+        let silent = self.health.silence.now();
+        if !silent.is_empty() {
+            let points: Vec<_> = silent.iter().map(|point| point.shown().to_string()).collect();
+            return format!("no answer from the file system at {}", points.join(" and "));
+        }
         match self.meters.sending.trouble() {
             Some(trouble) => format!("not connected for {seconds} s ({trouble})"),
+            None if !self.health.ready.is_set() => {
+                format!("a file system has not answered for {seconds} s")
+            }
             None => format!("the receiver took nothing for {seconds} s"),
         }
     }

@@ -90,23 +90,29 @@ impl Working {
         let watch = once::Watch::new(&self.process.config, &self.meters, &self.health);
         let given_up = watch.give_up();
         tokio::pin!(given_up);
+        let mut end = once::End::Done;
         let ended = loop {
             tokio::select! {
                 () = self.signals.stop.cancelled() => break Ok(()),
                 done = self.agent.done() => break done,
                 read = reload::read(&mut self.loading) => self.reload(read).await,
-                () = &mut given_up => break Ok(()),
+                () = &mut given_up => {
+                    end = once::End::GivenUp;
+                    break Ok(());
+                }
                 Some(request) = self.signals.requests.recv() => match request {
                     Request::Reload => self.load(),
                     Request::Report => drop(tokio::spawn(report(self.agent.records()))),
                 },
             }
         };
-        let stopped = self.signals.stop.is_cancelled();
+        if self.signals.stop.is_cancelled() {
+            end = once::End::Stopped;
+        }
         let outcome = self.agent.stop().await;
         ended?;
         Ok(match self.process.config.mode {
-            Mode::Once => watch.verdict(outcome, stopped),
+            Mode::Once => watch.verdict(outcome, end),
             Mode::Daemon | Mode::DryRun { .. } => ExitCode::SUCCESS,
         })
     }
@@ -156,10 +162,12 @@ pub(super) fn export(
 
 /// Tells the log how far each file is delivered.
 async fn report(records: Records) {
+    let silence = records.silence().clone();
     let records = records.get().await;
     // It asks the file system for the size of each.
-    let files =
-        threads::run("sizes", move || inspect::delivered(records)).await.unwrap_or_default();
+    let files = threads::run("sizes", move || inspect::delivered(records, &silence))
+        .await
+        .unwrap_or_default();
     let behind: u64 = files.iter().filter_map(inspect::File::behind).sum();
     let (count, s) = (files.len(), if files.len() == 1 { "" } else { "s" });
     info!(target: log::ASKED_FOR, "{count} file{s}, {behind} bytes behind");

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tracing::{debug, warn};
 
+use super::border::Area;
 use super::inbox::Looks;
 use super::pending::{Kind, Pending};
 use super::stage::{Left, Stage};
@@ -14,6 +15,9 @@ impl Stage<'_> {
     /// Serves all that is pending. Returns whether a sweep is needed now.
     pub(super) async fn serve(&mut self) -> Result<bool, Left> {
         let Pending { changes, overflow, dropped, deaf, .. } = self.inbox.pending();
+        if self.has_moved() {
+            return Ok(true);
+        }
         let mut sweep = overflow || dropped || deaf.is_some();
         if overflow {
             self.settings.meters.overflows.inc();
@@ -43,6 +47,7 @@ impl Stage<'_> {
                 Kind::Appeared => self.appeared(&path).await?,
             }
         }
+        self.tell_crossings(false);
         self.flush().await?;
         Ok(sweep)
     }
@@ -104,14 +109,25 @@ impl Stage<'_> {
             let Some(states) = self.reached.places.get(&spelled).cloned() else { continue };
             self.place_at(directory);
             let mut walk = Walk::default();
-            walk.look_at(&spelled, states, name, &self.settings.globs);
+            let border = &mut self.reached.border;
+            walk.look_at(&spelled, states, name, &self.settings.globs, border);
             self.walk(walk).await?;
         }
         Ok(())
     }
 
+    /// Whether the border has moved, so that what is known of this side may lie behind it. Everything
+    /// has to be looked through then.
+    fn has_moved(&self) -> bool {
+        matches!(self.settings.area, Area::Near(_)) && self.settings.mounts.look()
+    }
+
     /// Looks at the files and directories whose changes nothing tells.
     pub(super) async fn poll(&mut self) -> Result<(), Left> {
+        if self.has_moved() {
+            self.is_unsettled = true;
+            return Ok(());
+        }
         let changes = self.polled.look();
         for look in changes.files {
             self.send(look).await?;

@@ -3,11 +3,11 @@
 //! Runs on a thread of its own, since listing directories blocks. Knows nothing of file contents:
 //! it names paths to look at, and [`crate::input`] finds out what is there.
 
+mod border;
 mod happened;
 mod inbox;
 mod instance;
 mod links;
-mod mounts;
 mod pending;
 mod places;
 mod polled;
@@ -32,8 +32,10 @@ use self::watch::Watch;
 use crate::filter::Patterns;
 use crate::health::liveness::Beat;
 use crate::health::metrics::Finding;
+use crate::mounts::SharedMounts;
 use crate::pipeline::event::Event;
 
+pub use self::border::{Area, Crossing, Crossings};
 pub use self::places::Globs;
 pub use self::survey::{Survey, survey};
 pub use self::unmatched::mistake;
@@ -51,6 +53,10 @@ pub struct Settings {
     pub poll: bool,
     /// What is counted meanwhile.
     pub meters: Finding,
+    /// What is mounted where.
+    pub mounts: SharedMounts,
+    /// What of all directories is looked through.
+    pub area: Area,
     /// Shows that the loop goes round.
     pub beat: Beat,
 }

@@ -24,6 +24,13 @@ pub(super) struct State {
     component: usize,
 }
 
+impl State {
+    /// The place of the glob in `files`.
+    pub(super) fn entry(self) -> usize {
+        self.entry
+    }
+}
+
 /// What a name in a directory is to the globs.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Step {

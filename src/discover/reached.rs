@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use super::border::Border;
 use super::places::{Places, State};
 
 /// A directory is entered by at most so many spellings for the same component of a glob. Each
@@ -15,6 +16,8 @@ pub(super) const SPELLINGS_MAX: u8 = 8;
 #[derive(Debug, Default)]
 pub(super) struct Reached {
     pub(super) places: Places,
+    /// Where walks stop.
+    pub(super) border: Border,
     /// Device and inode → how often each state was entered.
     visits: HashMap<(u64, u64), Vec<(State, u8)>>,
 }

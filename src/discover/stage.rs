@@ -10,14 +10,15 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tokio::time::sleep_until;
 
+use super::border::Crossings;
 use super::inbox::Inbox;
 use super::links::Links;
-use super::mounts::Mounts;
 use super::polled::Polled;
 use super::reached::Reached;
 use super::sweep::Place;
 use super::watch::Watch;
 use super::{Order, Settings};
+use crate::mounts::Mounts;
 use crate::pipeline::event::Event;
 
 /// The time between two sweeps is at least so many times what the processor works for one. That all
@@ -46,11 +47,13 @@ pub(super) enum Left {
 pub(super) struct Stage<'a> {
     pub(super) settings: Settings,
     events: Sender<Vec<Event>>,
-    orders: &'a mut UnboundedReceiver<Box<Order>>,
+    pub(super) orders: &'a mut UnboundedReceiver<Box<Order>>,
     pub(super) watch: &'a mut Watch,
     pub(super) inbox: Arc<Inbox>,
     pub(super) polled: Polled,
-    pub(super) mounts: Mounts,
+    pub(super) mounts: Arc<Mounts>,
+    /// The ways over the border, as they were told last.
+    pub(super) crossings: Option<Crossings>,
     /// Events that are sent together.
     outbox: Vec<Event>,
     /// The directories the globs lead through, as spelled, and what to expect there.
@@ -92,7 +95,8 @@ impl<'a> Stage<'a> {
             watch,
             inbox,
             polled: Polled::new(),
-            mounts: Mounts::default(),
+            mounts: Arc::default(),
+            crossings: None,
             outbox: Vec::new(),
             reached: Reached::default(),
             place: Place::default(),
@@ -152,6 +156,7 @@ impl<'a> Stage<'a> {
                         deadline = deadline.min(not_before);
                     }
                 }
+                () = self.settings.area.changed() => deadline = deadline.min(not_before),
                 () = sleep_until(until.into()) => {}
             }
             let now = Instant::now();
@@ -160,6 +165,9 @@ impl<'a> Stage<'a> {
             }
             if self.polled.due().is_some_and(|due| now >= due) {
                 self.poll().await?;
+                if self.is_unsettled {
+                    deadline = deadline.min(not_before);
+                }
             }
         }
     }

@@ -4,17 +4,19 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use tracing::{info, trace, warn};
 
+use super::border::{Area, Border};
 use super::links::resolve;
-use super::mounts::Mounts;
 use super::reached::SPELLINGS_MAX;
 use super::stage::{Left, Stage};
 use super::unmatched::mistake;
 use super::walk::{Found, Match, Walk};
 use super::watch::{Heard, Purpose};
+use crate::mounts::Territory;
 use crate::pipeline::event::Event;
 use crate::shown::Show;
 
@@ -36,14 +38,16 @@ impl Stage<'_> {
         self.watch.begin_sweep();
         self.polled.begin_sweep();
         self.inbox.forget_all();
-        self.mounts = Mounts::now();
+        self.settings.mounts.look();
+        self.mounts = self.settings.mounts.get();
         self.reached.clear();
         self.spellings.clear();
         self.links.clear();
         self.ways.clear();
         self.wanted.clear();
         let is_repeating = std::mem::take(&mut self.is_repeating);
-        self.walk(Walk::new(&self.settings.globs)).await?;
+        let walk = self.first_steps().await?;
+        self.walk(walk).await?;
         if is_repeating && !self.is_repeating {
             info!("symbolic links lead to no directory too often any more");
         }
@@ -51,8 +55,45 @@ impl Stage<'_> {
         self.polled.end_sweep();
         self.settings.meters.watched.set(self.watch.count() as i64);
         self.name_unmatched();
+        self.tell_crossings(true);
         self.send(Event::Swept).await?;
         self.flush().await
+    }
+
+    /// Where a sweep begins.
+    async fn first_steps(&mut self) -> Result<Walk, Left> {
+        let globs = &self.settings.globs;
+        match &mut self.settings.area {
+            Area::Near(_) => {
+                self.reached.border = Border::of(Arc::clone(&self.mounts));
+                Ok(Walk::new(globs))
+            }
+            Area::Far(_, ways) => {
+                let known = self.settings.beat.during(ways.wait_for(Option::is_some));
+                let ways = tokio::select! {
+                    order = self.orders.recv() => return Err(Left::Ordered(order)),
+                    known = known => known.ok().and_then(|ways| ways.clone()).unwrap_or_default(),
+                };
+                Ok(Walk::beyond(&ways, globs))
+            }
+        }
+    }
+
+    /// Tells which ways lead over the border, where that is news. `all` were looked for, or some have
+    /// come in addition.
+    pub(super) fn tell_crossings(&mut self, all: bool) {
+        let Area::Near(told) = &self.settings.area else { return };
+        let mut found = self.reached.border.take();
+        if !all {
+            for (point, ways) in self.crossings.iter().flatten() {
+                found.entry(point.clone()).or_default().extend(ways.iter().cloned());
+            }
+        }
+        if self.crossings.as_ref() != Some(&found) {
+            // Nobody may want to know any more.
+            let _ = told.send(found.clone());
+            self.crossings = Some(found);
+        }
     }
 
     /// Goes to the end of a walk.
@@ -144,7 +185,7 @@ impl Stage<'_> {
     /// Whether writing to the file at `path`, its only name, is told by the watch on its directory.
     fn is_heard(&self, path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default();
-        self.place.is_heard && !self.mounts.is_point(&self.place.canonical.join(name))
+        self.place.is_heard && self.mounts.at(&self.place.canonical.join(name)).is_none()
     }
 
     /// Watches everything that decides where a followed link leads, and what is there: writing to it
@@ -163,7 +204,7 @@ impl Stage<'_> {
             resolved = now;
         }
         if let Some(end) = resolved.stations.last().filter(|_| resolved.is_there) {
-            is_heard &= !self.mounts.is_point(end) && has_one_name(end);
+            is_heard &= self.mounts.at(end).is_none() && has_one_name(end);
         }
         for station in &resolved.stations {
             self.watch.unlearn(station);
@@ -213,7 +254,7 @@ impl Stage<'_> {
     /// Says which entries nothing matches, once each.
     fn name_unmatched(&mut self) {
         for entry in 0..self.settings.globs.len() {
-            if self.matched.insert(entry) {
+            if self.is_ours(entry) && self.matched.insert(entry) {
                 let glob = self.settings.globs.get(entry);
                 match mistake(glob) {
                     Some(mistake) => {
@@ -224,6 +265,26 @@ impl Stage<'_> {
             }
         }
     }
+}
+
+impl Stage<'_> {
+    /// Whether it is for this stage to say that nothing matches an entry: that is where its first
+    /// wildcard is.
+    fn is_ours(&self, entry: usize) -> bool {
+        let territory = self.mounts.territory(&literal_part(self.settings.globs.get(entry).text()));
+        match &self.settings.area {
+            Area::Near(_) => territory == Territory::Near && !self.reached.border.leads(entry),
+            Area::Far(point, _) => territory == Territory::Far(point.clone()),
+        }
+    }
+}
+
+/// A glob up to its first wildcard.
+fn literal_part(glob: &Path) -> PathBuf {
+    let is_wild = |part: &Component<'_>| {
+        part.as_os_str().as_bytes().iter().any(|byte| b"*?[\\".contains(byte))
+    };
+    glob.components().take_while(|part| !is_wild(part)).collect()
 }
 
 /// Whether a file has no other name, for writing through another name is told of that one alone.

@@ -125,6 +125,8 @@ fn settings(root: &Path, globs: &[&str], exclude: &[&str], poll: bool) -> Settin
         poll,
         meters: Meters::new().unwrap().finding,
         beat: Beat::default(),
+        mounts: SharedMounts::default(),
+        area: Area::Near(unbounded_channel().0),
     }
 }
 

@@ -1,13 +1,14 @@
 //! The walk through the directories that the globs lead through, for the stage and for those who
 //! only ask. It is pulled: whoever walks decides between two finds what to do about them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, FileType};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::border::{Border, Crossing};
 use super::places::{Globs, State};
 use super::reached::{Entered, Reached};
 
@@ -55,9 +56,9 @@ pub(super) struct Match {
 
 /// A directory to enter.
 #[derive(Debug)]
-struct Way {
-    directory: PathBuf,
-    states: Vec<State>,
+pub(super) struct Way {
+    pub(super) directory: PathBuf,
+    pub(super) states: Vec<State>,
     /// Symbolic links on the way there.
     links: u32,
 }
@@ -123,7 +124,7 @@ impl Walk {
                 return Some(found);
             }
             if let Some(open) = self.open.take() {
-                self.go_on(open, globs);
+                self.go_on(open, globs, &mut reached.border);
             } else {
                 let way = self.todo.pop().or_else(|| {
                     let ((links, directory), states) = self.linked.pop_first()?;
@@ -153,7 +154,7 @@ impl Walk {
     }
 
     /// Looks at the next name in `open`.
-    fn go_on(&mut self, mut open: Open, globs: &Globs) {
+    fn go_on(&mut self, mut open: Open, globs: &Globs, border: &mut Border) {
         match &mut open.names {
             Names::NotYet => match self.names(&open.way, globs) {
                 Some(names) => open.names = names,
@@ -161,10 +162,14 @@ impl Walk {
             },
             Names::Listed(entries) => match entries.next() {
                 Some(Ok(entry)) => {
-                    // Asked for by the directory's descriptor, which is less work than by the path.
-                    let links = || entry.metadata().ok().map(|metadata| metadata.nlink());
-                    let kind = entry.file_type().ok();
-                    self.meet(&open.way, &entry.file_name(), kind, links, globs);
+                    let name = entry.file_name();
+                    // Before its type is asked for, which may take a look at it.
+                    if !border.is_at(&open.way, &name, globs) {
+                        // Asked for by the directory's descriptor, which is less work than by the path.
+                        let links = || entry.metadata().ok().map(|metadata| metadata.nlink());
+                        let kind = entry.file_type().ok();
+                        self.meet(&open.way, &name, kind, links, globs, border);
+                    }
                 }
                 Some(Err(error)) => {
                     let path = open.way.directory.clone();
@@ -174,7 +179,7 @@ impl Walk {
             },
             Names::Written { names, missing } => match names.next() {
                 Some(name) => {
-                    let is_there = self.look_for(&open.way, &name, globs);
+                    let is_there = self.look_for(&open.way, &name, globs, border);
                     if let Some(missing) = missing.as_mut().filter(|_| !is_there) {
                         missing.push(name);
                     }
@@ -214,12 +219,15 @@ impl Walk {
     }
 
     /// Looks for a name that is written out. False where it is missing.
-    fn look_for(&mut self, way: &Way, name: &OsStr, globs: &Globs) -> bool {
+    fn look_for(&mut self, way: &Way, name: &OsStr, globs: &Globs, border: &mut Border) -> bool {
+        if border.is_at(way, name, globs) {
+            return true;
+        }
         let path = way.directory.join(name);
         match fs::symlink_metadata(&path) {
             Ok(metadata) => {
                 let links = || Some(metadata.nlink());
-                self.meet(way, name, Some(metadata.file_type()), links, globs);
+                self.meet(way, name, Some(metadata.file_type()), links, globs, border);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return false,
             Err(error) => self.found.push(Found::Refused { path, error }),
@@ -234,9 +242,19 @@ impl Walk {
         states: Vec<State>,
         name: &OsStr,
         globs: &Globs,
+        border: &mut Border,
     ) {
         let way = Way { directory: directory.to_owned(), states, links: 0 };
-        self.look_for(&way, name, globs);
+        self.look_for(&way, name, globs, border);
+    }
+
+    /// A walk that goes on where others have stopped.
+    pub(super) fn beyond(crossings: &BTreeSet<Crossing>, globs: &Globs) -> Self {
+        let mut walk = Self::default();
+        for Crossing { directory, name, states } in crossings {
+            walk.look_at(directory, states.clone(), name, globs, &mut Border::default());
+        }
+        walk
     }
 
     /// A name in a directory: a file, a way on, or neither. `links` tells how many names it has.
@@ -247,6 +265,7 @@ impl Walk {
         kind: Option<FileType>,
         links: impl FnOnce() -> Option<u64>,
         globs: &Globs,
+        border: &mut Border,
     ) {
         let step = globs.step(&way.states, name);
         if step.file_of.is_none() && step.enter.is_empty() {
@@ -254,6 +273,9 @@ impl Walk {
         }
         let path = way.directory.join(name);
         let is_link = kind.is_none_or(|kind| kind.is_symlink());
+        if is_link && border.is_crossed_by(way, name) {
+            return;
+        }
         let target = if is_link { fs::metadata(&path).ok() } else { None };
         let is_directory = match (&target, kind) {
             (Some(target), _) => target.is_dir(),

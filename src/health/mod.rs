@@ -6,11 +6,13 @@ mod maker;
 pub mod metrics;
 pub mod readiness;
 pub mod reload;
+pub mod silence;
 
 use std::fmt;
 
 use self::liveness::Beat;
 use self::readiness::Readiness;
+use self::silence::Silence;
 
 /// A stage that runs by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub struct Health {
     pub checkpoint: Beat,
     /// The first pass is done: from then on the files are followed.
     pub ready: Readiness,
+    /// File systems that do not answer.
+    pub silence: Silence,
 }
 
 impl Health {

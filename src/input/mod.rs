@@ -20,6 +20,7 @@ use crate::filter::Patterns;
 use crate::health::liveness::Beat;
 use crate::health::metrics::Reading;
 use crate::health::readiness::Readiness;
+use crate::mounts::Fence;
 use crate::syslog::{Encoder, Header, Priority};
 
 pub use self::rotation::names::is_compressed;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub from_start: bool,
     /// Read what is there, and end.
     pub once: bool,
+    /// Which paths are for others to read.
+    pub fence: Fence,
     /// What is counted meanwhile.
     pub meters: Reading,
     /// Shows that the loop goes round.

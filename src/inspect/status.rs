@@ -15,7 +15,9 @@ use crate::checkpoint::{self, Holder, Reading};
 use crate::cli::Cli;
 use crate::config::{self, Config, Surroundings};
 use crate::discover::{Globs, survey};
+use crate::health::silence::Silence;
 use crate::input::is_compressed;
+use crate::mounts::{Mounts, Territory};
 use crate::pipeline::position::Record;
 use crate::shown::Show;
 
@@ -160,9 +162,15 @@ fn absence(is_root: bool) -> String {
 }
 
 /// How far each file is delivered of which this process keeps `records`, those furthest behind
-/// first.
+/// first. File systems that are known to be silent are not asked.
 #[must_use]
-pub fn delivered(records: Vec<Record>) -> Vec<File> {
+pub fn delivered(records: Vec<Record>, silence: &Silence) -> Vec<File> {
+    let mounts = Mounts::now();
+    let answers = |record: &Record| match mounts.territory(&record.source.path) {
+        Territory::Near => true,
+        Territory::Far(point) => !silence.is_at(&point),
+    };
+    let records = records.into_iter().filter(answers).collect();
     let mut disk = Disk::new(Some(Holder { pid: Some(std::process::id()) }), held_by);
     let by_path = by_path(records).into_iter();
     sorted(by_path.map(|(path, records)| file(path, &records, &mut disk)).collect())

@@ -7,6 +7,7 @@
 //! | [`Receiver`] | a syslog receiver in this process: comes late, stalls, closes, resets |
 //! | [`ReceiverProcess`] | the same in a process of its own, to be stopped and killed |
 //! | [`Numbered`], [`Report`] | a writer of numbered lines, and which of them arrived |
+//! | [`Mounted`] | a file system that can be made not to answer |
 //! | [`assert_documented`] | what a command says, held against `docs/operating.md` |
 //! | [`peers`] | rsyslogd, syslog-ng, logrotate and promtool, unpacked on first use |
 //!
@@ -17,6 +18,7 @@ mod connection;
 mod doc;
 mod endpoint;
 mod message;
+mod mounted;
 mod nobody;
 mod numbered;
 pub mod peers;
@@ -39,6 +41,7 @@ pub use connection::End;
 pub use doc::assert_documented;
 pub use endpoint::{Endpoint, Transport, own_address};
 pub use message::Message;
+pub use mounted::Mounted;
 pub use nobody::{as_nobody, give_to_nobody};
 pub use numbered::{Numbered, Reopen, line, lines};
 pub use process::{ReceiverProcess, receive_if_child};

@@ -13,6 +13,7 @@ use crate::health::metrics::Meters;
 use crate::health::readiness::Readiness;
 use crate::input::scheduler::{EntryOf, Known, Reload, Scheduler};
 use crate::input::{FileSettings, Settings};
+use crate::mounts::Fence;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::event::Event;
 use crate::pipeline::position::{Record, SourceId, SourceIds, Update, nanoseconds};
@@ -122,6 +123,7 @@ impl World {
         let highest = self.records.keys().next_back().map_or(0, |id| id.0 + 1);
         let known = Known {
             records: self.records.values().cloned().collect(),
+            last_run: self.records.values().map(|record| record.seen).max(),
             ids: SourceIds::from(SourceId(self.next_id.max(highest))),
             entry_of: entry_of(true, self.all),
         };
@@ -206,6 +208,7 @@ impl World {
             from_start: false,
             once: false,
             meters: Meters::new().unwrap().reading,
+            fence: Fence::default(),
             beat: Beat::default(),
             readiness: Readiness::default(),
         }

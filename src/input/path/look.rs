@@ -32,7 +32,7 @@ impl FollowedPath {
         now: Instant,
     ) -> Effects {
         let mut context = Context::new(shared, now);
-        if let Some(stat) = self.look_at_path()
+        if let Some(stat) = self.look_at_path(context.shared)
             && !self.is_taken(&stat, &mut context)
         {
             self.begin_with(&stat, old_before, &mut context);
@@ -75,7 +75,7 @@ impl FollowedPath {
     /// Looks at what the path names now.
     pub(in crate::input) fn look(&mut self, shared: &mut Shared, now: Instant) -> Looked {
         let mut context = Context::new(shared, now);
-        let stat = self.look_at_path();
+        let stat = self.look_at_path(context.shared);
         let has_work = self.look_with(stat, &mut context);
         Looked { has_work, stat, effects: context.effects }
     }
@@ -163,8 +163,8 @@ impl FollowedPath {
     }
 
     /// What the path names, if that can be followed.
-    pub(super) fn look_at_path(&mut self) -> Option<Stat> {
-        let stat = match Stat::at(&self.path) {
+    pub(super) fn look_at_path(&mut self, shared: &Shared) -> Option<Stat> {
+        let stat = match shared.stat(&self.path) {
             Ok(stat) => stat,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.not_followed = None;

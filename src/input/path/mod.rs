@@ -34,7 +34,6 @@ use self::recently_read::RecentlyRead;
 use self::transitions::Phase;
 use self::unsettled::Unsettled;
 use super::FileSettings;
-use super::read::content::Stat;
 use crate::shown::Show;
 use crate::syslog::Header;
 
@@ -105,11 +104,11 @@ impl FollowedPath {
     }
 
     /// Nothing at the path, nothing left to read.
-    pub(in crate::input) fn is_over(&self) -> bool {
+    pub(in crate::input) fn is_over(&self, shared: &Shared) -> bool {
         !self.has_generations()
             && self.unsettled.is_none()
             && !self.is_unreadable()
-            && Stat::at(&self.path).is_err()
+            && shared.stat(&self.path).is_err()
     }
 
     pub(in crate::input) fn has_generations(&self) -> bool {

@@ -1,18 +1,23 @@
 //! What all paths share.
 
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::ownership::Ownership;
 use crate::filter::Patterns;
+use crate::input::read::content::Stat;
 use crate::input::rotation::directories::{Directories, Disk};
+use crate::mounts::Fence;
 use crate::pipeline::position::{SourceId, SourceIds};
 
 /// What all paths share.
 pub(in crate::input) struct Shared {
     /// Files that are not to be read.
     exclude_files: Patterns,
+    /// Which paths are for others to read.
+    fence: Fence,
     /// Which path reads which file.
     pub(in crate::input) ownership: Ownership,
     ids: SourceIds,
@@ -29,9 +34,18 @@ pub(in crate::input) struct Shared {
 }
 
 impl Shared {
-    pub(in crate::input) fn new(exclude_files: Patterns, ids: SourceIds) -> Self {
+    /// The file at `path`. What is for others to read is not touched, and counts as missing.
+    pub(in crate::input) fn stat(&self, path: &Path) -> io::Result<Stat> {
+        match self.fence.is_outside(path) {
+            true => Err(io::ErrorKind::NotFound.into()),
+            false => Stat::at(path),
+        }
+    }
+
+    pub(in crate::input) fn new(exclude_files: Patterns, fence: Fence, ids: SourceIds) -> Self {
         Self {
             exclude_files,
+            fence,
             ownership: Ownership::default(),
             ids,
             directories: Directories::new(Disk),

@@ -60,7 +60,7 @@ impl Scheduler {
             self.open.insert(id);
             self.housekeeping.get_or_insert(now + HOUSEKEEPING);
         }
-        let is_over = turn.when == When::Idle && slot.path.is_over();
+        let is_over = turn.when == When::Idle && slot.path.is_over(&self.shared);
         self.take_in(turn.effects);
         match turn.when {
             When::Again => self.queue(id),

@@ -61,6 +61,8 @@ pub struct Reload {
 pub struct Known {
     /// Positions that had been confirmed.
     pub records: Vec<Record>,
+    /// When the last run saw a file last, of whatever records.
+    pub last_run: Option<SystemTime>,
     /// Where numbers of sources come from.
     pub ids: SourceIds,
     /// Finds the entry of `files` that matches a path.
@@ -229,7 +231,7 @@ pub(super) struct Scheduler {
 
 impl Scheduler {
     pub(super) fn new(settings: Settings, known: Known, spare: Receiver<Batch>) -> Self {
-        let old_before = if settings.from_start { ALL_NEW } else { old_before(&known.records) };
+        let old_before = if settings.from_start { ALL_NEW } else { old_before(known.last_run) };
         let mut records: BTreeMap<Arc<Path>, Vec<Record>> = BTreeMap::new();
         for record in known.records {
             records.entry(Arc::clone(&record.source.path)).or_default().push(record);
@@ -241,7 +243,7 @@ impl Scheduler {
             matched_before: None,
             files: settings.files,
             reader: Reader::new(settings.encoder),
-            shared: Shared::new(settings.exclude_files, known.ids),
+            shared: Shared::new(settings.exclude_files, settings.fence, known.ids),
             asked: Effects::default(),
             slots: Vec::new(),
             vacant: Vec::new(),

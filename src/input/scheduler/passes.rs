@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use tokio::sync::mpsc::Receiver;
 use tracing::{info, warn};
@@ -20,8 +20,7 @@ const NAMED_MAX: usize = 100;
 
 /// Which unknown files are old: all, unless it is known when we ran last. What has appeared since
 /// then is read from its beginning, as if we had been there.
-pub(super) fn old_before(records: &[Record]) -> i64 {
-    let last_run = records.iter().map(|record| record.seen).max();
+pub(super) fn old_before(last_run: Option<SystemTime>) -> i64 {
     // Kept to the second, so perhaps a little later. What is no longer known, because it was rotated
     // away and read, is older by the time it was kept for its writer.
     last_run.and_then(nanoseconds).unwrap_or(i64::MAX)
@@ -176,7 +175,7 @@ impl Scheduler {
         let Some(slot) = &mut self.slots[id] else { return };
         slot.sweep = sweep;
         let looked = slot.path.look(&mut self.shared, now);
-        let is_over = !looked.has_work && slot.path.is_over();
+        let is_over = !looked.has_work && slot.path.is_over(&self.shared);
         self.looked_at = looked.stat.map(|stat| (id, stat));
         self.take_in(looked.effects);
         if looked.has_work {

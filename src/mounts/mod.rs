@@ -1,11 +1,15 @@
 //! What is mounted where, as `/proc/self/mountinfo` says (proc_pid_mountinfo(5)), and which paths lead
 //! to a file system that may not answer. To find that out, no such file system is asked for anything.
 
+mod shared;
+
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
+
+pub use self::shared::{Fence, SharedMounts};
 
 /// File systems behind which there is a server, or a program: it may not answer, and others may write
 /// to the files past this kernel, which then tells of nothing.
@@ -35,6 +39,7 @@ const REMOTE: [&str; 24] = [
     "virtiofs",
     "vmhgfs",
 ];
+const MOUNTINFO: &str = "/proc/self/mountinfo";
 /// The kernel gives up at so many symbolic links in one path (path_resolution(7)).
 const LINKS_MAX: u32 = 40;
 
@@ -42,6 +47,8 @@ const LINKS_MAX: u32 = 40;
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Mounts {
     points: HashMap<PathBuf, Mount>,
+    /// Some of them may not answer.
+    has_remote: bool,
 }
 
 /// Something that is mounted.
@@ -54,12 +61,12 @@ pub struct Mount {
 }
 
 /// Where a path leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Territory {
     /// To file systems of this machine, as far as there is something under the path.
-    Local,
+    Near,
     /// To the remote file system that is mounted at this point.
-    Remote(PathBuf),
+    Far(PathBuf),
 }
 
 impl Mount {
@@ -74,12 +81,25 @@ impl Mounts {
     /// As they are now; none where they cannot be known.
     #[must_use]
     pub fn now() -> Self {
-        Self::parse(&fs::read("/proc/self/mountinfo").unwrap_or_default())
+        Self::parse(&fs::read(MOUNTINFO).unwrap_or_default())
     }
 
     fn parse(text: &[u8]) -> Self {
         // What was mounted last at a point hides what was there.
-        Self { points: text.split(|&byte| byte == b'\n').filter_map(mount).collect() }
+        Self::of(text.split(|&byte| byte == b'\n').filter_map(mount).collect())
+    }
+
+    /// As if an NFS server were mounted at this point, and nothing else.
+    #[cfg(test)]
+    pub(crate) fn remote_at(point: PathBuf) -> Self {
+        let mount = Mount { kind: "nfs".to_owned(), source: "server:/".to_owned() };
+        Self::of(HashMap::from([(point, mount)]))
+    }
+
+    fn of(points: HashMap<PathBuf, Mount>) -> Self {
+        let mut mounts = Self { points, has_remote: false };
+        mounts.has_remote = mounts.points.keys().any(|point| mounts.is_remote_point(point));
+        mounts
     }
 
     /// What is mounted at just this canonical path.
@@ -101,15 +121,19 @@ impl Mounts {
         path.parent().is_some() && self.points.get(path).is_some_and(Mount::is_remote)
     }
 
-    /// The points of all file systems that may not answer.
-    pub fn remote_points(&self) -> impl Iterator<Item = &Path> {
-        self.points.keys().map(PathBuf::as_path).filter(|path| self.is_remote_point(path))
+    /// Whether there is any that may not answer.
+    #[must_use]
+    pub fn has_remote(&self) -> bool {
+        self.has_remote
     }
 
     /// Where `path`, which is absolute, leads. Its way is followed as the kernel does, up to the first
     /// mount on it that is remote: that one is not touched.
     #[must_use]
     pub fn territory(&self, path: &Path) -> Territory {
+        if !self.has_remote {
+            return Territory::Near;
+        }
         let mut at = PathBuf::from("/");
         let mut links = 0;
         // The next part is the last.
@@ -121,15 +145,15 @@ impl Mounts {
             }
             at.push(&part);
             if self.is_remote_point(&at) {
-                return Territory::Remote(at);
+                return Territory::Far(at);
             }
-            let Ok(metadata) = fs::symlink_metadata(&at) else { return Territory::Local };
+            let Ok(metadata) = fs::symlink_metadata(&at) else { return Territory::Near };
             if !metadata.is_symlink() {
                 continue;
             }
             links += 1;
             let Some(target) = fs::read_link(&at).ok().filter(|_| links <= LINKS_MAX) else {
-                return Territory::Local;
+                return Territory::Near;
             };
             at.pop();
             if target.is_absolute() {
@@ -137,7 +161,7 @@ impl Mounts {
             }
             todo.extend(parts(&target));
         }
-        Territory::Local
+        Territory::Near
     }
 }
 
@@ -180,79 +204,4 @@ fn unescaped(mut field: &[u8]) -> OsString {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::symlink;
-
-    use super::*;
-
-    const TEXT: &[u8] = b"22 1 0:20 / / rw,relatime shared:1 - nfs4 server:/root rw\n\
-        39 22 8:1 / /var rw - ext4 /dev/sda1 rw\n\
-        40 22 0:35 / /mnt/with\\040blank rw - nfs4 server:/my\\040logs rw\n\
-        41 40 8:1 /x /mnt/with\\040blank/local rw master:1 shared:2 - ext4 /dev/sda1 rw\n\
-        42 22 0:36 / /home/u rw - fuse.sshfs u@h:/ rw\n\
-        43 22 8:1 /log/a /srv/a.log rw - ext4 /dev/sda1 rw\n\
-        a line that is none\n";
-
-    #[test]
-    fn the_nearest_mount_tells_who_writes_there() {
-        let mounts = Mounts::parse(TEXT);
-        for (path, is_remote) in [
-            ("/etc", true),
-            ("/var/log", false),
-            ("/mnt/with blank/a", true),
-            ("/mnt/with blank/local/a", false),
-            ("/home/u/x/y", true),
-        ] {
-            assert_eq!(mounts.is_remote(Path::new(path)), is_remote, "{path}");
-        }
-        let mount = mounts.at(Path::new("/mnt/with blank")).unwrap();
-        assert_eq!((&*mount.kind, &*mount.source), ("nfs4", "server:/my logs"));
-        assert!(mounts.at(Path::new("/srv/a.log")).is_some());
-        assert!(mounts.at(Path::new("/srv")).is_none());
-    }
-
-    #[test]
-    fn all_that_is_reached_over_a_remote_mount_belongs_to_it() {
-        let mounts = Mounts::parse(TEXT);
-        let remote = |point: &str| Territory::Remote(point.into());
-        for (path, territory) in [
-            ("/etc/passwd", Territory::Local),
-            ("/mnt/with blank", remote("/mnt/with blank")),
-            ("/mnt/with blank/local/a", remote("/mnt/with blank")),
-            ("/home/u/x/y", remote("/home/u")),
-            ("/home/user", Territory::Local),
-            ("/home/u/../v", remote("/home/u")),
-        ] {
-            // Of these, only directories above are looked at.
-            assert_eq!(mounts.territory(Path::new(path)), territory, "{path}");
-        }
-        let mut points: Vec<_> = mounts.remote_points().collect();
-        points.sort_unstable();
-        assert_eq!(points, [Path::new("/home/u"), Path::new("/mnt/with blank")]);
-    }
-
-    #[test]
-    fn links_are_followed_to_the_mount_they_lead_to_and_no_further() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = fs::canonicalize(dir.path()).unwrap();
-        fs::create_dir_all(root.join("logs/here")).unwrap();
-        symlink("../none/there", root.join("logs/relative")).unwrap();
-        symlink(root.join("none"), root.join("logs/absolute")).unwrap();
-        symlink("loop", root.join("logs/loop")).unwrap();
-        let mut mounts = Mounts::default();
-        let mount = Mount { kind: "nfs".to_owned(), source: "server:/".to_owned() };
-        mounts.points.insert(root.join("none"), mount);
-        let leads_there =
-            |path: &str| mounts.territory(&root.join(path)) == Territory::Remote(root.join("none"));
-        assert!(leads_there("none") && leads_there("none/x"));
-        assert!(leads_there("logs/relative") && leads_there("logs/absolute/x.log"));
-        assert!(leads_there("logs/here/../../none/x"));
-        assert!(!leads_there("logs/here") && !leads_there("logs/missing/x"));
-        assert!(!leads_there("logs/loop") && !leads_there("none2"));
-    }
-
-    #[test]
-    fn this_process_has_a_root() {
-        assert!(Mounts::now().at(Path::new("/")).is_some());
-    }
-}
+mod tests;

@@ -1,0 +1,99 @@
+//! Whether a shard comes back from the file system that it serves.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::settings::Vitals;
+use crate::health::StageName;
+use crate::health::liveness::Watch;
+
+/// A file system that does not answer for so long is told of.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Watches one shard.
+#[derive(Debug)]
+pub(super) struct Answers {
+    watch: Watch,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Answers,
+    Waits { since: Instant },
+    Silent { since: Instant },
+}
+
+/// What has changed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// There was no answer for [`PATIENCE`].
+    Silent,
+    /// There is one, after this time.
+    Again(Duration),
+}
+
+impl Answers {
+    /// Watches the shard that shows `vitals`.
+    pub(super) fn of(vitals: &Vitals) -> Self {
+        let beats = [
+            (StageName::Discover, vitals.discover.clone()),
+            (StageName::Input, vitals.input.clone()),
+        ];
+        Self { watch: Watch::new(beats), state: State::Answers }
+    }
+
+    /// Looks, and asks for the next sign of life. To be called about once a second.
+    pub(super) fn look(&mut self, now: Instant) -> Option<News> {
+        let is_silent = !self.watch.silent().is_empty();
+        let (state, news) = match (self.state, is_silent) {
+            (State::Answers, true) => (State::Waits { since: now }, None),
+            (State::Waits { since }, true) if now - since >= PATIENCE => {
+                (State::Silent { since }, Some(News::Silent))
+            }
+            (state, true) => (state, None),
+            (State::Silent { since }, false) => (State::Answers, Some(News::Again(now - since))),
+            (_, false) => (State::Answers, None),
+        };
+        self.state = state;
+        news
+    }
+
+    /// Whether it was said that there is no answer.
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self.state, State::Silent { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_told_once_and_its_end_too() {
+        let vitals = Vitals::default();
+        let mut answers = Answers::of(&vitals);
+        let mut now = Instant::now();
+        let mut news_of_a_second = |is_alive: bool| {
+            vitals.input.turn();
+            if is_alive {
+                vitals.discover.turn();
+            }
+            now += Duration::from_secs(1);
+            (answers.look(now), answers.is_silent())
+        };
+        assert_eq!(news_of_a_second(true), (None, false));
+        for _ in 0..10 {
+            assert_eq!(news_of_a_second(false), (None, false));
+        }
+        assert_eq!(news_of_a_second(false), (Some(News::Silent), true));
+        assert_eq!(news_of_a_second(false), (None, true));
+        let again = Some(News::Again(Duration::from_secs(12)));
+        assert_eq!(news_of_a_second(true), (again, false));
+        for _ in 0..3 {
+            assert_eq!(news_of_a_second(false), (None, false));
+            assert_eq!(news_of_a_second(true), (None, false), "short silence is no news");
+        }
+    }
+}

@@ -118,6 +118,7 @@ impl Agent {
             health: health.clone(),
             ids,
             last_run: None,
+            last_globs: store.last_globs().cloned(),
             outlets: Some((Outlet::new(batch_tx, direct), update_tx.clone())),
         };
         let shards = Shards::start(material, records, spare, &mut stages)?;

@@ -1,15 +1,19 @@
 //! What each stage gets of the configuration.
 
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{Config, Mode};
+use crate::config::{Config, FileEntry, Mode};
 use crate::deliver;
 use crate::discover::{self, Area, Globs};
 use crate::health::liveness::Beat;
 use crate::health::metrics::Meters;
 use crate::health::readiness::Readiness;
-use crate::input::{self, EntryOf, FileSettings};
+use crate::filter::Patterns;
+use crate::glob::Glob;
+use crate::input::{self, EntryOf, FileSettings, MatchedLast};
+use crate::pipeline::globs::FollowedGlobs;
 use crate::mounts::{Fence, SharedMounts, Territory};
 
 /// What a shard gets.
@@ -55,6 +59,28 @@ pub(super) fn shard(
     }
 }
 
+/// Whether globs of a former run matched a path. None where they mean nothing to this version.
+pub(super) fn matched_by(globs: &FollowedGlobs) -> Option<MatchedLast> {
+    let entry = |glob: &String| {
+        let glob = Glob::parse(Path::new("/"), Path::new(glob)).ok()?;
+        Some(FileEntry { glob, tag: None })
+    };
+    let entries: Option<Vec<_>> = globs.files.iter().map(entry).collect();
+    let entries = Globs::new(&entries?);
+    let exclude = Patterns::new(&globs.exclude_files).ok()?;
+    Some(Box::new(move |path| {
+        !exclude.matches(path.as_os_str().as_bytes()) && entries.entry_of(path).is_some()
+    }))
+}
+
+/// The globs of this run. A glob that is not UTF-8 is not kept: the next run tells files that only it
+/// matches by their times of birth.
+fn globs(config: &Config) -> FollowedGlobs {
+    let texts = config.files.iter().filter_map(|entry| entry.glob.text().to_str());
+    let exclude_files = config.exclude_files.texts().map(str::to_owned).collect();
+    FollowedGlobs { files: texts.map(str::to_owned).collect(), exclude_files }
+}
+
 fn input(config: &Config, fence: Fence, meters: &Meters, vitals: &Vitals) -> input::Settings {
     let exclude = Arc::new(config.exclude_patterns.clone());
     let files = config.files.iter().map(|entry| FileSettings {
@@ -71,6 +97,7 @@ fn input(config: &Config, fence: Fence, meters: &Meters, vitals: &Vitals) -> inp
             Mode::DryRun { .. } => deliver::printing_encoder(&config.destination),
             Mode::Daemon | Mode::Once => deliver::encoder(&config.destination),
         },
+        globs: Arc::new(globs(config)),
         from_start: config.from_start,
         once: ends_by_itself(config.mode),
         fence,

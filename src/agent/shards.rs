@@ -26,6 +26,7 @@ use crate::input::Known;
 use crate::mounts::{SharedMounts, Territory};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channel::Outlet;
+use crate::pipeline::globs::FollowedGlobs;
 use crate::pipeline::position::{Record, SourceIds, Update};
 use crate::shown::Show;
 
@@ -60,6 +61,8 @@ pub(super) struct Material {
     pub(super) ids: SourceIds,
     /// When the last run saw a file last.
     pub(super) last_run: Option<SystemTime>,
+    /// What the last run followed.
+    pub(super) last_globs: Option<FollowedGlobs>,
     /// The ways to the stages behind; nothing once no more shards will come.
     pub(super) outlets: Option<(Outlet, mpsc::Sender<Vec<Update>>)>,
 }
@@ -88,7 +91,11 @@ impl Material {
 
     fn known(&self, records: Vec<Record>, settings: &mut ShardSettings) -> Known {
         let entry_of = std::mem::replace(&mut settings.entry_of, Box::new(|_| None));
-        Known { records, ids: self.ids.clone(), last_run: self.last_run, entry_of }
+        // Without positions nothing tells that the last run has seen what its globs matched.
+        let globs = self.last_globs.as_ref().filter(|_| self.last_run.is_some());
+        let matched_last = globs.and_then(settings::matched_by);
+        let (ids, last_run) = (self.ids.clone(), self.last_run);
+        Known { records, ids, last_run, entry_of, matched_last }
     }
 }
 

@@ -129,6 +129,18 @@ pub(super) struct WriteError {
 /// The first step that failed. The file is then as before, or (if only the directory could not be
 /// synchronised) as it is to be.
 pub(super) fn write(dir: &Path, name: &str, snapshot: &Snapshot) -> Result<(), WriteError> {
+    replace(dir, name, |file| write_lines(file, snapshot))
+}
+
+/// Replaces the file `name` in `dir` by what `fill` writes, atomically and durably; owner-only rights.
+///
+/// # Errors
+/// As those of [`write()`].
+pub(super) fn replace(
+    dir: &Path,
+    name: &str,
+    fill: impl FnOnce(File) -> io::Result<File>,
+) -> Result<(), WriteError> {
     let at = |path: &Path| {
         let path = path.to_owned();
         |source| WriteError { path, source }
@@ -142,7 +154,7 @@ pub(super) fn write(dir: &Path, name: &str, snapshot: &Snapshot) -> Result<(), W
         .create_new(true)
         .mode(0o600)
         .open(&temporary)
-        .and_then(|file| write_lines(file, snapshot)?.sync_all());
+        .and_then(|file| fill(file)?.sync_all());
     if let Err(error) = written {
         // Half a file would hold space that is scarce perhaps.
         let _ = fs::remove_file(&temporary);

@@ -12,6 +12,7 @@
 
 mod file;
 mod format;
+mod globs;
 mod home;
 mod refusal;
 mod saver;
@@ -25,6 +26,7 @@ use self::file::{Contents, Problem};
 use self::home::Home;
 use self::table::Table;
 use crate::lockfile::{self, LockError, LockedFile};
+use crate::pipeline::globs::FollowedGlobs;
 use crate::pipeline::position::{Record, SourceId};
 use crate::shown::Show;
 
@@ -95,6 +97,8 @@ pub struct Store {
     /// Keeps others away where nothing can be saved.
     _lock: Option<LockedFile>,
     table: Table,
+    /// The globs of the last run, where its positions are sound.
+    globs: Option<FollowedGlobs>,
 }
 
 impl Store {
@@ -117,19 +121,25 @@ impl Store {
         let recent = sound(RECENT);
         let table = assemble(sound(BASE), recent);
         let records = table.records();
-        Ok((Self { home: None, _lock: lock, table }, records))
+        Ok((Self { home: None, _lock: lock, table, globs: globs::read(dir) }, records))
     }
 
     /// Positions that nobody keeps: every file is new.
     #[must_use]
     pub fn none() -> Self {
-        Self { home: None, _lock: None, table: Table::default() }
+        Self { home: None, _lock: None, table: Table::default(), globs: None }
     }
 
     /// Above every id that was ever given in this directory.
     #[must_use]
     pub fn next_id(&self) -> SourceId {
         self.table.next_id()
+    }
+
+    /// The globs that the last run followed. None where that is not known for sure.
+    #[must_use]
+    pub fn last_globs(&self) -> Option<&FollowedGlobs> {
+        self.globs.as_ref()
     }
 
     /// Writes this process's id into the lock, for the message that a second instance gives. To
@@ -170,10 +180,12 @@ pub fn open(dir: &Path) -> Result<(Store, Vec<Record>), StateError> {
     };
     let base = load(BASE, LOST)?;
     let recent = load(RECENT, if base.loaded.changes.is_empty() { LOST } else { OLDER })?;
+    let is_sound = base.problem.is_none() && recent.problem.is_none();
     let mut table = assemble(base, recent);
     table.renew_base();
     let records = table.records();
-    let mut store = Store { home: Some(home), _lock: None, table };
+    let globs = if is_sound { globs::read(dir) } else { None };
+    let mut store = Store { home: Some(home), _lock: None, table, globs };
     store.write_pid();
     Ok((store, records))
 }

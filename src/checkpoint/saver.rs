@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::file::{self, WriteError};
+use super::globs;
 use super::home::Home;
 use super::table::{Snapshot, Table};
 use super::{BASE, LOCK, RECENT, Store, remedy};
@@ -53,7 +54,7 @@ pub struct Links {
 /// Updates and queries are always taken at once, however slow the disk.
 pub async fn run(store: Store, links: Links, meters: Meters) {
     let Links { mut updates, mut queries, stop, beat } = links;
-    let Store { home, _lock, table } = store;
+    let Store { home, _lock, table, .. } = store;
     let can_save = home.is_some();
     let dir = home.as_ref().map(|home| home.dir.clone()).unwrap_or_default();
     let home = Arc::new(Mutex::new(home));
@@ -221,7 +222,9 @@ fn save(home: &mut Home, snapshot: &Snapshot) -> Result<(), WriteError> {
         };
         settled.map_err(|source| WriteError { path: home.dir.join(LOCK), source })?;
     }
-    write(&home.dir, snapshot)
+    write(&home.dir, snapshot)?;
+    // Behind the positions of what they match.
+    snapshot.globs.as_ref().map_or(Ok(()), |globs| globs::write(&home.dir, globs))
 }
 
 pub(super) fn write(dir: &Path, snapshot: &Snapshot) -> Result<(), WriteError> {

@@ -1,9 +1,10 @@
 //! What is known of every source, and which part of it the files on disk do not hold yet. Pure.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::pipeline::globs::FollowedGlobs;
 use crate::pipeline::position::{Position, Record, Source, SourceId, Update};
 
 /// What is kept of one source: 80 bytes and a share of the source that the tail holds too.
@@ -30,6 +31,10 @@ pub(super) struct Table {
     known: HashMap<SourceId, Kept>,
     /// Changed or forgotten since the base was written.
     recent: HashSet<SourceId>,
+    /// Globs that are not on disk yet.
+    globs: Option<Arc<FollowedGlobs>>,
+    /// The sources that were forgotten last: what was in flight of them comes later.
+    forgotten: VecDeque<SourceId>,
     /// Something is not on disk yet.
     dirty: bool,
     /// Recent changes can not be relied on to complete the base on disk: write everything.
@@ -49,6 +54,8 @@ pub(super) struct Snapshot {
     pub(super) generation: u64,
     pub(super) next_id: u64,
     pub(super) changes: Vec<Change>,
+    /// To be written behind them.
+    pub(super) globs: Option<Arc<FollowedGlobs>>,
     /// What was recent and becomes part of the base.
     folded: HashSet<SourceId>,
 }
@@ -56,6 +63,8 @@ pub(super) struct Snapshot {
 /// Few changes are not folded into the base while it runs: writing them each time costs next to
 /// nothing.
 const FEW: usize = 1000;
+/// Of how many sources it is remembered that they were forgotten. Less than that is in flight.
+const FORGOTTEN_MAX: usize = 1024;
 /// How stale the time a file was last seen may become on disk, in seconds.
 const SEEN_PRECISION: i64 = 24 * 3600;
 
@@ -114,13 +123,14 @@ impl Table {
 
     /// Takes in `update`, which came at `now` (seconds since the epoch).
     pub(super) fn apply(&mut self, update: Update, now: i64) {
-        let id = match &update {
-            Update::Reached(source, _) => source.id,
-            Update::Forget(id) => *id,
-        };
-        let changed = match update {
-            Update::Reached(source, position) => self.reached(source, position, now),
-            Update::Forget(_) => self.known.remove(&id).is_some(),
+        let (id, changed) = match update {
+            Update::Reached(source, position) => (source.id, self.reached(source, position, now)),
+            Update::Forget(id) => (id, self.forget(id)),
+            Update::Followed(globs) => {
+                self.globs = Some(globs);
+                self.dirty = true;
+                return;
+            }
         };
         if changed {
             self.recent.insert(id);
@@ -128,12 +138,23 @@ impl Table {
         }
     }
 
+    fn forget(&mut self, id: SourceId) -> bool {
+        let was_known = self.known.remove(&id).is_some();
+        if was_known {
+            if self.forgotten.len() >= FORGOTTEN_MAX {
+                self.forgotten.pop_front();
+            }
+            self.forgotten.push_back(id);
+        }
+        was_known
+    }
+
     fn reached(&mut self, source: Arc<Source>, position: Position, now: i64) -> bool {
         let id = source.id;
         self.next_id = self.next_id.max(id.0.saturating_add(1));
         let Some(kept) = self.known.get_mut(&id) else {
-            if self.recent.contains(&id) {
-                // Forgotten: what arrived of it since the file was deleted is of no use.
+            if self.forgotten.contains(&id) {
+                // What arrived of it since the file was deleted is of no use.
                 return false;
             }
             self.known.insert(id, Kept { source, position, seen: now });
@@ -174,8 +195,8 @@ impl Table {
             };
             (self.recent.iter().map(change).collect(), HashSet::new())
         };
-        let (generation, next_id) = (self.generation, self.next_id);
-        Snapshot { whole, generation, next_id, changes, folded }
+        let (generation, next_id, globs) = (self.generation, self.next_id, self.globs.take());
+        Snapshot { whole, generation, next_id, changes, globs, folded }
     }
 
     /// `snapshot` is on disk.
@@ -191,6 +212,7 @@ impl Table {
     pub(super) fn failed(&mut self, snapshot: Snapshot) {
         self.dirty = true;
         self.recent.extend(snapshot.folded);
+        self.globs = self.globs.take().or(snapshot.globs);
         // The new base may have got there after all, and recent changes to the old one would
         // then be ignored.
         self.base_is_needed |= snapshot.whole;
@@ -242,7 +264,8 @@ fn system_time(seconds: i64) -> SystemTime {
 impl Snapshot {
     /// Everything is `changes`.
     pub(super) fn for_test(generation: u64, next_id: u64, changes: Vec<Change>) -> Self {
-        Self { whole: true, generation, next_id, changes, folded: HashSet::new() }
+        let (globs, folded) = (None, HashSet::new());
+        Self { whole: true, generation, next_id, changes, globs, folded }
     }
 }
 

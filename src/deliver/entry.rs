@@ -65,7 +65,7 @@ impl Entry {
                 .rev()
                 .map(|mark| match &mark.update {
                     Update::Reached(source, _) => told.insert((mark.end, source.id)),
-                    Update::Forget(_) => true,
+                    Update::Forget(_) | Update::Followed(_) => true,
                 })
                 .collect();
             marks.retain(|_| says_more.pop().unwrap_or(true));

@@ -49,6 +49,12 @@ pub struct PatternError {
 }
 
 impl Patterns {
+    /// Each as it was written.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let patterns = self.compiled.iter().flat_map(|compiled| &compiled.patterns);
+        patterns.map(|(text, _)| text.as_str())
+    }
+
     /// Compiles `patterns`, or says what is wrong with each that cannot be.
     ///
     /// # Errors

@@ -21,10 +21,11 @@ use crate::health::liveness::Beat;
 use crate::health::metrics::Reading;
 use crate::health::readiness::Readiness;
 use crate::mounts::Fence;
+use crate::pipeline::globs::FollowedGlobs;
 use crate::syslog::{Encoder, Header, Priority};
 
 pub use self::rotation::names::is_compressed;
-pub use self::scheduler::{EntryOf, Known, Links, Reload, run};
+pub use self::scheduler::{EntryOf, Known, Links, MatchedLast, Reload, run};
 
 /// How files are read and their lines made into messages.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Settings {
     pub exclude_files: Patterns,
     /// Makes the frames.
     pub encoder: Encoder,
+    /// What is followed, for the next run to know.
+    pub globs: Arc<FollowedGlobs>,
     /// Files seen for the first time at start-up are read from their beginning.
     pub from_start: bool,
     /// Read what is there, and end.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::globs::FollowedGlobs;
 use super::position::{Position, Source, SourceId, Update};
 
 /// A checkpoint to write at once. Nothing of its source is in flight that it could overtake.
@@ -20,6 +21,12 @@ impl CheckpointNow {
     #[must_use]
     pub fn forget(id: SourceId) -> Self {
         Self(Update::Forget(id))
+    }
+
+    /// Every file that these globs match is known by the checkpoints before this one.
+    #[must_use]
+    pub fn followed(globs: &Arc<FollowedGlobs>) -> Self {
+        Self(Update::Followed(Arc::clone(globs)))
     }
 
     /// What the checkpoint stage is told.

@@ -5,4 +5,5 @@ pub mod batch;
 pub mod channel;
 pub mod checkpoint;
 pub mod event;
+pub mod globs;
 pub mod position;

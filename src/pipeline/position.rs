@@ -13,6 +13,8 @@ use std::time::SystemTime;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::globs::FollowedGlobs;
+
 /// Names one generation of one followed path for as long as its position is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(pub u64);
@@ -220,6 +222,8 @@ pub enum Update {
     Reached(Arc<Source>, Position),
     /// The file is gone from disk: nothing about it needs to be kept.
     Forget(SourceId),
+    /// Every file that these globs match is known by what was told before.
+    Followed(Arc<FollowedGlobs>),
 }
 
 #[cfg(test)]

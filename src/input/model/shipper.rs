@@ -126,6 +126,7 @@ impl World {
             last_run: self.records.values().map(|record| record.seen).max(),
             ids: SourceIds::from(SourceId(self.next_id.max(highest))),
             entry_of: entry_of(true, self.all),
+            matched_last: None,
         };
         self.scheduler = Some(Scheduler::new(self.settings(), known, spare));
         self.sweep();
@@ -205,6 +206,7 @@ impl World {
             files: vec![Arc::new(file)],
             exclude_files,
             encoder: Encoder::new(Framing::Newline, None),
+            globs: Default::default(),
             from_start: false,
             once: false,
             meters: Meters::new().unwrap().reading,
@@ -235,6 +237,7 @@ fn id_of(update: &Update) -> u64 {
     match update {
         Update::Reached(source, _) => source.id.0,
         Update::Forget(id) => id.0,
+        Update::Followed(_) => 0,
     }
 }
 
@@ -251,5 +254,6 @@ fn note(records: &mut BTreeMap<SourceId, Record>, update: Update, seen: SystemTi
             records.insert(source.id, record);
         }
         Update::Forget(id) => drop(records.remove(&id)),
+        Update::Followed(_) => {}
     }
 }

@@ -96,6 +96,11 @@ impl FollowedPath {
             Action::Complain => self.complain(which, error, now),
             Action::Pause if progress == Progress::Missing => Step::Next(Some(missing_until)),
             Action::Pause => {
+                if let Which::Older(at) = which
+                    && progress == Progress::Eof
+                {
+                    self.forget_deleted(at, context);
+                }
                 let pause = again.clamp(Duration::from_millis(100), RARELY);
                 Step::Next(Some(now + pause))
             }
@@ -112,12 +117,18 @@ impl FollowedPath {
             Action::Park => self.park(which, context),
             Action::LetGo => self.let_go(which, context),
             Action::LetGoLast => self.let_go_last(which, context),
-            Action::StartAnew => {
-                self.start_anew(which, context);
-                Step::Stop(When::Again)
-            }
+            Action::StartAnew => self.start_anew_or_set_aside(which, context),
+            Action::HandOver => self.hand_over_older(which, context),
             Action::GiveUp => self.give_up(which, error, context),
         }
+    }
+
+    fn start_anew_or_set_aside(&mut self, which: Which, context: &mut Context<'_>) -> Step {
+        if self.get(which).is_some_and(|it| it.was_sound()) {
+            return self.set_aside(which, context);
+        }
+        self.start_anew(which, context);
+        Step::Stop(When::Again)
     }
 
     /// Reports that a file cannot be read. A file that cannot be read is not waited for.
@@ -179,7 +190,7 @@ impl FollowedPath {
         self.recently_read.remember(&generation.position);
         let next = self.older.get_mut(at).or(self.current.as_mut());
         if let Some(next) = next
-            && let Some(position) = next.begins_after(&generation)
+            && let Some(position) = next.begins_after(&generation.position)
         {
             context.effects.now.push(CheckpointNow::known(&next.source, position));
         }
@@ -204,6 +215,15 @@ impl FollowedPath {
         }
     }
 
+    /// Leaves an older generation to the path that names its file.
+    fn hand_over_older(&mut self, which: Which, context: &mut Context<'_>) -> Step {
+        let Which::Older(at) = which else { return Step::Stop(When::Look) };
+        let Some(generation) = self.older.remove(at) else { return Step::Next(None) };
+        debug!("{}: its file has the name of another followed path", self.path.shown());
+        self.give_away(generation, context);
+        Step::Same
+    }
+
     /// Reports what is lost of an older generation, and goes on with what is newer.
     fn give_up(
         &mut self,
@@ -217,8 +237,7 @@ impl FollowedPath {
             None => "is not to be found any more".to_owned(),
             Some(error) => format!("cannot be read ({error})"),
         };
-        let is_awaited = self.is_awaited(&generation, context.shared);
-        if let Some((lost, amount)) = generation.may_lack().filter(|_| !is_awaited) {
+        if let Some((lost, amount)) = generation.may_lack() {
             let reason = if error.is_none() { Reason::Removed } else { Reason::Unreadable };
             context.effects.losses.push((reason, amount));
             warn!(

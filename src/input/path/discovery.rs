@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tracing::{debug, info, warn};
 
 use super::generation::{Generation, order_between, orders_between, start};
+use super::rewritten::holds_lines;
 use super::unsettled::{Search, Unsettled, UnsettledFile};
 use super::{Candidate, Context, Effects, FollowedPath, Shared};
 use crate::input::rotation::archive;
@@ -85,9 +86,9 @@ impl FollowedPath {
                 }
                 Err(error) => {
                     debug!("{} is not complete yet: {error}", path.shown());
-                    let (inode, size) = (stat.inode, stat.size);
+                    let (inode, size, is_rewritten) = (stat.inode, stat.size, false);
                     let source = Arc::clone(&search.source);
-                    let file = UnsettledFile { path, inode, source, after, size };
+                    let file = UnsettledFile { path, inode, source, after, size, is_rewritten };
                     self.unsettled(context.now).files.push(file);
                 }
             }
@@ -133,7 +134,7 @@ impl FollowedPath {
         new
     }
 
-    fn unsettled(&mut self, now: Instant) -> &mut Unsettled {
+    pub(super) fn unsettled(&mut self, now: Instant) -> &mut Unsettled {
         self.unsettled.get_or_insert_with(|| {
             let (files, searches) = (Vec::new(), Vec::new());
             Box::new(Unsettled { files, searches, look_at: now + RETRY })
@@ -178,7 +179,11 @@ impl FollowedPath {
         match self.identify(file.path.clone(), context.shared) {
             Err(_) => self.unsettled(now).files.push(file),
             Ok(None) => {}
-            Ok(Some(found)) => {
+            Ok(Some(mut found)) => {
+                if file.is_rewritten && !holds_lines(&mut found.content) {
+                    info!("{} holds no lines any more: it is not read", found.path.shown());
+                    return;
+                }
                 let (at, between) = self.place_after(Some(file.after));
                 let order = order_between(between.0, between.1);
                 let new = self.discovered(found, order, context);

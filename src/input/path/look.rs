@@ -13,6 +13,9 @@ use crate::input::rotation::names;
 use crate::pipeline::checkpoint::CheckpointNow;
 use crate::shown::Show;
 
+/// Files that have fewer bytes in common are not taken for copies of each other.
+const ALIKE: usize = 32;
+
 /// What looking at a path gave.
 pub(in crate::input) struct Looked {
     /// There may be something to read.
@@ -56,6 +59,48 @@ impl FollowedPath {
         let new = self.generation(order, stat, position, None, context);
         self.make_current(new);
         self.announce(context.shared);
+    }
+
+    /// Begins with a file that is a copy of what the path numbered `of` reads: only what is added to it
+    /// is read.
+    pub(in crate::input) fn begin_as_copy(
+        &mut self,
+        of: usize,
+        shared: &mut Shared,
+        now: Instant,
+    ) -> Effects {
+        let mut context = Context::new(shared, now);
+        if let Some(stat) = self.look_at_path()
+            && !self.is_taken(&stat, &mut context)
+        {
+            context.shared.ownership.note_copy(stat.inode, of);
+            self.begin_with(&stat, i64::MAX, &mut context);
+        }
+        context.effects
+    }
+
+    /// Gives up a file of which nothing was read yet: it may be another path's.
+    pub(in crate::input) fn disown(&mut self, shared: &mut Shared) -> Effects {
+        let mut effects = Effects::default();
+        if let Some(current) = self.current.take_if(|current| current.position.offset == 0) {
+            self.release(&current, shared);
+            effects.now.push(CheckpointNow::forget(current.source.id));
+        }
+        effects
+    }
+
+    /// What is known of the beginning of the file that is read, where nothing was read of it yet.
+    pub(in crate::input) fn unread_beginning(&self) -> Option<u64> {
+        let current = self.current.as_ref().filter(|_| self.older.is_empty())?;
+        (current.position.offset == 0 && current.size() > 0).then(|| current.size())
+    }
+
+    /// Whether something that is read here begins with these bytes, as far as it is known.
+    pub(in crate::input) fn begins_like(&self, bytes: &[u8]) -> bool {
+        let is_alike = |known: &Generation| {
+            usize::from(known.head().len) >= ALIKE && known.head().matches(bytes)
+        };
+        self.generations().any(is_alike)
     }
 
     /// Reports that the path is followed, unless there are very many or it cannot be read.
@@ -126,6 +171,7 @@ impl FollowedPath {
         }
         match change {
             Change::Truncated => self.start_current_anew(context),
+            Change::Replaced if self.continue_in_replacement(stat, context) => {}
             Change::Replaced => self.succeed(Some(*stat), context),
             Change::Unchanged | Change::Grown | Change::Gone => {}
         }
@@ -196,7 +242,7 @@ impl FollowedPath {
         let ownership = &mut context.shared.ownership;
         match ownership.owner(stat.inode) {
             Some(owner) if owner != self.id => {
-                ownership.wait_for(stat.inode, self.id);
+                ownership.wait_for(stat.inode, self.id, &self.path);
                 self.report_not_followed(NotFollowed::SameAs(owner));
                 self.retire_current(context.now);
                 true

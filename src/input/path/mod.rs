@@ -6,6 +6,7 @@
 //! looked at and read is for the scheduler to say.
 
 mod acting;
+mod continuation;
 mod discovery;
 mod effects;
 pub(in crate::input) mod generation;
@@ -15,6 +16,7 @@ mod opening;
 mod ownership;
 mod reading;
 mod recently_read;
+mod rewritten;
 mod shared;
 mod succession;
 mod transitions;
@@ -113,6 +115,12 @@ impl FollowedPath {
 
     pub(in crate::input) fn has_generations(&self) -> bool {
         self.current.is_some() || !self.older.is_empty()
+    }
+
+    /// Whether something of a file was read, or is known from before.
+    pub(in crate::input) fn is_begun(&self) -> bool {
+        !self.older.is_empty()
+            || self.current.as_ref().is_some_and(|current| current.position.offset > 0)
     }
 
     /// Whether the path names a file that is followed.

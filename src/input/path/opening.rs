@@ -67,6 +67,9 @@ impl FollowedPath {
     fn open_in_its_turn(&mut self, at: usize, context: &mut Context<'_>) -> Opened {
         match self.open_older(at, context, false) {
             Ok(_) if self.older.get(at).is_some_and(Generation::is_open) => Opened::Open,
+            Ok(_) if self.is_at_other_path(at, context.shared) => {
+                Opened::Not(Progress::AtOtherPath)
+            }
             Ok(_) => Opened::Not(Progress::Missing),
             // It cannot even be told what the path names.
             Err(_) if self.is_out_of_reach() => Opened::Not(Progress::Unsettled),
@@ -74,6 +77,13 @@ impl FollowedPath {
             Err(error) if is_lasting(&error) => Opened::Never(error),
             Err(error) => Opened::Failed(error),
         }
+    }
+
+    /// Whether the file of an older generation has the name of another followed path.
+    fn is_at_other_path(&self, at: usize, shared: &Shared) -> bool {
+        let older = &self.older[at];
+        let name = shared.ownership.awaited_at(older.source.inode);
+        self.is_awaited(older, shared) && name.is_some_and(|name| older.is_at(name))
     }
 
     fn is_out_of_reach(&self) -> bool {

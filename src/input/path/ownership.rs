@@ -21,9 +21,12 @@ type Key = (u64, u64);
 pub(in crate::input) struct Ownership {
     owners: HashMap<Key, (usize, Option<i64>)>,
     /// Paths whose file another path still reads.
-    waiting: HashMap<Inode, usize>,
+    waiting: HashMap<Inode, (usize, Arc<Path>)>,
     /// The files let go last, and how far they were read: another glob may name them later.
     let_go: VecDeque<(Arc<Source>, Position)>,
+    /// Files that are copies of what a path reads, though they have paths of their own: rotation may
+    /// have made them, and what that path has not read when it is truncated is there.
+    copies: VecDeque<(Inode, usize)>,
     /// Rotated files that one path has found and that another may claim: who has found which.
     open_claims: Vec<(Inode, usize)>,
 }
@@ -74,7 +77,17 @@ impl Ownership {
     /// be its own.
     pub(super) fn is_taken(&self, inode: Inode, path: usize) -> bool {
         let is_open = |&(found, by): &(Inode, usize)| found == inode && by != path;
-        self.owner(inode).is_some() && !self.open_claims.iter().any(is_open)
+        self.owner(inode).is_some()
+            && !self.open_claims.iter().any(is_open)
+            && !self.copies.contains(&(inode, path))
+    }
+
+    /// This file is a copy of what `path` reads.
+    pub(super) fn note_copy(&mut self, inode: Inode, of: usize) {
+        if self.copies.len() >= LET_GO_MAX {
+            self.copies.pop_front();
+        }
+        self.copies.push_back((inode, of));
     }
 
     /// Whether this file is read, or was until lately.
@@ -120,8 +133,13 @@ impl Ownership {
     }
 
     /// `path` takes this file over when its owner lets it go.
-    pub(super) fn wait_for(&mut self, inode: Inode, path: usize) {
-        self.waiting.insert(inode, path);
+    pub(super) fn wait_for(&mut self, inode: Inode, path: usize, name: &Arc<Path>) {
+        self.waiting.insert(inode, (path, Arc::clone(name)));
+    }
+
+    /// Where the path stands that waits for this file.
+    pub(super) fn awaited_at(&self, inode: Inode) -> Option<&Path> {
+        self.waiting.get(&inode).map(|(_, name)| &**name)
     }
 
     pub(super) fn is_awaited(&self, inode: Inode) -> bool {
@@ -130,12 +148,12 @@ impl Ownership {
 
     /// `path` is gone.
     pub(in crate::input) fn wait_no_more(&mut self, path: usize) {
-        self.waiting.retain(|_, waiting| *waiting != path);
+        self.waiting.retain(|_, (waiting, _)| *waiting != path);
     }
 
     /// Who waits for this file. Nobody does from now on.
     pub(in crate::input) fn waiter(&mut self, inode: Inode) -> Option<usize> {
-        self.waiting.remove(&inode)
+        self.waiting.remove(&inode).map(|(path, _)| path)
     }
 
     /// A generation is complete: nothing more is to be known of it, once it has arrived, but that

@@ -36,6 +36,7 @@ impl FollowedPath {
         let current = stat.and_then(|stat| Some((stat, self.current_among_known(&stat)?)));
         match current {
             Some((stat, at)) => self.resume_current(&stat, at, &mut context),
+            None if stat.is_some_and(|stat| self.continue_in_replacement(&stat, &mut context)) => {}
             None => {
                 self.look_for_copies_of_empty(&mut context);
                 self.succeed(stat, &mut context);

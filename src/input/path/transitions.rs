@@ -21,6 +21,8 @@ pub(in crate::input) enum Progress {
     Moved,
     /// No file holds its content.
     Missing,
+    /// Its file has the name of another followed path by now.
+    AtOtherPath,
     /// Where its content lies cannot be told for now.
     Unsettled,
     /// It was read, and there may be more.
@@ -121,6 +123,8 @@ pub(in crate::input) enum Action {
     LetGoLast,
     /// Its content starts anew.
     StartAnew,
+    /// Leave it to the path that names its file.
+    HandOver,
     /// Say what is lost, and go on with what is newer.
     GiveUp,
 }
@@ -131,7 +135,7 @@ pub(in crate::input) fn action(situation: Situation) -> Action {
     let Situation { phase, progress, newer, medium, quiet } = situation;
     match (phase, progress, newer, medium, quiet) {
         // What the path names.
-        (Phase::Current, P::Moved | P::Missing, ..) => Action::Look,
+        (Phase::Current, P::Moved | P::Missing | P::AtOtherPath, ..) => Action::Look,
         (Phase::Current, P::More, ..) => Action::ReadOn,
         (Phase::Current, P::ReadToEnd | P::Eof | P::Unfinished, ..) => Action::Await,
         (Phase::Current, P::Rewritten | P::NotItsCopy, ..) => Action::StartAnew,
@@ -140,6 +144,7 @@ pub(in crate::input) fn action(situation: Situation) -> Action {
 
         // A rotated file that is being looked for.
         (Phase::Draining | Phase::Parked, P::Moved | P::Unsettled, ..) => Action::Retry,
+        (Phase::Draining | Phase::Parked, P::AtOtherPath, ..) => Action::HandOver,
         (Phase::Draining, P::Missing, N::Nothing, _, Q::Fresh | Q::Settled) => Action::Pause,
         (Phase::Draining, P::Missing, N::Nothing, _, Q::Over) => Action::GiveUp,
         (Phase::Draining, P::Missing, N::Empty | N::Begun, ..) => Action::GiveUp,
@@ -187,8 +192,9 @@ mod tests {
 
     const PHASES: [Phase; 3] = [Phase::Current, Phase::Draining, Phase::Parked];
     const OLDER: [Phase; 2] = [Phase::Draining, Phase::Parked];
-    const PROGRESS: [P; 13] = [
+    const PROGRESS: [P; 14] = [
         P::Moved,
+        P::AtOtherPath,
         P::Missing,
         P::Unsettled,
         P::More,
@@ -241,7 +247,7 @@ mod tests {
         let current = |progress: &[P], expected| {
             assert_all(all(&[Phase::Current], progress, &NEWER, &MEDIUM, &QUIET), expected);
         };
-        current(&[P::Moved, P::Missing], Action::Look);
+        current(&[P::Moved, P::Missing, P::AtOtherPath], Action::Look);
         current(&[P::More], Action::ReadOn);
         current(&[P::ReadToEnd, P::Eof, P::Unfinished], Action::Await);
         current(&[P::Rewritten, P::NotItsCopy], Action::StartAnew);
@@ -252,6 +258,7 @@ mod tests {
             assert_all(all(&OLDER, progress, &NEWER, &MEDIUM, &QUIET), expected);
         };
         older(&[P::Moved, P::Unsettled, P::Incomplete], Action::Retry);
+        older(&[P::AtOtherPath], Action::HandOver);
         older(&[P::More, P::ReadToEnd], Action::ReadOn);
         older(&[P::Rewritten], Action::StartAnew);
         older(&[P::NotItsCopy], Action::LetGo);

@@ -63,6 +63,8 @@ pub(super) struct UnsettledFile {
     pub(super) after: u64,
     /// How large it was when it was last looked at.
     pub(super) size: u64,
+    /// It was read here before it was written over.
+    pub(super) is_rewritten: bool,
 }
 
 /// What the names of compressed files that can be read end with.
@@ -102,7 +104,7 @@ impl UnsettledFile {
     /// Whether it was moved to a name that is none of ours, or excluded.
     pub(super) fn is_elsewhere(&self, shared: &Shared) -> bool {
         let mut places = archive::places(&self.source);
-        shared.is_excluded(&self.path)
-            || !places.any(|place| names::is_sibling_of(place, &self.path))
+        let is_ours = self.is_rewritten || places.any(|it| names::is_sibling_of(it, &self.path));
+        shared.is_excluded(&self.path) || !is_ours
     }
 }

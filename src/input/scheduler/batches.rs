@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::time::Instant;
 
 use super::Scheduler;
+use super::slot::Origin;
 use crate::input::path::{When, Work};
 use crate::input::read::reader::mark;
 use crate::input::scheduler::descriptors::HOUSEKEEPING;
@@ -45,6 +46,17 @@ impl Scheduler {
         let Some(slot) = &mut self.slots[id] else { return };
         slot.is_queued = false;
         slot.last_read = now;
+        if matches!(slot.origin, Origin::Suspect(_)) {
+            if self.settle_suspect(id, now) {
+                self.look(id, now);
+                self.forget_look();
+            }
+            return;
+        }
+        if !self.is_examined(id, now) {
+            return;
+        }
+        let Some(slot) = &mut self.slots[id] else { return };
         self.shared.may_keep_open = self.open.len() < self.kept_open_max;
         self.shared.may_linger = self.open.len() < self.kept_open_max / 2;
         let seen = self.looked_at.take().filter(|&(looked, _)| looked == id);
@@ -76,7 +88,7 @@ impl Scheduler {
         self.count(id);
     }
 
-    fn wake_at(&mut self, id: usize, at: Instant) {
+    pub(super) fn wake_at(&mut self, id: usize, at: Instant) {
         let Some(slot) = &mut self.slots[id] else { return };
         if slot.wake_at.is_none_or(|set| at < set) {
             slot.wake_at = Some(at);

@@ -5,6 +5,7 @@ mod descriptors;
 mod effects;
 mod passes;
 mod slot;
+mod suspects;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
@@ -29,6 +30,7 @@ use crate::input::read::reader::{Counts, Reader};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channel::{Outlet, Room};
 use crate::pipeline::event::Event;
+use crate::pipeline::globs::FollowedGlobs;
 use crate::pipeline::position::{Record, SourceIds, Update, nanoseconds};
 
 /// The channels to the neighbours.
@@ -67,7 +69,12 @@ pub struct Known {
     pub ids: SourceIds,
     /// Finds the entry of `files` that matches a path.
     pub entry_of: EntryOf,
+    /// Whether the last run's globs matched a path. None where that is not known.
+    pub matched_last: Option<MatchedLast>,
 }
+
+/// Whether the last run's globs matched a path.
+pub type MatchedLast = Box<dyn Fn(&Path) -> bool + Send>;
 
 /// The index of the entry of `files` that matches a path, if one does.
 pub type EntryOf = Box<dyn Fn(&Path) -> Option<usize> + Send>;
@@ -193,8 +200,11 @@ pub(super) struct Scheduler {
     /// Nothing is read that comes after the first pass.
     once: bool,
     entry_of: EntryOf,
-    /// Until the first pass after a reload: what was matched before.
-    matched_before: Option<EntryOf>,
+    /// Until the first pass: what was matched before, by the last run or before a reload. What it
+    /// matched and is not known has come since.
+    matched_before: Option<MatchedLast>,
+    /// What is followed, for the next run to know.
+    globs: Arc<FollowedGlobs>,
     /// By the number of their entry in `files`.
     files: Vec<Arc<FileSettings>>,
     reader: Reader,
@@ -240,7 +250,8 @@ impl Scheduler {
             old_before,
             once: settings.once,
             entry_of: known.entry_of,
-            matched_before: None,
+            matched_before: known.matched_last,
+            globs: settings.globs,
             files: settings.files,
             reader: Reader::new(settings.encoder),
             shared: Shared::new(settings.exclude_files, settings.fence, known.ids),

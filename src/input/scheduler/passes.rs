@@ -8,10 +8,10 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::mpsc::Receiver;
 use tracing::{info, warn};
 
-use super::slot::Slot;
+use super::slot::{Origin, Slot};
 use super::{Reload, Scheduler};
 use crate::input::path::{ALL_NEW, FollowedPath};
-use crate::pipeline::checkpoint::CheckpointBehind;
+use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::pipeline::event::Event;
 use crate::pipeline::position::{Record, nanoseconds};
 
@@ -65,7 +65,7 @@ impl Scheduler {
             if self.by_path.contains_key(&*path) {
                 continue;
             }
-            let is_named_anew = matched_before.as_ref().is_none_or(|it| it(&path).is_none());
+            let is_named_anew = matched_before.as_ref().is_none_or(|matched| !matched(&path));
             let old_before = if is_named_anew { self.old_before } else { ALL_NEW };
             let id = self.follow(path, entry, now);
             if let Some(slot) = &mut self.slots[id] {
@@ -80,6 +80,7 @@ impl Scheduler {
         }
         self.shared.is_terse = false;
         self.tell_number();
+        self.asked.now.push(CheckpointNow::followed(&self.globs));
         self.readiness.set();
     }
 
@@ -121,10 +122,11 @@ impl Scheduler {
         self.reader.change(settings.encoder);
         self.shared.change(settings.exclude_files);
         self.files = settings.files;
+        self.globs = settings.globs;
         let before = std::mem::replace(&mut self.entry_of, entry_of);
         if self.first_pass.is_none() {
             // What it matched and is not followed has come since.
-            self.matched_before = Some(before);
+            self.matched_before = Some(Box::new(move |path| before(path).is_some()));
             self.old_before = now_ns;
         }
         if settings.from_start {
@@ -174,6 +176,10 @@ impl Scheduler {
         let sweep = self.sweep;
         let Some(slot) = &mut self.slots[id] else { return };
         slot.sweep = sweep;
+        if matches!(slot.origin, Origin::Suspect(_)) {
+            // Its time comes.
+            return;
+        }
         let looked = slot.path.look(&mut self.shared, now);
         let is_over = !looked.has_work && slot.path.is_over(&self.shared);
         self.looked_at = looked.stat.map(|stat| (id, stat));

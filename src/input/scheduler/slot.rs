@@ -19,7 +19,28 @@ pub(super) struct Slot {
     /// In which sweep it was last looked at.
     pub(super) sweep: u32,
     pub(super) last_read: Instant,
+    pub(super) origin: Origin,
     counted: Counted,
+}
+
+/// Whether the file of a path is its own.
+pub(super) enum Origin {
+    /// It was not looked at yet whether it is a copy of another that is followed.
+    Unexamined,
+    /// It begins like others that are followed, and may be a copy of one.
+    Suspect(Box<Suspect>),
+    /// It is its own.
+    Own,
+}
+
+/// A file that begins like others that are followed.
+pub(super) struct Suspect {
+    /// The paths that it may be a copy of.
+    pub(super) originals: Vec<usize>,
+    /// How large it was when it was last looked at: it may be written just now.
+    pub(super) size: u64,
+    /// When it is looked at again.
+    pub(super) look_at: Instant,
 }
 
 /// In which numbers of files a path stands.
@@ -38,6 +59,7 @@ impl Slot {
             wake_at: None,
             sweep,
             last_read: now,
+            origin: Origin::Unexamined,
             counted: Counted { followed: false, unreadable: false },
         }
     }

@@ -221,7 +221,7 @@ impl Generation {
 }
 
 /// Opens what `path` names, if that is the regular file with `inode`.
-fn open_as(path: &Path, inode: Inode) -> io::Result<Option<File>> {
+pub(in crate::input) fn open_as(path: &Path, inode: Inode) -> io::Result<Option<File>> {
     let file = open(path)?;
     let stat = Stat::of(&file.metadata()?);
     Ok((stat.is_regular && same_inode(inode, stat.inode)).then_some(file))

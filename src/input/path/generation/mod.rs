@@ -16,6 +16,7 @@ use crate::input::rotation::identity::position_in;
 use crate::input::rotation::judge::{self, Known, same_inode};
 use crate::pipeline::position::{Head, Inode, Position, Source};
 
+pub(in crate::input) use self::identity::open_as;
 pub(in crate::input) use self::order::{order_behind_all, order_between, orders_between};
 
 /// Which file holds what is read of it.
@@ -68,6 +69,10 @@ pub(in crate::input) struct Generation {
     cut_reported: bool,
     /// It was reported that it was deleted while its writer goes on.
     deletion_reported: bool,
+    /// It held what was read of it after the path had come to name something else.
+    was_sound: bool,
+    /// The checkpoint does not know it any more, for its file is deleted and was read to its end.
+    is_forgotten: bool,
 }
 
 impl Generation {
@@ -86,6 +91,8 @@ impl Generation {
             nuls_reported: false,
             cut_reported: false,
             deletion_reported: false,
+            was_sound: false,
+            is_forgotten: false,
         }
     }
 
@@ -142,6 +149,12 @@ impl Generation {
         }
     }
 
+    /// Reads on in `content`, which holds so many bytes.
+    pub(in crate::input) fn continue_with(&mut self, content: Content, size: u64) {
+        self.content = Some(content);
+        self.extent = Extent::Seen(size);
+    }
+
     /// Gives the descriptor back.
     pub(in crate::input) fn close(&mut self) {
         self.content = None;
@@ -156,11 +169,11 @@ impl Generation {
         self.content.as_ref().and_then(Content::stat)
     }
 
-    /// `previous`, which came before, is let go. Returns the position if nothing was read yet: then
-    /// the next start must tell copies of `previous` from those of this one, by their time.
-    pub(in crate::input) fn begins_after(&mut self, previous: &Self) -> Option<Position> {
+    /// What came before is let go at `previous`. Returns the position if nothing was read yet: then
+    /// the next start must tell copies of that from those of this one, by their time.
+    pub(in crate::input) fn begins_after(&mut self, previous: &Position) -> Option<Position> {
         let position = &mut self.position;
-        position.modified = position.modified.max(previous.position.modified);
+        position.modified = position.modified.max(previous.modified);
         (position.offset == 0).then_some(*position)
     }
 
@@ -211,7 +224,7 @@ impl Generation {
 
     /// The path names it (again).
     pub(in crate::input) fn return_to_path(&mut self) {
-        self.phase = Phase::Current;
+        (self.phase, self.was_sound) = (Phase::Current, false);
     }
 
     /// The path names something else from now on.
@@ -266,6 +279,17 @@ impl Generation {
             None if self.is_open() => Medium::Archive,
             None => Medium::Linked,
         }
+    }
+
+    /// Whether the checkpoint is to forget it. True once.
+    pub(in crate::input) fn forget_once(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_forgotten, true)
+    }
+
+    /// Whether it held what was read of it after the path had come to name something else: whoever
+    /// writes it anew since then is not its writer.
+    pub(in crate::input) fn was_sound(&self) -> bool {
+        self.was_sound
     }
 
     /// Whether it is to be reported that it was deleted while its writer goes on. True once.

@@ -33,7 +33,11 @@ impl Generation {
             let is_over = self.is_given_up(now);
             return Ok(if is_over { Progress::Damaged } else { Progress::Incomplete });
         }
-        Ok(match read? {
+        let read = read?;
+        if self.phase != Phase::Current && !matches!(read, Read::Rewritten) {
+            self.was_sound = true;
+        }
+        Ok(match read {
             Read::Some { at_end: false } => Progress::More,
             Read::Some { at_end: true } => Progress::ReadToEnd,
             Read::End { unfinished: 0 } => Progress::Eof,

@@ -1,0 +1,128 @@
+//! The same content under another identity: a file that was replaced by a copy of itself.
+//!
+//! rsync and editors write a longer copy and rename it to the path. overlayfs gives a file of a lower
+//! layer another time of birth as it is first written to.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tracing::info;
+
+use super::generation::{Generation, order_between};
+use super::{Context, FollowedPath};
+use crate::input::read::content::{Content, Stat};
+use crate::input::rotation::archive;
+use crate::input::rotation::identity::{Fit, compare};
+use crate::pipeline::checkpoint::CheckpointBehind;
+use crate::pipeline::position::{Anchor, Inode, Source};
+use crate::shown::Show;
+
+impl FollowedPath {
+    /// The path names another file than the newest generation. Goes on in it, at the same position, if
+    /// it holds what was read up to there and takes the place of the old file. Returns whether it does.
+    pub(super) fn continue_in_replacement(
+        &mut self,
+        stat: &Stat,
+        context: &mut Context<'_>,
+    ) -> bool {
+        let Some(newest) = self.newest() else { return false };
+        // What cannot be told counts as a rotation: lines come twice then, and none is lost.
+        if !newest.is_replaced_by(stat, &self.path, context).unwrap_or(false) {
+            return false;
+        }
+        let Ok(Some(content)) = super::generation::open_as(&self.path, stat.inode) else {
+            return false;
+        };
+        let Some(mut moved) = self.current.take().or_else(|| self.older.pop_back()) else {
+            return false;
+        };
+        let old = moved.source.inode;
+        self.keep_for_late_writer(&mut moved, context);
+        let real = context.shared.real(&self.path, context.now);
+        moved.replaced_by(stat, real, Content::Plain(content));
+        if !self.older.iter().any(|older| older.source.inode == old) {
+            context.shared.ownership.release(old, self.id);
+        }
+        context.shared.ownership.claim(stat.inode, self.id);
+        context.effects.behind.push(CheckpointBehind::reached(&moved.source, moved.position));
+        info!(
+            "{} was replaced by a copy of itself; going on at byte {}",
+            self.path.shown(),
+            moved.position.offset
+        );
+        self.make_current(moved);
+        true
+    }
+
+    /// A writer may have the old file open still, and go on with it: that is no part of the copy.
+    fn keep_for_late_writer(&mut self, moved: &mut Generation, context: &mut Context<'_>) {
+        let is_deleted = moved.stat().is_some_and(|stat| stat.links == 0);
+        if !is_deleted || moved.unread() > 0 {
+            return;
+        }
+        let order = moved.order();
+        let source = Source { id: context.shared.new_id(), ..Source::clone(&moved.source) };
+        // It is known to nobody else until something is read of it.
+        let mut old = Generation::new(Arc::new(source), moved.position, context.now)
+            .with_content(moved.take_content());
+        old.saw_size(moved.size());
+        old.retire(context.now);
+        moved.ordered(order_between(Some(order), None));
+        self.older.push_back(old);
+    }
+}
+
+impl Generation {
+    /// Whether the file at `path`, of which the kernel says `stat`, took the place of this one's file and
+    /// holds what was read of it.
+    fn is_replaced_by(&self, stat: &Stat, path: &Path, context: &Context<'_>) -> io::Result<bool> {
+        let (position, inode) = (&self.position, self.source.inode);
+        if position.offset == 0 || stat.size < position.offset {
+            return Ok(false);
+        }
+        let is_same_number = (inode.device, inode.number) == (stat.inode.device, stat.inode.number);
+        // Many logs begin alike, and a reused inode has the same number.
+        let is_telling =
+            usize::from(position.anchor.len) == Anchor::MAX || is_same_number && is_overlay(path);
+        if !is_telling {
+            return Ok(false);
+        }
+        let Some(file) = super::generation::open_as(path, stat.inode)? else { return Ok(false) };
+        if compare(&mut Content::Plain(file), position)? != Fit::Continues {
+            return Ok(false);
+        }
+        Ok(is_same_number || self.is_gone(stat.inode, context)?)
+    }
+
+    /// Whether the old file has no name any more, and no rotated copy of it is to be found: with one,
+    /// the path was rotated, and the new file merely begins alike.
+    fn is_gone(&self, replacement: Inode, context: &Context<'_>) -> io::Result<bool> {
+        let directories = &context.shared.directories;
+        let has_name = match self.stat() {
+            Some(stat) => stat.links > 0,
+            None => archive::by_inode(directories, &self.source, &self.position)?.is_some(),
+        };
+        if has_name {
+            return Ok(false);
+        }
+        let ownership = &context.shared.ownership;
+        let is_taken = |inode| inode == replacement || ownership.owner(inode).is_some();
+        let copy = archive::by_content(directories, &self.source, &self.position, is_taken)?;
+        Ok(copy.is_none_or(|copy| copy.fit != Fit::Continues))
+    }
+
+    /// Its content stands in a copy from now on, which took the place of the file.
+    fn replaced_by(&mut self, stat: &Stat, real: Option<Box<PathBuf>>, content: Content) {
+        self.moved_to(stat.inode, real);
+        self.continue_with(content, stat.size);
+    }
+}
+
+/// `OVERLAYFS_SUPER_MAGIC` of statfs(2).
+const OVERLAY: i64 = 0x794c_7630;
+
+/// Whether `path` lies on overlayfs. False where that cannot be told.
+fn is_overlay(path: &Path) -> bool {
+    rustix::fs::statfs(path).is_ok_and(|statfs| statfs.f_type == OVERLAY)
+}

@@ -1,0 +1,109 @@
+//! A rotated file that is written over: a copy takes its name (`cp app.log app.log.1`), or `shred` makes
+//! it unreadable before it goes.
+
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use super::reading::{Step, When, Which};
+use super::transitions::Medium;
+use super::unsettled::UnsettledFile;
+use super::{Context, FollowedPath};
+use crate::health::loss::{Amount, Reason};
+use crate::input::read::content::Content;
+use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
+use crate::shown::Show;
+
+/// So much of a file shows what it is.
+const SAMPLE: usize = 4096;
+
+impl FollowedPath {
+    /// The file of an older generation holds something else than what was read of it. What that is shows
+    /// when it is not written to any more: a copy of what is read elsewhere, or lines that are new.
+    pub(super) fn set_aside(&mut self, which: Which, context: &mut Context<'_>) -> Step {
+        let Which::Older(at) = which else { return Step::Stop(When::Again) };
+        let Some(generation) = self.older.remove(at) else { return Step::Stop(When::Again) };
+        let path = self.path.shown();
+        match generation.unread() {
+            0 => info!("{path}: a file that was rotated away is written over"),
+            unread => {
+                warn!(
+                    "{path}: a file that was rotated away is written over; {unread} bytes of it \
+                     were not read and are lost"
+                );
+                context.effects.losses.push((Reason::Truncated, Amount::bytes(unread)));
+            }
+        }
+        self.recently_read.remember(&generation.position);
+        self.release(&generation, context.shared);
+        context.effects.behind.push(CheckpointBehind::forget(generation.source.id));
+        let (inode, after) = (generation.reads(), generation.order());
+        let (path, source) = (self.path.to_path_buf(), Arc::clone(&generation.source));
+        // Of another size in any case: it is looked at again when it has been quiet.
+        let size = u64::MAX;
+        let file = UnsettledFile { path, inode, source, after, size, is_rewritten: true };
+        self.unsettled(context.now).files.push(file);
+        Step::Stop(When::Again)
+    }
+
+    /// An older generation is read to its end, and its file was deleted. Nothing more is to be known of
+    /// it, though a late writer is still waited for: the next run could not find it.
+    pub(super) fn forget_deleted(&mut self, at: usize, context: &mut Context<'_>) {
+        let Some(it) = self.older.get_mut(at) else { return };
+        if it.medium() != Medium::Deleted || it.unread() > 0 || !it.forget_once() {
+            return;
+        }
+        let (id, position) = (it.source.id, it.position);
+        let next = if at + 1 < self.older.len() { self.older.get_mut(at + 1) } else { None };
+        if let Some(next) = next.or(self.current.as_mut())
+            && let Some(begun) = next.begins_after(&position)
+        {
+            context.effects.now.push(CheckpointNow::known(&next.source, begun));
+        }
+        match position.offset {
+            0 => context.effects.now.push(CheckpointNow::forget(id)),
+            _ => context.effects.behind.push(CheckpointBehind::forget(id)),
+        }
+    }
+}
+
+/// Whether a file that was written over holds lines again. Random bytes and the patterns of `shred`
+/// have control characters or no line at all.
+pub(super) fn holds_lines(content: &mut Content) -> bool {
+    let mut sample = [0; SAMPLE];
+    content.read_at(0, &mut sample).is_ok_and(|count| looks_like_lines(&sample[..count]))
+}
+
+/// The same of a file's first bytes. Tabs, escapes and the like stand in logs; UTF-16 has NULs, and a
+/// byte-order mark that says so.
+fn looks_like_lines(sample: &[u8]) -> bool {
+    let is_utf16 = sample.starts_with(b"\xff\xfe") || sample.starts_with(b"\xfe\xff");
+    let is_text = |&byte: &u8| byte >= b' ' || matches!(byte, 8..=13 | 27);
+    sample.contains(&b'\n') && (is_utf16 || sample.iter().all(is_text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::looks_like_lines;
+
+    #[test]
+    fn lines_are_told_from_random_bytes_and_patterns() {
+        assert!(looks_like_lines(b"one line\n\tof \x1b[31mred\x1b[0m\r\ntext"));
+        assert!(looks_like_lines("Zeile f\u{fc}r Zeile\n".as_bytes()));
+        assert!(looks_like_lines(b"\xff\xfea\0\n\0"));
+        for pattern in [0x00, 0x55, 0xaa, 0xff, b'$', b'I', b'\x92'] {
+            assert!(!looks_like_lines(&[pattern; 4096]), "{pattern:#x}");
+        }
+        let mut state = 0x9e37_79b9_u32;
+        let random: Vec<u8> = std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state as u8
+        })
+        .take(4096)
+        .collect();
+        assert!(random.contains(&b'\n') && !looks_like_lines(&random));
+        assert!(!looks_like_lines(b""));
+    }
+}

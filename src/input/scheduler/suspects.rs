@@ -1,0 +1,131 @@
+//! Copies of followed files that the globs match as well: rotation by copying makes them. What they hold
+//! is read under the path it was written to, so it is not read again under theirs.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tracing::{debug, info};
+
+use super::Scheduler;
+use super::slot::{Origin, Suspect};
+use crate::input::read::content::{Stat, open};
+use crate::input::rotation::identity::Found;
+use crate::input::rotation::names;
+use crate::pipeline::position::Head;
+use crate::shown::Show;
+
+/// A copy counts as complete when it has not grown for so long.
+const COMPLETE: Duration = Duration::from_secs(1);
+
+impl Scheduler {
+    /// Whether the path may be read. One that has just come is held against those that it may
+    /// have been rotated away from, before anything of it is read.
+    pub(super) fn is_examined(&mut self, id: usize, now: Instant) -> bool {
+        let Some(slot) = &mut self.slots[id] else { return false };
+        match &slot.origin {
+            Origin::Own => true,
+            Origin::Suspect(_) => false,
+            Origin::Unexamined if slot.path.unread_beginning().is_none() => {
+                // Known from before, or nothing is in it yet.
+                if slot.path.is_begun() {
+                    slot.origin = Origin::Own;
+                }
+                true
+            }
+            Origin::Unexamined => self.examine(id, now),
+        }
+    }
+
+    fn examine(&mut self, id: usize, now: Instant) -> bool {
+        let originals = self.alike(id);
+        let Some(slot) = &mut self.slots[id] else { return false };
+        if originals.is_empty() {
+            slot.origin = Origin::Own;
+            return true;
+        }
+        debug!("{} begins like a file that is followed", slot.path.path().shown());
+        let size = slot.path.unread_beginning().unwrap_or_default();
+        let effects = slot.path.disown(&mut self.shared);
+        slot.origin =
+            Origin::Suspect(Box::new(Suspect { originals, size, look_at: now + COMPLETE }));
+        slot.is_pending = true;
+        self.take_in(effects);
+        self.wake_at(id, now + COMPLETE);
+        false
+    }
+
+    /// The paths that the file may be a copy of: its name says that it was rotated away from them, and
+    /// it begins like what is read there. Logs of several workers begin alike as well, so a mere number
+    /// in a name tells nothing.
+    fn alike(&self, id: usize) -> Vec<usize> {
+        let Some(slot) = &self.slots[id] else { return Vec::new() };
+        let path = slot.path.path();
+        let bases = names::bases(path);
+        let originals = bases.iter().filter(|base| names::is_telling_sibling_of(base, path));
+        let originals = originals.filter_map(|base| self.by_path.get(&**base)).copied();
+        let originals: Vec<_> = originals.filter(|&other| other != id).collect();
+        if originals.is_empty() {
+            return originals;
+        }
+        let Ok(bytes) = first_bytes(path) else { return Vec::new() };
+        let is_alike = |&other: &usize| {
+            self.slots[other].as_ref().is_some_and(|slot| slot.path.begins_like(&bytes))
+        };
+        originals.into_iter().filter(is_alike).collect()
+    }
+
+    /// Looks again at a file that may be a copy, when it is time. Returns whether it is decided.
+    pub(super) fn settle_suspect(&mut self, id: usize, now: Instant) -> bool {
+        let Some(slot) = &mut self.slots[id] else { return true };
+        let Origin::Suspect(suspect) = &mut slot.origin else { return true };
+        let path = slot.path.path().to_owned();
+        if suspect.look_at > now {
+            let at = suspect.look_at;
+            self.wake_at(id, at);
+            return false;
+        }
+        let stat = Stat::at(&path).ok();
+        let size = stat.map_or(0, |stat| stat.size);
+        if stat.is_some() && std::mem::replace(&mut suspect.size, size) != size {
+            suspect.look_at = now + COMPLETE;
+            self.wake_at(id, now + COMPLETE);
+            return false;
+        }
+        let originals = std::mem::take(&mut suspect.originals);
+        slot.origin = Origin::Own;
+        slot.is_pending = false;
+        let is_taken = |stat: Stat| self.shared.ownership.owner(stat.inode).is_some();
+        if stat.is_some_and(|stat| !is_taken(stat))
+            && let Some(of) = self.copied_by(&path, originals, now)
+            && let Some(slot) = &mut self.slots[id]
+        {
+            info!("{} is a copy of a followed file: only what is added is read", path.shown());
+            let effects = slot.path.begin_as_copy(of, &mut self.shared, now);
+            self.take_in(effects);
+        }
+        true
+    }
+
+    /// Of which of these paths the file at `path` is a copy.
+    fn copied_by(&mut self, path: &Path, originals: Vec<usize>, now: Instant) -> Option<usize> {
+        let found = Found::open(&self.shared.directories, path.to_owned());
+        let mut found = found.ok().flatten()?;
+        originals.into_iter().find(|&id| {
+            let Some(original) = &mut self.slots[id] else { return false };
+            let (claims, effects) = original.path.claims(&mut found, &mut self.shared, now);
+            self.take_in(effects);
+            // What cannot be told is read: better twice than not at all.
+            claims.unwrap_or(false)
+        })
+    }
+}
+
+fn first_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; Head::MAX];
+    let file: File = open(path)?;
+    let count = file.read_at(&mut bytes, 0)?;
+    bytes.truncate(count);
+    Ok(bytes)
+}

@@ -11,11 +11,9 @@ use super::unsettled::UnsettledFile;
 use super::{Context, FollowedPath};
 use crate::health::loss::{Amount, Reason};
 use crate::input::read::content::Content;
+use crate::input::read::plausible::{LOOKED_AT, looks_like_a_log};
 use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::shown::Show;
-
-/// So much of a file shows what it is.
-const SAMPLE: usize = 4096;
 
 impl FollowedPath {
     /// The file of an older generation holds something else than what was read of it. What that is shows
@@ -67,43 +65,8 @@ impl FollowedPath {
     }
 }
 
-/// Whether a file that was written over holds lines again. Random bytes and the patterns of `shred`
-/// have control characters or no line at all.
+/// Whether a file that was written over holds lines again.
 pub(super) fn holds_lines(content: &mut Content) -> bool {
-    let mut sample = [0; SAMPLE];
-    content.read_at(0, &mut sample).is_ok_and(|count| looks_like_lines(&sample[..count]))
-}
-
-/// The same of a file's first bytes. Tabs, escapes and the like stand in logs; UTF-16 has NULs, and a
-/// byte-order mark that says so.
-fn looks_like_lines(sample: &[u8]) -> bool {
-    let is_utf16 = sample.starts_with(b"\xff\xfe") || sample.starts_with(b"\xfe\xff");
-    let is_text = |&byte: &u8| byte >= b' ' || matches!(byte, 8..=13 | 27);
-    sample.contains(&b'\n') && (is_utf16 || sample.iter().all(is_text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::looks_like_lines;
-
-    #[test]
-    fn lines_are_told_from_random_bytes_and_patterns() {
-        assert!(looks_like_lines(b"one line\n\tof \x1b[31mred\x1b[0m\r\ntext"));
-        assert!(looks_like_lines("Zeile f\u{fc}r Zeile\n".as_bytes()));
-        assert!(looks_like_lines(b"\xff\xfea\0\n\0"));
-        for pattern in [0x00, 0x55, 0xaa, 0xff, b'$', b'I', b'\x92'] {
-            assert!(!looks_like_lines(&[pattern; 4096]), "{pattern:#x}");
-        }
-        let mut state = 0x9e37_79b9_u32;
-        let random: Vec<u8> = std::iter::repeat_with(|| {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            state as u8
-        })
-        .take(4096)
-        .collect();
-        assert!(random.contains(&b'\n') && !looks_like_lines(&random));
-        assert!(!looks_like_lines(b""));
-    }
+    let mut sample = [0; LOOKED_AT];
+    content.read_at(0, &mut sample).is_ok_and(|count| looks_like_a_log(&sample[..count]))
 }

@@ -27,13 +27,12 @@ impl Scheduler {
         match &slot.origin {
             Origin::Own => true,
             Origin::Suspect(_) => false,
-            Origin::Unexamined if slot.path.unread_beginning().is_none() => {
-                // Known from before, or nothing is in it yet.
-                if slot.path.is_begun() {
-                    slot.origin = Origin::Own;
-                }
+            Origin::Unexamined if slot.path.is_begun() => {
+                slot.origin = Origin::Own;
                 true
             }
+            // What is written to it from now on is an event.
+            Origin::Unexamined if slot.path.unread_beginning().is_none() => false,
             Origin::Unexamined => self.examine(id, now),
         }
     }

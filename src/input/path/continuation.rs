@@ -13,7 +13,7 @@ use super::generation::{Generation, order_between};
 use super::{Context, FollowedPath};
 use crate::input::read::content::{Content, Stat};
 use crate::input::rotation::archive;
-use crate::input::rotation::identity::{Fit, compare};
+use crate::input::rotation::judge::{Match, Relation, same_inode};
 use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::position::{Anchor, Inode, Source};
 use crate::shown::Show;
@@ -82,17 +82,15 @@ impl Generation {
             return Ok(false);
         }
         let is_same_number = (inode.device, inode.number) == (stat.inode.device, stat.inode.number);
+        let found = archive::at_path(&context.shared.directories, path, position)?;
+        let found = found.filter(|found| same_inode(found.stat.inode, stat.inode));
+        let Some(Relation::GoesOn(_)) = found.map(|found| found.relation) else {
+            return Ok(false);
+        };
         // Many logs begin alike, and a reused inode has the same number.
         let is_telling =
             usize::from(position.anchor.len) == Anchor::MAX || is_same_number && is_overlay(path);
-        if !is_telling {
-            return Ok(false);
-        }
-        let Some(file) = super::generation::open_as(path, stat.inode)? else { return Ok(false) };
-        if compare(&mut Content::Plain(file), position)? != Fit::Continues {
-            return Ok(false);
-        }
-        Ok(is_same_number || self.is_gone(stat.inode, context)?)
+        Ok(is_telling && (is_same_number || self.is_gone(stat.inode, context)?))
     }
 
     /// Whether the old file has no name any more, and no rotated copy of it is to be found: with one,
@@ -109,7 +107,7 @@ impl Generation {
         let ownership = &context.shared.ownership;
         let is_taken = |inode| inode == replacement || ownership.owner(inode).is_some();
         let copy = archive::by_content(directories, &self.source, &self.position, is_taken)?;
-        Ok(copy.is_none_or(|copy| copy.fit != Fit::Continues))
+        Ok(copy.is_none_or(|copy| !matches!(copy.relation, Relation::GoesOn(Match::Exact))))
     }
 
     /// Its content stands in a copy from now on, which took the place of the file.

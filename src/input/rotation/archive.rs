@@ -91,7 +91,6 @@ pub(in crate::input) fn by_content(
 ///
 /// # Errors
 /// It cannot be told for now.
-#[cfg_attr(not(test), expect(dead_code, reason = "for paths that come to name another file"))]
 pub(in crate::input) fn at_path(
     directories: &Directories,
     path: &Path,

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use crate::config::{Config, FileEntry, Mode};
 use crate::deliver;
 use crate::discover::{self, Area, Globs};
+use crate::filter::Patterns;
+use crate::glob::Glob;
 use crate::health::liveness::Beat;
 use crate::health::metrics::Meters;
 use crate::health::readiness::Readiness;
-use crate::filter::Patterns;
-use crate::glob::Glob;
 use crate::input::{self, EntryOf, FileSettings, MatchedLast};
-use crate::pipeline::globs::FollowedGlobs;
 use crate::mounts::{Fence, SharedMounts, Territory};
+use crate::pipeline::globs::FollowedGlobs;
 
 /// What a shard gets.
 pub(super) struct ShardSettings {

@@ -70,7 +70,7 @@ impl FollowedPath {
         now: Instant,
     ) -> Effects {
         let mut context = Context::new(shared, now);
-        if let Some(stat) = self.look_at_path()
+        if let Some(stat) = self.look_at_path(context.shared)
             && !self.is_taken(&stat, &mut context)
         {
             context.shared.ownership.note_copy(stat.inode, of);

@@ -64,6 +64,8 @@ impl Scene {
     fn start(&self) -> Guarded {
         let log = File::create(self.site.path("remote_syslog.err")).unwrap();
         let mut command = self.command(&["-D", "--from-start"]);
+        // A status shows what is proven.
+        command.env("REMOTE_SYSLOG_DESTINATION_PROOF_INTERVAL", "1s");
         Guarded(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
@@ -204,7 +206,7 @@ fn status() {
     let cron = scene.log("cron.log", 20);
     let mut daemon = scene.start();
     scene.receiver.wait_for(6_020);
-    // The end in good order confirms what was read.
+    scene.receiver.wait_rotation(1);
     scene.receiver.down(End::Clean);
     scene.wait_status("all is delivered", |status| {
         status["total"]["delivered"] == 6_020 * LINE.len() as u64

@@ -232,7 +232,8 @@ fn a_state_directory_removed_under_it_is_its_own_again() {
     let site = Site::new();
     let receiver = Receiver::tcp();
     let log = site.append("app.log", lines(1..=20));
-    let mut running = shipper(&site, &receiver);
+    let running = Shipper::new(&site).follow("app.log").to(&receiver.endpoint());
+    let mut running = running.reading_from_start().proving().start();
     receiver.wait_for_number(20, SOON);
     let state = site.path("state");
     wait_until("positions are saved", SOON, || state.join("positions").exists());

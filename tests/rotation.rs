@@ -116,6 +116,8 @@ fn rotations_while_the_receiver_is_away_lose_nothing() {
     writer.wait_for_more(RATE / 4);
     receiver.wait_for_number(RATE / 8, SOON);
     receiver.down(crate::support::End::Clean);
+    // So young a connection has proven nothing by that.
+    let before = receiver.count() as u64;
     for _ in 0..3 {
         writer.wait_for_more(RATE / 4);
         logrotate.rotate();
@@ -125,7 +127,7 @@ fn rotations_while_the_receiver_is_away_lose_nothing() {
     let written = writer.stop();
     receiver.wait_for_number(written, SOON * 2);
     shipper.term();
-    Report::of(written, &receiver.frames()).assert_exact();
+    Report::of(written, &receiver.frames()).assert_repeated_at_most(before);
 }
 
 /// The old files are found beside their path by identity.
@@ -351,12 +353,12 @@ fn an_outage_with_more_rotations_than_descriptors_comes_to_an_end() {
         site.append(log(n), line);
     }
     let shipper = Shipper::new(&site).to(&receiver.endpoint()).follow("*.log").reading_from_start();
-    let shipper = shipper.start();
+    let shipper = shipper.proving().start();
     receiver.wait_for(10);
     let limit = getrlimit(Resource::Nofile);
     let few = Rlimit { current: Some(96), ..limit };
     prlimit(Some(shipper.pid()), Resource::Nofile, few).unwrap();
-    receiver.is_understood();
+    receiver.wait_rotation(1);
     receiver.down(End::Clean);
     for round in 1..=8 {
         for (n, line) in lines_of(round) {

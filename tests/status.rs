@@ -298,9 +298,9 @@ fn what_waits_longest_says_when_it_last_moved() {
     let (site, mut receiver) = (Site::new(), Receiver::tcp());
     let log = site.append("app.log", lines(1..=10));
     let look = shipper(&site, &receiver.endpoint());
-    let running = shipper(&site, &receiver.endpoint()).start();
+    let running = shipper(&site, &receiver.endpoint()).proving().start();
     receiver.wait_for(10);
-    receiver.is_understood();
+    receiver.wait_rotation(1);
     receiver.down(End::Clean);
     wait_until("it is delivered", SOON, || of(&as_json(&look), &log)["behind"] == 0);
     let moved = of(&as_json(&look), &log)["moved"].clone();
@@ -394,7 +394,7 @@ fn ten_thousand_files_take_less_than_a_second() {
     for number in 0..FILES {
         fs::write(site.path(format!("{number}.log")), "one line\n").unwrap();
     }
-    let mut running = shipper(&site, &receiver.endpoint()).start();
+    let mut running = shipper(&site, &receiver.endpoint()).proving().start();
     receiver.wait_for(FILES);
     let look = shipper(&site, &receiver.endpoint());
     // Not on TERM: the last save has a second, which is little where others want the disk.

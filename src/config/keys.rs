@@ -20,6 +20,8 @@ pub(super) enum Key {
     Tls,
     ConnectTimeout,
     WriteTimeout,
+    ProofInterval,
+    Proxied,
     TcpMaxLineLength,
     UdpMaxLineLength,
     StateDir,
@@ -45,7 +47,7 @@ use Key as K;
 use Shape::{List, Scalar};
 
 /// In the order of [`Key`].
-const TABLE: [(Key, &str, &str, Shape); 27] = [
+const TABLE: [(Key, &str, &str, Shape); 29] = [
     (K::Files, "files", "", List),
     (K::ExcludeFiles, "exclude_files", "", List),
     (K::ExcludePatterns, "exclude_patterns", "", List),
@@ -63,6 +65,8 @@ const TABLE: [(Key, &str, &str, Shape); 27] = [
     (K::Tls, "tls", "--tls", Scalar),
     (K::ConnectTimeout, "connect_timeout", "", Scalar),
     (K::WriteTimeout, "write_timeout", "", Scalar),
+    (K::ProofInterval, "destination.proof_interval", "", Scalar),
+    (K::Proxied, "destination.proxied", "", Scalar),
     (K::TcpMaxLineLength, "tcp_max_line_length", "", Scalar),
     (K::UdpMaxLineLength, "udp_max_line_length", "", Scalar),
     (K::StateDir, "state_dir", "--state-dir", Scalar),

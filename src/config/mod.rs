@@ -204,6 +204,10 @@ pub struct Destination {
     pub connect_timeout: Duration,
     /// How long the receiver may accept nothing while there is something to send.
     pub write_timeout: Duration,
+    /// How long something may stay unproven before the connection is rotated.
+    pub proof_interval: Duration,
+    /// A middlebox that ends TCP is known to be between.
+    pub proxied: bool,
     /// Longest message in bytes, header included, framing not; `None`: no limit.
     pub max_message: Option<usize>,
 }

@@ -20,6 +20,8 @@ use crate::syslog::{Facility, HOSTNAME_MAX, Priority, Severity, field};
 pub(crate) const NO_LOG: &str = "/dev/null";
 const DEFAULT_PORT: u16 = 514;
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
+/// How long something may stay unproven before the connection is rotated.
+const DEFAULT_PROOF_INTERVAL: Duration = Duration::from_secs(300);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_STREAM_LENGTH: usize = 99_990;
 const DEFAULT_DATAGRAM_LENGTH: usize = 1024;
@@ -116,6 +118,10 @@ impl<'a> Resolver<'a> {
             token: self.parsed(Key::Token, value::token),
             connect_timeout: self.timeout(Key::ConnectTimeout),
             write_timeout: self.timeout(Key::WriteTimeout),
+            proof_interval: self
+                .parsed(Key::ProofInterval, value::proof_interval)
+                .unwrap_or(DEFAULT_PROOF_INTERVAL),
+            proxied: self.switch(Key::Proxied),
             max_message: match protocol {
                 Protocol::Udp => Some(datagram.unwrap_or(DEFAULT_DATAGRAM_LENGTH)),
                 Protocol::Tcp | Protocol::Tls => stream.unwrap_or(Some(DEFAULT_STREAM_LENGTH)),

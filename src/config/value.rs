@@ -53,6 +53,15 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     })
 }
 
+/// How long something may stay unproven: 1 s to 1 h.
+pub(crate) fn proof_interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    if !(Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&interval) {
+        return Err(format!("{text:?} is out of range; write a duration from 1s to 1h"));
+    }
+    Ok(interval)
+}
+
 fn with_units(text: &str) -> Option<Duration> {
     let mut total = Duration::ZERO;
     let mut rest = text;

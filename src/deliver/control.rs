@@ -46,6 +46,9 @@ pub(super) enum Intent {
     Finish,
     /// To be ended, and another one to follow: it has served for as long as it may.
     Renew,
+    /// To be ended, and the one that is open already to follow: it has held something unproven for
+    /// too long.
+    Rotate,
     /// To be used.
     Serve,
 }
@@ -128,24 +131,22 @@ impl Control {
         Some(batch)
     }
 
-    /// What is wanted of a connection, `used_up` or not.
-    pub(super) fn intent(&self, used_up: bool) -> Intent {
+    /// What is wanted of a connection of which its session wants `own`.
+    pub(super) fn intent(&self, own: Intent) -> Intent {
         if self.leave.is_cancelled() {
             Intent::Leave
         } else if self.is_retargeted {
             Intent::Retarget
         } else if self.no_more {
             Intent::Finish
-        } else if used_up {
-            Intent::Renew
         } else {
-            Intent::Serve
+            own
         }
     }
 
     /// Nothing is to be sent to this target any more.
     pub(super) fn is_called_away(&self) -> bool {
-        matches!(self.intent(false), Intent::Leave | Intent::Retarget)
+        matches!(self.intent(Intent::Serve), Intent::Leave | Intent::Retarget)
     }
 
     /// The target to turn to.
@@ -178,6 +179,8 @@ mod tests {
             encoder: Encoder::new(Framing::Datagram, None),
             connect_timeout: std::time::Duration::from_secs(1),
             write_timeout: std::time::Duration::from_secs(1),
+            proof_interval: std::time::Duration::from_secs(300),
+            proxied: false,
         }
     }
 
@@ -193,14 +196,14 @@ mod tests {
         retarget.send(target()).unwrap();
         let woken = control.next(Wait::default(), pending::<()>()).await;
         assert!(matches!(woken, Wakeup::Other), "{woken:?}");
-        assert_eq!(control.intent(false), Intent::Retarget);
+        assert_eq!(control.intent(Intent::Serve), Intent::Retarget);
         control.next_target();
-        assert_eq!(control.intent(false), Intent::Serve);
-        assert_eq!(control.intent(true), Intent::Renew);
+        assert_eq!(control.intent(Intent::Serve), Intent::Serve);
+        assert_eq!(control.intent(Intent::Renew), Intent::Renew);
         leave.cancel();
         let woken = control.next(Wait::default(), pending::<()>()).await;
         assert!(matches!(woken, Wakeup::Other), "{woken:?}");
-        assert_eq!(control.intent(true), Intent::Leave);
+        assert_eq!(control.intent(Intent::Renew), Intent::Leave);
         assert!(control.is_called_away());
     }
 }

@@ -191,6 +191,11 @@ impl Ledger {
         self.confirmed
     }
 
+    /// The offset in the stream up to which everything is written.
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
     /// Bytes that were written and are not confirmed.
     pub(super) fn written_bytes(&self) -> u64 {
         self.written - self.confirmed

@@ -13,9 +13,12 @@
 //! | `backoff` (pure) | when to try again |
 //! | `control` | the channels, and the one place where sending waits |
 //! | `session` | from one connection to the next |
+//! | `serve` | the service of one connection, its rotation, and when to part |
+//! | `proof_timer` (pure) | for how long something has been unproven |
 //! | `fast_path` | the short way to a connection that is idle |
 //! | `transport` | what a way to the receiver can do: write, say what is proven, close |
-//! | `transport/stream` | TCP and TLS at work, how a connection ends, and what that proves |
+//! | `transport/ending` (pure) | what the end of a connection proves |
+//! | `transport/stream` | TCP and TLS at work, and how the end of a connection is seen |
 //! | `transport/udp` | datagrams at work: what counts as delivered |
 //! | `transport/tcp` | one TCP connection: bytes out, what the kernel says became of them |
 //! | `transport/tls` | sealing, and which plaintext lies before which byte on the wire |
@@ -30,15 +33,13 @@
 //!
 //! # What is promised
 //! Over TCP and TLS a position is confirmed only when the receiving process has read the bytes
-//! before it, as far as TCP can prove that (see `evidence`); everything else is kept and sent
-//! again on the next connection, byte for byte the same. While there is no connection, nothing
-//! is taken from the channel, so reading the files stops.
+//! before it: by distance (see `proof`), or by the end of the connection where that proves something
+//! (see `transport/ending`). Everything else is kept and sent again on the next connection, byte for
+//! byte the same. While there is no connection, nothing is taken from the channel, so reading the
+//! files stops.
 //!
-//! What remains: a receiver that reads and dies before it has stored what it read; one that
-//! shuts down its sending side before it has read everything, and then closes; and what the age
-//! rule cannot see (see `evidence`). A receiver that is reset by its kernel because it exited
-//! with bytes unread (rsyslogd does over plain TCP, when stopped under load) gets up to the
-//! resend window twice: TCP does not tell which of them it had read.
+//! What remains: a receiver that reads and dies before it has stored what it read, and what the two
+//! proofs cannot see (`docs/reliability.md` names it).
 
 mod backoff;
 #[doc(hidden)]
@@ -50,8 +51,10 @@ mod ledger;
 mod print;
 mod probe;
 mod proof;
+mod proof_timer;
 mod report;
 mod returns;
+mod serve;
 mod session;
 mod transport;
 

@@ -22,6 +22,9 @@ pub(super) struct Report {
     stalled: Option<Instant>,
     /// The next connection is no news.
     renewing: bool,
+    /// It was said that a rotation has proven nothing.
+    said_in_vain: bool,
+    unproven_since: Option<Instant>,
     /// The last connection came to nothing, which was said.
     useless: bool,
     meters: Sending,
@@ -38,7 +41,16 @@ impl Report {
             TransportKind::Tcp => info!("connecting to {receiver} over TCP"),
             TransportKind::Tls(_) => info!("connecting to {receiver} over TLS"),
         }
-        Self { receiver, gone: None, stalled: None, renewing: false, useless: false, meters }
+        Self {
+            receiver,
+            gone: None,
+            stalled: None,
+            renewing: false,
+            said_in_vain: false,
+            unproven_since: None,
+            useless: false,
+            meters,
+        }
     }
 
     /// An attempt to reach the receiver failed.
@@ -62,6 +74,45 @@ impl Report {
             self.receiver
         );
         self.renewing = true;
+    }
+
+    /// Another connection has taken over in good order.
+    pub(super) fn rotated(&mut self, peer: SocketAddr, protocol: &str) {
+        let receiver = format!("{} ({peer}, {protocol})", self.receiver);
+        debug!("rotated the connection to {receiver}");
+        self.meters.reached(receiver);
+    }
+
+    /// A connection was closed to prove what was sent, and that has proven nothing.
+    pub(super) fn rotated_in_vain(&mut self, why: &Why, bytes: u64) {
+        self.meters.failed(why.kind(), why);
+        let receiver = &self.receiver;
+        if std::mem::replace(&mut self.said_in_vain, true) {
+            debug!("{receiver}: {why}; {bytes} bytes go out again");
+        } else {
+            warn!(
+                "{receiver} has not answered when we closed a connection to learn what it has read: \
+                 {why}. It hangs, is overloaded, or never closes; {bytes} bytes go out again that \
+                 it may have. This is tried again, less and less often"
+            );
+        }
+    }
+
+    /// There is no other connection that could take over; the one at work goes on.
+    pub(super) fn not_rotated(&mut self, error: Option<&ConnectError>) {
+        let why = error.map_or("it was closed at once".to_owned(), ToString::to_string);
+        debug!("no second connection to {}: {why}; the first one goes on", self.receiver);
+    }
+
+    /// So many bytes are sent and not proven, the oldest of them since then.
+    pub(super) fn unproven(&mut self, since: Option<Instant>, bytes: u64) {
+        self.meters.unproven_bytes.set(bytes as i64);
+        if std::mem::replace(&mut self.unproven_since, since) != since {
+            let at = since.map_or(0, |since| {
+                jiff::Timestamp::now().as_second() - since.elapsed().as_secs() as i64
+            });
+            self.meters.unproven_since.set(at);
+        }
     }
 
     /// A connection came about; `resent` bytes of an earlier one go first.

@@ -78,6 +78,10 @@ pub struct Sending {
     pub confirmed_messages: IntCounter,
     /// Their bytes.
     pub confirmed_bytes: IntCounter,
+    /// Bytes that are sent and not proven to be read.
+    pub unproven_bytes: IntGauge,
+    /// Since when the oldest of them are so, in seconds since the epoch; 0: there are none.
+    pub unproven_since: IntGauge,
     /// Bytes in the ledger: sent and not confirmed, or about to be sent.
     pub unconfirmed_bytes: IntGauge,
     /// The same meter as [`Reading::queued_bytes`]: what is taken is subtracted.
@@ -218,6 +222,14 @@ impl Sending {
             confirmed_bytes: maker.counter(
                 "confirmed_bytes_total",
                 "Bytes of messages that the receiver is proven to have read.",
+            )?,
+            unproven_bytes: maker.gauge(
+                "unproven_bytes",
+                "Bytes of messages sent and not yet proven to have been read.",
+            )?,
+            unproven_since: maker.gauge(
+                "oldest_unproven_timestamp_seconds",
+                "When the oldest of the unproven bytes were sent; 0 when there are none.",
             )?,
             unconfirmed_bytes: maker.gauge(
                 "unconfirmed_bytes",

@@ -14,8 +14,8 @@ pub(crate) struct TcpInfo {
     /// `tcpi_snd_wnd`: bytes the peer was ready to take when it last said so. Linux 5.4 and
     /// later; `None` before.
     pub(crate) send_window: Option<u32>,
-    /// `tcpi_last_ack_recv`: how long ago the peer's last acknowledgement came.
-    pub(crate) silence: Duration,
+    /// `tcpi_rtt`: the smoothed round trip.
+    pub(crate) round_trip: Duration,
 }
 
 /// `struct tcp_info` up to the last member used here. The kernel only ever adds to its end.
@@ -23,15 +23,15 @@ pub(crate) struct TcpInfo {
 #[derive(Clone, Copy)]
 struct RawTcpInfo {
     state: u8,
-    /// Members that are of no interest, up to `tcpi_last_ack_recv`.
-    before: [u8; 55],
-    last_ack_recv: u32,
+    /// Members that are of no interest, up to `tcpi_rtt`.
+    before: [u8; 67],
+    rtt: u32,
     /// Members that are of no interest, up to `tcpi_snd_wnd`.
-    between: [u8; 168],
+    between: [u8; 156],
     snd_wnd: u32,
 }
 
-const _: () = assert!(offset_of!(RawTcpInfo, last_ack_recv) == 56);
+const _: () = assert!(offset_of!(RawTcpInfo, rtt) == 68);
 const _: () = assert!(offset_of!(RawTcpInfo, snd_wnd) == 228 && size_of::<RawTcpInfo>() == 232);
 
 /// `TCP_CLOSE` of `net/tcp_states.h`.
@@ -42,8 +42,7 @@ const TCP_CLOSE: u8 = 7;
 /// # Errors
 /// When the kernel does not answer, e.g. because `socket` is no TCP socket.
 pub(crate) fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
-    let mut raw =
-        RawTcpInfo { state: 0, before: [0; 55], last_ack_recv: 0, between: [0; 168], snd_wnd: 0 };
+    let mut raw = RawTcpInfo { state: 0, before: [0; 67], rtt: 0, between: [0; 156], snd_wnd: 0 };
     let mut length = size_of::<RawTcpInfo>() as libc::socklen_t;
     // SAFETY: the descriptor is open for the whole call (borrowed), `raw` is a plain C structure
     // of `length` bytes valid for any bit pattern, and the kernel writes at most `length` bytes.
@@ -64,7 +63,7 @@ pub(crate) fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
     Ok(TcpInfo {
         closed: raw.state == TCP_CLOSE,
         send_window: has_window.then_some(raw.snd_wnd),
-        silence: Duration::from_millis(u64::from(raw.last_ack_recv)),
+        round_trip: Duration::from_micros(u64::from(raw.rtt)),
     })
 }
 
@@ -121,7 +120,7 @@ mod tests {
         theirs.read_exact(&mut [0; 5]).unwrap();
         assert_eq!(unacknowledged(&ours).unwrap(), 0);
         let info = tcp_info(&ours).unwrap();
-        assert!(!info.closed && info.silence < Duration::from_secs(5), "{info:?}");
+        assert!(!info.closed && info.round_trip < Duration::from_secs(5), "{info:?}");
         assert!(info.send_window.is_none_or(|window| window > 1000), "{info:?}");
     }
 

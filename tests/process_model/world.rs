@@ -269,7 +269,8 @@ impl World {
 
     fn down(&mut self, end: End) {
         if self.is_up {
-            self.losses += u64::from(end == End::Reset);
+            // A reset, or the close of a connection that is too young to prove anything by that.
+            self.losses += 1;
             self.has_closed = true;
             self.receiver.down(end);
             self.is_up = false;

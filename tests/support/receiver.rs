@@ -174,10 +174,13 @@ impl Receiver {
         self.shared.change(|state| state.stalled = false);
     }
 
-    /// Waits until its connections are so old that their end says something: one that closes right
-    /// after the first messages may not have understood them.
-    pub fn is_understood(&self) {
-        thread::sleep(Duration::from_millis(1100));
+    /// Waits until a sender that proves every second (`Shipper::proving`) has proven what it sent: it
+    /// has closed its connection for that, and begun another than the `before` that there were.
+    #[track_caller]
+    pub fn wait_rotation(&self, before: usize) {
+        self.wait("what was sent is proven", super::SOON, |state| {
+            state.accepted > before && state.open.len() == 1
+        });
     }
 
     /// How many connections were ever accepted.

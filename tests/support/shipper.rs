@@ -76,6 +76,11 @@ impl Shipper {
         self.yaml("from_start: true")
     }
 
+    /// Has connections rotated a second after something was sent, so that all is proven soon.
+    pub fn proving(self) -> Self {
+        self.env("REMOTE_SYSLOG_DESTINATION_PROOF_INTERVAL", "1s")
+    }
+
     /// Adds an argument behind the usual ones.
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.options.push(argument.as_ref().to_owned());

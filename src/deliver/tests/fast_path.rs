@@ -39,9 +39,11 @@ async fn an_idle_connection_takes_small_batches_at_once_and_in_order() {
     pass(&sending.fast_path, 3..10, 1).await;
     let numbers: Vec<_> = (1..10).collect();
     assert_eq!(read(&mut stream, 9).await, numbers);
-    drop(stream);
     let fast_path = sending.fast_path.clone();
-    assert_eq!(sending.finish().await.1, 10);
+    let finished = tokio::spawn(sending.finish());
+    within(10, stream.read_to_end(&mut Vec::new())).await.unwrap();
+    drop(stream);
+    assert_eq!(finished.await.unwrap().1, 10);
     assert!(fast_path.take(numbered(10..11, WIDTH), 1).is_err(), "nobody would send it");
 }
 

@@ -51,6 +51,8 @@ fn target(address: SocketAddr) -> Target {
         encoder: Encoder::new(Framing::Newline, None),
         connect_timeout: Duration::from_secs(5),
         write_timeout: Duration::from_secs(30),
+        proof_interval: std::time::Duration::from_secs(300),
+        proxied: false,
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub(super) mod connect;
 pub(super) mod datagrams;
+pub(super) mod ending;
 pub(super) mod roots;
 pub(super) mod stream;
 pub(super) mod target;
@@ -14,8 +15,10 @@ pub(super) mod tcp;
 pub(super) mod tls;
 pub(super) mod trust;
 pub(super) mod udp;
+mod why;
+mod wire;
 
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,9 +29,11 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::Instant;
 
 use self::connect::ConnectError;
+use self::ending::Suspicion;
 use self::stream::Stream;
 use self::target::{Target, TransportKind};
 use self::udp::Datagrams;
+pub(super) use self::why::Why;
 use super::ledger::Ledger;
 
 /// One open way to the receiver.
@@ -58,9 +63,19 @@ pub(super) trait Transport: Debug + Send {
     /// Does what is due by `now`. Returns how many bytes are proven to be read.
     fn advance(&mut self, now: Instant) -> Result<u64, Why>;
 
-    /// Ends our side in good order, once everything it was given is written; the receiver has until
-    /// `until` to end its own. May be called again.
-    fn close(&mut self, until: Instant) -> Result<(), Why>;
+    /// Ends our side in good order, once everything it was given is written, and as soon as the
+    /// receiver's answer would prove something. May be called again.
+    fn close(&mut self, patience: Patience) -> Result<(), Why>;
+
+    /// Our own close would prove what is not proven yet, now or later.
+    fn is_rotatable(&self) -> bool {
+        false
+    }
+
+    /// Our own close, now and answered, would prove what is not proven yet.
+    fn may_close(&mut self, _now: Instant) -> bool {
+        false
+    }
 
     /// Our side is ended.
     fn is_closing(&self) -> bool;
@@ -105,23 +120,79 @@ pub(super) trait Transport: Debug + Send {
     fn shows_reading(&self) -> bool {
         false
     }
+
+    /// What its receiver is to be thought of.
+    fn impression(&mut self) -> Impression {
+        Impression::default()
+    }
+}
+
+/// How long the answer to our close is awaited.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Patience {
+    /// It may have much to read.
+    Until(Instant),
+    /// It has read all if it reads at all, so that a late answer would prove nothing.
+    Prompt,
+}
+
+/// What a connection has shown of its receiver.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Impression {
+    /// How long it lasted.
+    pub(super) age: Duration,
+    /// How long it was in use.
+    pub(super) used: Duration,
+    /// It was left alone on trial, outlived that, and ended with its first message.
+    pub(super) was_left_alone: bool,
+    /// It has been in use for so long, or for so much, that somebody who understands is there.
+    pub(super) is_trusted: bool,
 }
 
 /// What one transport leaves to the next one to the same receiver.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Memory {
     /// An address that answered with an error when it was sent to.
     pub(super) refused: Option<SocketAddr>,
+    /// The receiver has ended a connection in a way that proves nothing.
+    pub(super) suspicion: Option<Suspicion>,
+    /// How often in a row a rotation has proven nothing.
+    pub(super) failed_rotations: u32,
+}
+
+impl Memory {
+    /// Takes note of how a connection ended.
+    pub(super) fn note(&mut self, why: &Why, impression: Impression) {
+        match why {
+            Why::Unreachable(error) => self.refused = error.address(),
+            Why::Unproven { .. } | Why::Unused => {
+                let before = self.suspicion.unwrap_or_default();
+                // What it outlived on trial does not make it more suspicious.
+                let age = if impression.was_left_alone { before.age } else { impression.age };
+                let (used, times) = (impression.used, before.times + 1);
+                self.suspicion = Some(Suspicion { age, used, times, ..before });
+            }
+            _ if impression.is_trusted => self.suspicion = None,
+            Why::Unread | Why::Broken(_) => {
+                if let Some(suspicion) = &mut self.suspicion {
+                    suspicion.halvings += 1;
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Opens a way to `target` within its `connect_timeout`.
 pub(super) async fn open(
-    target: &Target,
-    memory: &Memory,
+    target: Target,
+    memory: Memory,
 ) -> Result<Box<dyn Transport>, ConnectError> {
     Ok(match target.transport {
-        TransportKind::Udp => Box::new(Datagrams::open(target, memory).await?),
-        TransportKind::Tcp | TransportKind::Tls(_) => Box::new(Stream::open(target).await?),
+        TransportKind::Udp => Box::new(Datagrams::open(&target, &memory).await?),
+        TransportKind::Tcp | TransportKind::Tls(_) => {
+            Box::new(Stream::open(&target, &memory).await?)
+        }
     })
 }
 
@@ -150,65 +221,5 @@ impl Readiness {
             Socket::Datagrams(socket) => socket.ready(interest).await,
         };
         ready.map(drop)
-    }
-}
-
-/// Why a transport has ended.
-#[derive(Debug)]
-pub(super) enum Why {
-    /// The receiver has closed it.
-    Closed,
-    /// The receiver has closed it right after the first bytes, which proves nothing.
-    Rejected { over_tls: bool },
-    /// The receiver does not close it, though we have.
-    NotClosing,
-    /// We ended it, to begin another.
-    Renewed,
-    /// The receiver acknowledged nothing for so long.
-    TimedOut(Duration),
-    /// It broke.
-    Broken(io::Error),
-    /// The network says that nobody is there.
-    Unreachable(ConnectError),
-}
-
-impl Why {
-    /// In one word, for the meters.
-    pub(super) fn kind(&self) -> &'static str {
-        match self {
-            Self::Closed | Self::Rejected { .. } => "closed",
-            Self::NotClosing => "not_closing",
-            Self::Renewed => "renewed",
-            Self::TimedOut(_) => "stalled",
-            Self::Broken(error) if error.kind() == io::ErrorKind::ConnectionReset => "reset",
-            Self::Broken(_) => "broken",
-            Self::Unreachable(error) => error.kind(),
-        }
-    }
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => f.write_str("closed by the receiver"),
-            Self::Rejected { over_tls } => {
-                let remedy = match over_tls {
-                    true => "if it is a proxy, see that what it leads to runs",
-                    false => "if it expects TLS, set destination.protocol: tls",
-                };
-                write!(
-                    f,
-                    "closed by the receiver right after the first messages, so that they do not count \
-                     as delivered; {remedy}"
-                )
-            }
-            Self::Renewed => f.write_str("it is renewed"),
-            Self::NotClosing => f.write_str("the receiver does not close it"),
-            Self::TimedOut(after) => {
-                write!(f, "nothing was acknowledged for {} s (write_timeout)", after.as_secs())
-            }
-            Self::Broken(error) => std::fmt::Display::fmt(error, f),
-            Self::Unreachable(error) => std::fmt::Display::fmt(error, f),
-        }
     }
 }

@@ -22,6 +22,10 @@ pub struct Target {
     /// How long the receiver may acknowledge nothing while there is something to acknowledge,
     /// before the connection is given up.
     pub write_timeout: Duration,
+    /// How long something may stay unproven before the connection is rotated.
+    pub proof_interval: Duration,
+    /// A middlebox is known to be between.
+    pub proxied: bool,
 }
 
 /// The way to the receiver.
@@ -48,6 +52,8 @@ impl From<&Destination> for Target {
             encoder: encoder(destination),
             connect_timeout: destination.connect_timeout,
             write_timeout: destination.write_timeout,
+            proof_interval: destination.proof_interval,
+            proxied: destination.proxied,
         }
     }
 }

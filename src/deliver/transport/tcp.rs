@@ -16,14 +16,10 @@ use super::target::{Target, TransportKind};
 use super::tls::Tls;
 use super::trust::{self, TlsError, Trust};
 use crate::deliver::ledger::Ledger;
-use crate::deliver::proof::Window;
 use crate::sys;
 
 /// Received bytes are thrown away; so many at a time.
 const SCRATCH: usize = 16 << 10;
-
-/// A peer whose window is in doubt is asked for it after this much silence.
-const PROBE: Duration = Duration::from_secs(4);
 
 /// An open connection.
 #[derive(Debug)]
@@ -72,8 +68,10 @@ pub(in crate::deliver) struct Look {
     pub(in crate::deliver) outstanding: bool,
     /// Something the kernel has taken from us is not acknowledged.
     pub(in crate::deliver) unacknowledged: bool,
-    /// The peer's window, and how long ago it was last heard of.
-    pub(in crate::deliver) window: Window,
+    /// The peer's window, where the kernel tells it.
+    pub(in crate::deliver) window: Option<u32>,
+    /// A round trip.
+    pub(in crate::deliver) round_trip: Duration,
     /// The connection is over.
     pub(in crate::deliver) closed: bool,
 }
@@ -146,10 +144,14 @@ impl Link {
         self.tls.as_ref().map_or("TCP", Tls::version)
     }
 
-    /// Writes what comes next: once, as much as the kernel takes.
-    pub(in crate::deliver) fn send(&mut self, ledger: &mut Ledger) -> io::Result<Sent> {
+    /// Writes what comes next, once: as much as the kernel takes, and at most `most` bytes.
+    pub(in crate::deliver) fn send(
+        &mut self,
+        ledger: &mut Ledger,
+        most: usize,
+    ) -> io::Result<Sent> {
         let Some(tls) = &mut self.tls else {
-            let piece = ledger.unwritten(usize::MAX);
+            let piece = ledger.unwritten(most);
             if piece.is_empty() {
                 return Ok(Sent::Nothing);
             }
@@ -160,7 +162,7 @@ impl Link {
             }
             return Ok(sent);
         };
-        tls.seal(ledger)?;
+        tls.seal(ledger, most)?;
         self.flush()
     }
 
@@ -211,8 +213,8 @@ impl Link {
                 if tls.received(received)? {
                     return Ok(Heard::CloseNotify);
                 }
-            } else if is_tls_alert(received) {
-                return Err(expects_tls());
+            } else if let Some(other) = other_protocol(received) {
+                return Err(other);
             }
         }
         Ok(Heard::Much)
@@ -237,16 +239,10 @@ impl Link {
             wire_acked,
             outstanding: self.has_unsent() || wire_acked < self.wire,
             unacknowledged: wire_acked < self.wire,
-            window: Window { bytes: info.send_window, silence: info.silence },
+            window: info.send_window,
+            round_trip: info.round_trip,
             closed: info.closed,
         })
-    }
-
-    /// Has the kernel ask the quiet peer for its window every few seconds (keep-alive probes do
-    /// that), or as rarely as usual.
-    pub(in crate::deliver) fn probe(&self, often: bool) -> io::Result<()> {
-        let idle = if often { PROBE } else { connect::KEEPALIVE_IDLE };
-        Ok(sockopt::set_tcp_keepidle(&*self.stream, idle)?)
     }
 
     /// TLS asks for another connection soon.
@@ -256,11 +252,6 @@ impl Link {
 
     pub(in crate::deliver) fn is_encrypted(&self) -> bool {
         self.tls.is_some()
-    }
-
-    /// Bytes the kernel has taken so far.
-    pub(in crate::deliver) fn wire(&self) -> u64 {
-        self.wire
     }
 
     /// TLS has sealed something that the kernel has not taken yet.
@@ -289,6 +280,17 @@ impl Link {
         self.finished
     }
 
+    /// Has the kernel send nothing but full segments, until that is over.
+    pub(in crate::deliver) fn cork(&self, corked: bool) {
+        // On a connection that is over this fails; reading tells how it ended.
+        let _ = sockopt::set_tcp_cork(&*self.stream, corked);
+    }
+
+    /// The kernel has an error for this connection, which is gone by that.
+    pub(in crate::deliver) fn has_error(&self) -> bool {
+        self.stream.take_error().is_ok_and(|error| error.is_some())
+    }
+
     /// Ends the connection at once, by RST. What the kernel still holds is not delivered late,
     /// behind what the next connection sends.
     pub(in crate::deliver) fn abort(self) {
@@ -296,15 +298,18 @@ impl Link {
     }
 }
 
-/// Whether a receiver without TLS on our side answers as one with it does when it does not
-/// understand: an alert record (RFC 8446, sections 5.1 and 6) and its end. What it acknowledged it
-/// has not read as messages.
-fn is_tls_alert(answer: &[u8]) -> bool {
-    matches!(answer, [21, 3, 0..=4, 0, 2, ..])
-}
-
-fn expects_tls() -> io::Error {
-    io::Error::other("it answered with a TLS alert: it expects TLS; set destination.protocol: tls")
+/// What a receiver without TLS on our side answers when it does not understand. With TLS that is an
+/// alert record (RFC 8446, sections 5.1 and 6); with RELP the end of a session that has not begun.
+/// What it acknowledged it has not read as messages.
+fn other_protocol(answer: &[u8]) -> Option<io::Error> {
+    let (with, protocol) = match answer {
+        [21, 3, 0..=4, 0, 2, ..] => ("with a TLS alert: it expects TLS", "tls"),
+        [b'0', b' ', rest @ ..] if rest.starts_with(b"serverclose") => {
+            ("\"0 serverclose\": it expects RELP", "relp")
+        }
+        _ => return None,
+    };
+    Some(io::Error::other(format!("it answered {with}; set destination.protocol: {protocol}")))
 }
 
 fn write(stream: &TcpStream, bytes: &[u8]) -> io::Result<Sent> {

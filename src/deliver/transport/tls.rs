@@ -93,13 +93,14 @@ impl Tls {
         }
     }
 
-    /// Seals what `ledger` has to be written, as far ahead as is of use.
-    pub(in crate::deliver) fn seal(&mut self, ledger: &mut Ledger) -> io::Result<()> {
+    /// Seals what `ledger` has to be written, as far ahead as is of use, and at most `most` bytes.
+    pub(in crate::deliver) fn seal(&mut self, ledger: &mut Ledger, most: usize) -> io::Result<()> {
         if self.has_unsent() {
             return Ok(());
         }
-        while self.wire.len() < AHEAD {
-            let piece = ledger.unwritten(RECORD);
+        let mut left = most;
+        while self.wire.len() < AHEAD && left > 0 {
+            let piece = ledger.unwritten(left.min(RECORD));
             if piece.is_empty() {
                 break;
             }
@@ -116,6 +117,7 @@ impl Tls {
             self.account.sealed(count, sealed);
             self.left = self.left.saturating_sub(1);
             ledger.wrote(count);
+            left -= count;
         }
         Ok(())
     }

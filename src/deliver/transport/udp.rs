@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 use super::connect::{self, ConnectError};
 use super::datagrams::{DatagramSocket, HOLD};
 use super::target::Target;
-use super::{Memory, Readiness, Transport, Why};
+use super::{Memory, Patience, Readiness, Transport, Why};
 use crate::deliver::ledger::Ledger;
 
 /// Messages handed to the kernel at a time.
@@ -144,7 +144,7 @@ impl Transport for Datagrams {
         Ok(self.proven)
     }
 
-    fn close(&mut self, _until: Instant) -> Result<(), Why> {
+    fn close(&mut self, _patience: Patience) -> Result<(), Why> {
         self.is_closing = true;
         Ok(())
     }

@@ -1,0 +1,273 @@
+//! What the end of a connection over TCP or TLS proves. Pure: no clock but the times handed in.
+//!
+//! TCP says little about the process behind it. A server that reads everything and closes looks,
+//! from here, like a proxy that has no server, like one that does not understand what it reads, and
+//! like one that is stopped with messages unread. Three questions tell them apart, each of them a
+//! function below:
+//!
+//! 1. [`vouches`]: has the connection shown that somebody who understands is at its end?
+//! 2. [`close_from`]: from when on would the answer to our own close be one?
+//! 3. [`answer_proves`] and [`close_proves`]: does this end prove that all was read?
+//!
+//! Where the answer is no, nothing is lost: what the distance rule has not proven is sent again.
+
+use std::time::Duration;
+
+/// A connection that has been in use for so long has somebody who understands at its end. A proxy
+/// gives up a server that does not answer after some seconds (haproxy: 3 s where it is refused,
+/// 20 s with its usual settings where nothing answers).
+const YOUNG: Duration = Duration::from_secs(30);
+/// And one on which so much was acknowledged. Who does not understand reads once and closes: 128 KiB
+/// were seen. What nobody reads fills a receive buffer, which grows for those who read.
+const MUCH: u64 = 1 << 20;
+/// Our own close is not sent before the connection is so old: a proxy without a server, or a
+/// receiver that wants another protocol, has closed by then.
+const SETTLED: Duration = Duration::from_millis(1250);
+/// An answer to our close that comes within this time, and two round trips, was caused by it.
+const PROMPT: Duration = Duration::from_millis(300);
+/// Proxies count in whole seconds. On a young connection our close is sent in this part of a second
+/// of the connection's age, and so are messages after a trial, so that no time-out is taken for an
+/// answer.
+const PHASE: std::ops::Range<u128> = 150..600;
+/// So long after the receiver's FIN its RST would have come.
+pub(in crate::deliver) const RESET_WAIT: Duration = Duration::from_millis(300);
+/// How long a suspicious receiver's connection is left alone: twice as long as the last one lasted,
+/// within this; and within [`LONGEST_QUIET`] when that was not the first.
+const QUIET: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3);
+/// See [`QUIET`].
+const LONGEST_QUIET: Duration = Duration::from_secs(60);
+/// How long the first message is then watched: twice as long as the last connection was in use,
+/// within this.
+const WATCH: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(300)..=Duration::from_millis(500);
+
+/// After its trial a connection gets so much at a time, until it is trusted.
+const LARGEST_BURST: usize = 8 << 10;
+/// And not less than this.
+const SMALLEST_BURST: usize = 256;
+/// How long to wait between two bursts.
+pub(in crate::deliver) const PACE: Duration = Duration::from_millis(50);
+
+/// What is known of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::deliver) struct Facts {
+    /// How long ago it was made.
+    pub(in crate::deliver) age: Duration,
+    /// How long ago its first byte was written.
+    pub(in crate::deliver) used: Duration,
+    /// Bytes acknowledged.
+    pub(in crate::deliver) acked: u64,
+    /// The trial that it has passed.
+    pub(in crate::deliver) passed: Option<Trial>,
+    /// A round trip.
+    pub(in crate::deliver) round_trip: Duration,
+    /// A middlebox is known to be between (`destination.proxied`).
+    pub(in crate::deliver) proxied: bool,
+}
+
+/// How a connection to a suspicious receiver begins: it is left alone, then gets one message and is
+/// watched. A proxy without a server closes it in the first part, one that does not understand in
+/// the second. A receiver that closes by itself now and then does neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::deliver) struct Trial {
+    /// Left alone for so long.
+    pub(in crate::deliver) quiet: Duration,
+    /// Watched for so long.
+    pub(in crate::deliver) watch: Duration,
+    /// It was left alone for longer than what made the receiver suspicious lasted.
+    pub(in crate::deliver) is_longer: bool,
+    /// Then it gets no more than so many bytes at a time, so that a receiver which closes by itself
+    /// does so with nothing unread and nothing under way.
+    pub(in crate::deliver) burst: usize,
+}
+
+/// What makes a receiver suspicious: its last connection ended and proved nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::deliver) struct Suspicion {
+    /// How long that lasted.
+    pub(in crate::deliver) age: Duration,
+    /// How long it was in use.
+    pub(in crate::deliver) used: Duration,
+    /// How many such ends there were in a row.
+    pub(in crate::deliver) times: u32,
+    /// How often a connection on trial ended with something unread or under way.
+    pub(in crate::deliver) halvings: u32,
+}
+
+impl Suspicion {
+    /// The trial for the next connection: longer than what made it suspicious.
+    pub(in crate::deliver) fn trial(&self) -> Trial {
+        let longest = if self.times > 1 { LONGEST_QUIET } else { *QUIET.end() };
+        let quiet = (self.age * 2).clamp(*QUIET.start(), longest);
+        let watch = (self.used * 2).clamp(*WATCH.start(), *WATCH.end());
+        let burst = (LARGEST_BURST >> self.halvings.min(16)).max(SMALLEST_BURST);
+        Trial { quiet, watch, is_longer: quiet > self.age, burst }
+    }
+}
+
+/// A connection that was closed before anything was sent on it: whether that is suspicious. A proxy
+/// without a server does not keep one for so long.
+pub(in crate::deliver) fn is_early(age: Duration) -> bool {
+    age < YOUNG
+}
+
+/// Whether somebody who understands is at the end of the connection: it has been in use for half a
+/// minute, or a megabyte was acknowledged.
+pub(in crate::deliver) fn vouches(facts: &Facts) -> bool {
+    facts.used >= YOUNG || facts.acked > MUCH
+}
+
+/// How long until the part of a second in which we do what a time-out is not to be taken for an
+/// answer to.
+pub(in crate::deliver) fn until_phase(age: Duration) -> Duration {
+    let at = age.as_millis() % 1000;
+    let wait = match at {
+        at if PHASE.contains(&at) => 0,
+        at if at < PHASE.start => PHASE.start - at,
+        at => 1000 + PHASE.start - at,
+    };
+    Duration::from_millis(wait as u64)
+}
+
+/// How long to wait before our own close can be answered in a way that proves something. Where
+/// nothing vouches for the connection: until it is [`SETTLED`], and then for the [`PHASE`]; behind a
+/// proxy until it is old.
+pub(in crate::deliver) fn close_from(facts: &Facts) -> Duration {
+    if vouches(facts) {
+        return Duration::ZERO;
+    }
+    if facts.proxied {
+        return YOUNG.saturating_sub(facts.used);
+    }
+    let wait = SETTLED.saturating_sub(facts.used);
+    wait + until_phase(facts.age + wait)
+}
+
+/// How long an answer to our close counts as prompt.
+pub(in crate::deliver) fn prompt(facts: &Facts) -> Duration {
+    PROMPT + facts.round_trip * 2
+}
+
+/// Our own close was answered by FIN `after` so long: whether all that was acknowledged is read.
+/// `facts` are those of the moment at which we closed.
+///
+/// A process that reads to the end and closes then answers at once, when nothing vouches for the
+/// connection as well. A late answer may be a proxy's time-out, or a receiver that hung and was
+/// stopped with messages unread, whose RST cannot be seen behind our own FIN. It counts where the
+/// receiver may have had much to read (`may_be_late`) and the connection is vouched for.
+pub(in crate::deliver) fn answer_proves(facts: &Facts, after: Duration, may_be_late: bool) -> bool {
+    if after <= prompt(facts) {
+        vouches(facts) || !facts.proxied
+    } else {
+        may_be_late && vouches(facts)
+    }
+}
+
+/// The receiver closed by itself, and no RST came behind its FIN: whether all that was acknowledged
+/// is read. Behind a proxy that is the proxy's end, and proves nothing.
+///
+/// Either somebody who understands is there; or the connection has passed its trial a short while
+/// ago, and was closed in a part of a second in which it got messages and no time-out ends.
+pub(in crate::deliver) fn close_proves(facts: &Facts) -> bool {
+    let is_answer = facts.passed.is_some_and(|trial| {
+        let latest = PHASE.end + PROMPT.as_millis();
+        trial.is_longer
+            && facts.age <= trial.quiet * 3 / 2 + trial.watch
+            && (PHASE.start..latest).contains(&(facts.age.as_millis() % 1000))
+    });
+    !facts.proxied && (vouches(facts) || is_answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
+    }
+
+    /// A connection of this age, used from its beginning.
+    fn facts(age: f64) -> Facts {
+        Facts {
+            age: seconds(age),
+            used: seconds(age),
+            acked: 1000,
+            passed: None,
+            round_trip: seconds(0.001),
+            proxied: false,
+        }
+    }
+
+    #[test]
+    fn the_close_of_a_young_connection_proves_nothing() {
+        for age in [0.001, 1.0, 3.0, 20.1] {
+            assert!(!close_proves(&facts(age)), "haproxy, socat, syslog-ng, rsyslogd's imrelp");
+            assert!(!close_proves(&Facts { acked: 200_000, ..facts(age) }));
+            assert!(close_proves(&Facts { acked: 1_100_000, ..facts(age) }));
+        }
+        assert!(close_proves(&facts(31.0)));
+    }
+
+    #[test]
+    fn behind_a_proxy_no_close_proves_anything_and_our_own_only_when_old() {
+        let old = Facts { proxied: true, ..facts(3600.0) };
+        assert!(!close_proves(&old) && answer_proves(&old, seconds(0.1), false));
+        let young = Facts { proxied: true, ..facts(5.0) };
+        assert!(!answer_proves(&young, seconds(0.1), true));
+        assert_eq!(close_from(&young), seconds(25.0));
+    }
+
+    #[test]
+    fn an_answer_proves_when_it_was_caused_by_our_close() {
+        assert!(answer_proves(&facts(1.3), seconds(0.01), false));
+        assert!(!answer_proves(&facts(1.3), seconds(1.7), true), "haproxy gives up after 3 s");
+        assert!(answer_proves(&facts(40.0), seconds(1.7), true), "it had much to read");
+        assert!(!answer_proves(&facts(40.0), seconds(1.7), false), "it hung and was stopped");
+        let far = Facts { round_trip: seconds(0.4), ..facts(1.3) };
+        assert!(answer_proves(&far, seconds(0.9), false));
+    }
+
+    #[test]
+    fn our_close_waits_for_a_time_at_which_no_proxy_gives_up() {
+        for tenths in 0..60 {
+            let facts = facts(f64::from(tenths) / 10.0);
+            let wait = close_from(&facts);
+            let at = facts.age + wait;
+            assert!(at >= SETTLED && wait < seconds(2.0), "{at:?}");
+            let latest = (at + prompt(&facts)).as_millis() % 1000;
+            assert!((150..950).contains(&latest), "{at:?}");
+        }
+        assert_eq!(close_from(&facts(31.0)), Duration::ZERO);
+    }
+
+    /// It closes after 100 lines, half a second each time.
+    #[test]
+    fn a_worker_with_a_limit_passes_the_trial_and_counts() {
+        let suspicion = Suspicion { age: seconds(0.5), used: seconds(0.5), ..Suspicion::default() };
+        let trial = suspicion.trial();
+        assert_eq!((trial.quiet, trial.watch), (seconds(1.0), seconds(0.5)));
+        let passed = Some(trial);
+        assert!(close_proves(&Facts { passed, ..facts(1.7) }));
+        assert!(!close_proves(&Facts { passed, ..facts(2.0) }), "a proxy may give up then");
+        assert!(!close_proves(&Facts { passed, ..facts(3.2) }), "it has not just passed");
+    }
+
+    /// The proxy's time-out is longer than the first trial.
+    #[test]
+    fn a_proxy_never_passes_a_trial_that_counts() {
+        for gives_up in [0.001, 1.0, 3.0, 5.0, 8.0, 10.0, 16.0, 20.0, 29.0] {
+            let ends = Facts { used: seconds(gives_up), ..facts(gives_up) };
+            let mut suspicion = Suspicion::default();
+            for times in 1..4 {
+                assert!(!close_proves(&ends));
+                suspicion = Suspicion { age: ends.age, used: ends.used, times, halvings: 0 };
+                let trial = suspicion.trial();
+                if trial.quiet + trial.watch < ends.age {
+                    let tried = Facts { passed: Some(trial), ..ends };
+                    assert!(!close_proves(&tried), "{gives_up} {times}");
+                }
+            }
+            assert!(suspicion.trial().quiet > ends.age, "it gives itself away: {gives_up}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! How the end of a connection is seen, the receiver's or our own. What it proves is said in
+//! [`crate::deliver::transport::ending`].
+//!
+//! The receiver's kernel sends FIN when the process closed the socket (or died) with nothing left
+//! unread, RST when something was left. Linux does so; RFC 2525, section 2.17, calls the contrary a
+//! known problem, and RFC 1122, section 4.2.2.13, asks for the RST with a SHOULD. A receiver on a
+//! system that sends FIN all the same (BSD's have) takes what it had not read with it.
+//!
+//! Who calls shutdown(2) before close(2) with something unread sends FIN and then RST. So nothing is
+//! concluded from a FIN before the RST could have come, and our socket stays open until then: after
+//! FIN and RST the state is `TCP_CLOSE`, after FIN alone it is not. An RST behind a FIN is also the
+//! answer to what was under way when the receiver closed; the two look the same, and neither proves
+//! anything.
+//!
+//! A receiver that shuts down only its sending side may go on reading: acknowledgements come after
+//! its FIN, and no RST. Once all is acknowledged, and our FIN as well, it counts as read.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Closing, State, Stream};
+use crate::deliver::transport::ending::{self, Facts, RESET_WAIT};
+use crate::deliver::transport::tcp::Heard;
+use crate::deliver::transport::wire::Wire;
+use crate::deliver::transport::{Patience, Why};
+
+/// How long to wait, after the receiver's FIN, for the fate of what was under way.
+const SETTLE: Duration = Duration::from_secs(2);
+/// How often to look for that.
+const SETTLE_LOOK: Duration = Duration::from_millis(10);
+/// How long a receiver that said `close_notify` may take to close.
+const DISMISSAL: Duration = Duration::from_secs(3);
+/// How long before the end of that it gets our FIN.
+const PATIENCE: Duration = Duration::from_millis(2500);
+/// A receiver that ends its side so soon, before it got anything, may only say that it will not
+/// send.
+const AT_ACCEPT: Duration = Duration::from_millis(500);
+
+impl<W: Wire> Stream<W> {
+    /// Writing has failed. EPIPE on a connection that we have not shut down: the kernel had FIN
+    /// before RST.
+    pub(super) fn broken(&mut self, error: io::Error) -> Result<(), Why> {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => self.peer_closed(),
+            _ => Err(Why::Broken(error)),
+        }
+    }
+
+    /// What a reset behind the receiver's early FIN says: it had closed, not only half.
+    pub(super) fn reset(&self) -> Why {
+        match self.state {
+            State::Quiet(_) | State::Alone | State::Watched(_) => Why::Unused,
+            _ => Why::Broken(io::ErrorKind::ConnectionReset.into()),
+        }
+    }
+
+    /// The receiver's FIN has come.
+    pub(super) fn peer_closed(&mut self) -> Result<(), Why> {
+        self.hear_out().map_err(Why::Broken)?;
+        let now = Instant::now();
+        if self.is_half_closed {
+            let is_reset = self.link.look().is_ok_and(|look| look.closed);
+            return if is_reset && !self.is_closing { Err(self.reset()) } else { Ok(()) };
+        }
+        if self.taken == 0 && !self.is_closing {
+            let is_on_trial = matches!(self.state, State::Quiet(_) | State::Alone);
+            let age = now - self.opened;
+            if !is_on_trial || age > AT_ACCEPT {
+                return Err(if ending::is_early(age) { Why::Unused } else { Why::Closed });
+            }
+            // The one message will tell.
+            self.is_half_closed = true;
+            self.state = State::Alone;
+            return Ok(());
+        }
+        if let State::Closing(closing) = self.state {
+            return self.answered(now, closing);
+        }
+        let facts = self.facts(now);
+        if matches!(self.state, State::Watched(_)) || !ending::close_proves(&facts) {
+            let (after, over_tls) = (facts.used, self.link.is_encrypted());
+            return Err(Why::Unproven { after, over_tls, proxied: facts.proxied });
+        }
+        self.state = State::PeerClosed { reset_by: now + RESET_WAIT, until: now + SETTLE };
+        Ok(())
+    }
+
+    /// Reads all that came before the receiver's FIN. Where writing has told of that, an alert may stand
+    /// there: the receiver took part of what it read for nothing that it wants.
+    fn hear_out(&mut self) -> io::Result<()> {
+        // What came before the FIN is here, so this does not go on for long.
+        while self.link.receive_now()? == Heard::Much {}
+        Ok(())
+    }
+
+    /// Sends our FIN.
+    pub(super) fn finish(
+        &mut self,
+        now: Instant,
+        facts: Facts,
+        patience: Patience,
+    ) -> Result<(), Why> {
+        if let Err(error) = self.link.close() {
+            return self.broken(error);
+        }
+        if !self.link.is_finished() {
+            // The connection is over already; reading tells how.
+            return Ok(());
+        }
+        let (until, may_be_late) = match patience {
+            Patience::Until(until) => (until, true),
+            Patience::Prompt => (now + ending::prompt(&facts), false),
+        };
+        self.is_closing = true;
+        self.state = State::Closing(Closing { since: now, until, facts, may_be_late });
+        if self.is_half_closed {
+            // No answer will come. No reset behind our FIN is all that can be had.
+            self.state = State::PeerClosed { reset_by: now + RESET_WAIT, until: now + SETTLE };
+        }
+        Ok(())
+    }
+
+    /// The receiver has answered our FIN with its own.
+    fn answered(&mut self, now: Instant, closing: Closing) -> Result<(), Why> {
+        let Closing { since, facts, may_be_late, .. } = closing;
+        if self.taken > 0 && !ending::answer_proves(&facts, now - since, may_be_late) {
+            return Err(Why::LateAnswer(now - since));
+        }
+        self.state = State::PeerClosed { reset_by: now, until: now + SETTLE };
+        self.settle(now, now, now + SETTLE)
+    }
+
+    /// After the receiver's FIN: whether the fate of what was under way is known. Confirms what it
+    /// proves.
+    pub(super) fn settle(
+        &mut self,
+        now: Instant,
+        reset_by: Instant,
+        until: Instant,
+    ) -> Result<(), Why> {
+        let was_finished = self.link.is_finished();
+        let Ok(look) = self.link.look() else { return Err(Why::Closed) };
+        if look.closed && (!was_finished || self.link.has_error()) {
+            return Err(Why::Unread);
+        }
+        if now < reset_by {
+            return Ok(());
+        }
+        if !was_finished {
+            let _ = self.link.finish();
+        }
+        if !look.unacknowledged {
+            self.proven = self.proven.max(look.acked);
+            return Err(Why::Closed);
+        }
+        if now >= until { Err(Why::Closed) } else { Ok(()) }
+    }
+
+    /// The receiver said `close_notify`.
+    pub(super) fn dismissed(&mut self) {
+        if matches!(self.state, State::Open | State::Quiet(_) | State::Alone | State::Watched(_)) {
+            self.state = State::Dismissed(Instant::now() + DISMISSAL);
+        }
+    }
+
+    /// A receiver that said `close_notify` closes soon. One that waits for our side to end first gets
+    /// FIN after a while; not at once, and no `close_notify` in return, because closing a socket that
+    /// holds one unread would make the kernel send RST.
+    pub(super) fn hang_up_if_due(&mut self, now: Instant) {
+        if matches!(self.state, State::Dismissed(until) if now + PATIENCE >= until) {
+            let _ = self.link.finish();
+        }
+    }
+
+    /// When the state changes by itself.
+    pub(super) fn state_ends(&self) -> Option<Instant> {
+        match self.state {
+            State::Open | State::Alone => None,
+            State::Dismissed(until) if !self.link.is_finished() => until.checked_sub(PATIENCE),
+            State::Quiet(until) | State::Watched(until) | State::Dismissed(until) => Some(until),
+            State::Closing(closing) => Some(closing.until),
+            State::PeerClosed { .. } => Some(Instant::now() + SETTLE_LOOK),
+        }
+    }
+}

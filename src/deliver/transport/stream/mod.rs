@@ -1,0 +1,419 @@
+//! One connection over TCP, with or without TLS: write, look what became of it, listen for the
+//! receiver's end of it, and part in good order. What an end proves stands in [`super::ending`];
+//! how it is seen, in `end`.
+
+mod end;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::time::Instant;
+
+use super::connect::ConnectError;
+use super::ending::{self, Facts, Trial};
+use super::target::Target;
+use super::tcp::{Heard, Link, Look, Sent};
+use super::wire::Wire;
+use super::{Impression, Memory, Patience, Readiness, Transport, Why};
+use crate::deliver::ledger::Ledger;
+use crate::deliver::proof::Evidence;
+
+/// The kernel is asked at least after so many bytes: rarely, and windows would pass unseen.
+const LOOK_BYTES: usize = 64 << 10;
+/// The kernel is asked so often while something is not acknowledged.
+const LOOK_OUTSTANDING: Duration = Duration::from_millis(100);
+
+/// A receiver that takes nothing for so long is not asked to answer our close.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// How far a connection has come.
+#[derive(Debug)]
+enum State {
+    /// On trial: it is left alone until then.
+    Quiet(Instant),
+    /// On trial: it takes one message.
+    Alone,
+    /// On trial: it has taken one message and is watched until then.
+    Watched(Instant),
+    Open,
+    /// Our FIN is sent, and the receiver's is awaited.
+    Closing(Closing),
+    /// The receiver said `close_notify`; nothing is written any more, its FIN is awaited until then.
+    Dismissed(Instant),
+    /// The receiver's FIN has come. Its reset would come until `reset_by`, and the fate of what was
+    /// under way is awaited until `until`.
+    PeerClosed {
+        reset_by: Instant,
+        until: Instant,
+    },
+}
+
+/// Our own close, and how its answer is judged.
+#[derive(Debug, Clone, Copy)]
+struct Closing {
+    since: Instant,
+    until: Instant,
+    /// As they were then.
+    facts: Facts,
+    may_be_late: bool,
+}
+
+/// One connection at work.
+#[derive(Debug)]
+pub(in crate::deliver) struct Stream<W = Link> {
+    link: W,
+    state: State,
+    trial: Option<Trial>,
+    /// The trial is passed.
+    is_tried: bool,
+    /// How much may be written yet: of the one message on trial, or of a burst. `None`: all.
+    left: Option<usize>,
+    /// When the next burst is due.
+    resume_at: Option<Instant>,
+    /// The receiver ended its side before it got anything, and may read on.
+    is_half_closed: bool,
+    is_proxied: bool,
+    evidence: Evidence,
+    /// Bytes taken from the ledger.
+    taken: u64,
+    /// How many of them are proven to be read.
+    proven: u64,
+    /// The kernel takes no more at present.
+    blocked: bool,
+    /// Bytes written since the kernel was last asked.
+    unlooked: usize,
+    look_at: Option<Instant>,
+    wire_acked: u64,
+    round_trip: Duration,
+    opened: Instant,
+    /// When something was written for the first time.
+    began: Option<Instant>,
+    /// We are to part, but not before this.
+    part_at: Option<Instant>,
+    /// When something was last acknowledged, if something is outstanding.
+    progress: Option<Instant>,
+    /// Our side is ended.
+    is_closing: bool,
+}
+
+impl Stream {
+    /// Connects to `target`, TLS handshake included.
+    pub(in crate::deliver) async fn open(
+        target: &Target,
+        memory: &Memory,
+    ) -> Result<Self, ConnectError> {
+        let trial = memory.suspicion.map(|suspicion| suspicion.trial());
+        Ok(Self::new(Link::open(target).await?, trial, target.proxied))
+    }
+}
+
+impl<W: Wire> Stream<W> {
+    fn new(mut link: W, trial: Option<Trial>, is_proxied: bool) -> Self {
+        let mut evidence = Evidence::default();
+        // Nothing was sent, so the peer's buffer is surely empty. Where the kernel does not tell, the
+        // connection is over, which the next call will notice.
+        if let Ok(look) = link.look() {
+            evidence.observe(0, look.window);
+        }
+        let opened = Instant::now();
+        Self {
+            link,
+            state: trial.map_or(State::Open, |trial| State::Quiet(opened + trial.quiet)),
+            trial,
+            is_tried: false,
+            left: None,
+            resume_at: None,
+            is_half_closed: false,
+            is_proxied,
+            evidence,
+            taken: 0,
+            proven: 0,
+            blocked: false,
+            unlooked: 0,
+            look_at: None,
+            wire_acked: 0,
+            round_trip: Duration::ZERO,
+            opened,
+            began: None,
+            part_at: None,
+            progress: None,
+            is_closing: false,
+        }
+    }
+
+    /// What is known of the connection now.
+    fn facts(&mut self, now: Instant) -> Facts {
+        if let Ok(look) = self.link.look() {
+            self.wire_acked = self.wire_acked.max(look.wire_acked);
+            self.round_trip = look.round_trip;
+        }
+        Facts {
+            age: now - self.opened,
+            used: self.began.map_or(Duration::ZERO, |began| now - began),
+            acked: self.wire_acked,
+            passed: self.trial.filter(|_| self.is_tried),
+            round_trip: self.round_trip,
+            proxied: self.is_proxied,
+        }
+    }
+
+    /// Asks the kernel, and takes what it says for evidence.
+    fn poll_kernel(&mut self, now: Instant) -> io::Result<Look> {
+        let look = self.link.look()?;
+        self.unlooked = 0;
+        self.round_trip = look.round_trip;
+        self.proven = self.proven.max(self.evidence.observe(look.acked, look.window));
+        if look.wire_acked > self.wire_acked {
+            self.wire_acked = look.wire_acked;
+            self.progress = Some(now);
+        }
+        if !look.outstanding {
+            self.progress = None;
+        }
+        self.look_at = look.outstanding.then(|| now + LOOK_OUTSTANDING);
+        Ok(look)
+    }
+
+    /// How many bytes of what `ledger` has may be written now: on trial those of one message, then
+    /// those of a burst.
+    fn allowance(&mut self, ledger: &Ledger) -> usize {
+        if matches!(self.state, State::Alone) && self.left.is_none() {
+            self.left = ledger.unwritten_frames().next().map(<[u8]>::len);
+            return self.left.unwrap_or(0);
+        }
+        self.left.unwrap_or(usize::MAX)
+    }
+
+    /// Allows the next burst once the last one is acknowledged, or all to a receiver that is trusted
+    /// by now.
+    fn resume(&mut self, now: Instant) {
+        let is_trusted = self.impression().is_trusted;
+        let Some(trial) = self.trial.filter(|trial| trial.is_longer && !is_trusted) else {
+            (self.resume_at, self.left) = (None, None);
+            return;
+        };
+        let wait = match self.progress {
+            Some(_) => ending::PACE,
+            None => ending::until_phase(now - self.opened),
+        };
+        if wait.is_zero() {
+            (self.resume_at, self.left) = (None, Some(trial.burst));
+        } else {
+            self.resume_at = Some(now + wait);
+        }
+    }
+
+    /// On trial, the message is written: it is watched from now on.
+    fn watch_if_written(&mut self, now: Instant) {
+        if matches!(self.state, State::Alone) && self.left == Some(0) && !self.link.has_unsent() {
+            let watch = self.trial.map_or(Duration::ZERO, |trial| trial.watch);
+            self.state = State::Watched(now + watch);
+        }
+    }
+
+    fn went_on(&mut self) {
+        let now = Instant::now();
+        self.began.get_or_insert(now);
+        self.progress.get_or_insert(now);
+        if self.unlooked >= LOOK_BYTES {
+            self.look_at = Some(now);
+        } else {
+            self.look_at.get_or_insert(now + LOOK_OUTSTANDING);
+        }
+        self.watch_if_written(now);
+        if matches!(self.state, State::Open) && self.left == Some(0) {
+            self.resume_at.get_or_insert(now + ending::PACE);
+        }
+    }
+}
+
+impl<W: Wire> Transport for Stream<W> {
+    fn peer(&self) -> SocketAddr {
+        self.link.peer()
+    }
+
+    fn protocol(&self) -> &'static str {
+        self.link.protocol()
+    }
+
+    fn is_reached(&self) -> bool {
+        !matches!(self.state, State::Quiet(_) | State::Alone | State::Watched(_))
+    }
+
+    fn write(&mut self, ledger: &mut Ledger) -> Result<(), Why> {
+        let mut result = Ok(());
+        let is_burst = self.left.is_some();
+        if is_burst {
+            // In one piece, so that a receiver does not close between its parts.
+            self.link.cork(true);
+        }
+        while self.can_write() {
+            let most = self.allowance(ledger);
+            let before = ledger.unwritten_bytes();
+            let sent = self.link.send(ledger, most);
+            let taken = before - ledger.unwritten_bytes();
+            self.taken += taken;
+            if let Some(left) = &mut self.left {
+                *left -= (taken as usize).min(*left);
+            }
+            match sent {
+                Ok(Sent::Nothing) => break,
+                Ok(Sent::Blocked) => self.blocked = true,
+                Ok(Sent::Some(count)) => self.unlooked += count,
+                Err(error) => {
+                    result = self.broken(error);
+                    break;
+                }
+            }
+        }
+        if is_burst {
+            self.link.cork(false);
+        }
+        if self.unlooked > 0 {
+            self.went_on();
+        }
+        result
+    }
+
+    fn listen(&mut self) -> Result<(), Why> {
+        self.blocked = false;
+        match self.link.receive() {
+            Ok(Heard::Nothing | Heard::Much) => Ok(()),
+            Ok(Heard::CloseNotify) => {
+                self.dismissed();
+                Ok(())
+            }
+            Ok(Heard::Fin) => self.peer_closed(),
+            Err(error) => self.broken(error),
+        }
+    }
+
+    fn advance(&mut self, now: Instant) -> Result<u64, Why> {
+        self.hang_up_if_due(now);
+        match self.state {
+            State::PeerClosed { reset_by, until } => self.settle(now, reset_by, until)?,
+            State::Quiet(until) if now >= until => self.state = State::Alone,
+            State::Watched(until) if now >= until => {
+                self.is_tried = true;
+                self.state = State::Open;
+                self.resume_at = Some(now);
+            }
+            _ => {}
+        }
+        if self.look_at.is_some_and(|at| at <= now) {
+            match self.poll_kernel(now) {
+                Ok(look) if look.closed && self.is_half_closed && !self.is_closing => {
+                    return Err(self.reset());
+                }
+                Ok(_) => {}
+                Err(error) => self.broken(error)?,
+            }
+        }
+        if self.resume_at.is_some_and(|at| at <= now) {
+            self.resume(now);
+        }
+        match self.state {
+            State::Closing(Closing { until, .. }) | State::Dismissed(until) if now >= until => {
+                Err(Why::NotClosing)
+            }
+            _ => Ok(self.proven),
+        }
+    }
+
+    fn close(&mut self, patience: Patience) -> Result<(), Why> {
+        let now = Instant::now();
+        if !matches!(self.state, State::Open | State::Quiet(_) | State::Alone) {
+            return Ok(());
+        }
+        let facts = self.facts(now);
+        let wait = ending::close_from(&facts);
+        if self.taken > 0 && !wait.is_zero() {
+            self.part_at = Some(now + wait);
+            return Ok(());
+        }
+        self.part_at = None;
+        self.finish(now, facts, patience)
+    }
+
+    fn is_rotatable(&self) -> bool {
+        matches!(self.state, State::Open) && !self.is_half_closed
+    }
+
+    fn may_close(&mut self, now: Instant) -> bool {
+        self.is_rotatable()
+            && self.stalled_for(now) < STALLED
+            && ending::close_from(&self.facts(now)).is_zero()
+    }
+
+    fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    fn last_proof(&mut self) -> u64 {
+        let _ = self.poll_kernel(Instant::now());
+        self.proven
+    }
+
+    fn abort(self: Box<Self>) {
+        self.link.abort();
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        [self.look_at, self.state_ends(), self.part_at, self.resume_at].into_iter().flatten().min()
+    }
+
+    fn readiness(&self) -> Readiness {
+        let interest = match self.state {
+            // Its end stays readable.
+            State::PeerClosed { .. } => None,
+            _ if self.is_half_closed && self.blocked => Some(Interest::ERROR | Interest::WRITABLE),
+            _ if self.is_half_closed => Some(Interest::ERROR),
+            _ if self.blocked => Some(Interest::READABLE | Interest::WRITABLE),
+            _ => Some(Interest::READABLE),
+        };
+        Readiness { socket: self.link.socket(), interest }
+    }
+
+    fn can_write(&self) -> bool {
+        matches!(self.state, State::Open | State::Alone)
+            && !self.blocked
+            && self.unlooked < LOOK_BYTES
+            && (self.left != Some(0) || self.link.has_unsent())
+    }
+
+    fn has_unsent(&self) -> bool {
+        self.link.has_unsent()
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.link.keys_are_exhausted()
+    }
+
+    fn is_lendable(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    fn stalled_for(&self, now: Instant) -> Duration {
+        self.progress.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    fn shows_reading(&self) -> bool {
+        self.evidence.shows_reading()
+    }
+
+    fn impression(&mut self) -> Impression {
+        let facts = self.facts(Instant::now());
+        let untried = Facts { passed: None, proxied: false, ..facts };
+        Impression {
+            age: facts.age,
+            used: facts.used,
+            was_left_alone: matches!(self.state, State::Watched(_)),
+            is_trusted: ending::vouches(&untried),
+        }
+    }
+}
+
+#[cfg(test)]
+mod model;

@@ -1,0 +1,99 @@
+//! Why a transport has ended, in the words of the log and of the meters.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use super::connect::ConnectError;
+
+/// Why a transport has ended.
+#[derive(Debug)]
+pub(in crate::deliver) enum Why {
+    /// The receiver has closed it.
+    Closed,
+    /// The receiver has closed it so soon that it proves nothing, or a proxy has.
+    Unproven { after: Duration, over_tls: bool, proxied: bool },
+    /// It was closed before anything was sent on it.
+    Unused,
+    /// The receiver has closed it, and its kernel threw messages away.
+    Unread,
+    /// The receiver has answered our close too late for that to prove anything.
+    LateAnswer(Duration),
+    /// The receiver does not close it, though we have.
+    NotClosing,
+    /// We ended it, to begin another.
+    Renewed,
+    /// The receiver acknowledged nothing for so long.
+    TimedOut(Duration),
+    /// It broke.
+    Broken(io::Error),
+    /// The network says that nobody is there.
+    Unreachable(ConnectError),
+}
+
+impl Why {
+    /// In one word, for the meters.
+    pub(in crate::deliver) fn kind(&self) -> &'static str {
+        match self {
+            Self::Closed | Self::Unproven { .. } | Self::Unused => "closed",
+            Self::NotClosing | Self::LateAnswer(_) => "not_closing",
+            Self::Renewed => "renewed",
+            Self::TimedOut(_) => "stalled",
+            Self::Unread => "reset",
+            Self::Broken(error) if error.kind() == io::ErrorKind::ConnectionReset => "reset",
+            Self::Broken(_) => "broken",
+            Self::Unreachable(error) => error.kind(),
+        }
+    }
+
+    /// Something is wrong with the receiver, or with the way there, which is worth a warning.
+    pub(in crate::deliver) fn is_suspicious(&self) -> bool {
+        matches!(self, Self::Unproven { proxied: false, .. } | Self::Unused)
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("closed by the receiver"),
+            Self::Unproven { proxied: true, .. } => f.write_str(
+                "closed from there, which proves nothing behind a proxy (destination.proxied)",
+            ),
+            Self::Unproven { after, over_tls, .. } => unproven(f, *after, *over_tls),
+            Self::Unused => f.write_str(
+                "closed by the receiver before anything was sent; a proxy does that when the server \
+                 behind it does not run",
+            ),
+            Self::Unread => f.write_str("closed by the receiver with messages unread"),
+            Self::LateAnswer(after) => write!(
+                f,
+                "the receiver took {} ms to close it, so that nobody knows what it has read",
+                after.as_millis()
+            ),
+            Self::Renewed => f.write_str("it is renewed"),
+            Self::NotClosing => f.write_str("the receiver does not close it"),
+            Self::TimedOut(after) => {
+                write!(f, "nothing was acknowledged for {} s (write_timeout)", after.as_secs())
+            }
+            Self::Broken(error) => error.fmt(f),
+            Self::Unreachable(error) => error.fmt(f),
+        }
+    }
+}
+
+/// An end from which nothing follows, and what the receiver may be.
+fn unproven(f: &mut fmt::Formatter<'_>, after: Duration, over_tls: bool) -> fmt::Result {
+    match after.as_secs() {
+        0 => f.write_str("closed by the receiver right after the first messages")?,
+        seconds => write!(f, "closed by the receiver {seconds} s after the first message")?,
+    }
+    let expects = match over_tls {
+        true => "octet counting (destination.framing) or RELP (destination.protocol)",
+        false => "TLS or RELP (destination.protocol), or octet counting (destination.framing)",
+    };
+    write!(
+        f,
+        ", so that they do not count as delivered; it may be a proxy whose server does not run, or \
+         expect {expects}"
+    )
+}

@@ -154,8 +154,9 @@ impl World {
             return;
         }
         if self.in_place.is_some() {
-            // It leaves a hole, and holes are alike: what is behind one arrives before the next comes.
-            if self.scheduler.is_none() {
+            // It leaves a hole, and holes are alike: what is behind one arrives before the next comes. What
+            // is not finished there cannot.
+            if self.scheduler.is_none() || self.partial.is_some() {
                 return;
             }
             self.deliver_all();

@@ -4,7 +4,8 @@
 type Check = fn(&[u8]);
 
 /// By their names.
-pub const TARGETS: [(&str, Check); 3] = [("config", config), ("glob", glob), ("re2", re2)];
+pub const TARGETS: [(&str, Check); 4] =
+    [("config", config), ("glob", glob), ("patterns", patterns), ("re2", re2)];
 
 /// A file of configuration.
 pub fn config(data: &[u8]) {
@@ -17,8 +18,13 @@ pub fn glob(data: &[u8]) {
 }
 
 /// A pattern, and behind its newline lines.
-pub fn re2(data: &[u8]) {
+pub fn patterns(data: &[u8]) {
     crate::filter::fuzz::check(data);
+}
+
+/// A pattern alone, which is read and not compiled.
+pub fn re2(data: &[u8]) {
+    crate::filter::fuzz::check_syntax(data);
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{Seek, Write};
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use crate::support::{
     A_WHILE, Receiver, Report, Running, SOON, Shipper, Site, Transport, lines, wait_until,
@@ -223,4 +224,54 @@ fn a_backlog_arrives_whole_and_costs_little_memory() {
     receiver.wait_for_number(last, SOON * 3);
     assert!(shipper.peak_rss() < 64 << 20, "{} MB", shipper.peak_rss() >> 20);
     Report::of(last, &receiver.frames()).assert_exact();
+}
+
+#[test]
+fn a_deleted_log_whose_writer_goes_on_slowly_is_followed_and_named() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let path = site.append("a.log", lines(1..=10));
+    let mut writer = OpenOptions::new().append(true).open(&path).unwrap();
+    let shipper = shipper(&site, &receiver, &["*.log"]).start();
+    receiver.wait_for_number(10, SOON);
+    site.remove("a.log");
+    for number in 11..=12 {
+        // Longer than a rotated file may be quiet before it is let go.
+        std::thread::sleep(Duration::from_secs(12));
+        writer.write_all(lines(number..=number).as_bytes()).unwrap();
+        receiver.wait_for_number(number, SOON);
+    }
+    shipper.wait_warning(&[path.to_str().unwrap(), "the file was deleted, and its writer goes on"]);
+    Report::of(12, &receiver.frames()).assert_exact();
+}
+
+/// As a JSON array is written: each element goes over the closing bracket of the one before.
+#[test]
+fn a_record_whose_end_is_overwritten_is_repeated_once_at_most() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let element = |n: u64| format!("{{\"n\": {n}, \"pad\": \"{}\"}}", "x".repeat(40));
+    let path = site.append("a.json", format!("[\n{}\n]\n", element(0)));
+    let add = |n: u64| {
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        let end = file.metadata().unwrap().len() - 3;
+        file.write_all_at(format!(",\n{}\n]\n", element(n)).as_bytes(), end).unwrap();
+    };
+    let mut shipper = shipper(&site, &receiver, &["*.json"]).start();
+    receiver.wait_for_text(&element(0));
+    for n in 1..=20 {
+        if n == 10 {
+            shipper.term();
+            add(n);
+            shipper.restart();
+        } else {
+            add(n);
+        }
+        receiver.wait_for_text(&element(n));
+    }
+    shipper.term();
+    let texts = receiver.texts();
+    for n in 0..=20 {
+        let times = texts.iter().filter(|text| text.starts_with(&element(n))).count();
+        assert!((1..=2).contains(&times), "element {n} came {times} times: {texts:#?}");
+    }
+    assert!(texts.len() <= 3 * 21, "{texts:#?}");
 }

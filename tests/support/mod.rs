@@ -9,7 +9,7 @@
 //! | [`Numbered`], [`Report`] | a writer of numbered lines, and which of them arrived |
 //! | [`Mounted`] | a file system that can be made not to answer |
 //! | [`assert_documented`] | what a command says, held against `docs/operating.md` |
-//! | [`peers`] | rsyslogd, syslog-ng, logrotate and promtool, unpacked on first use |
+//! | [`peers`] | rsyslogd, syslog-ng, logrotate, promtool and others, unpacked on first use |
 //!
 //! Every wait is bounded and waits for a condition. Every receiver has an address of its own.
 

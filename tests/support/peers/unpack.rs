@@ -19,6 +19,10 @@ pub struct Bundle {
 pub static RSYSLOG: Bundle = Bundle::new("rsyslog", &["rsyslog", "rsyslog-gnutls", "logrotate"]);
 /// promtool, which judges metrics and rules.
 pub static PROMETHEUS: Bundle = Bundle::new("prometheus", &["prometheus"]);
+/// What rotated files are compressed with.
+pub static COMPRESSORS: Bundle = Bundle::new("compressors", &["gzip", "zstd", "xz-utils", "bzip2"]);
+/// libfaketime, under which a program sees another time of day.
+pub static FAKETIME: Bundle = Bundle::new("faketime", &["libfaketime"]);
 /// syslog-ng.
 pub static SYSLOG_NG: Bundle = Bundle::new("syslog-ng", &["syslog-ng-core"]);
 
@@ -39,6 +43,16 @@ impl Bundle {
     #[track_caller]
     pub fn program(&self, name: &str) -> Option<Program> {
         or_skip(name, self.find(name))
+    }
+
+    /// A library of the bundle, or else one that is installed; where there is none, as with a program.
+    #[track_caller]
+    pub fn library(&self, name: &str) -> Option<PathBuf> {
+        let unpacked = self.unpacked.get_or_init(|| self.unpack());
+        let root = unpacked.as_deref().unwrap_or(Path::new("/usr/lib"));
+        let found = directories_with(root, |entry| entry == name).pop().map(|dir| dir.join(name));
+        let lacks = || format!("{} holds no such library", root.display());
+        or_skip(name, found.ok_or_else(|| unpacked.clone().err().unwrap_or_else(lacks)))
     }
 
     fn find(&self, name: &str) -> Result<Program, String> {

@@ -223,6 +223,8 @@ fn what_a_router_has_no_room_for_is_sent_again() {
     const COUNT: u64 = 2000;
     let Some(network) = Network::new() else { return };
     let socket = network.listen();
+    // Sending waits after an error, and the machine may be busy.
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let net = &network;
     network.send(async |target| {
         let mut sending = Sending::to(target);

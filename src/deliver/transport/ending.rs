@@ -28,7 +28,7 @@ const PROMPT: Duration = Duration::from_millis(300);
 /// Proxies count in whole seconds. On a young connection our close is sent in this part of a second
 /// of the connection's age, and so are messages after a trial, so that no time-out is taken for an
 /// answer.
-const PHASE: std::ops::Range<u128> = 150..600;
+const PHASE: std::ops::Range<u64> = 150..600;
 /// So long after the receiver's FIN its RST would have come.
 pub(in crate::deliver) const RESET_WAIT: Duration = Duration::from_millis(300);
 /// How long a suspicious receiver's connection is left alone: twice as long as the last one lasted,
@@ -41,10 +41,14 @@ const LONGEST_QUIET: Duration = Duration::from_secs(60);
 const WATCH: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(300)..=Duration::from_millis(500);
 
-/// After its trial a connection gets so much at a time, until it is trusted.
-const LARGEST_BURST: usize = 8 << 10;
-/// And not less than this.
+/// After its first trial a receiver gets so much at a time, until it is trusted.
+const FIRST_BURST: usize = 8 << 10;
+/// However well that goes, it gets no more: what most receivers read at once.
+const LARGEST_BURST: usize = 60 << 10;
+/// However badly it goes, it gets no less.
 const SMALLEST_BURST: usize = 256;
+/// Once a burst was too large, so many must go well before a larger one is tried.
+const PROBATION: u32 = 8;
 /// How long to wait between two bursts.
 pub(in crate::deliver) const PACE: Duration = Duration::from_millis(50);
 
@@ -90,18 +94,54 @@ pub(in crate::deliver) struct Suspicion {
     pub(in crate::deliver) used: Duration,
     /// How many such ends there were in a row.
     pub(in crate::deliver) times: u32,
-    /// How often a connection on trial ended with something unread or under way.
-    pub(in crate::deliver) halvings: u32,
+    /// How much it gets at a time after a trial.
+    pub(in crate::deliver) burst: Burst,
+}
+
+/// How much a receiver that closes by itself takes at a time, as far as that is known. Its every end
+/// costs a trial, so that more at a time is more progress; but what it leaves unread is repeated.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::deliver) struct Burst {
+    bytes: usize,
+    /// So many have gone well since a larger one did not; `None` when that never was.
+    went_well: Option<u32>,
+}
+
+impl Default for Burst {
+    fn default() -> Self {
+        Self { bytes: FIRST_BURST, went_well: None }
+    }
+}
+
+impl Burst {
+    /// The connection ended in good order, and the end proved everything.
+    pub(in crate::deliver) fn succeeded(&mut self) {
+        match &mut self.went_well {
+            Some(times) if *times + 1 < PROBATION => *times += 1,
+            went_well => {
+                *went_well = went_well.map(|_| 0);
+                self.bytes = (self.bytes * 2).min(LARGEST_BURST);
+            }
+        }
+    }
+
+    /// The connection ended with something unread or under way.
+    pub(in crate::deliver) fn failed(&mut self) {
+        self.bytes = (self.bytes / 2).max(SMALLEST_BURST);
+        self.went_well = Some(0);
+    }
 }
 
 impl Suspicion {
-    /// The trial for the next connection: longer than what made it suspicious.
+    /// The trial for the next connection: longer than what made it suspicious, and over when the
+    /// [`PHASE`] begins, so that all of that serves for messages.
     pub(in crate::deliver) fn trial(&self) -> Trial {
         let longest = if self.times > 1 { LONGEST_QUIET } else { *QUIET.end() };
         let quiet = (self.age * 2).clamp(*QUIET.start(), longest);
         let watch = (self.used * 2).clamp(*WATCH.start(), *WATCH.end());
-        let burst = (LARGEST_BURST >> self.halvings.min(16)).max(SMALLEST_BURST);
-        Trial { quiet, watch, is_longer: quiet > self.age, burst }
+        let beyond = within_second(quiet + watch);
+        let quiet = quiet + Duration::from_millis((1000 + PHASE.start - beyond) % 1000);
+        Trial { quiet, watch, is_longer: quiet > self.age, burst: self.burst.bytes }
     }
 }
 
@@ -120,13 +160,18 @@ pub(in crate::deliver) fn vouches(facts: &Facts) -> bool {
 /// How long until the part of a second in which we do what a time-out is not to be taken for an
 /// answer to.
 pub(in crate::deliver) fn until_phase(age: Duration) -> Duration {
-    let at = age.as_millis() % 1000;
+    let at = within_second(age);
     let wait = match at {
         at if PHASE.contains(&at) => 0,
         at if at < PHASE.start => PHASE.start - at,
         at => 1000 + PHASE.start - at,
     };
-    Duration::from_millis(wait as u64)
+    Duration::from_millis(wait)
+}
+
+/// The part of a second, in milliseconds.
+fn within_second(age: Duration) -> u64 {
+    u64::from(age.subsec_millis())
 }
 
 /// How long to wait before our own close can be answered in a way that proves something. Where
@@ -170,10 +215,10 @@ pub(in crate::deliver) fn answer_proves(facts: &Facts, after: Duration, may_be_l
 /// ago, and was closed in a part of a second in which it got messages and no time-out ends.
 pub(in crate::deliver) fn close_proves(facts: &Facts) -> bool {
     let is_answer = facts.passed.is_some_and(|trial| {
-        let latest = PHASE.end + PROMPT.as_millis();
+        let latest = PHASE.end + PROMPT.as_millis() as u64;
         trial.is_longer
             && facts.age <= trial.quiet * 3 / 2 + trial.watch
-            && (PHASE.start..latest).contains(&(facts.age.as_millis() % 1000))
+            && (PHASE.start..latest).contains(&within_second(facts.age))
     });
     !facts.proxied && (vouches(facts) || is_answer)
 }
@@ -245,11 +290,35 @@ mod tests {
     fn a_worker_with_a_limit_passes_the_trial_and_counts() {
         let suspicion = Suspicion { age: seconds(0.5), used: seconds(0.5), ..Suspicion::default() };
         let trial = suspicion.trial();
-        assert_eq!((trial.quiet, trial.watch), (seconds(1.0), seconds(0.5)));
+        assert_eq!((trial.quiet, trial.watch), (seconds(1.65), seconds(0.5)));
         let passed = Some(trial);
-        assert!(close_proves(&Facts { passed, ..facts(1.7) }));
-        assert!(!close_proves(&Facts { passed, ..facts(2.0) }), "a proxy may give up then");
+        for at_work in [2.15, 2.4, 2.6] {
+            assert!(close_proves(&Facts { passed, ..facts(at_work) }));
+        }
+        assert!(!close_proves(&Facts { passed, ..facts(2.95) }), "a proxy may give up then");
         assert!(!close_proves(&Facts { passed, ..facts(3.2) }), "it has not just passed");
+    }
+
+    #[test]
+    fn bursts_grow_while_they_go_well_and_are_halved_when_not() {
+        let mut burst = Burst::default();
+        let mut sizes = vec![burst.bytes >> 10];
+        for _ in 0..4 {
+            burst.succeeded();
+            sizes.push(burst.bytes >> 10);
+        }
+        assert_eq!(sizes, [8, 16, 32, 60, 60]);
+        burst.failed();
+        for _ in 1..PROBATION {
+            burst.succeeded();
+            assert_eq!(burst.bytes >> 10, 30, "it was too large a short while ago");
+        }
+        burst.succeeded();
+        assert_eq!(burst.bytes >> 10, 60);
+        for _ in 0..30 {
+            burst.failed();
+        }
+        assert_eq!(burst.bytes, SMALLEST_BURST);
     }
 
     /// The proxy's time-out is longer than the first trial.
@@ -260,7 +329,7 @@ mod tests {
             let mut suspicion = Suspicion::default();
             for times in 1..4 {
                 assert!(!close_proves(&ends));
-                suspicion = Suspicion { age: ends.age, used: ends.used, times, halvings: 0 };
+                suspicion = Suspicion { age: ends.age, used: ends.used, times, ..suspicion };
                 let trial = suspicion.trial();
                 if trial.quiet + trial.watch < ends.age {
                     let tried = Facts { passed: Some(trial), ..ends };

@@ -147,6 +147,8 @@ pub(super) struct Impression {
     pub(super) was_left_alone: bool,
     /// It has been in use for so long, or for so much, that somebody who understands is there.
     pub(super) is_trusted: bool,
+    /// All that it was given is proven to be read.
+    pub(super) is_proven: bool,
 }
 
 /// What one transport leaves to the next one to the same receiver.
@@ -175,7 +177,12 @@ impl Memory {
             _ if impression.is_trusted => self.suspicion = None,
             Why::Unread | Why::Broken(_) => {
                 if let Some(suspicion) = &mut self.suspicion {
-                    suspicion.halvings += 1;
+                    suspicion.burst.failed();
+                }
+            }
+            Why::Closed if impression.is_proven => {
+                if let Some(suspicion) = &mut self.suspicion {
+                    suspicion.burst.succeeded();
                 }
             }
             _ => {}

@@ -194,9 +194,10 @@ impl<W: Wire> Stream<W> {
             (self.resume_at, self.left) = (None, None);
             return;
         };
-        let wait = match self.progress {
-            Some(_) => ending::PACE,
-            None => ending::until_phase(now - self.opened),
+        let is_under_way = self.link.look().is_ok_and(|look| look.outstanding);
+        let wait = match is_under_way {
+            true => ending::PACE,
+            false => ending::until_phase(now - self.opened),
         };
         if wait.is_zero() {
             (self.resume_at, self.left) = (None, Some(trial.burst));
@@ -411,6 +412,7 @@ impl<W: Wire> Transport for Stream<W> {
             used: facts.used,
             was_left_alone: matches!(self.state, State::Watched(_)),
             is_trusted: ending::vouches(&untried),
+            is_proven: self.proven == self.taken,
         }
     }
 }

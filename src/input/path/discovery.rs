@@ -238,7 +238,9 @@ impl FollowedPath {
     ) -> (io::Result<bool>, Effects) {
         let mut context = Context::new(shared, now);
         self.open_all_older(&mut context, true);
-        (self.reads(found), context.effects)
+        let claims =
+            self.reads(found).and_then(|reads| Ok(reads || self.recently_read.has(found)?));
+        (claims, context.effects)
     }
 
     /// Reports that a file is read of which nobody had known.

@@ -100,7 +100,7 @@ impl FollowedPath {
         let is_alike = |known: &Generation| {
             usize::from(known.head().len) >= ALIKE && known.head().matches(bytes)
         };
-        self.generations().any(is_alike)
+        self.generations().any(is_alike) || self.recently_read.begins_like(bytes, ALIKE)
     }
 
     /// Reports that the path is followed, unless there are very many or it cannot be read.

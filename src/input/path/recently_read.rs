@@ -20,6 +20,12 @@ impl RecentlyRead {
         self.0 = std::iter::once(*position).chain(before).collect();
     }
 
+    /// Whether one began like this, in as many bytes at least.
+    pub(super) fn begins_like(&self, bytes: &[u8], least: usize) -> bool {
+        let mut heads = self.0.iter().map(|position| position.head);
+        heads.any(|head| usize::from(head.len) >= least && head.matches(bytes))
+    }
+
     /// Whether `found` is a copy of one. Many files begin alike: it must end alike, too.
     ///
     /// # Errors

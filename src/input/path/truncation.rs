@@ -131,6 +131,8 @@ impl FollowedPath {
             }
             _ => info!("{path} was truncated"),
         }
+        // A copy that a glob has matched just before is looked at later.
+        self.recently_read.remember(&old.position);
         context.effects.behind.push(CheckpointBehind::forget(old.source.id));
         if let Some(copy) = copy {
             self.note_shorter(copy, &old.source, context);

@@ -52,6 +52,12 @@ enum Op {
     Truncate,
     /// Removed and made again, once it was seen.
     Recreate,
+    /// The file is replaced by a copy of itself, as rsync and editors do it.
+    Replace,
+    /// The file is moved away and back, and each is seen.
+    PutBack,
+    /// So many rotations by renaming, none of which is seen, with a line in each file.
+    Rotations(u8),
     /// The newest rotated file that nobody writes to is compressed.
     Compress,
     /// The event of whatever happened before arrives.
@@ -171,6 +177,9 @@ impl World {
             Op::CopyTruncate { at_once } => self.copy_truncate(at_once),
             Op::Truncate => self.truncate(),
             Op::Recreate => self.recreate(),
+            Op::Replace => self.replace(),
+            Op::PutBack => self.put_back(),
+            Op::Rotations(count) => self.rotate_unseen(count),
             Op::Compress => self.compress(),
             Op::Look => self.look(),
             Op::LookAll => self.handle(Event::LookAll),
@@ -211,6 +220,9 @@ fn op() -> impl Strategy<Value = Op> {
         3 => any::<bool>().prop_map(|at_once| Op::CopyTruncate { at_once }),
         1 => Just(Op::Truncate),
         1 => Just(Op::Recreate),
+        1 => Just(Op::Replace),
+        1 => Just(Op::PutBack),
+        1 => (2u8..6).prop_map(Op::Rotations),
         2 => Just(Op::Compress),
         6 => Just(Op::Look),
         1 => Just(Op::LookAll),

@@ -37,7 +37,13 @@ fn work_that_blocks_keeps_nobody_waiting() {
     let pool = pool();
     let (done, all_done) = mpsc::channel();
     let (hold, held) = mpsc::channel::<()>();
-    pool.start(task(move || assert!(held.recv().is_err())));
+    let (begun, has_begun) = mpsc::channel();
+    pool.start(task(move || {
+        begun.send(()).unwrap();
+        assert!(held.recv().is_err());
+    }));
+    // Until the one that there is has taken it, it waits as well.
+    assert_eq!(has_begun.recv_timeout(Duration::from_secs(20)), Ok(()));
     for number in 0..3 {
         let done = done.clone();
         pool.start(task(move || done.send(number).unwrap()));

@@ -83,14 +83,7 @@ impl ReceiverProcess {
     /// that is so: a thread that runs just now goes on for a moment.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
-        let tasks = format!("/proc/{}/task", self.child.as_ref().unwrap().id());
-        let is_stopped = |task: fs::DirEntry| {
-            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
-        };
-        wait_until("it is stopped", SOON, || {
-            fs::read_dir(&tasks).unwrap().flatten().all(is_stopped)
-        });
+        wait_until_frozen(self.child.as_ref().unwrap().id());
     }
 
     /// SIGKILL. Its kernel resets connections on which something was unread.
@@ -199,6 +192,17 @@ pub fn receive_if_child() -> bool {
     fs::write(journal.join("is.listening"), "").unwrap();
     let _ = std::io::stdin().read(&mut [0]);
     true
+}
+
+/// Waits until every thread of a process that was sent SIGSTOP has stopped: one that runs just now goes
+/// on for a moment.
+pub fn wait_until_frozen(pid: u32) {
+    let tasks = format!("/proc/{pid}/task");
+    let is_stopped = |task: fs::DirEntry| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+    };
+    wait_until("it is stopped", SOON, || fs::read_dir(&tasks).unwrap().flatten().all(is_stopped));
 }
 
 #[cfg(test)]

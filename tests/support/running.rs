@@ -6,8 +6,9 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, setpriority_process};
 
+use super::process::wait_until_frozen;
 use super::shipper::{Shipper, wait_exit};
 use super::{SOON, wait_until};
 
@@ -38,6 +39,22 @@ impl Running {
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// SIGSTOP. Returns when no thread of it runs any more.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+        wait_until_frozen(self.child.id());
+    }
+
+    /// Has it run before all others where that is allowed, for what depends on how soon it runs: a busy
+    /// machine is no fault of it.
+    pub fn run_first(&self) {
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap().flatten() {
+            let thread = task.file_name().to_str().and_then(|id| id.parse().ok());
+            // Nobody but root may.
+            let _ = setpriority_process(thread.and_then(Pid::from_raw), -20);
+        }
     }
 
     /// Asks it to stop and checks that it does so in time and with exit code 0.

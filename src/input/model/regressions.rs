@@ -362,3 +362,14 @@ fn what_is_not_finished_is_not_missed_when_its_file_is_renamed() {
     let ops = [Preallocate(4), Append(1), Trim, Rename { create: false }];
     assert_exact(Rotation::Rename, &ops);
 }
+
+#[test]
+fn a_copy_that_replaced_a_log_and_was_rotated_goes_on_there_and_under_its_own_path() {
+    use Op::{Append, Partial, Replace, Rotations, Stop};
+    let long = [Append(4), Append(4), Append(4), Replace];
+    assert_exact(Rotation::Rename, &[&long[..], &[Partial, Rotations(2)]].concat());
+    let down = [&long[..], &[Rotations(2), Append(1), Stop { clean: false }]].concat();
+    let mut world = run(Rotation::RenameWithinGlob, &down);
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}

@@ -106,13 +106,17 @@ impl World {
         self.path("app.log.1")
     }
 
-    /// The rotated files that are not compressed, the newest first.
-    fn rotated_plain(&self) -> Vec<PathBuf> {
+    fn rotated_files(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.dir.path()).unwrap();
         let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-        let is_rotated =
-            |path: &PathBuf| is_sibling_of(&self.path("app.log"), path) && !is_compressed(path);
-        paths.retain(is_rotated);
+        paths.retain(|path| is_sibling_of(&self.path("app.log"), path));
+        paths
+    }
+
+    /// The rotated files that are not compressed, the newest first.
+    fn rotated_plain(&self) -> Vec<PathBuf> {
+        let mut paths = self.rotated_files();
+        paths.retain(|path| !is_compressed(path));
         paths.sort();
         if self.is_dated {
             paths.reverse();
@@ -171,6 +175,49 @@ impl World {
         self.clock -= u64::from(at_once);
         self.stamp(&writer);
         self.partial = None;
+    }
+
+    /// A copy takes the place of the file, and the writer goes on with that. What little was read of a short
+    /// file may be anybody's, so it is long, and read.
+    pub(super) fn replace(&mut self) {
+        let path = self.path("app.log");
+        let is_whole = !self.writer_is_behind && self.partial.is_none() && self.in_place.is_none();
+        let size = path.metadata().map_or(0, |metadata| metadata.len());
+        if self.scheduler.is_none() || !is_whole || size < 300 + self.banner.len() as u64 {
+            return;
+        }
+        self.deliver_all();
+        let name = self.path("unused.copy");
+        let mut copy = self.new_file(&name);
+        copy.write_all(&fs::read(&path).unwrap()).unwrap();
+        self.stamp(&copy);
+        fs::rename(name, &path).unwrap();
+        self.writer = append(&path);
+    }
+
+    /// The oldest are removed where there would be too many, and what nobody has read of them is lost then.
+    pub(super) fn rotate_unseen(&mut self, count: u8) {
+        for _ in 0..count {
+            if self.rotated_files().len() >= 8 {
+                return;
+            }
+            self.rename(false);
+            self.reopen();
+            self.write_lines(1);
+        }
+    }
+
+    pub(super) fn put_back(&mut self) {
+        let path = self.path("app.log");
+        let is_glob = self.rotation == Rotation::RenameWithinGlob;
+        if self.writer_is_behind || is_glob || !path.exists() {
+            return;
+        }
+        let aside = self.path("unused.aside");
+        fs::rename(&path, &aside).unwrap();
+        self.look();
+        fs::rename(&aside, &path).unwrap();
+        self.look();
     }
 
     /// Whether the writer can begin again, without the bytes that a file was known by.

@@ -233,6 +233,8 @@ impl FollowedPath {
     ) -> Step {
         let Which::Older(at) = which else { return Step::Stop(When::Look) };
         let Some(generation) = self.older.remove(at) else { return Step::Next(None) };
+        // What holds the same and nothing else was read.
+        self.recently_read.remember(&generation.position);
         let why = match error {
             None => "is not to be found any more".to_owned(),
             Some(error) => format!("cannot be read ({error})"),

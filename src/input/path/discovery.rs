@@ -9,12 +9,13 @@ use tracing::{debug, info, warn};
 
 use super::generation::{Generation, order_between, orders_between, start};
 use super::rewritten::holds_lines;
+use super::transitions::Medium;
 use super::unsettled::{Search, Unsettled, UnsettledFile};
 use super::{Candidate, Context, Effects, FollowedPath, Shared};
 use crate::input::rotation::archive;
 use crate::input::rotation::directories::Sibling;
 use crate::input::rotation::identity::Found;
-use crate::input::rotation::judge::same_but_device;
+use crate::input::rotation::judge::{Match, Relation, same_but_device};
 use crate::pipeline::checkpoint::CheckpointNow;
 use crate::pipeline::position::{Source, SourceId};
 use crate::shown::Show;
@@ -78,7 +79,11 @@ impl FollowedPath {
             {
                 continue;
             }
-            match self.identify(path.clone(), context.shared) {
+            let found = self.identify(path.clone(), context.shared);
+            match found.and_then(|found| match found {
+                Some(found) => self.continue_deleted_in(found, context),
+                None => Ok(None),
+            }) {
                 Ok(None) => {}
                 Ok(Some(found)) => {
                     unknown.push(self.discovered(found, order, context));
@@ -122,6 +127,35 @@ impl FollowedPath {
             return Ok(None);
         }
         Ok((!is_known).then_some(found))
+    }
+
+    /// A rotated file may be a longer copy of one that is read here and was deleted: that goes on in it
+    /// then. Returns the file where it does not.
+    ///
+    /// # Errors
+    /// It cannot be told for now.
+    fn continue_deleted_in(
+        &mut self,
+        mut found: Found,
+        context: &mut Context<'_>,
+    ) -> io::Result<Option<Found>> {
+        for older in &mut self.older {
+            if older.medium() != Medium::Deleted || older.unread() > 0 {
+                continue;
+            }
+            found.compare(&older.position)?;
+            if found.relation == Relation::GoesOn(Match::Exact) {
+                info!(
+                    "{} was replaced by a copy of itself and rotated: reading on in {}",
+                    self.path.shown(),
+                    found.path.shown()
+                );
+                context.shared.ownership.claim(found.stat.inode, self.id);
+                older.continue_in(found);
+                return Ok(None);
+            }
+        }
+        Ok(Some(found))
     }
 
     fn discovered(&mut self, found: Found, order: u64, context: &mut Context<'_>) -> Generation {
@@ -226,7 +260,8 @@ impl FollowedPath {
         self.current.as_mut().map_or(Ok(false), |current| current.is_in(found, false))
     }
 
-    /// Whether this path reads what another one has found. Its own older files are looked for first.
+    /// Whether this path reads what another one has found, or has read it lately. Its own older files
+    /// are looked for first.
     ///
     /// # Errors
     /// It cannot be told for now.

@@ -207,8 +207,13 @@ impl FollowedPath {
 
     /// A generation is complete: nothing more is to be known of it, once it has arrived, but that
     /// its file was read. It is left to the path that waits for its file.
-    fn hand_over(&self, generation: Generation, context: &mut Context<'_>) {
+    fn hand_over(&self, mut generation: Generation, context: &mut Context<'_>) {
         self.release(&generation, context.shared);
+        let inode = generation.reads();
+        if context.shared.ownership.is_awaited(inode) && generation.holds_its_position() {
+            // The copy that was read has a path of its own.
+            generation.moved_to(inode, None);
+        }
         if self.is_awaited(&generation, context.shared) {
             context.effects.handed_over.push(generation);
         } else {

@@ -160,6 +160,10 @@ impl Ownership {
     /// its file was read.
     pub(in crate::input) fn forget(&mut self, generation: &Generation) -> Effects {
         self.note_read(Arc::clone(&generation.source), generation.position);
+        if generation.is_copy() && generation.holds_its_position() {
+            let copy = Source { inode: generation.reads(), ..Source::clone(&generation.source) };
+            self.note_read(Arc::new(copy), generation.position);
+        }
         let (id, mut effects) = (generation.source.id, Effects::default());
         match generation.position.offset {
             0 => effects.now.push(CheckpointNow::forget(id)),

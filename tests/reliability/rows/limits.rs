@@ -20,7 +20,7 @@ pub fn queue_overflow(c: &Conditions) -> Outcome {
         return Outcome::skipped(format!("fs.inotify.max_queued_events is {limit}"));
     }
     run(c, "max_queued_events", |site, shipper| {
-        shipper.signal(Signal::STOP);
+        shipper.freeze();
         // Successive events of one file count as one.
         for n in 0..limit + 10 {
             fs::write(site.path(format!("d/noise{}", n % 7)), "x").unwrap();

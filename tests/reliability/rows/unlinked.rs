@@ -53,6 +53,7 @@ pub fn short_lived(c: &Conditions) -> Outcome {
     let mut shipper = shipper.start();
     let writer = c.writer(&site, Reopen::Never);
     wait_until("it follows", QUIET, || receiver.count() > 0);
+    shipper.run_first();
     for file in 0..FILES {
         let began = Instant::now();
         let name = format!("burst/b{file:03}.log");

@@ -141,6 +141,11 @@ impl Generation {
         }
     }
 
+    /// Whether a plain file is open that holds all up to the position.
+    pub(in crate::input) fn holds_its_position(&self) -> bool {
+        self.stat().is_some_and(|stat| stat.size >= self.position.offset)
+    }
+
     /// Whether somebody writes to the deleted file that is open. `None` where that cannot be told.
     pub(in crate::input) fn has_writer(&self) -> Option<bool> {
         match &self.content {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::health::Health;
-use crate::health::liveness::Watch;
+use crate::health::liveness::Watchdog;
 use crate::health::metrics::Meters;
 use crate::service::systemd;
 
@@ -36,7 +36,7 @@ async fn speak(meters: &Meters, health: &Health) {
     let patience = systemd::watchdog().map(|limit| limit / 3);
     let mut look = every(patience.unwrap_or(Duration::MAX));
     let mut tell = every(STATUS);
-    let mut watch = Watch::new(health.beats());
+    let mut watch = Watchdog::new(health.beats());
     let mut told = String::new();
     loop {
         tokio::select! {

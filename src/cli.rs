@@ -188,7 +188,7 @@ pub struct Cli {
 
 /// What is asked for, other than to ship lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look<'a> {
+pub enum Inspection<'a> {
     /// What the configuration leads to.
     Check {
         /// Try a connection too.
@@ -210,13 +210,13 @@ pub enum Look<'a> {
 impl Cli {
     /// What is only to be looked at, if anything is.
     #[must_use]
-    pub fn look(&self) -> Option<Look<'_>> {
+    pub fn look(&self) -> Option<Inspection<'_>> {
         match (self.check, &self.line, self.status) {
-            (true, Some(line), _) => Some(Look::Line(line)),
-            (true, None, _) if self.quiet => Some(Look::Test),
-            (true, None, _) if self.unit_settings => Some(Look::UnitSettings),
-            (true, None, _) => Some(Look::Check { connect: self.connect }),
-            (false, _, true) => Some(Look::Status { json: self.json }),
+            (true, Some(line), _) => Some(Inspection::Line(line)),
+            (true, None, _) if self.quiet => Some(Inspection::Test),
+            (true, None, _) if self.unit_settings => Some(Inspection::UnitSettings),
+            (true, None, _) => Some(Inspection::Check { connect: self.connect }),
+            (false, _, true) => Some(Inspection::Status { json: self.json }),
             (false, _, false) => None,
         }
     }
@@ -367,12 +367,12 @@ mod tests {
     #[test]
     fn looks_are_told_apart_and_their_switches_need_them() {
         assert_eq!(parse(&["-D"]).look(), None);
-        assert_eq!(parse(&["--check"]).look(), Some(Look::Check { connect: false }));
+        assert_eq!(parse(&["--check"]).look(), Some(Inspection::Check { connect: false }));
         let cli = parse(&["--check", "--connect", "--check"]);
-        assert_eq!(cli.look(), Some(Look::Check { connect: true }));
+        assert_eq!(cli.look(), Some(Inspection::Check { connect: true }));
         let cli = parse(&["--check", "--line", "--- a line"]);
-        assert_eq!(cli.look(), Some(Look::Line("--- a line".as_ref())));
-        assert_eq!(parse(&["--status", "--json"]).look(), Some(Look::Status { json: true }));
+        assert_eq!(cli.look(), Some(Inspection::Line("--- a line".as_ref())));
+        assert_eq!(parse(&["--status", "--json"]).look(), Some(Inspection::Status { json: true }));
         for bad in [
             &["--connect"][..],
             &["--line", "x"],

@@ -75,7 +75,7 @@ impl ListenError {
 
 /// Serving; ends when it is dropped.
 #[derive(Debug)]
-pub struct Exporter(Task);
+pub struct Exporter(ScrapeTask);
 
 impl Exporter {
     /// Ends it. The address is free then.
@@ -88,9 +88,9 @@ impl Exporter {
 
 /// A task that ends when it is dropped.
 #[derive(Debug)]
-struct Task(JoinHandle<()>);
+struct ScrapeTask(JoinHandle<()>);
 
-impl Drop for Task {
+impl Drop for ScrapeTask {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -110,11 +110,11 @@ pub fn serve(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     info!("metrics are at http://{}/metrics", listener.local_addr()?);
     let page = Arc::new(Page { meters, records, hosts, turn: Mutex::new(()) });
-    Ok(Exporter(Task(tokio::spawn(accept(listener, page)))))
+    Ok(Exporter(ScrapeTask(tokio::spawn(accept(listener, page)))))
 }
 
 async fn accept(listener: tokio::net::TcpListener, page: Arc<Page>) {
-    let mut clients: VecDeque<Task> = VecDeque::new();
+    let mut clients: VecDeque<ScrapeTask> = VecDeque::new();
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -129,7 +129,7 @@ async fn accept(listener: tokio::net::TcpListener, page: Arc<Page>) {
             // Who reads nothing keeps nobody out.
             clients.pop_front();
         }
-        clients.push_back(Task(tokio::spawn(talk(stream, Arc::clone(&page)))));
+        clients.push_back(ScrapeTask(tokio::spawn(talk(stream, Arc::clone(&page)))));
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) enum Last {
 /// It cannot be opened, or somebody else decides what the path leads to.
 pub(crate) fn open(path: &Path, flags: OFlags, mode: Mode, last: Last) -> io::Result<File> {
     let path = std::path::absolute(path)?;
-    let mut walk = Walk { rest: parts(&path), here: root()?, links: 0 };
+    let mut walk = PathWalk { rest: parts(&path), here: root()?, links: 0 };
     while let Some(name) = walk.rest.pop() {
         if walk.rest.is_empty() {
             if let Some(file) = walk.open(&name, flags, mode, last)? {
@@ -55,14 +55,14 @@ pub(crate) fn open(path: &Path, flags: OFlags, mode: Mode, last: Last) -> io::Re
 }
 
 /// On the way to a file.
-struct Walk {
+struct PathWalk {
     /// What is still to go, the next at the end.
     rest: Vec<OsString>,
     here: OwnedFd,
     links: usize,
 }
 
-impl Walk {
+impl PathWalk {
     fn enter(&mut self, name: &OsStr) -> io::Result<()> {
         let next = fs::openat(&self.here, name, LOOK, Mode::empty())?;
         let stat = fs::fstat(&next)?;

@@ -1,7 +1,7 @@
 //! Who may import whom. The rules are those of the crate's documentation (`src/lib.rs`) and of
 //! `docs/architecture.md`; here they are held by reading the sources.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -257,4 +257,43 @@ fn imports_are_recognised() {
     let source = Source { name: "filter.rs".to_owned(), code: code.to_owned() };
     let expected = ["checkpoint", "deliver", "input", "pipeline"].map(str::to_owned);
     assert_eq!(source.imports(), expected.into());
+}
+
+#[test]
+fn each_type_name_stands_once() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for source in sources() {
+        // Models and what only tests share are no part of the product.
+        if ["/model", "testing.rs", "model.rs", "fuzz.rs"].iter().any(|it| source.name.contains(it))
+        {
+            continue;
+        }
+        for name in source.code.lines().filter_map(defined_type) {
+            places.entry(name).or_default().push(source.name.clone());
+        }
+    }
+    assert!(places.len() > 300, "types are not recognised any more: {}", places.len());
+    let doubles = places.into_iter().filter(|(_, files)| files.len() > 1);
+    let doubles: Vec<_> = doubles.map(|(name, files)| format!("{name}: {files:?}")).collect();
+    assert_none("a reader would have to know the room to know the type", &doubles);
+}
+
+/// The name of the type that a line defines at the root of a file.
+fn defined_type(line: &str) -> Option<String> {
+    let mut words = line.split([' ', '<', '(', ';', '{', ':', '=']).filter(|word| !word.is_empty());
+    if line.starts_with(' ') {
+        return None;
+    }
+    let kinds = ["struct", "enum", "trait", "type", "union"];
+    words.find(|word| kinds.contains(word))?;
+    words.next().map(str::to_owned)
+}
+
+#[test]
+fn types_are_recognised() {
+    let name = |line| defined_type(line);
+    assert_eq!(name("pub(in crate::input) struct Scheduler {"), Some("Scheduler".to_owned()));
+    assert_eq!(name("enum Phase<'a> {"), Some("Phase".to_owned()));
+    assert_eq!(name("    type Err = ();"), None);
+    assert_eq!(name("fn of(kind: Kind) -> Self {"), None);
 }

@@ -72,7 +72,7 @@ fn where_no_thread_can_be_started_names_are_resolved_and_positions_saved_all_the
     let port = receiver.endpoint().port;
     // A name is asked for with each connection.
     let shipper = shipper.yaml(&format!(
-        "destination: {{host: {}, port: {port}, protocol: tcp}}",
+        "destination: {{host: {}, port: {port}, protocol: tcp, proof_interval: 1s}}",
         name_of(&receiver)
     ));
     let Some(command) = as_another_user(&site, &shipper, 64_903, None) else { return };

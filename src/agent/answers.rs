@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::settings::Vitals;
 use crate::health::StageName;
-use crate::health::liveness::Watch;
+use crate::health::liveness::Watchdog;
 
 /// A file system that does not answer for so long is told of.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -14,12 +14,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Watches one shard.
 #[derive(Debug)]
 pub(super) struct Answers {
-    watch: Watch,
-    state: State,
+    watch: Watchdog,
+    state: AnswerState,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum State {
+enum AnswerState {
     Answers,
     Waits { since: Instant },
     Silent { since: Instant },
@@ -41,20 +41,22 @@ impl Answers {
             (StageName::Discover, vitals.discover.clone()),
             (StageName::Input, vitals.input.clone()),
         ];
-        Self { watch: Watch::new(beats), state: State::Answers }
+        Self { watch: Watchdog::new(beats), state: AnswerState::Answers }
     }
 
     /// Looks, and asks for the next sign of life. To be called about once a second.
     pub(super) fn look(&mut self, now: Instant) -> Option<News> {
         let is_silent = !self.watch.silent().is_empty();
         let (state, news) = match (self.state, is_silent) {
-            (State::Answers, true) => (State::Waits { since: now }, None),
-            (State::Waits { since }, true) if now - since >= PATIENCE => {
-                (State::Silent { since }, Some(News::Silent))
+            (AnswerState::Answers, true) => (AnswerState::Waits { since: now }, None),
+            (AnswerState::Waits { since }, true) if now - since >= PATIENCE => {
+                (AnswerState::Silent { since }, Some(News::Silent))
             }
             (state, true) => (state, None),
-            (State::Silent { since }, false) => (State::Answers, Some(News::Again(now - since))),
-            (_, false) => (State::Answers, None),
+            (AnswerState::Silent { since }, false) => {
+                (AnswerState::Answers, Some(News::Again(now - since)))
+            }
+            (_, false) => (AnswerState::Answers, None),
         };
         self.state = state;
         news
@@ -62,7 +64,7 @@ impl Answers {
 
     /// Whether it was said that there is no answer.
     pub(super) fn is_silent(&self) -> bool {
-        matches!(self.state, State::Silent { .. })
+        matches!(self.state, AnswerState::Silent { .. })
     }
 }
 

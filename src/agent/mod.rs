@@ -21,7 +21,7 @@ use tracing::{info, warn};
 
 use self::settings::ends_by_itself;
 use self::shards::{Material, Shards};
-use self::stages::{Ended, Reason, Stages};
+use self::stages::{EndReason, Ended, Stages};
 use crate::checkpoint::{self, Query, Store};
 use crate::config::{Config, Destination, Mode};
 use crate::deliver::{self, Outcome, Target};
@@ -133,12 +133,12 @@ impl Agent {
         };
         let (mode, sending) = (config.mode, meters.sending.clone());
         stages.task(StageName::Deliver, async move {
-            Reason::Left(match mode {
+            EndReason::Left(match mode {
                 Mode::DryRun { .. } => deliver::print(links, sending).await,
                 Mode::Daemon | Mode::Once => deliver::run(links, sending).await,
             })
         });
-        let links = checkpoint::Links {
+        let links = checkpoint::CheckpointLinks {
             updates,
             queries: query_rx,
             stop: stop_saving.clone(),
@@ -147,7 +147,7 @@ impl Agent {
         let saving = checkpoint::run(store, links, meters.saving.clone());
         stages.task(StageName::Checkpoint, async {
             saving.await;
-            Reason::Done
+            EndReason::Done
         });
         let sender = SenderControl { destination: config.destination.clone(), targets, leave };
         let meters = meters.clone();
@@ -192,10 +192,12 @@ impl Agent {
             let Some(Ended(stage, reason)) = ended else { return pending().await };
             match (stage, reason) {
                 // It ends because reading has, which may show a moment later.
-                (StageName::Deliver, Reason::Left(_)) if self.mode != Mode::Daemon => return Ok(()),
-                (StageName::Input, Reason::Done) if ends_by_itself(self.mode) => {}
+                (StageName::Deliver, EndReason::Left(_)) if self.mode != Mode::Daemon => {
+                    return Ok(());
+                }
+                (StageName::Input, EndReason::Done) if ends_by_itself(self.mode) => {}
                 // It ends when nobody wants to hear of files: the end of that stage says more.
-                (StageName::Discover, Reason::Done) => {}
+                (StageName::Discover, EndReason::Done) => {}
                 _ => return Err(StageEnded(stage)),
             }
         }

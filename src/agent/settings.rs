@@ -11,7 +11,7 @@ use crate::filter::Patterns;
 use crate::glob::Glob;
 use crate::health::liveness::Beat;
 use crate::health::metrics::Meters;
-use crate::health::readiness::Readiness;
+use crate::health::readiness::ReadySignal;
 use crate::input::{self, EntryOf, FileSettings, MatchedLast};
 use crate::mounts::{Fence, SharedMounts, Territory};
 use crate::pipeline::globs::FollowedGlobs;
@@ -28,7 +28,7 @@ pub(super) struct ShardSettings {
 pub(super) struct Vitals {
     pub(super) discover: Beat,
     pub(super) input: Beat,
-    pub(super) readiness: Readiness,
+    pub(super) readiness: ReadySignal,
 }
 
 /// What a shard that serves `territory` gets of `config`; `area` says the same to its walks.

@@ -10,7 +10,7 @@ use super::settings::ShardSettings;
 use super::stages::Stages;
 use crate::discover::{self, Discover};
 use crate::health::StageName;
-use crate::input::{self, Known, Links, Reload};
+use crate::input::{self, InputLinks, KnownFiles, Reload};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channel::Outlet;
 use crate::pipeline::position::Update;
@@ -47,7 +47,7 @@ impl Shard {
     /// Starts both threads.
     pub(super) fn start(
         settings: ShardSettings,
-        known: Known,
+        known: KnownFiles,
         outlets: Outlets,
         names: &ThreadNames,
         stages: &mut Stages,
@@ -55,7 +55,7 @@ impl Shard {
         let (event_tx, events) = mpsc::channel(EVENTS);
         let (reloads, reload_rx) = mpsc::channel(RELOADS);
         let stop = CancellationToken::new();
-        let links = Links {
+        let links = InputLinks {
             events,
             outlet: outlets.batches,
             spare: outlets.spare,

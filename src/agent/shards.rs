@@ -22,7 +22,7 @@ use crate::discover::{Area, Crossings};
 use crate::health::Health;
 use crate::health::metrics::Meters;
 use crate::health::silence::Silence;
-use crate::input::Known;
+use crate::input::KnownFiles;
 use crate::mounts::{SharedMounts, Territory};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channel::Outlet;
@@ -69,7 +69,7 @@ pub(super) struct Material {
 
 /// What there is to do.
 #[derive(Debug)]
-pub(super) enum Work {
+pub(super) enum ShardWork {
     /// These ways lead over the border now.
     Crossings(Crossings),
     /// The first pass on this side is done.
@@ -89,13 +89,13 @@ impl Material {
         settings::shard(config, (territory, area), &self.mounts, &self.meters, vitals)
     }
 
-    fn known(&self, records: Vec<Record>, settings: &mut ShardSettings) -> Known {
+    fn known(&self, records: Vec<Record>, settings: &mut ShardSettings) -> KnownFiles {
         let entry_of = std::mem::replace(&mut settings.entry_of, Box::new(|_| None));
         // Without positions nothing tells that the last run has seen what its globs matched.
         let globs = self.last_globs.as_ref().filter(|_| self.last_run.is_some());
         let matched_last = globs.and_then(settings::matched_by);
         let (ids, last_run) = (self.ids.clone(), self.last_run);
-        Known { records, ids, last_run, entry_of, matched_last }
+        KnownFiles { records, ids, last_run, entry_of, matched_last }
     }
 }
 
@@ -143,25 +143,25 @@ impl Shards {
     }
 
     /// Waits until there is something to do. Nothing is lost when the waiting is given up.
-    pub(super) async fn work(&mut self) -> Work {
+    pub(super) async fn work(&mut self) -> ShardWork {
         let (has_far, is_ready) = (!self.far.is_empty(), self.material.health.ready.is_set());
         let near_is_ready = self.near_vitals.readiness.reached();
         tokio::select! {
             // In this order: the ways are told before the first pass ends.
             biased;
-            Some(crossings) = self.crossings.recv() => Work::Crossings(crossings),
-            () = near_is_ready, if !is_ready && !has_far => Work::NearIsReady,
-            () = sleep_until(self.tick_at), if has_far => Work::Tick,
+            Some(crossings) = self.crossings.recv() => ShardWork::Crossings(crossings),
+            () = near_is_ready, if !is_ready && !has_far => ShardWork::NearIsReady,
+            () = sleep_until(self.tick_at), if has_far => ShardWork::Tick,
             else => pending().await,
         }
     }
 
     /// Does what there is to do.
-    pub(super) fn serve(&mut self, work: Work, stages: &mut Stages) {
+    pub(super) fn serve(&mut self, work: ShardWork, stages: &mut Stages) {
         match work {
-            Work::Crossings(crossings) => self.meet(crossings, stages),
-            Work::NearIsReady => {}
-            Work::Tick => {
+            ShardWork::Crossings(crossings) => self.meet(crossings, stages),
+            ShardWork::NearIsReady => {}
+            ShardWork::Tick => {
                 self.listen();
                 self.tick_at = Instant::now() + TICK;
             }

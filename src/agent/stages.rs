@@ -14,7 +14,7 @@ use crate::threads;
 
 /// Why a stage has ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(super) enum EndReason {
     /// It has nothing more to do, or was told to end.
     Done,
     /// Sending has ended and leaves this behind.
@@ -25,13 +25,13 @@ pub(super) enum Reason {
 
 /// A stage has ended.
 #[derive(Debug)]
-pub(super) struct Ended(pub(super) StageName, pub(super) Reason);
+pub(super) struct Ended(pub(super) StageName, pub(super) EndReason);
 
 /// All stages. Those that have a thread of their own are in the set by a task that waits for the
 /// thread to end.
 #[derive(Debug, Default)]
 pub(super) struct Stages {
-    set: JoinSet<Reason>,
+    set: JoinSet<EndReason>,
     running: HashMap<Id, (StageName, AbortHandle)>,
     /// What sending has left behind, once it has ended.
     left: Option<Outcome>,
@@ -42,7 +42,7 @@ impl Stages {
     pub(super) fn task(
         &mut self,
         stage: StageName,
-        task: impl Future<Output = Reason> + Send + 'static,
+        task: impl Future<Output = EndReason> + Send + 'static,
     ) -> AbortHandle {
         let handle = self.set.spawn(task);
         self.running.insert(handle.id(), (stage, handle.clone()));
@@ -64,8 +64,8 @@ impl Stages {
         });
         self.task(stage, async {
             match is_done.await {
-                Ok(()) => Reason::Done,
-                Err(_) => Reason::Panicked,
+                Ok(()) => EndReason::Done,
+                Err(_) => EndReason::Panicked,
             }
         })
     }
@@ -76,11 +76,11 @@ impl Stages {
         loop {
             let (id, reason) = match self.set.join_next_with_id().await? {
                 Ok(ended) => ended,
-                Err(error) if error.is_panic() => (error.id(), Reason::Panicked),
-                Err(error) => (error.id(), Reason::Done),
+                Err(error) if error.is_panic() => (error.id(), EndReason::Panicked),
+                Err(error) => (error.id(), EndReason::Done),
             };
             let Some((stage, _)) = self.running.remove(&id) else { continue };
-            if let Reason::Left(outcome) = reason {
+            if let EndReason::Left(outcome) = reason {
                 self.left = Some(outcome);
             }
             return Some(Ended(stage, reason));
@@ -126,14 +126,17 @@ mod tests {
     async fn each_end_is_told_once_with_its_reason() {
         let mut stages = Stages::default();
         let outcome = Outcome { messages: 7 };
-        stages.task(StageName::Deliver, async move { Reason::Left(outcome) });
+        stages.task(StageName::Deliver, async move { EndReason::Left(outcome) });
         assert!(stages.ended(StageName::Deliver, SOON).await);
         assert_eq!(stages.left(), Some(outcome));
         stages.thread(StageName::Input, "test", || {});
-        let Some(Ended(StageName::Input, Reason::Done)) = stages.next().await else { panic!() };
+        let Some(Ended(StageName::Input, EndReason::Done)) = stages.next().await else { panic!() };
         stages.thread(StageName::Discover, "test", || panic!("as it should"));
         let ended = stages.next().await;
-        assert!(matches!(ended, Some(Ended(StageName::Discover, Reason::Panicked))), "{ended:?}");
+        assert!(
+            matches!(ended, Some(Ended(StageName::Discover, EndReason::Panicked))),
+            "{ended:?}"
+        );
         assert!(stages.next().await.is_none());
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::format::{self, FORMAT, Header, Line, VERSION};
+use super::format::{self, FORMAT, FileHeader, Line, VERSION};
 use super::table::{Loaded, Snapshot};
 use crate::shown::Show;
 
@@ -19,12 +19,12 @@ pub(super) struct Contents {
     /// The header, and with it the generation, could be read.
     pub(super) has_header: bool,
     /// Why not all of it is.
-    pub(super) problem: Option<Problem>,
+    pub(super) problem: Option<FileProblem>,
 }
 
 /// Why a file cannot be relied on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(super) enum FileProblem {
     /// Another version of the program wrote it, in this version of the format.
     Newer(u64),
     /// It is not what was written.
@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Contents>> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
         Ok(_) => {
-            let problem = Some(Problem::Damaged("it is no regular file".to_owned()));
+            let problem = Some(FileProblem::Damaged("it is no regular file".to_owned()));
             return Ok(Some(Contents { problem, ..Contents::default() }));
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -69,19 +69,22 @@ pub(super) fn parse(mut input: impl BufRead) -> Contents {
             Ok(0) => break,
             Ok(_) => at += 1,
             Err(error) => {
-                contents.problem =
-                    Some(Problem::Damaged(format!("it cannot be read beyond line {at}: {error}")));
+                contents.problem = Some(FileProblem::Damaged(format!(
+                    "it cannot be read beyond line {at}: {error}"
+                )));
                 return contents;
             }
         }
         let sound = line.strip_suffix(b"\n").and_then(format::decode);
         match sound {
-            Some(Line::Header(header)) if at == 1 && header.format == FORMAT => {
+            Some(Line::FileHeader(header)) if at == 1 && header.format == FORMAT => {
                 contents.loaded.generation = header.generation;
                 contents.loaded.next_id = header.next_id;
                 contents.has_header = header.version == VERSION;
             }
-            Some(Line::Change(change)) if end.is_none() => contents.loaded.changes.push(change),
+            Some(Line::TableChange(change)) if end.is_none() => {
+                contents.loaded.changes.push(change)
+            }
             Some(Line::End { lines, xxh3 }) if end.is_none() => {
                 let right = lines == contents.loaded.changes.len() as u64 && xxh3 == hash.digest();
                 end = Some(right);
@@ -91,11 +94,11 @@ pub(super) fn parse(mut input: impl BufRead) -> Contents {
         if at == 1
             && let Some(version) = format::newer_version(&line)
         {
-            return Contents { problem: Some(Problem::Newer(version)), ..Contents::default() };
+            return Contents { problem: Some(FileProblem::Newer(version)), ..Contents::default() };
         }
         hash.update(&line);
     }
-    contents.problem = problem(at, bad, end, contents.has_header).map(Problem::Damaged);
+    contents.problem = problem(at, bad, end, contents.has_header).map(FileProblem::Damaged);
     contents
 }
 
@@ -174,7 +177,7 @@ fn write_lines<W: Write>(out: W, snapshot: &Snapshot) -> io::Result<W> {
         line.clear();
         result.map(|()| hash.digest())
     };
-    let header = Header {
+    let header = FileHeader {
         format: FORMAT.to_owned(),
         version: VERSION,
         generation: snapshot.generation,
@@ -197,31 +200,35 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::table::Change;
+    use super::super::table::TableChange;
     use super::super::table::arbitrary::change;
     use super::*;
     use crate::pipeline::position::SourceId;
 
     /// The bytes of a file that holds `changes`.
-    fn bytes(generation: u64, next_id: u64, changes: &[Change]) -> Vec<u8> {
+    fn bytes(generation: u64, next_id: u64, changes: &[TableChange]) -> Vec<u8> {
         let snapshot = Snapshot::for_test(generation, next_id, changes.to_vec());
         write_lines(Vec::new(), &snapshot).unwrap()
     }
 
-    fn changes() -> impl Strategy<Value = Vec<Change>> {
+    fn changes() -> impl Strategy<Value = Vec<TableChange>> {
         proptest::collection::vec(change(), 0..6)
     }
 
     fn reason(bytes: &[u8]) -> String {
         match parse(bytes).problem {
-            Some(Problem::Damaged(reason)) => reason,
+            Some(FileProblem::Damaged(reason)) => reason,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn damage_is_named() {
-        let whole = bytes(3, 9, &[Change::Forgotten(SourceId(1)), Change::Forgotten(SourceId(2))]);
+        let whole = bytes(
+            3,
+            9,
+            &[TableChange::Forgotten(SourceId(1)), TableChange::Forgotten(SourceId(2))],
+        );
         assert_eq!(reason(b""), "it is empty");
         assert_eq!(reason(b"\0\0\0"), "1 of its 1 lines are not as they were written");
         let lines: Vec<_> = whole.split_inclusive(|&byte| byte == b'\n').collect();
@@ -230,7 +237,7 @@ mod tests {
         assert_eq!(reason(&one_less), "its lines are not those that were written");
         assert_eq!(parse(&*one_less).loaded.changes.len(), 1, "what is sound is used");
         let newer = b"{\"format\":\"remote_syslog positions\",\"version\":2}\nanything";
-        assert_eq!(parse(&newer[..]).problem, Some(Problem::Newer(2)));
+        assert_eq!(parse(&newer[..]).problem, Some(FileProblem::Newer(2)));
     }
 
     #[test]
@@ -241,12 +248,12 @@ mod tests {
                 Err(io::Error::other("bad sector"))
             }
         }
-        let whole = bytes(3, 9, &[Change::Forgotten(SourceId(1))]);
+        let whole = bytes(3, 9, &[TableChange::Forgotten(SourceId(1))]);
         let head = &whole[..whole.len() - 20];
         let contents = parse(BufReader::new(head.chain(Broken)));
         assert_eq!(contents.loaded.changes.len(), 1);
         let reason = "it cannot be read beyond line 2: bad sector".to_owned();
-        assert_eq!(contents.problem, Some(Problem::Damaged(reason)));
+        assert_eq!(contents.problem, Some(FileProblem::Damaged(reason)));
     }
 
     #[test]
@@ -254,7 +261,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("positions.tmp"), "left over").unwrap();
         for id in [1, 2] {
-            let changes = vec![Change::Forgotten(SourceId(id))];
+            let changes = vec![TableChange::Forgotten(SourceId(id))];
             write(dir.path(), "positions", &Snapshot::for_test(id, 9, changes.clone())).unwrap();
             let contents = read(&dir.path().join("positions")).unwrap().unwrap();
             assert_eq!((contents.problem, contents.loaded.changes), (None, changes));

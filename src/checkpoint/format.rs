@@ -14,17 +14,17 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::table::{Change, Kept};
+use super::table::{Row, TableChange};
 use crate::pipeline::position::{Anchor, Head, Inode, Position, RecordStart, Source, SourceId};
 
-/// What [`Header::format`] holds in every version.
+/// What [`FileHeader::format`] holds in every version.
 pub(super) const FORMAT: &str = "remote_syslog positions";
 /// The version that is written, and the highest that is understood.
 pub(super) const VERSION: u32 = 1;
 
 /// The first line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Header {
+pub(super) struct FileHeader {
     /// [`FORMAT`].
     pub(super) format: String,
     /// [`VERSION`] of the writer.
@@ -40,9 +40,9 @@ pub(super) struct Header {
 #[derive(Debug)]
 pub(super) enum Line {
     /// The first.
-    Header(Header),
+    FileHeader(FileHeader),
     /// Those between.
-    Change(Change),
+    TableChange(TableChange),
     /// The last: how many are between, and XXH3 of every byte before this line.
     End { lines: u64, xxh3: u64 },
 }
@@ -99,15 +99,15 @@ struct EndLine {
 }
 
 /// Appends the first line to `out`.
-pub(super) fn encode_header(header: &Header, out: &mut Vec<u8>) {
+pub(super) fn encode_header(header: &FileHeader, out: &mut Vec<u8>) {
     seal(header, out);
 }
 
 /// Appends a line between to `out`.
-pub(super) fn encode_change(change: &Change, out: &mut Vec<u8>) {
+pub(super) fn encode_change(change: &TableChange, out: &mut Vec<u8>) {
     match change {
-        Change::Known(kept) => seal(&RecordLine::from(kept), out),
-        Change::Forgotten(id) => seal(&ForgetLine { forget: id.0 }, out),
+        TableChange::Known(kept) => seal(&RecordLine::from(kept), out),
+        TableChange::Forgotten(id) => seal(&ForgetLine { forget: id.0 }, out),
     }
 }
 
@@ -120,17 +120,17 @@ pub(super) fn encode_end(lines: u64, xxh3: u64, out: &mut Vec<u8>) {
 pub(super) fn decode(line: &[u8]) -> Option<Line> {
     let body = unseal(line)?;
     if body.starts_with(HEADER_START) {
-        serde_json::from_slice(&body).ok().map(Line::Header)
+        serde_json::from_slice(&body).ok().map(Line::FileHeader)
     } else if body.starts_with(FORGET_START) {
         let line: ForgetLine = serde_json::from_slice(&body).ok()?;
-        Some(Line::Change(Change::Forgotten(SourceId(line.forget))))
+        Some(Line::TableChange(TableChange::Forgotten(SourceId(line.forget))))
     } else if body.starts_with(END_START) {
         let line: EndLine = serde_json::from_slice(&body).ok()?;
         let xxh3 = u64::from_str_radix(&line.xxh3, 16).ok()?;
         Some(Line::End { lines: line.lines, xxh3 })
     } else {
         let line: RecordLine<'_> = serde_json::from_slice(&body).ok()?;
-        line.into_kept().map(|kept| Line::Change(Change::Known(kept)))
+        line.into_kept().map(|kept| Line::TableChange(TableChange::Known(kept)))
     }
 }
 
@@ -174,8 +174,8 @@ fn unseal(line: &[u8]) -> Option<Vec<u8>> {
     sound.then(|| [body, b"}"].concat())
 }
 
-impl<'a> From<&'a Kept> for RecordLine<'a> {
-    fn from(kept: &'a Kept) -> Self {
+impl<'a> From<&'a Row> for RecordLine<'a> {
+    fn from(kept: &'a Row) -> Self {
         let Source { id, order, path, real, inode } = &*kept.source;
         let real = real.as_deref();
         let Position { offset, head, anchor, mid_record, starts, modified } = kept.position;
@@ -202,7 +202,7 @@ impl<'a> From<&'a Kept> for RecordLine<'a> {
 }
 
 impl RecordLine<'_> {
-    fn into_kept(self) -> Option<Kept> {
+    fn into_kept(self) -> Option<Row> {
         let path: Arc<Path> = text_to_path(self.path, self.path_hex)?.into();
         let real = match (self.real, self.real_hex) {
             (None, None) => None,
@@ -221,7 +221,7 @@ impl RecordLine<'_> {
             return None;
         }
         let inode = Inode { device: self.device, number: self.inode, born };
-        Some(Kept {
+        Some(Row {
             source: Arc::new(Source {
                 id: SourceId(self.id),
                 order: self.order,

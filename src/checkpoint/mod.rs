@@ -1,9 +1,9 @@
 //! Positions of confirmed lines: loaded at start, saved while running.
 //!
-//! The state directory holds three files. `positions` has every source as it was at some time,
+//! The state directory holds four files. `positions` has every source as it was at some time,
 //! `positions.recent` what has changed since, so that one change among 100,000 files costs one
 //! line and not 100,000; `lock` keeps a second instance away, and is taken anew where somebody has
-//! removed it. Both are replaced atomically, so
+//! removed it; `globs` has what the run followed. The first two are replaced atomically, so
 //! whenever the machine stops, what was saved last is there. Both carry the generation of
 //! `positions`, which grows each time it is written: changes to an older one are ignored.
 //!
@@ -22,7 +22,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use self::file::{Contents, Problem};
+use self::file::{Contents, FileProblem};
 use self::home::Home;
 use self::table::Table;
 use crate::lockfile::{self, LockError, LockedFile};
@@ -31,7 +31,7 @@ use crate::pipeline::position::{Record, SourceId};
 use crate::shown::Show;
 
 pub use self::refusal::{refusal, tell_refusal};
-pub use self::saver::{Links, Query, run};
+pub use self::saver::{CheckpointLinks, Query, run};
 pub use crate::lockfile::Holder;
 
 /// Every source, as it was at some time.
@@ -192,7 +192,7 @@ pub fn open(dir: &Path) -> Result<(Store, Vec<Record>), StateError> {
 
 /// What a state directory holds, as seen by one who only looks.
 #[derive(Debug, Default)]
-pub struct Reading {
+pub struct StateReading {
     /// The positions that are sound.
     pub records: Vec<Record>,
     /// What is wrong with the files, in words: `PATH is damaged: …`.
@@ -204,9 +204,9 @@ pub struct Reading {
 ///
 /// # Errors
 /// If a file is there, or may be, but cannot be read.
-pub fn read(dir: &Path) -> Result<Reading, ReadError> {
+pub fn read(dir: &Path) -> Result<StateReading, ReadError> {
     let (table, damage) = load_unlocked(dir)?;
-    Ok(Reading { records: table.records(), damage })
+    Ok(StateReading { records: table.records(), damage })
 }
 
 /// Whether an instance keeps its positions in `dir` now. Nothing is locked to find out.
@@ -252,10 +252,10 @@ fn assemble(base: Contents, mut recent: Contents) -> Table {
 }
 
 /// Moves the file at `path` out of the way, never over another.
-fn keep_aside(path: &Path, problem: &Problem) -> io::Result<PathBuf> {
+fn keep_aside(path: &Path, problem: &FileProblem) -> io::Result<PathBuf> {
     let kind = match problem {
-        Problem::Newer(_) => "newer",
-        Problem::Damaged(_) => "damaged",
+        FileProblem::Newer(_) => "newer",
+        FileProblem::Damaged(_) => "damaged",
     };
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let name = |number: u32| {
@@ -273,24 +273,24 @@ fn keep_aside(path: &Path, problem: &Problem) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-fn warn_of(path: &Path, problem: &Problem, aside: &Path, sound: usize, consequence: &str) {
+fn warn_of(path: &Path, problem: &FileProblem, aside: &Path, sound: usize, consequence: &str) {
     let (what, aside) = (describe(path, problem), aside.shown());
     match problem {
-        Problem::Newer(_) => tracing::warn!("{what}; it is kept as {aside}; {consequence}"),
-        Problem::Damaged(_) => tracing::warn!(
+        FileProblem::Newer(_) => tracing::warn!("{what}; it is kept as {aside}; {consequence}"),
+        FileProblem::Damaged(_) => tracing::warn!(
             "{what}; it is kept as {aside}, and {sound} entries of it could still be used; \
              {consequence}"
         ),
     }
 }
 
-fn describe(path: &Path, problem: &Problem) -> String {
+fn describe(path: &Path, problem: &FileProblem) -> String {
     let path = path.shown();
     match problem {
-        Problem::Newer(version) => {
+        FileProblem::Newer(version) => {
             format!("{path} was written by a newer version (format {version})")
         }
-        Problem::Damaged(reason) => format!("{path} is damaged: {reason}"),
+        FileProblem::Damaged(reason) => format!("{path} is damaged: {reason}"),
     }
 }
 

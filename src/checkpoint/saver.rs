@@ -35,7 +35,7 @@ pub type Query = oneshot::Sender<Vec<Record>>;
 
 /// The channels to the neighbours.
 #[derive(Debug)]
-pub struct Links {
+pub struct CheckpointLinks {
     /// What has changed.
     pub updates: Receiver<Vec<Update>>,
     /// Those who ask how far each source is confirmed.
@@ -52,14 +52,14 @@ pub struct Links {
 /// Changes are on disk a second after they came. While they cannot be saved, they stay in memory
 /// and it is tried again and again; a warning says so once. Where nothing changes, nothing runs.
 /// Updates and queries are always taken at once, however slow the disk.
-pub async fn run(store: Store, links: Links, meters: Meters) {
-    let Links { mut updates, mut queries, stop, beat } = links;
+pub async fn run(store: Store, links: CheckpointLinks, meters: Meters) {
+    let CheckpointLinks { mut updates, mut queries, stop, beat } = links;
     let Store { home, _lock, table, .. } = store;
     let can_save = home.is_some();
     let dir = home.as_ref().map(|home| home.dir.clone()).unwrap_or_default();
     let home = Arc::new(Mutex::new(home));
     let mut saver = Saver { dir, home, table, trouble: None, meters };
-    let mut saving: Option<Saving> = None;
+    let mut saving: Option<SaveInFlight> = None;
     let mut due = None;
     loop {
         beat.turn();
@@ -95,8 +95,8 @@ pub async fn run(store: Store, links: Links, meters: Meters) {
     }
 }
 
-type Outcome = Result<(Snapshot, Result<(), WriteError>), RecvError>;
-type Saving = oneshot::Receiver<(Snapshot, Result<(), WriteError>)>;
+type SaveOutcome = Result<(Snapshot, Result<(), WriteError>), RecvError>;
+type SaveInFlight = oneshot::Receiver<(Snapshot, Result<(), WriteError>)>;
 
 async fn until(due: Option<Instant>) {
     match due {
@@ -105,7 +105,7 @@ async fn until(due: Option<Instant>) {
     }
 }
 
-async fn ended(saving: &mut Option<Saving>) -> Outcome {
+async fn ended(saving: &mut Option<SaveInFlight>) -> SaveOutcome {
     match saving {
         Some(saving) => saving.await,
         None => std::future::pending().await,
@@ -136,7 +136,7 @@ impl Saver {
     }
 
     /// Starts to write what is to be written.
-    fn start(&mut self) -> Saving {
+    fn start(&mut self) -> SaveInFlight {
         let snapshot = self.table.snapshot();
         let home = Arc::clone(&self.home);
         threads::run("save", move || {
@@ -147,7 +147,7 @@ impl Saver {
     }
 
     /// Takes note of what has become of a save, or says how long to wait before the next attempt.
-    fn finish(&mut self, outcome: Outcome) -> Result<(), Duration> {
+    fn finish(&mut self, outcome: SaveOutcome) -> Result<(), Duration> {
         let error = match outcome {
             Ok((snapshot, Ok(()))) => {
                 self.table.saved(&snapshot);
@@ -191,7 +191,7 @@ impl Saver {
     }
 
     /// Saves what is not saved, whatever was decided about waiting.
-    async fn last_save(&mut self, saving: Option<Saving>) {
+    async fn last_save(&mut self, saving: Option<SaveInFlight>) {
         if let Some(saving) = saving {
             let _ = self.finish(saving.await);
         }

@@ -9,7 +9,7 @@ use crate::pipeline::position::{Position, Record, Source, SourceId, Update};
 
 /// What is kept of one source: 80 bytes and a share of the source that the tail holds too.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct Row {
     pub(super) source: Arc<Source>,
     pub(super) position: Position,
     /// Seconds since the epoch.
@@ -18,9 +18,9 @@ pub(super) struct Kept {
 
 /// One line between the first and the last of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum TableChange {
     /// The source is known, and this is what of it.
-    Known(Kept),
+    Known(Row),
     /// The base may know it, but it is gone.
     Forgotten(SourceId),
 }
@@ -28,7 +28,7 @@ pub(super) enum Change {
 /// Everything the two files are to hold, and how far they hold it.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    known: HashMap<SourceId, Kept>,
+    known: HashMap<SourceId, Row>,
     /// Changed or forgotten since the base was written.
     recent: HashSet<SourceId>,
     /// Globs that are not on disk yet.
@@ -53,7 +53,7 @@ pub(super) struct Snapshot {
     pub(super) whole: bool,
     pub(super) generation: u64,
     pub(super) next_id: u64,
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<TableChange>,
     /// To be written behind them.
     pub(super) globs: Option<Arc<FollowedGlobs>>,
     /// What was recent and becomes part of the base.
@@ -93,14 +93,14 @@ impl Table {
         table
     }
 
-    fn overlay(&mut self, change: Change) {
+    fn overlay(&mut self, change: TableChange) {
         let id = match change {
-            Change::Known(kept) => {
+            TableChange::Known(kept) => {
                 let id = kept.source.id;
                 self.known.insert(id, kept);
                 id
             }
-            Change::Forgotten(id) => {
+            TableChange::Forgotten(id) => {
                 self.known.remove(&id);
                 id
             }
@@ -157,7 +157,7 @@ impl Table {
                 // What arrived of it since the file was deleted is of no use.
                 return false;
             }
-            self.known.insert(id, Kept { source, position, seen: now });
+            self.known.insert(id, Row { source, position, seen: now });
             return true;
         };
         let stale = now.saturating_sub(kept.seen).saturating_abs() >= SEEN_PRECISION;
@@ -185,13 +185,13 @@ impl Table {
             || self.recent.len() > FEW && self.written + self.recent.len() > self.base_len;
         let (changes, folded) = if whole {
             self.generation = self.generation.saturating_add(1);
-            let everything = self.known.values().cloned().map(Change::Known);
+            let everything = self.known.values().cloned().map(TableChange::Known);
             (everything.collect(), std::mem::take(&mut self.recent))
         } else {
             self.written += self.recent.len();
             let change = |id: &SourceId| match self.known.get(id) {
-                Some(kept) => Change::Known(kept.clone()),
-                None => Change::Forgotten(*id),
+                Some(kept) => TableChange::Known(kept.clone()),
+                None => TableChange::Forgotten(*id),
             };
             (self.recent.iter().map(change).collect(), HashSet::new())
         };
@@ -236,11 +236,11 @@ impl Table {
 pub(super) struct Loaded {
     pub(super) generation: u64,
     pub(super) next_id: u64,
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<TableChange>,
 }
 
-impl From<&Kept> for Record {
-    fn from(kept: &Kept) -> Self {
+impl From<&Row> for Record {
+    fn from(kept: &Row) -> Self {
         Self {
             source: (*kept.source).clone(),
             position: kept.position,
@@ -263,7 +263,7 @@ fn system_time(seconds: i64) -> SystemTime {
 #[cfg(test)]
 impl Snapshot {
     /// Everything is `changes`.
-    pub(super) fn for_test(generation: u64, next_id: u64, changes: Vec<Change>) -> Self {
+    pub(super) fn for_test(generation: u64, next_id: u64, changes: Vec<TableChange>) -> Self {
         let (globs, folded) = (None, HashSet::new());
         Self { whole: true, generation, next_id, changes, globs, folded }
     }

@@ -18,9 +18,9 @@ fn source(id: u64) -> Arc<Source> {
     Arc::new(Source { id: SourceId(id), order: id, path, real: None, inode })
 }
 
-fn links(updates: mpsc::Receiver<Vec<Update>>) -> Links {
+fn links(updates: mpsc::Receiver<Vec<Update>>) -> CheckpointLinks {
     let (stop, beat) = (CancellationToken::new(), Beat::default());
-    Links { updates, queries: mpsc::channel(1).1, stop, beat }
+    CheckpointLinks { updates, queries: mpsc::channel(1).1, stop, beat }
 }
 
 fn meters() -> Saving {
@@ -252,7 +252,7 @@ fn a_reader_beside_a_running_instance_sees_each_save_whole() {
     });
     let (mut last, mut looks) = (0, 0);
     while !instance.is_finished() {
-        let Reading { records, damage } = read(dir.path()).unwrap();
+        let StateReading { records, damage } = read(dir.path()).unwrap();
         assert_eq!(damage, [""; 0]);
         let seen = offsets(&records);
         let offset = seen.first().map_or(0, |&(_, offset)| offset);

@@ -22,7 +22,7 @@ pub(super) fn read(path: &Path, required: bool, findings: &mut Findings) -> Opti
     let file = Arc::new(path.to_owned());
     let text = match contents(path) {
         Ok(bytes) if bytes.len() as u64 <= LENGTH_MAX => {
-            return Reader { file, findings }.bytes(&bytes);
+            return FileReader { file, findings }.bytes(&bytes);
         }
         Ok(_) => format!(
             "is longer than {} MiB, which no configuration is; name another file",
@@ -52,12 +52,12 @@ fn reason(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
-pub(super) struct Reader<'a> {
+pub(super) struct FileReader<'a> {
     pub(super) file: Arc<std::path::PathBuf>,
     pub(super) findings: &'a mut Findings,
 }
 
-impl Reader<'_> {
+impl FileReader<'_> {
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Option<Layer> {
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,

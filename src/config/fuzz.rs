@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::file::Reader;
+use super::file::FileReader;
 use super::findings::Findings;
 use super::{Mode, Place, Surroundings, resolve};
 use crate::shown::is_odd;
@@ -20,7 +20,7 @@ pub(crate) fn check(data: &[u8]) {
     };
     let file = Arc::new(PathBuf::from("/c.yml"));
     let mut findings = Findings::default();
-    let layer = Reader { file: Arc::clone(&file), findings: &mut findings }.bytes(data);
+    let layer = FileReader { file: Arc::clone(&file), findings: &mut findings }.bytes(data);
     let blame = layer.is_some().then_some(Place::File(file));
     let layers = layer.into_iter().collect();
     let raw = resolve::Raw { layers, arguments: Vec::new(), mode: Mode::Daemon, blame };

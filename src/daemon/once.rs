@@ -20,7 +20,7 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// What has ended a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum OnceEnd {
     /// Nothing is left to be done.
     Done,
     /// A signal.
@@ -30,7 +30,7 @@ pub(super) enum End {
 }
 
 /// Watches a run that ends by itself.
-pub(super) struct Watch {
+pub(super) struct ProgressWatch {
     is_once: bool,
     meters: Meters,
     health: Health,
@@ -41,7 +41,7 @@ pub(super) struct Watch {
     bar: Option<ProgressBar>,
 }
 
-impl Watch {
+impl ProgressWatch {
     /// Watches what `meters` show. Where there is a terminal, a bar shows it too.
     pub(super) fn new(config: &Config, meters: &Meters, health: &Health) -> Self {
         let is_once = config.mode == Mode::Once;
@@ -87,7 +87,7 @@ impl Watch {
         if self.health.ready.is_set() {
             let Meters { reading, sending, .. } = &self.meters;
             let bytes = |gauge: i64| u64::try_from(gauge).unwrap_or(0);
-            let amount = Amount {
+            let amount = OnceAmount {
                 read: reading.bytes.get(),
                 unread: bytes(reading.unread_bytes.get()),
                 confirmed: sending.confirmed_bytes.get(),
@@ -104,7 +104,7 @@ impl Watch {
     }
 
     /// Says what came of it; the exit code says the same.
-    pub(super) fn verdict(&self, left: Outcome, end: End) -> ExitCode {
+    pub(super) fn verdict(&self, left: Outcome, end: OnceEnd) -> ExitCode {
         if let Some(bar) = self.bar.clone() {
             log::draw(move || bar.finish_and_clear());
         }
@@ -120,7 +120,7 @@ impl Watch {
             if self.over_udp { "sent over UDP" } else { "confirmed" }
         );
         let has_left = left.messages > 0 || unread > 0 || waiting > 0;
-        let is_complete = !has_left && end == End::Done;
+        let is_complete = !has_left && end == OnceEnd::Done;
         let unreadable = reading.unreadable.get();
         let has_nothing = is_complete && messages == 0 && reading.files.get() == 0;
         let (verdict, code) = if has_nothing {
@@ -145,8 +145,8 @@ impl Watch {
     }
 
     /// Why something is left.
-    fn why(&self, end: End) -> String {
-        if end == End::Stopped {
+    fn why(&self, end: OnceEnd) -> String {
+        if end == OnceEnd::Stopped {
             return "stopped by a signal".to_owned();
         }
         let seconds = self.patience.as_secs();
@@ -166,14 +166,14 @@ impl Watch {
 }
 
 /// How much there is, in bytes: of files, and of messages.
-struct Amount {
+struct OnceAmount {
     read: u64,
     unread: u64,
     confirmed: u64,
     waiting: u64,
 }
 
-impl Amount {
+impl OnceAmount {
     /// How many bytes of files are done, and of how many. What was read is done in the proportion in
     /// which the messages that came of it have arrived: they have headers, and not each line has one.
     fn progress(&self) -> (u64, u64) {
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn what_is_done_is_told_in_bytes_of_files() {
         let progress = |read, unread, confirmed, waiting| {
-            Amount { read, unread, confirmed, waiting }.progress()
+            OnceAmount { read, unread, confirmed, waiting }.progress()
         };
         // Nothing was to be sent, or nothing has come of what was read yet.
         assert_eq!(progress(100, 50, 0, 0), (100, 150));

@@ -17,24 +17,24 @@ use crate::threads;
 
 /// A configuration that is being read: that may block, on a file system or on the list of users.
 pub(super) struct Loading {
-    read: oneshot::Receiver<Read>,
+    read: oneshot::Receiver<ConfigRead>,
     /// Another reload was asked for meanwhile.
     again: bool,
 }
 
 /// What was read.
-pub(super) struct Read {
+pub(super) struct ConfigRead {
     loaded: Result<Loaded, ConfigErrors>,
     own_log: Result<(), LogError>,
     again: bool,
 }
 
 /// Waits for what is being read, if something is.
-pub(super) async fn read(loading: &mut Option<Loading>) -> Option<Read> {
+pub(super) async fn read(loading: &mut Option<Loading>) -> Option<ConfigRead> {
     let Some(Loading { read, .. }) = loading else { return pending().await };
     let read = read.await.ok();
     let again = loading.take().is_some_and(|loading| loading.again);
-    read.map(|read| Read { again, ..read })
+    read.map(|read| ConfigRead { again, ..read })
 }
 
 impl Working {
@@ -47,7 +47,7 @@ impl Working {
         systemd::reloading();
         let process = &self.process;
         let (cli, around, log) = (process.cli.clone(), process.around.now(), process.log.clone());
-        let read = threads::run("load", move || Read {
+        let read = threads::run("load", move || ConfigRead {
             // After a rotation of the own log, HUP is what makes a daemon leave the old file.
             own_log: log.reopen(),
             loaded: config::load(&cli, &around),
@@ -57,9 +57,9 @@ impl Working {
     }
 
     /// Goes on with the configuration that was read, or with the old one where that is no good.
-    pub(super) async fn reload(&mut self, read: Option<Read>) {
+    pub(super) async fn reload(&mut self, read: Option<ConfigRead>) {
         // None: the thread has panicked.
-        let Some(Read { loaded, own_log, again }) = read else { return systemd::ready() };
+        let Some(ConfigRead { loaded, own_log, again }) = read else { return systemd::ready() };
         if let Err(error) = own_log {
             warn!("{error}");
         }

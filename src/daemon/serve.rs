@@ -87,17 +87,17 @@ impl Process {
 impl Working {
     /// Works until told to stop, or until all is done that was asked for.
     pub(super) async fn run(mut self) -> Result<ExitCode, StageEnded> {
-        let watch = once::Watch::new(&self.process.config, &self.meters, &self.health);
+        let watch = once::ProgressWatch::new(&self.process.config, &self.meters, &self.health);
         let given_up = watch.give_up();
         tokio::pin!(given_up);
-        let mut end = once::End::Done;
+        let mut end = once::OnceEnd::Done;
         let ended = loop {
             tokio::select! {
                 () = self.signals.stop.cancelled() => break Ok(()),
                 done = self.agent.done() => break done,
                 read = reload::read(&mut self.loading) => self.reload(read).await,
                 () = &mut given_up => {
-                    end = once::End::GivenUp;
+                    end = once::OnceEnd::GivenUp;
                     break Ok(());
                 }
                 Some(request) = self.signals.requests.recv() => match request {
@@ -107,7 +107,7 @@ impl Working {
             }
         };
         if self.signals.stop.is_cancelled() {
-            end = once::End::Stopped;
+            end = once::OnceEnd::Stopped;
         }
         let outcome = self.agent.stop().await;
         ended?;

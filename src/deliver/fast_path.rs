@@ -21,10 +21,10 @@ const LARGEST: usize = 16 << 10;
 
 /// Both ends' handle on it.
 #[derive(Debug, Clone, Default)]
-pub struct FastPath(Arc<Shared>);
+pub struct FastPath(Arc<SharedLease>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct SharedLease {
     lease: Mutex<Option<Lease>>,
     call: Notify,
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch::Receiver;
 
-use super::places::{Globs, State, Step};
+use super::places::{GlobState, GlobStep, Globs};
 use super::walk::Way;
 use crate::mounts::{Mounts, Territory};
 
@@ -20,7 +20,7 @@ pub struct Crossing {
     pub(super) directory: PathBuf,
     pub(super) name: OsString,
     /// In which the directory was reached.
-    pub(super) states: Vec<State>,
+    pub(super) states: Vec<GlobState>,
 }
 
 /// All ways that a sweep has found, by the mounts to which they lead.
@@ -77,7 +77,7 @@ impl Border {
         let Some((_, canonical)) = &self.directory else { return false };
         let point = canonical.join(name);
         let is_point = mounts.is_remote_point(&point);
-        if is_point && globs.step(&way.states, name) != Step::default() {
+        if is_point && globs.step(&way.states, name) != GlobStep::default() {
             self.note(point, way, name);
         }
         is_point
@@ -118,7 +118,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::super::reached::Reached;
-    use super::super::walk::{Found, Walk};
+    use super::super::walk::{Sighting, Walk};
     use super::*;
     use crate::config::FileEntry;
 
@@ -141,7 +141,7 @@ mod tests {
             let (mut walk, mut reached, mut names) = (walk, Reached::default(), BTreeSet::new());
             reached.border = border;
             while let Some(found) = walk.next(&globs, &mut reached) {
-                if let Found::File(found) = found {
+                if let Sighting::File(found) = found {
                     let name = found.path.strip_prefix(&root).unwrap().to_str().unwrap();
                     assert!(names.insert(name.to_owned()), "{name} is found twice");
                 }

@@ -6,7 +6,7 @@ use tracing::{debug, warn};
 
 use super::border::Area;
 use super::inbox::Looks;
-use super::pending::{Kind, Pending};
+use super::pending::{ChangeKind, PendingChanges};
 use super::stage::{Left, Stage};
 use super::walk::Walk;
 use crate::pipeline::event::Event;
@@ -14,7 +14,7 @@ use crate::pipeline::event::Event;
 impl Stage<'_> {
     /// Serves all that is pending. Returns whether a sweep is needed now.
     pub(super) async fn serve(&mut self) -> Result<bool, Left> {
-        let Pending { changes, overflow, dropped, deaf, .. } = self.inbox.pending();
+        let PendingChanges { changes, overflow, dropped, deaf, .. } = self.inbox.pending();
         if self.has_moved() {
             return Ok(true);
         }
@@ -37,14 +37,14 @@ impl Stage<'_> {
             self.watch.end();
         }
         for (path, kind) in &changes {
-            sweep |= *kind == Kind::Gone && self.watch.forget(path);
-            sweep |= *kind != Kind::Changed && self.is_on_the_way(path);
+            sweep |= *kind == ChangeKind::Gone && self.watch.forget(path);
+            sweep |= *kind != ChangeKind::Changed && self.is_on_the_way(path);
         }
         for (path, kind) in changes {
             match kind {
-                Kind::Changed => self.changed(&path).await?,
-                Kind::Gone => self.look_at(self.looks(&path)).await?,
-                Kind::Appeared => self.appeared(&path).await?,
+                ChangeKind::Changed => self.changed(&path).await?,
+                ChangeKind::Gone => self.look_at(self.looks(&path)).await?,
+                ChangeKind::Appeared => self.appeared(&path).await?,
             }
         }
         self.tell_crossings(false);

@@ -14,7 +14,7 @@ use inotify::{Event as Told, EventMask, WatchDescriptor};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
 
-use super::pending::{Kind, Pending};
+use super::pending::{ChangeKind, PendingChanges};
 use crate::pipeline::event::Event;
 
 /// The paths to look at when something changes, with their entries.
@@ -30,16 +30,16 @@ struct Directory {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct InboxState {
     directories: HashMap<WatchDescriptor, Directory>,
     events: Option<Sender<Vec<Event>>>,
-    pending: Pending,
+    pending: PendingChanges,
 }
 
 /// Shared by the stage and the one that listens.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    state: Mutex<State>,
+    state: Mutex<InboxState>,
     filled: Notify,
 }
 
@@ -100,17 +100,17 @@ impl Inbox {
     /// Takes what the kernel tells.
     pub(super) fn take(&self, told: &Told<OsString>) {
         let mut state = self.state();
-        let State { directories, events, pending } = &mut *state;
+        let InboxState { directories, events, pending } = &mut *state;
         pending.overflow |= told.mask.contains(EventMask::Q_OVERFLOW);
         // Unknown: it was not watched yet when that happened, or is not any more.
-        let (kind, directory) = (Kind::of(told.mask), directories.get_mut(&told.wd));
+        let (kind, directory) = (ChangeKind::of(told.mask), directories.get_mut(&told.wd));
         if let (Some(kind), Some(directory)) = (kind, directory) {
-            if let (Kind::Changed, Some(name), Some(events)) = (kind, &told.name, events)
+            if let (ChangeKind::Changed, Some(name), Some(events)) = (kind, &told.name, events)
                 && directory.known.get(name).is_some_and(|looks| pass_on(looks, events))
             {
                 return;
             }
-            if let (Kind::Gone, Some(name)) = (kind, &told.name) {
+            if let (ChangeKind::Gone, Some(name)) = (kind, &told.name) {
                 directory.known.remove(name);
             }
             for path in &directory.paths {
@@ -138,11 +138,11 @@ impl Inbox {
     }
 
     /// Takes out all that is pending.
-    pub(super) fn pending(&self) -> Pending {
+    pub(super) fn pending(&self) -> PendingChanges {
         std::mem::take(&mut self.state().pending)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, InboxState> {
         // It is whole after each call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -185,7 +185,7 @@ mod tests {
             self.inbox.take(&Told { wd: self.id.clone(), mask, cookie: 0, name });
         }
 
-        fn changes(&self) -> Vec<(PathBuf, Kind)> {
+        fn changes(&self) -> Vec<(PathBuf, ChangeKind)> {
             self.inbox.pending().changes
         }
     }
@@ -198,11 +198,11 @@ mod tests {
             fixture.take(EventMask::MODIFY, name);
         }
         let expected: Vec<_> =
-            names.iter().map(|name| (Path::new("/d").join(name), Kind::Changed)).collect();
+            names.iter().map(|name| (Path::new("/d").join(name), ChangeKind::Changed)).collect();
         assert_eq!(fixture.changes(), expected);
         assert_eq!(fixture.changes(), []);
         fixture.take(EventMask::MODIFY, "1");
-        assert_eq!(fixture.changes(), [("/d/1".into(), Kind::Changed)]);
+        assert_eq!(fixture.changes(), [("/d/1".into(), ChangeKind::Changed)]);
     }
 
     #[test]
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(fixture.changes(), []);
         // There is no room.
         fixture.take(EventMask::MODIFY, "n");
-        assert_eq!(fixture.changes(), [("/d/n".into(), Kind::Changed)]);
+        assert_eq!(fixture.changes(), [("/d/n".into(), ChangeKind::Changed)]);
         assert_eq!(events.try_recv(), Ok(vec![Event::Look { path: "/link".into(), entry: 7 }]));
         for forget in [
             &|| fixture.inbox.forget(&fixture.id, Some(OsStr::new("n"))),
@@ -241,12 +241,12 @@ mod tests {
             learn("/link");
             forget();
             fixture.take(EventMask::MODIFY, "n");
-            assert_eq!(fixture.changes()[0], ("/d/n".into(), Kind::Changed));
+            assert_eq!(fixture.changes()[0], ("/d/n".into(), ChangeKind::Changed));
         }
         // There are two paths now, each with looks of its own.
         learn("/link");
         fixture.take(EventMask::MODIFY, "n");
-        let both = [("/d/n".into(), Kind::Changed), ("/e/n".into(), Kind::Changed)];
+        let both = [("/d/n".into(), ChangeKind::Changed), ("/e/n".into(), ChangeKind::Changed)];
         assert_eq!(fixture.changes(), both);
     }
 
@@ -255,7 +255,7 @@ mod tests {
         let fixture = Fixture::new();
         fixture.take(EventMask::DELETE_SELF, "");
         fixture.take(EventMask::IGNORED, "");
-        assert_eq!(fixture.changes(), [("/d".into(), Kind::Gone)]);
+        assert_eq!(fixture.changes(), [("/d".into(), ChangeKind::Gone)]);
         assert!(!fixture.inbox.remove(&fixture.id, Path::new("/d")));
     }
 }

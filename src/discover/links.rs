@@ -65,14 +65,14 @@ fn parts(path: &Path) -> Vec<OsString> {
 
 /// Which followed paths depend on what is elsewhere.
 #[derive(Debug, Default)]
-pub(super) struct Links {
+pub(super) struct Symlinks {
     /// A station → the followed links that lead over it, with their entries.
     followers: HashMap<PathBuf, Looks>,
     /// A followed link → its stations.
     stations: HashMap<PathBuf, Vec<PathBuf>>,
 }
 
-impl Links {
+impl Symlinks {
     pub(super) fn clear(&mut self) {
         self.followers.clear();
         self.stations.clear();
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_link_that_leads_elsewhere_has_left_its_old_stations() {
-        let mut links = Links::default();
+        let mut links = Symlinks::default();
         links.set(Path::new("/a"), 1, vec!["/x".into(), "/y".into()]);
         links.set(Path::new("/b"), 2, vec!["/y".into()]);
         assert_eq!(links.over(Path::new("/y")), [("/a".into(), 1), ("/b".into(), 2)]);

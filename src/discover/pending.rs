@@ -12,7 +12,7 @@ pub(super) const MOST: usize = 8192;
 
 /// What happened to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum ChangeKind {
     /// The name is new, or names something else now.
     Appeared,
     /// Written to, truncated, or its mode or owner changed.
@@ -23,11 +23,11 @@ pub(super) enum Kind {
 
 /// What waits to be served.
 #[derive(Debug, Default)]
-pub(super) struct Pending {
+pub(super) struct PendingChanges {
     /// Changes in their order, each once: a watched directory itself, or a name in one.
-    pub(super) changes: Vec<(PathBuf, Kind)>,
+    pub(super) changes: Vec<(PathBuf, ChangeKind)>,
     /// The same, to find what waits already.
-    known: HashSet<(PathBuf, Kind)>,
+    known: HashSet<(PathBuf, ChangeKind)>,
     /// The kernel had no room for some.
     pub(super) overflow: bool,
     /// There was no room for some here.
@@ -36,8 +36,8 @@ pub(super) struct Pending {
     pub(super) deaf: Option<io::Error>,
 }
 
-impl Pending {
-    pub(super) fn push(&mut self, path: PathBuf, kind: Kind) {
+impl PendingChanges {
+    pub(super) fn push(&mut self, path: PathBuf, kind: ChangeKind) {
         if self.dropped {
             // Everything is looked through anyway.
             return;
@@ -56,7 +56,7 @@ impl Pending {
     }
 }
 
-impl Kind {
+impl ChangeKind {
     /// What the kernel says with `mask`, if it is about a path.
     pub(super) fn of(mask: EventMask) -> Option<Self> {
         let gone = EventMask::DELETE

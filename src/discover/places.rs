@@ -19,12 +19,12 @@ pub struct Globs {
 
 /// A glob (by its place in `files`) and the component that names in a directory are held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct State {
+pub(super) struct GlobState {
     entry: usize,
     component: usize,
 }
 
-impl State {
+impl GlobState {
     /// The place of the glob in `files`.
     pub(super) fn entry(self) -> usize {
         self.entry
@@ -33,15 +33,15 @@ impl State {
 
 /// What a name in a directory is to the globs.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct GlobStep {
     /// The first entry of which it may be a file.
     pub(super) file_of: Option<usize>,
     /// The others.
     pub(super) also_of: Vec<usize>,
     /// The states in which it is entered if it is a directory.
-    pub(super) enter: Vec<State>,
+    pub(super) enter: Vec<GlobState>,
     /// Those of `enter` that also hold when it is a symbolic link to a directory.
-    pub(super) enter_link: Vec<State>,
+    pub(super) enter_link: Vec<GlobState>,
 }
 
 impl Globs {
@@ -74,13 +74,15 @@ impl Globs {
     }
 
     /// The states in which the root directory is entered.
-    pub(super) fn start(&self) -> Vec<State> {
-        self.closed((0..self.entries.len()).map(|entry| State { entry, component: 0 }).collect())
+    pub(super) fn start(&self) -> Vec<GlobState> {
+        self.closed(
+            (0..self.entries.len()).map(|entry| GlobState { entry, component: 0 }).collect(),
+        )
     }
 
     /// Where `name` leads from a directory that was entered in `states`.
-    pub(super) fn step(&self, states: &[State], name: &OsStr) -> Step {
-        let mut step = Step::default();
+    pub(super) fn step(&self, states: &[GlobState], name: &OsStr) -> GlobStep {
+        let mut step = GlobStep::default();
         for &state in states {
             let components = self.entries[state.entry].components();
             let component = &components[state.component];
@@ -95,7 +97,7 @@ impl Globs {
                     step.file_of = Some(first);
                     step.also_of.extend(other);
                 } else {
-                    let next = State { component: state.component + 1, ..state };
+                    let next = GlobState { component: state.component + 1, ..state };
                     step.enter.push(next);
                     step.enter_link.push(next);
                 }
@@ -107,12 +109,12 @@ impl Globs {
     }
 
     /// `**` also stands for no directory at all.
-    fn closed(&self, mut states: Vec<State>) -> Vec<State> {
+    fn closed(&self, mut states: Vec<GlobState>) -> Vec<GlobState> {
         for i in 0..states.len() {
-            let State { entry, component } = states[i];
+            let GlobState { entry, component } = states[i];
             if matches!(self.entries[entry].components().get(component), Some(Component::AnyDepth))
             {
-                states.push(State { entry, component: component + 1 });
+                states.push(GlobState { entry, component: component + 1 });
             }
         }
         states.sort_unstable();
@@ -121,19 +123,19 @@ impl Globs {
     }
 
     /// The names in a directory that the globs write out, and whether no others can matter.
-    pub(super) fn literal_names(&self, states: &[State]) -> (Vec<&OsStr>, bool) {
-        let literal = |state: &State| match &self.entries[state.entry].components()[state.component]
-        {
-            Component::Literal(name) => Some(name.as_os_str()),
-            _ => None,
-        };
+    pub(super) fn literal_names(&self, states: &[GlobState]) -> (Vec<&OsStr>, bool) {
+        let literal =
+            |state: &GlobState| match &self.entries[state.entry].components()[state.component] {
+                Component::Literal(name) => Some(name.as_os_str()),
+                _ => None,
+            };
         let names: Vec<_> = states.iter().filter_map(literal).collect();
         let are_all = names.len() == states.len();
         (names, are_all)
     }
 
     /// Whether files may match in a directory, or directories whose names are not known.
-    pub(super) fn is_open(&self, states: &[State]) -> bool {
+    pub(super) fn is_open(&self, states: &[GlobState]) -> bool {
         states.iter().any(|state| {
             let components = self.entries[state.entry].components();
             state.component + 1 == components.len()
@@ -143,7 +145,7 @@ impl Globs {
 }
 
 /// The directories reached, as the globs spell them.
-pub(super) type Places = HashMap<PathBuf, Vec<State>>;
+pub(super) type Places = HashMap<PathBuf, Vec<GlobState>>;
 
 #[cfg(test)]
 mod tests {
@@ -202,7 +204,7 @@ mod tests {
         let globs = globs(&["/a/*/x.log", "/a/**/y.log"]);
         let states = globs.step(&globs.start(), OsStr::new("a")).enter;
         let step = globs.step(&states, OsStr::new("link"));
-        assert_eq!(step.enter_link, [State { entry: 0, component: 2 }]);
+        assert_eq!(step.enter_link, [GlobState { entry: 0, component: 2 }]);
         assert_eq!(step.enter.len(), 3);
     }
 }

@@ -36,7 +36,7 @@ impl Stamp {
 
 /// What to look at, with what was seen there last.
 #[derive(Debug)]
-struct Seen<T> {
+struct LastStat<T> {
     what: T,
     stamp: Option<Stamp>,
     /// Named by the sweep under way, or by the last one.
@@ -47,9 +47,9 @@ struct Seen<T> {
 #[derive(Debug)]
 pub(super) struct Polled {
     /// A path as its glob spells it → the entry.
-    files: HashMap<PathBuf, Seen<usize>>,
+    files: HashMap<PathBuf, LastStat<usize>>,
     /// A directory as a glob spells it.
-    directories: HashMap<PathBuf, Seen<()>>,
+    directories: HashMap<PathBuf, LastStat<()>>,
     sweep: u32,
     due: Instant,
 }
@@ -80,14 +80,14 @@ impl Polled {
     /// Has the file at `path` looked at. To be called before it is named for another reason.
     pub(super) fn add_file(&mut self, path: &Path, entry: usize) {
         let sweep = self.sweep;
-        let new = || Seen { what: entry, stamp: Stamp::of(path), sweep };
+        let new = || LastStat { what: entry, stamp: Stamp::of(path), sweep };
         let seen = self.files.entry(path.to_owned()).or_insert_with(new);
         (seen.what, seen.sweep) = (entry, sweep);
     }
 
     /// Has the names in the directory at `path` looked at. To be called before it is listed.
     pub(super) fn add_directory(&mut self, path: &Path) {
-        let seen = Seen { what: (), stamp: Stamp::of(path), sweep: self.sweep };
+        let seen = LastStat { what: (), stamp: Stamp::of(path), sweep: self.sweep };
         self.directories.insert(path.to_owned(), seen);
     }
 
@@ -128,7 +128,7 @@ impl Polled {
     }
 }
 
-impl<T> Seen<T> {
+impl<T> LastStat<T> {
     fn is_changed(&mut self, path: &Path) -> bool {
         let stamp = Stamp::of(path);
         let is_changed = stamp != self.stamp;

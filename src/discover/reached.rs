@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::border::Border;
-use super::places::{Places, State};
+use super::places::{GlobState, Places};
 
 /// A directory is entered by at most so many spellings for the same component of a glob. Each
 /// symbolic link to it makes another spelling, and links to "." would make them without end.
@@ -19,7 +19,7 @@ pub(super) struct Reached {
     /// Where walks stop.
     pub(super) border: Border,
     /// Device and inode → how often each state was entered.
-    visits: HashMap<(u64, u64), Vec<(State, u8)>>,
+    visits: HashMap<(u64, u64), Vec<(GlobState, u8)>>,
 }
 
 impl Reached {
@@ -29,9 +29,9 @@ impl Reached {
     }
 
     /// Notes that `directory` is entered in `states`. Returns those that are news.
-    pub(super) fn enter(&mut self, directory: &Path, states: &[State]) -> Entered {
+    pub(super) fn enter(&mut self, directory: &Path, states: &[GlobState]) -> Entered {
         let known = self.places.get(directory);
-        let is_new = |state: &&State| known.is_none_or(|known| !known.contains(state));
+        let is_new = |state: &&GlobState| known.is_none_or(|known| !known.contains(state));
         let new: Vec<_> = states.iter().filter(is_new).copied().collect();
         if new.is_empty() {
             return Entered::Before;
@@ -62,7 +62,7 @@ impl Reached {
 /// What came of entering a directory.
 pub(super) enum Entered {
     /// It has to be looked through in these states.
-    New(Vec<State>),
+    New(Vec<GlobState>),
     /// It was looked through before.
     Before,
     /// It was looked through in too many other spellings.

@@ -12,10 +12,10 @@ use tokio::time::sleep_until;
 
 use super::border::Crossings;
 use super::inbox::Inbox;
-use super::links::Links;
+use super::links::Symlinks;
 use super::polled::Polled;
 use super::reached::Reached;
-use super::sweep::Place;
+use super::sweep::SweepPlace;
 use super::watch::Watch;
 use super::{Order, Settings};
 use crate::mounts::Mounts;
@@ -59,11 +59,11 @@ pub(super) struct Stage<'a> {
     /// The directories the globs lead through, as spelled, and what to expect there.
     pub(super) reached: Reached,
     /// The directory that is being looked through.
-    pub(super) place: Place,
+    pub(super) place: SweepPlace,
     /// Canonical directory → its spellings among the places reached.
     pub(super) spellings: HashMap<PathBuf, Vec<PathBuf>>,
     /// The symbolic links that are followed.
-    pub(super) links: Links,
+    pub(super) links: Symlinks,
     /// What decides where symbolic links on the way to directories lead.
     pub(super) ways: HashSet<PathBuf>,
     /// Canonical directories that are to be watched, as found by the sweep under way.
@@ -99,9 +99,9 @@ impl<'a> Stage<'a> {
             crossings: None,
             outbox: Vec::new(),
             reached: Reached::default(),
-            place: Place::default(),
+            place: SweepPlace::default(),
             spellings: HashMap::new(),
-            links: Links::default(),
+            links: Symlinks::default(),
             ways: HashSet::new(),
             wanted: HashSet::new(),
             reported: HashSet::new(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::places::Globs;
 use super::reached::Reached;
-use super::walk::{Found, Walk};
+use super::walk::{Sighting, Walk};
 
 /// What a walk over the globs has found.
 #[derive(Debug, Default)]
@@ -25,13 +25,16 @@ pub fn survey(globs: &Globs) -> Survey {
         (Walk::new(globs), Reached::default(), Survey::default());
     while let Some(found) = walk.next(globs, &mut reached) {
         match found {
-            Found::File(found) => {
+            Sighting::File(found) => {
                 survey.links.extend(found.is_link.then(|| found.path.clone()));
                 survey.paths.push(found.path);
             }
-            Found::Link { path } => survey.links.push(path),
-            Found::Refused { path, error } => survey.refused.push((path, error)),
-            Found::Directory { .. } | Found::Missing | Found::Gone | Found::Repeated { .. } => {}
+            Sighting::Link { path } => survey.links.push(path),
+            Sighting::Refused { path, error } => survey.refused.push((path, error)),
+            Sighting::Directory { .. }
+            | Sighting::Missing
+            | Sighting::Gone
+            | Sighting::Repeated { .. } => {}
         }
     }
     survey.paths.sort_unstable();

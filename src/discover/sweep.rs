@@ -14,8 +14,8 @@ use super::links::resolve;
 use super::reached::SPELLINGS_MAX;
 use super::stage::{Left, Stage};
 use super::unmatched::mistake;
-use super::walk::{Found, Match, Walk};
-use super::watch::{Heard, Purpose};
+use super::walk::{GlobMatch, Sighting, Walk};
+use super::watch::{Notices, Purpose};
 use crate::mounts::Territory;
 use crate::pipeline::event::Event;
 use crate::shown::Show;
@@ -25,7 +25,7 @@ const LINK_LOOKS: usize = 4;
 
 /// A directory that is being looked through.
 #[derive(Debug, Default)]
-pub(super) struct Place {
+pub(super) struct SweepPlace {
     /// Its canonical path.
     canonical: PathBuf,
     /// Changes in it are told.
@@ -100,7 +100,7 @@ impl Stage<'_> {
     pub(super) async fn walk(&mut self, mut walk: Walk) -> Result<(), Left> {
         while let Some(found) = walk.next(&self.settings.globs, &mut self.reached) {
             match found {
-                Found::Directory { path, is_open, by_name } => {
+                Sighting::Directory { path, is_open, by_name } => {
                     self.settings.beat.turn();
                     self.obey()?;
                     let purpose = match (is_open, by_name) {
@@ -110,15 +110,15 @@ impl Stage<'_> {
                     };
                     self.enter(&path, purpose);
                 }
-                Found::Missing => {
+                Sighting::Missing => {
                     let directory = self.place.canonical.clone();
                     self.watch(&directory, Purpose::Names);
                 }
-                Found::File(found) => self.name(found).await?,
-                Found::Link { path } => self.watch_stations(&path),
-                Found::Gone => self.is_unsettled = true,
-                Found::Refused { path, error } => self.report_once(&path, &error),
-                Found::Repeated { path } => self.report_repeated(&path),
+                Sighting::File(found) => self.name(found).await?,
+                Sighting::Link { path } => self.watch_stations(&path),
+                Sighting::Gone => self.is_unsettled = true,
+                Sighting::Refused { path, error } => self.report_once(&path, &error),
+                Sighting::Repeated { path } => self.report_repeated(&path),
             }
         }
         Ok(())
@@ -144,16 +144,16 @@ impl Stage<'_> {
         if !spellings.iter().any(|spelled| spelled == directory) {
             spellings.push(directory.to_owned());
         }
-        self.place = Place { canonical, is_heard };
+        self.place = SweepPlace { canonical, is_heard };
     }
 
     /// Has a canonical directory watched. Returns whether what happens in it is told.
     fn watch(&mut self, canonical: &Path, purpose: Purpose) -> bool {
         self.wanted.insert(canonical.to_owned());
         match self.watch.add(canonical, purpose) {
-            Heard::Yes => !self.mounts.is_remote(canonical),
-            Heard::No => false,
-            Heard::Gone => {
+            Notices::Yes => !self.mounts.is_remote(canonical),
+            Notices::No => false,
+            Notices::Gone => {
                 self.is_unsettled = true;
                 false
             }
@@ -163,12 +163,12 @@ impl Stage<'_> {
     /// Goes on with the directory of which an event has come.
     pub(super) fn place_at(&mut self, canonical: &Path) {
         let is_heard = self.watch.is_watched(canonical) && !self.mounts.is_remote(canonical);
-        self.place = Place { canonical: canonical.to_owned(), is_heard };
+        self.place = SweepPlace { canonical: canonical.to_owned(), is_heard };
     }
 
     /// Names a path that matches.
-    async fn name(&mut self, found: Match) -> Result<(), Left> {
-        let Match { path, entry, also, is_link, has_one_name } = found;
+    async fn name(&mut self, found: GlobMatch) -> Result<(), Left> {
+        let GlobMatch { path, entry, also, is_link, has_one_name } = found;
         if self.is_excluded(&path) {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::border::{Border, Crossing};
-use super::places::{Globs, State};
+use super::places::{GlobState, Globs};
 use super::reached::{Entered, Reached};
 
 /// The kernel gives up at so many symbolic links in one path (`path_resolution(7)`).
@@ -17,7 +17,7 @@ pub(super) const LINKS_MAX: u32 = 40;
 
 /// Something on the way.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum Sighting {
     /// This directory is looked through next: whoever watches it now misses nothing.
     Directory {
         path: PathBuf,
@@ -30,7 +30,7 @@ pub(super) enum Found {
     /// for once more after this.
     Missing,
     /// A path that matches and is no directory.
-    File(Match),
+    File(GlobMatch),
     /// A symbolic link that leads on to a directory, or may do so one day.
     Link { path: PathBuf },
     /// A directory that went before it could be looked through.
@@ -43,7 +43,7 @@ pub(super) enum Found {
 
 /// A path that matches.
 #[derive(Debug)]
-pub(super) struct Match {
+pub(super) struct GlobMatch {
     pub(super) path: PathBuf,
     /// The first entry that matches.
     pub(super) entry: usize,
@@ -58,7 +58,7 @@ pub(super) struct Match {
 #[derive(Debug)]
 pub(super) struct Way {
     pub(super) directory: PathBuf,
-    pub(super) states: Vec<State>,
+    pub(super) states: Vec<GlobState>,
     /// Symbolic links on the way there.
     links: u32,
 }
@@ -93,10 +93,10 @@ pub(super) struct Walk {
     todo: Vec<Way>,
     /// Directories that symbolic links lead to, by the number of links and by name: they wait for
     /// all others, so that a directory is known by its own name first.
-    linked: BTreeMap<(u32, PathBuf), Vec<State>>,
+    linked: BTreeMap<(u32, PathBuf), Vec<GlobState>>,
     open: Option<Open>,
     /// What was found on the way to what was asked for.
-    found: Vec<Found>,
+    found: Vec<Sighting>,
 }
 
 impl Walk {
@@ -108,17 +108,22 @@ impl Walk {
     }
 
     /// Has `directory` looked through in `states`, as far as it was not before.
-    fn enter(&mut self, directory: PathBuf, states: Vec<State>) {
+    fn enter(&mut self, directory: PathBuf, states: Vec<GlobState>) {
         self.todo.push(Way { directory, states, links: 0 });
     }
 
     /// Has `directory` looked through, which was reached in `states` by an earlier walk.
-    pub(super) fn enter_again(&mut self, directory: PathBuf, states: Vec<State>, globs: &Globs) {
+    pub(super) fn enter_again(
+        &mut self,
+        directory: PathBuf,
+        states: Vec<GlobState>,
+        globs: &Globs,
+    ) {
         self.open(Way { directory, states, links: 0 }, globs);
     }
 
     /// The next thing on the way; nothing when all is found.
-    pub(super) fn next(&mut self, globs: &Globs, reached: &mut Reached) -> Option<Found> {
+    pub(super) fn next(&mut self, globs: &Globs, reached: &mut Reached) -> Option<Sighting> {
         loop {
             if let Some(found) = self.found.pop() {
                 return Some(found);
@@ -139,8 +144,10 @@ impl Walk {
         match reached.enter(&way.directory, &way.states) {
             Entered::New(states) => way.states = states,
             Entered::Before => return,
-            Entered::TooOften => return self.found.push(Found::Repeated { path: way.directory }),
-            Entered::Gone => return self.found.push(Found::Gone),
+            Entered::TooOften => {
+                return self.found.push(Sighting::Repeated { path: way.directory });
+            }
+            Entered::Gone => return self.found.push(Sighting::Gone),
         }
         self.open(way, globs);
     }
@@ -150,7 +157,7 @@ impl Walk {
         let by_name = !globs.literal_names(&way.states).0.is_empty();
         let path = way.directory.clone();
         self.open = Some(Open { way, names: Names::NotYet });
-        self.found.push(Found::Directory { path, is_open, by_name });
+        self.found.push(Sighting::Directory { path, is_open, by_name });
     }
 
     /// Looks at the next name in `open`.
@@ -173,7 +180,7 @@ impl Walk {
                 }
                 Some(Err(error)) => {
                     let path = open.way.directory.clone();
-                    return self.found.push(Found::Refused { path, error });
+                    return self.found.push(Sighting::Refused { path, error });
                 }
                 None => return,
             },
@@ -187,7 +194,7 @@ impl Walk {
                 None => match missing.take() {
                     Some(missing) if !missing.is_empty() => {
                         open.names = Names::written(missing, None);
-                        self.found.push(Found::Missing);
+                        self.found.push(Sighting::Missing);
                     }
                     _ => return,
                 },
@@ -208,11 +215,11 @@ impl Walk {
         match fs::read_dir(&way.directory) {
             Ok(entries) => Some(Names::Listed(entries)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.found.push(Found::Gone);
+                self.found.push(Sighting::Gone);
                 None
             }
             Err(error) => {
-                self.found.push(Found::Refused { path: way.directory.clone(), error });
+                self.found.push(Sighting::Refused { path: way.directory.clone(), error });
                 Some(Names::written(names, None))
             }
         }
@@ -230,7 +237,7 @@ impl Walk {
                 self.meet(way, name, Some(metadata.file_type()), links, globs, border);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return false,
-            Err(error) => self.found.push(Found::Refused { path, error }),
+            Err(error) => self.found.push(Sighting::Refused { path, error }),
         }
         true
     }
@@ -239,7 +246,7 @@ impl Walk {
     pub(super) fn look_at(
         &mut self,
         directory: &Path,
-        states: Vec<State>,
+        states: Vec<GlobState>,
         name: &OsStr,
         globs: &Globs,
         border: &mut Border,
@@ -282,13 +289,13 @@ impl Walk {
             (None, kind) => kind.is_some_and(|kind| kind.is_dir()),
         };
         if is_link && !step.enter_link.is_empty() && (is_directory || target.is_none()) {
-            self.found.push(Found::Link { path: path.clone() });
+            self.found.push(Sighting::Link { path: path.clone() });
         }
         if !is_directory {
             let Some(entry) = step.file_of else { return };
             let has_one_name = !is_link && links().is_none_or(|count| count <= 1);
             let also = step.also_of;
-            self.found.push(Found::File(Match { path, entry, also, is_link, has_one_name }));
+            self.found.push(Sighting::File(GlobMatch { path, entry, also, is_link, has_one_name }));
         } else if !is_link {
             self.todo.push(Way { directory: path, states: step.enter, links: way.links });
         } else if way.links < LINKS_MAX && !step.enter_link.is_empty() {

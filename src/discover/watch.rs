@@ -40,7 +40,7 @@ pub(super) enum Purpose {
 
 /// What came of watching a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum Notices {
     /// Changes in it are told.
     Yes,
     /// They are not.
@@ -142,14 +142,14 @@ impl Watch {
     }
 
     /// Watches `directory` from now on, which must be a canonical path.
-    pub(super) fn add(&mut self, directory: &Path, purpose: Purpose) -> Heard {
-        let Some(Instance { watches, .. }) = &mut self.instance else { return Heard::No };
-        let Ok(metadata) = fs::metadata(directory) else { return Heard::Gone };
+    pub(super) fn add(&mut self, directory: &Path, purpose: Purpose) -> Notices {
+        let Some(Instance { watches, .. }) = &mut self.instance else { return Notices::No };
+        let Ok(metadata) = fs::metadata(directory) else { return Notices::Gone };
         let inode = (metadata.dev(), metadata.ino());
         let before = self.watched.get(directory).filter(|watched| watched.inode == inode);
         let purpose = before.map_or(purpose, |watched| watched.purpose.max(purpose));
         if before.is_some_and(|watched| watched.purpose == purpose) {
-            return Heard::Yes;
+            return Notices::Yes;
         }
         // The mask of a watch is for the inode: another path of it must not take anything away.
         let mask = WatchMask::MASK_ADD
@@ -168,22 +168,22 @@ impl Watch {
                 if let Some(before) = before.filter(|before| before.id != id) {
                     self.unwatch(&before.id, directory);
                 }
-                Heard::Yes
+                Notices::Yes
             }
             Err(error) => self.refused(directory, purpose, &error),
         }
     }
 
-    fn refused(&mut self, directory: &Path, purpose: Purpose, error: &io::Error) -> Heard {
+    fn refused(&mut self, directory: &Path, purpose: Purpose, error: &io::Error) -> Notices {
         let why = match Errno::from_io_error(error) {
-            Some(Errno::NOENT | Errno::NOTDIR) => return Heard::Gone,
+            Some(Errno::NOENT | Errno::NOTDIR) => return Notices::Gone,
             Some(Errno::NOSPC) => Unwatched::Limit,
             _ => Unwatched::Refused,
         };
         if purpose < Purpose::Files || (purpose == Purpose::Files && why == Unwatched::Refused) {
             // Where it matters, that it cannot be listed is said as well.
             debug!(directory = %directory.shown(), %error, "cannot watch");
-            return Heard::No;
+            return Notices::No;
         }
         let is_news = self.unwatched.insert(directory.to_owned(), why).is_none();
         match why {
@@ -204,7 +204,7 @@ impl Watch {
             ),
             Unwatched::Refused => {}
         }
-        Heard::No
+        Notices::No
     }
 
     /// In how many directories changes of names or files are heard.

@@ -9,14 +9,14 @@ use super::GlobError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamePattern {
     /// What stands before the first star.
-    start: Vec<Item>,
+    start: Vec<NameItem>,
     /// What stands behind each star.
-    behind_stars: Vec<Vec<Item>>,
+    behind_stars: Vec<Vec<NameItem>>,
 }
 
 /// What matches a piece of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Item {
+enum NameItem {
     /// This byte. Characters are not looked at, as names may hold any bytes.
     Byte(u8),
     /// `?`: any character.
@@ -38,15 +38,15 @@ impl NamePattern {
                     }
                     continue;
                 }
-                b'?' => Item::Any,
+                b'?' => NameItem::Any,
                 b'[' => class(&mut text)?,
                 b'\\' => {
                     let (&escaped, behind) =
                         text.split_first().ok_or(GlobError::TrailingBackslash)?;
                     text = behind;
-                    Item::Byte(escaped)
+                    NameItem::Byte(escaped)
                 }
-                _ => Item::Byte(byte),
+                _ => NameItem::Byte(byte),
             };
             pattern.behind_stars.last_mut().unwrap_or(&mut pattern.start).push(item);
         }
@@ -55,9 +55,9 @@ impl NamePattern {
 
     /// The one name that matches, where there are no wildcards.
     pub(super) fn literal(&self) -> Option<OsString> {
-        let byte = |item: &Item| match item {
-            Item::Byte(byte) => Some(*byte),
-            Item::Any | Item::Class { .. } => None,
+        let byte = |item: &NameItem| match item {
+            NameItem::Byte(byte) => Some(*byte),
+            NameItem::Any | NameItem::Class { .. } => None,
         };
         let name = self.start.iter().map(byte).collect::<Option<Vec<u8>>>()?;
         // Written with a backslash these are names that no directory has.
@@ -68,8 +68,8 @@ impl NamePattern {
     pub(super) fn has_empty_range(&self) -> bool {
         let mut items = self.start.iter().chain(self.behind_stars.iter().flatten());
         items.any(|item| match item {
-            Item::Class { ranges, .. } => ranges.iter().any(|(low, high)| high < low),
-            Item::Byte(_) | Item::Any => false,
+            NameItem::Class { ranges, .. } => ranges.iter().any(|(low, high)| high < low),
+            NameItem::Byte(_) | NameItem::Any => false,
         })
     }
 
@@ -91,12 +91,12 @@ impl NamePattern {
 }
 
 /// What is left of `name` behind what `items` match at its beginning.
-fn matched<'a>(items: &[Item], name: &'a [u8]) -> Option<&'a [u8]> {
+fn matched<'a>(items: &[NameItem], name: &'a [u8]) -> Option<&'a [u8]> {
     items.iter().try_fold(name, |rest, item| {
         let len = match item {
-            Item::Byte(byte) => usize::from(rest.first()? == byte),
-            Item::Any => first(rest)?.1,
-            Item::Class { is_negated, ranges } => {
+            NameItem::Byte(byte) => usize::from(rest.first()? == byte),
+            NameItem::Any => first(rest)?.1,
+            NameItem::Class { is_negated, ranges } => {
                 let (c, len) = first(rest)?;
                 let is_member = ranges.iter().any(|&(low, high)| low <= c && c <= high);
                 if is_member == *is_negated { 0 } else { len }
@@ -115,14 +115,14 @@ fn first(text: &[u8]) -> Option<(char, usize)> {
 }
 
 /// The class whose `[` has been read.
-fn class(text: &mut &[u8]) -> Result<Item, GlobError> {
+fn class(text: &mut &[u8]) -> Result<NameItem, GlobError> {
     let is_negated = text.first() == Some(&b'^');
     *text = &text[usize::from(is_negated)..];
     let mut ranges = Vec::new();
     loop {
         if let (Some((b']', behind)), false) = (text.split_first(), ranges.is_empty()) {
             *text = behind;
-            return Ok(Item::Class { is_negated, ranges });
+            return Ok(NameItem::Class { is_negated, ranges });
         }
         let low = member(text)?;
         let mut high = low;

@@ -73,11 +73,11 @@ impl Beat {
 
 /// Watches loops from time to time.
 #[derive(Debug)]
-pub struct Watch {
+pub struct Watchdog {
     beats: Vec<(StageName, Beat, u64)>,
 }
 
-impl Watch {
+impl Watchdog {
     /// Asks each for a turn, to be seen by the next [`Self::silent`].
     #[must_use]
     pub fn new(beats: impl IntoIterator<Item = (StageName, Beat)>) -> Self {
@@ -118,7 +118,7 @@ mod tests {
             (StageName::Input, &hung),
             (StageName::Checkpoint, &slow),
         ];
-        let mut watch = Watch::new(beats.map(|(stage, beat)| (stage, beat.clone())));
+        let mut watch = Watchdog::new(beats.map(|(stage, beat)| (stage, beat.clone())));
         let turning = idle.clone();
         tokio::spawn(async move {
             loop {
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_thread_that_waits_for_others_is_alive_and_one_that_works_has_to_show_it() {
         let beat = Beat::default();
-        let mut watch = Watch::new([(StageName::Discover, beat.clone())]);
+        let mut watch = Watchdog::new([(StageName::Discover, beat.clone())]);
         let (begun, has_begun) = mpsc::channel();
         let (end, ended) = mpsc::channel::<()>();
         let its = beat.clone();

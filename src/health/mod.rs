@@ -11,7 +11,7 @@ pub mod silence;
 use std::fmt;
 
 use self::liveness::Beat;
-use self::readiness::Readiness;
+use self::readiness::ReadySignal;
 use self::silence::Silence;
 
 /// A stage that runs by itself.
@@ -50,7 +50,7 @@ pub struct Health {
     /// The loop of [`crate::checkpoint`] goes round.
     pub checkpoint: Beat,
     /// The first pass is done: from then on the files are followed.
-    pub ready: Readiness,
+    pub ready: ReadySignal,
     /// File systems that do not answer.
     pub silence: Silence,
 }

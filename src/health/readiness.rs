@@ -4,9 +4,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Whether something is ready, for all who hold a clone of it.
 #[derive(Debug, Clone, Default)]
-pub struct Readiness(CancellationToken);
+pub struct ReadySignal(CancellationToken);
 
-impl Readiness {
+impl ReadySignal {
     /// From now on it is, for good.
     pub fn set(&self) {
         self.0.cancel();

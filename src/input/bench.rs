@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::input::FileSettings;
 use crate::input::read::content::{Content, Stat, open};
 use crate::input::read::pending::Pending;
-use crate::input::read::reader::{CHUNK, MessageFormat, Place, Read, Reader};
+use crate::input::read::reader::{CHUNK, MessageFormat, Read, ReadPlace, Reader};
 use crate::input::read::records;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::{Position, Source, SourceId};
@@ -56,7 +56,7 @@ pub fn read(
             let format = MessageFormat { header: &header, settings: &settings };
             let (bound, size, modified) = (u64::MAX, u64::MAX, 0);
             let mut place =
-                Place { content, position, pending, format, bound, size, source, modified };
+                ReadPlace { content, position, pending, format, bound, size, source, modified };
             if !matches!(reader.read(&mut place, &mut batch)?, Read::Some { at_end: false }) {
                 return Ok(());
             }

@@ -19,13 +19,13 @@ use std::sync::Arc;
 use crate::filter::Patterns;
 use crate::health::liveness::Beat;
 use crate::health::metrics::Reading;
-use crate::health::readiness::Readiness;
+use crate::health::readiness::ReadySignal;
 use crate::mounts::Fence;
 use crate::pipeline::globs::FollowedGlobs;
 use crate::syslog::{Encoder, Header, Priority};
 
 pub use self::rotation::names::is_compressed;
-pub use self::scheduler::{EntryOf, Known, Links, MatchedLast, Reload, run};
+pub use self::scheduler::{EntryOf, InputLinks, KnownFiles, MatchedLast, Reload, run};
 
 /// How files are read and their lines made into messages.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub struct Settings {
     /// Shows that the loop goes round.
     pub beat: Beat,
     /// Set once the first pass is done.
-    pub readiness: Readiness,
+    pub readiness: ReadySignal,
 }
 
 /// How the lines of a file are read and sent: one value for all files of an entry of `files`.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::time::ClockId;
 use rustix::thread::gettid;
 
-use crate::checkpoint::{self, ReadError, Reading};
+use crate::checkpoint::{self, ReadError, StateReading};
 use crate::cli::Cli;
 use crate::config::{self, ConfigErrors, Loaded, Surroundings};
 
@@ -23,10 +23,10 @@ const LIMIT: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(100);
 
 /// What a look at something said; nothing when there was no answer.
-pub(super) type Answer<T> = Option<T>;
+pub(super) type FileAnswer<T> = Option<T>;
 
 /// What `look` says.
-pub(super) fn ask<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Answer<T> {
+pub(super) fn ask<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> FileAnswer<T> {
     let (sender, answers) = mpsc::channel();
     let clock = start(move || drop(sender.send(look())));
     wait(&answers, &clock)
@@ -39,13 +39,13 @@ pub(super) fn ask_each<I, T, L>(
     items: Vec<I>,
     path: impl Fn(&I) -> &Path,
     look: impl Fn() -> L,
-) -> Vec<Answer<T>>
+) -> Vec<FileAnswer<T>>
 where
     I: Clone + Send + 'static,
     T: Send + 'static,
     L: FnMut(&I) -> T + Send + 'static,
 {
-    let mut said: Vec<Answer<T>> = Vec::with_capacity(items.len());
+    let mut said: Vec<FileAnswer<T>> = Vec::with_capacity(items.len());
     let mut hung: Vec<&Path> = Vec::new();
     while said.len() < items.len() {
         let beside = |item: &I| path(item).parent().is_some_and(|it| hung.contains(&it));
@@ -77,13 +77,13 @@ where
 }
 
 /// The configuration, wherever it lies.
-pub(super) fn load(cli: &Cli, around: &Surroundings) -> Answer<Result<Loaded, ConfigErrors>> {
+pub(super) fn load(cli: &Cli, around: &Surroundings) -> FileAnswer<Result<Loaded, ConfigErrors>> {
     let (cli, around) = (cli.clone(), around.clone());
     ask(move || config::load(&cli, &around))
 }
 
 /// The positions kept in `dir`. No answer is an error.
-pub(super) fn positions(dir: &Path) -> Result<Reading, ReadError> {
+pub(super) fn positions(dir: &Path) -> Result<StateReading, ReadError> {
     let path = dir.to_owned();
     let read = ask(move || checkpoint::read(&path));
     read.unwrap_or_else(|| {
@@ -106,7 +106,7 @@ fn start(work: impl FnOnce() + Send + 'static) -> Receiver<ClockId> {
 }
 
 /// Waits as long as the thread with that clock gets on.
-fn wait<T>(answers: &Receiver<T>, clock: &Receiver<ClockId>) -> Answer<T> {
+fn wait<T>(answers: &Receiver<T>, clock: &Receiver<ClockId>) -> FileAnswer<T> {
     let clock = clock.recv_timeout(LIMIT).ok();
     let used = || clock.and_then(|clock| clock.now().ok());
     let (mut last, mut since) = (used(), Instant::now());

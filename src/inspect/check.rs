@@ -8,11 +8,11 @@ use nix::unistd::User;
 use rustix::process::geteuid;
 
 use super::answers::{self, ask};
-use super::files::{self, Entry, Verdict};
+use super::files::{self, FollowedEntry, Verdict};
 use super::{
     BAD, GOOD, HEADING, NO_CONFIGURATION, ODD, Out, access, complain, receiver, sight, start, words,
 };
-use crate::checkpoint::{self, ReadError, Reading};
+use crate::checkpoint::{self, ReadError, StateReading};
 use crate::cli::Cli;
 use crate::config::{Loaded, Protocol, Surroundings};
 use crate::deliver::root_faults;
@@ -59,7 +59,7 @@ pub(super) fn run(
     for entry in &entries {
         show(entry, &entries, out)?;
     }
-    let tally = Tally::of(&entries);
+    let tally = CheckTally::of(&entries);
     let reachable = receiver::show(&config.destination, connect, out)?;
     warnings += positions(&config.state_dir, state, out)?;
     let faults = [
@@ -117,7 +117,7 @@ fn sources(loaded: &Loaded, around: &Surroundings, out: Out<'_>) -> io::Result<u
     Ok(warnings)
 }
 
-fn show(entry: &Entry, entries: &[Entry], out: Out<'_>) -> io::Result<()> {
+fn show(entry: &FollowedEntry, entries: &[FollowedEntry], out: Out<'_>) -> io::Result<()> {
     let followed = |(_, verdict, _): &&(_, Verdict, _)| matches!(verdict, Verdict::Followed(_));
     let elsewhere = |(_, verdict, _): &(_, Verdict, _)| {
         matches!(verdict, Verdict::Earlier(_) | Verdict::SameAs(_))
@@ -172,14 +172,14 @@ fn show(entry: &Entry, entries: &[Entry], out: Out<'_>) -> io::Result<()> {
 
 /// How many paths met which fate.
 #[derive(Debug, Default)]
-struct Tally {
+struct CheckTally {
     followed: usize,
     left_out: usize,
     unreadable: usize,
 }
 
-impl Tally {
-    fn of(entries: &[Entry]) -> Self {
+impl CheckTally {
+    fn of(entries: &[FollowedEntry]) -> Self {
         let mut tally = Self::default();
         for entry in entries {
             tally.unreadable += entry.refused.len() + usize::from(entry.hangs);
@@ -214,7 +214,11 @@ impl Tally {
     }
 }
 
-fn positions(dir: &Path, state: Result<Reading, ReadError>, out: Out<'_>) -> io::Result<usize> {
+fn positions(
+    dir: &Path,
+    state: Result<StateReading, ReadError>,
+    out: Out<'_>,
+) -> io::Result<usize> {
     writeln!(out, "\n{HEADING}Positions{HEADING:#}")?;
     let path = dir.shown();
     let reading = match state {

@@ -22,18 +22,18 @@ pub(super) fn is(inode: Inode, metadata: &Metadata) -> bool {
 }
 
 /// Inode number → names.
-type Names = HashMap<u64, Vec<PathBuf>>;
+type FileNames = HashMap<u64, Vec<PathBuf>>;
 
 /// Where rotated files are looked for; each directory is listed once.
-pub(super) struct Disk {
-    directories: HashMap<PathBuf, Names>,
+pub(super) struct DiskView {
+    directories: HashMap<PathBuf, FileNames>,
     /// Deleted files that the daemon still has open.
     held: Option<Vec<Metadata>>,
     daemon: Option<Holder>,
     look: fn(Option<Holder>) -> Vec<Metadata>,
 }
 
-impl Disk {
+impl DiskView {
     /// `look` finds what the daemon has open.
     pub(super) fn new(daemon: Option<Holder>, look: fn(Option<Holder>) -> Vec<Metadata>) -> Self {
         Self { directories: HashMap::new(), held: None, daemon, look }
@@ -58,8 +58,8 @@ impl Disk {
     }
 }
 
-fn list(directory: &Path) -> Names {
-    let mut names = Names::new();
+fn list(directory: &Path) -> FileNames {
+    let mut names = FileNames::new();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         names.entry(entry.ino()).or_default().push(entry.path());
     }

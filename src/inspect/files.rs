@@ -19,7 +19,7 @@ use crate::shown::Show;
 
 /// An entry of `files` and what it finds.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct FollowedEntry {
     /// As it could have been written: `tag=glob`.
     pub(super) title: String,
     /// Paths in their order, and which file each is, if it is followed.
@@ -52,19 +52,20 @@ pub(super) enum Verdict {
 }
 
 /// Looks for the files of `config` as the daemon does; `records` are the positions known.
-pub(super) fn find(config: &Config, records: &[Record]) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::with_capacity(config.files.len());
+pub(super) fn find(config: &Config, records: &[Record]) -> Vec<FollowedEntry> {
+    let mut entries: Vec<FollowedEntry> = Vec::with_capacity(config.files.len());
     let mut hung = HashSet::new();
     for file in &config.files {
         let base = file.glob.text().parent();
-        let entry = if hung.contains(&base) { Entry::hung(file) } else { entry(file, config) };
+        let entry =
+            if hung.contains(&base) { FollowedEntry::hung(file) } else { entry(file, config) };
         if entry.hangs {
             hung.insert(base);
         }
         entries.push(entry);
     }
     let mut first: HashMap<PathBuf, usize> = HashMap::new();
-    let mut names = Names::new();
+    let mut names = NamedFiles::new();
     for (index, entry) in entries.iter_mut().enumerate() {
         for (path, verdict, inode) in &mut entry.found {
             match *first.entry(path.clone()).or_insert(index) {
@@ -83,7 +84,7 @@ pub(super) fn find(config: &Config, records: &[Record]) -> Vec<Entry> {
     entries
 }
 
-impl Entry {
+impl FollowedEntry {
     /// One of which a file system on its way does not answer.
     fn hung(file: &FileEntry) -> Self {
         let (found, refused) = (Vec::new(), Vec::new());
@@ -97,7 +98,7 @@ fn title(file: &FileEntry) -> String {
 }
 
 /// What an entry finds by itself.
-fn entry(file: &FileEntry, config: &Config) -> Entry {
+fn entry(file: &FileEntry, config: &Config) -> FollowedEntry {
     let globs = file.clone();
     let found = ask(move || {
         let found = survey(&Globs::new(std::slice::from_ref(&globs)));
@@ -106,7 +107,7 @@ fn entry(file: &FileEntry, config: &Config) -> Entry {
         let refused: Vec<_> = found.refused.into_iter().map(explained).collect();
         (found.paths.into_iter().collect::<Vec<_>>(), mistake, refused)
     });
-    let Some((paths, mistake, refused)) = found else { return Entry::hung(file) };
+    let Some((paths, mistake, refused)) = found else { return FollowedEntry::hung(file) };
     let judged = ask_each(
         paths.clone(),
         |path| path,
@@ -118,14 +119,14 @@ fn entry(file: &FileEntry, config: &Config) -> Entry {
     let judged = judged.into_iter().map(|said| said.unwrap_or((Verdict::NoAnswer, None)));
     let found =
         paths.into_iter().zip(judged).map(|(path, (verdict, inode))| (path, verdict, inode));
-    Entry { title: title(file), found: found.collect(), mistake, refused, hangs: false }
+    FollowedEntry { title: title(file), found: found.collect(), mistake, refused, hangs: false }
 }
 
 /// Device and number of a file that is followed.
 type FileId = Option<(u64, u64)>;
 
 /// The paths that name each file.
-type Names = HashMap<FileId, Vec<PathBuf>>;
+type NamedFiles = HashMap<FileId, Vec<PathBuf>>;
 
 fn judge(path: &Path, exclude: &Patterns) -> (Verdict, FileId) {
     let excluded = exclude.matching(path.as_os_str().as_bytes());
@@ -158,7 +159,7 @@ fn judge(path: &Path, exclude: &Patterns) -> (Verdict, FileId) {
 
 /// For each path whose file is followed under another name: that name. A name with a position
 /// wins, else the first in order, as in `tail`'s first pass.
-fn owners(names: Names, records: &[Record]) -> HashMap<PathBuf, PathBuf> {
+fn owners(names: NamedFiles, records: &[Record]) -> HashMap<PathBuf, PathBuf> {
     let sources = records.iter().map(|record| &record.source);
     let known: HashSet<_> =
         sources.map(|it| (&*it.path, it.inode.device, it.inode.number)).collect();

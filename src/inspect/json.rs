@@ -18,16 +18,16 @@ use crate::shown::is_odd;
 #[derive(Serialize)]
 struct Document<'a> {
     state_dir: String,
-    daemon: Daemon,
+    daemon: DaemonJson,
     damage: &'a [String],
     /// Entries of `files` of which a file system does not answer.
     silent: &'a [String],
     total: Total,
-    files: Vec<Row>,
+    files: Vec<JsonRow>,
 }
 
 #[derive(Serialize)]
-struct Daemon {
+struct DaemonJson {
     running: bool,
     pid: Option<u32>,
     /// Why it has refused its new configuration.
@@ -44,7 +44,7 @@ struct Total {
 }
 
 #[derive(Serialize)]
-struct Row {
+struct JsonRow {
     path: String,
     /// The bytes of a path that is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ pub(super) fn write(status: &Status, out: Out<'_>) -> io::Result<()> {
     }
     let document = Document {
         state_dir: status.state_dir.to_string_lossy().into_owned(),
-        daemon: Daemon {
+        daemon: DaemonJson {
             running: status.daemon.is_some(),
             pid: status.daemon.and_then(|daemon| daemon.pid),
             refused: status.refusal.clone(),
@@ -78,7 +78,7 @@ pub(super) fn write(status: &Status, out: Out<'_>) -> io::Result<()> {
         damage: &status.damage,
         silent: &status.silent,
         total,
-        files: status.files.iter().map(Row::from).collect(),
+        files: status.files.iter().map(JsonRow::from).collect(),
     };
     document.serialize(&mut Serializer::with_formatter(&mut *out, Escaping))?;
     writeln!(out)
@@ -105,7 +105,7 @@ impl Formatter for Escaping {
     }
 }
 
-impl From<&File> for Row {
+impl From<&File> for JsonRow {
     fn from(file: &File) -> Self {
         let behind = file.behind();
         Self {

@@ -38,7 +38,7 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::cli::{Cli, Look};
+use crate::cli::{Cli, Inspection};
 use crate::config::Surroundings;
 use crate::shown::{Show, lines};
 
@@ -59,7 +59,7 @@ type Out<'a> = &'a mut dyn Write;
 /// Answers `look` on standard output and says whether all is well. That nobody reads on (a closed
 /// pipe) is no error.
 #[must_use]
-pub fn run(cli: &Cli, look: Look<'_>) -> ExitCode {
+pub fn run(cli: &Cli, look: Inspection<'_>) -> ExitCode {
     let mut out = BufWriter::new(anstream::stdout());
     match answer(cli, look, &mut out).and_then(|well| out.flush().map(|()| well)) {
         Ok(true) => ExitCode::SUCCESS,
@@ -72,7 +72,7 @@ pub fn run(cli: &Cli, look: Look<'_>) -> ExitCode {
     }
 }
 
-fn answer(cli: &Cli, look: Look<'_>, out: Out<'_>) -> io::Result<bool> {
+fn answer(cli: &Cli, look: Inspection<'_>, out: Out<'_>) -> io::Result<bool> {
     let around = match Surroundings::of_process() {
         Ok(around) => around,
         Err(error) => {
@@ -81,11 +81,11 @@ fn answer(cli: &Cli, look: Look<'_>, out: Out<'_>) -> io::Result<bool> {
         }
     };
     match look {
-        Look::Check { connect } => check::run(cli, &around, connect, out),
-        Look::Line(line) => self::line(cli, &around, line, out),
-        Look::Test => Ok(sight::test(cli, &around)),
-        Look::UnitSettings => sight::unit_settings(cli, &around, out),
-        Look::Status { json } => status::run(cli, &around, json, out),
+        Inspection::Check { connect } => check::run(cli, &around, connect, out),
+        Inspection::Line(line) => self::line(cli, &around, line, out),
+        Inspection::Test => Ok(sight::test(cli, &around)),
+        Inspection::UnitSettings => sight::unit_settings(cli, &around, out),
+        Inspection::Status { json } => status::run(cli, &around, json, out),
     }
 }
 

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::answers::{self, ask, ask_each};
-use super::disk::{Disk, held_by, is, number};
+use super::disk::{DiskView, held_by, is, number};
 use super::{NO_CONFIGURATION, Out, access, complain, json, table};
-use crate::checkpoint::{self, Holder, Reading};
+use crate::checkpoint::{self, Holder, StateReading};
 use crate::cli::Cli;
 use crate::config::{self, Config, Surroundings};
 use crate::discover::{Globs, survey};
@@ -135,7 +135,7 @@ pub(super) fn run(
         }
     };
     let daemon = checkpoint::holder(&dir);
-    let Reading { records, damage } = reading;
+    let StateReading { records, damage } = reading;
     let (files, silent) = patiently(records, config.as_ref().ok(), daemon);
     let absence = (!dir.exists()).then(|| absence(around.is_root));
     let refusal = daemon.and_then(|_| checkpoint::refusal(&dir));
@@ -171,7 +171,7 @@ pub fn delivered(records: Vec<Record>, silence: &Silence) -> Vec<File> {
         Territory::Far(point) => !silence.is_at(&point),
     };
     let records = records.into_iter().filter(answers).collect();
-    let mut disk = Disk::new(Some(Holder { pid: Some(std::process::id()) }), held_by);
+    let mut disk = DiskView::new(Some(Holder { pid: Some(std::process::id()) }), held_by);
     let by_path = by_path(records).into_iter();
     sorted(by_path.map(|(path, records)| file(path, &records, &mut disk)).collect())
 }
@@ -193,7 +193,7 @@ fn patiently(
         || {
             // One of them on a file system that hangs keeps nobody from the others.
             let look = |daemon| ask(move || held_by(daemon)).unwrap_or_default();
-            let mut disk = Disk::new(daemon, look);
+            let mut disk = DiskView::new(daemon, look);
             move |(path, records): &(PathBuf, Vec<Record>)| {
                 let mut file = file(path.clone(), records, &mut disk);
                 file.readable = !path.is_file() || access::open(path).is_ok();
@@ -285,7 +285,7 @@ fn unknown(path: PathBuf) -> Option<((u64, u64), File)> {
 }
 
 /// What has become of a path whose generations the state knows, the oldest first.
-fn file(path: PathBuf, records: &[Record], disk: &mut Disk) -> File {
+fn file(path: PathBuf, records: &[Record], disk: &mut DiskView) -> File {
     let at_path = fs::metadata(&path).ok();
     let is_at_path = |record: &Record| at_path.as_ref().is_some_and(|m| is(record.source.inode, m));
     let current = records.iter().rposition(is_at_path);

@@ -10,10 +10,10 @@ use super::{MOUNTINFO, Mounts, Territory};
 
 /// The mounts as they were when somebody last looked, for all who hold a clone.
 #[derive(Debug, Clone)]
-pub struct SharedMounts(Arc<Shared>);
+pub struct SharedMounts(Arc<MountsInner>);
 
 #[derive(Debug)]
-struct Shared {
+struct MountsInner {
     /// Tells whether anything has changed; nothing where it cannot be known.
     mountinfo: Option<Mutex<File>>,
     now: RwLock<Arc<Mounts>>,
@@ -24,7 +24,7 @@ impl Default for SharedMounts {
     fn default() -> Self {
         // Before reading: what changes in between is seen by the next look.
         let mountinfo = File::open(MOUNTINFO).ok().map(Mutex::new);
-        Self(Arc::new(Shared { mountinfo, now: RwLock::new(Arc::new(Mounts::now())) }))
+        Self(Arc::new(MountsInner { mountinfo, now: RwLock::new(Arc::new(Mounts::now())) }))
     }
 }
 
@@ -60,7 +60,7 @@ pub struct Fence {
 impl Default for Fence {
     /// Around everything.
     fn default() -> Self {
-        let shared = Shared { mountinfo: None, now: RwLock::default() };
+        let shared = MountsInner { mountinfo: None, now: RwLock::default() };
         Self::around(Territory::Near, SharedMounts(Arc::new(shared)))
     }
 }

@@ -33,7 +33,7 @@ use tracing_subscriber::{Layer, reload};
 use self::limit::Limit;
 pub use self::output::show_progress;
 pub use self::queue::lost_lines;
-use self::queue::{Place, Places, Queue};
+use self::queue::{Queue, QueuePlace, QueuePlaces};
 use crate::safe_open::{self, Last};
 use crate::shown::{Show, escaped};
 use crate::threads;
@@ -127,10 +127,10 @@ pub fn init(target: LogTarget, filter: &str) -> Result<LogControl, LogError> {
         LogTarget::File(path) => Some(path),
     };
     let file = path.as_deref().map(open).transpose()?;
-    let queue = Queue::new(Box::new(Places(file)));
-    let to_stderr = queue.writer(Place::Stderr);
+    let queue = Queue::new(Box::new(QueuePlaces(file)));
+    let to_stderr = queue.writer(QueuePlace::Stderr);
     if path.is_some() {
-        let file = layer(Style::Full, queue.writer(Place::File), false);
+        let file = layer(Style::Full, queue.writer(QueuePlace::File), false);
         let stderr = layer(watched, to_stderr, color).with_filter(LevelFilter::WARN);
         tracing_subscriber::registry().with(filter).with(file).with(stderr).try_init()?;
     } else {
@@ -188,7 +188,7 @@ pub fn last_words(text: &str) {
     match QUEUE.get() {
         Some(queue) => {
             // Nobody there to be told: the exit code tells.
-            let _ = queue.writer(Place::Stderr).write_all(text.as_bytes());
+            let _ = queue.writer(QueuePlace::Stderr).write_all(text.as_bytes());
             queue.flush(LAST_WORDS);
         }
         None => drop(output::write_to_stderr(text.as_bytes())),
@@ -294,7 +294,7 @@ where
         if target.split("::").next() != Some(env!("CARGO_PKG_NAME")) {
             write!(out, "{target}: ")?;
         }
-        let mut text = Text::default();
+        let mut text = LogText::default();
         event.record(&mut text);
         write!(out, "{}{}", text.message, text.fields)?;
         if left_out > 0 {
@@ -337,12 +337,12 @@ fn color_of(level: Level) -> &'static str {
 /// Message and fields of an event on one line. Control characters are escaped: a file's name may
 /// hold anything, and must neither begin a line of the log nor steer a terminal.
 #[derive(Default)]
-struct Text {
+struct LogText {
     message: String,
     fields: String,
 }
 
-impl Visit for Text {
+impl Visit for LogText {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let out = if field.name() == "message" {
             &mut self.message

@@ -102,11 +102,11 @@ impl<T: Send, F: FnOnce() -> T + Send> Work for Question<T, F> {
 
 /// Threads, and the work that waits for them.
 struct Pool {
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     work_came: Condvar,
 }
 
-struct State {
+struct PoolState {
     waiting: VecDeque<Task>,
     threads: usize,
     /// Those that wait for work.
@@ -120,7 +120,7 @@ struct State {
 impl Pool {
     const fn new() -> Self {
         let state =
-            State { waiting: VecDeque::new(), threads: 0, idle: 0, kept: 0, is_short: false };
+            PoolState { waiting: VecDeque::new(), threads: 0, idle: 0, kept: 0, is_short: false };
         Self { state: Mutex::new(state), work_came: Condvar::new() }
     }
 

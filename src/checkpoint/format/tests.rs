@@ -4,13 +4,13 @@ use super::super::table::arbitrary::change;
 use super::*;
 use proptest::prelude::*;
 
-fn round_trip(change: &Change) -> Change {
+fn round_trip(change: &TableChange) -> TableChange {
     let mut out = Vec::new();
     encode_change(change, &mut out);
     assert_eq!(out.pop(), Some(b'\n'));
     assert!(!out.contains(&b'\n'), "one line");
     match decode(&out) {
-        Some(Line::Change(change)) => change,
+        Some(Line::TableChange(change)) => change,
         other => panic!("{other:?} from {}", String::from_utf8_lossy(&out)),
     }
 }
@@ -31,9 +31,9 @@ fn a_line_is_for_people() {
         modified: 1_700_000_000_000_000_001,
         ..Position::default()
     };
-    let kept = Kept { source: source.into(), position, seen: 1_700_000_001 };
+    let kept = Row { source: source.into(), position, seen: 1_700_000_001 };
     let mut out = Vec::new();
-    encode_change(&Change::Known(kept), &mut out);
+    encode_change(&TableChange::Known(kept), &mut out);
     let text = String::from_utf8(out).unwrap();
     let expected = r#"{"path":"/var/log/a.log","offset":12345,"modified":"2023-11-14T22:13:20.000000001Z","seen":"2023-11-14T22:13:21Z","id":7,"order":3,"device":2049,"inode":131072,"born":"2023-11-14T22:13:20.123456789Z","head":"1024:00000000000000ab","anchor":"128:ffffffffffffffff","sum":""#;
     assert!(text.starts_with(expected), "{text}");
@@ -57,8 +57,8 @@ fn the_extremes_survive() {
             starts: [RecordStart::default(); 2],
             modified: time,
         };
-        let kept = Kept { source: source.into(), position, seen: 0 };
-        assert_eq!(round_trip(&Change::Known(kept.clone())), Change::Known(kept));
+        let kept = Row { source: source.into(), position, seen: 0 };
+        assert_eq!(round_trip(&TableChange::Known(kept.clone())), TableChange::Known(kept));
     }
 }
 

@@ -47,11 +47,11 @@ pub(in crate::checkpoint) fn position() -> impl Strategy<Value = Position> {
     })
 }
 
-pub(in crate::checkpoint) fn change() -> impl Strategy<Value = Change> {
+pub(in crate::checkpoint) fn change() -> impl Strategy<Value = TableChange> {
     let known = any::<u64>()
         .prop_flat_map(|id| (source(id), position(), 0..4_000_000_000_i64))
         .prop_map(|(source, position, seen)| {
-            Change::Known(Kept { source: source.into(), position, seen })
+            TableChange::Known(Row { source: source.into(), position, seen })
         });
-    prop_oneof![4 => known, 1 => any::<u64>().prop_map(|id| Change::Forgotten(SourceId(id)))]
+    prop_oneof![4 => known, 1 => any::<u64>().prop_map(|id| TableChange::Forgotten(SourceId(id)))]
 }

@@ -36,18 +36,18 @@ fn offsets(table: &Table) -> Vec<(u64, u64)> {
     table.records().iter().map(|r| (r.source.id.0, r.position.offset)).collect()
 }
 
-fn loaded(generation: u64, changes: Vec<Change>) -> Loaded {
+fn loaded(generation: u64, changes: Vec<TableChange>) -> Loaded {
     Loaded { generation, next_id: 0, changes }
 }
 
-fn known(id: u64, offset: u64) -> Change {
-    Change::Known(Kept { source: source(id), position: at(offset), seen: NOW })
+fn known(id: u64, offset: u64) -> TableChange {
+    TableChange::Known(Row { source: source(id), position: at(offset), seen: NOW })
 }
 
 #[test]
 fn recent_changes_lie_over_the_base() {
     let base = loaded(4, vec![known(1, 10), known(2, 20), known(3, 30)]);
-    let recent = loaded(4, vec![known(2, 25), Change::Forgotten(SourceId(3)), known(5, 50)]);
+    let recent = loaded(4, vec![known(2, 25), TableChange::Forgotten(SourceId(3)), known(5, 50)]);
     let mut table = Table::loaded(base, recent);
     assert_eq!(offsets(&table), [(1, 10), (2, 25), (5, 50)]);
     assert_eq!(table.next_id(), SourceId(6));
@@ -55,7 +55,7 @@ fn recent_changes_lie_over_the_base() {
     reach(&mut table, 1, 11);
     let snapshot = table.snapshot();
     assert_eq!((snapshot.whole, snapshot.generation, snapshot.changes.len()), (false, 4, 4));
-    assert!(snapshot.changes.contains(&Change::Forgotten(SourceId(3))));
+    assert!(snapshot.changes.contains(&TableChange::Forgotten(SourceId(3))));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn the_path_is_shared_with_whoever_reads_the_file() {
     let source = source(1);
     table.apply(Update::Reached(source.clone(), at(10)), NOW);
     assert_eq!(Arc::strong_count(&source), 2);
-    assert!(size_of::<(SourceId, Kept)>() <= 88);
+    assert!(size_of::<(SourceId, Row)>() <= 88);
 }
 
 /// What may happen to a table and the two files.

@@ -27,7 +27,7 @@ pub(super) struct Group {
 }
 
 /// What a `(` begins.
-pub(super) enum Opening {
+pub(super) enum GroupOpening {
     /// A group, in which these hold at first.
     Group(Flags),
     /// No group: these hold from here to the end of the one around it.
@@ -72,13 +72,13 @@ fn joined(mut pieces: Vec<Piece>, join: fn(Vec<Hir>) -> Hir) -> Piece {
 }
 
 /// What a `(` that has been read opens, where `flags` hold.
-pub(super) fn opening(input: &mut Input<'_>, flags: Flags) -> Result<Opening, Re2Error> {
+pub(super) fn opening(input: &mut Input<'_>, flags: Flags) -> Result<GroupOpening, Re2Error> {
     let start = *input;
     if !input.eat("?") {
-        return Ok(Opening::Group(flags));
+        return Ok(GroupOpening::Group(flags));
     }
     if input.eat("P<") || input.eat("<") {
-        return name(start, input).map(|()| Opening::Group(flags));
+        return name(start, input).map(|()| GroupOpening::Group(flags));
     }
     switches(start, input, flags)
 }
@@ -99,7 +99,7 @@ fn switches(
     start: Input<'_>,
     input: &mut Input<'_>,
     mut flags: Flags,
-) -> Result<Opening, Re2Error> {
+) -> Result<GroupOpening, Re2Error> {
     let (mut value, mut is_complete) = (true, true);
     loop {
         let c = input.next();
@@ -113,8 +113,8 @@ fn switches(
                 (value, is_complete) = (false, false);
                 continue;
             }
-            Some(':') if is_complete => return Ok(Opening::Group(flags)),
-            Some(')') if is_complete => return Ok(Opening::Flags(flags)),
+            Some(':') if is_complete => return Ok(GroupOpening::Group(flags)),
+            Some(')') if is_complete => return Ok(GroupOpening::Flags(flags)),
             _ => return Err(Re2Error::Group(format!("({}", start.up_to(*input)))),
         }
         is_complete = true;

@@ -18,7 +18,7 @@ use regex_syntax::hir::{Class, Hir, Look};
 
 use self::class::{Set, character};
 pub(super) use self::error::Re2Error;
-use self::group::{Group, Opening};
+use self::group::{Group, GroupOpening};
 use self::input::Input;
 use self::repeat::Piece;
 
@@ -93,9 +93,9 @@ impl Parser<'_> {
     fn open(&mut self) -> Result<(), Re2Error> {
         let flags = self.group().flags;
         match group::opening(&mut self.input, flags)? {
-            Opening::Group(flags) => self.groups.push(Group::new(flags)),
+            GroupOpening::Group(flags) => self.groups.push(Group::new(flags)),
             // They change nothing that was read: a repetition behind them is of what is before them.
-            Opening::Flags(flags) => self.group().flags = flags,
+            GroupOpening::Flags(flags) => self.group().flags = flags,
         }
         Ok(())
     }

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use super::{Rotation, World};
 use crate::health::liveness::Beat;
 use crate::health::metrics::Meters;
-use crate::health::readiness::Readiness;
-use crate::input::scheduler::{EntryOf, Known, Reload, Scheduler};
+use crate::health::readiness::ReadySignal;
+use crate::input::scheduler::{EntryOf, KnownFiles, Reload, Scheduler};
 use crate::input::{FileSettings, Settings};
 use crate::mounts::Fence;
 use crate::pipeline::batch::Batch;
@@ -121,7 +121,7 @@ impl World {
         }
         let (_, spare) = mpsc::channel(1);
         let highest = self.records.keys().next_back().map_or(0, |id| id.0 + 1);
-        let known = Known {
+        let known = KnownFiles {
             records: self.records.values().cloned().collect(),
             last_run: self.records.values().map(|record| record.seen).max(),
             ids: SourceIds::from(SourceId(self.next_id.max(highest))),
@@ -212,7 +212,7 @@ impl World {
             meters: Meters::new().unwrap().reading,
             fence: Fence::default(),
             beat: Beat::default(),
-            readiness: Readiness::default(),
+            readiness: ReadySignal::default(),
         }
     }
 

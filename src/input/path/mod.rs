@@ -40,7 +40,7 @@ use crate::shown::Show;
 use crate::syslog::Header;
 
 pub(in crate::input) use self::effects::{Candidate, Effects};
-pub(in crate::input) use self::reading::{When, Work};
+pub(in crate::input) use self::reading::{ReadWork, When};
 pub(in crate::input) use self::shared::Shared;
 
 /// A followed path.

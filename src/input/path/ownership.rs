@@ -14,12 +14,12 @@ use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::pipeline::position::{Inode, Position, Source};
 
 /// Device and inode number.
-type Key = (u64, u64);
+type FileKey = (u64, u64);
 
 /// Which path reads which file.
 #[derive(Default)]
 pub(in crate::input) struct Ownership {
-    owners: HashMap<Key, (usize, Option<i64>)>,
+    owners: HashMap<FileKey, (usize, Option<i64>)>,
     /// Paths whose file another path still reads.
     waiting: HashMap<Inode, (usize, Arc<Path>)>,
     /// The files let go last, and how far they were read: another glob may name them later.
@@ -34,7 +34,7 @@ pub(in crate::input) struct Ownership {
 /// How many files are remembered that were let go.
 const LET_GO_MAX: usize = 1024;
 
-fn key(inode: Inode) -> Key {
+fn key(inode: Inode) -> FileKey {
     (inode.device, inode.number)
 }
 

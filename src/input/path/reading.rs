@@ -41,7 +41,7 @@ pub(in crate::input) struct Turn {
 }
 
 /// What reading works with.
-pub(in crate::input) struct Work<'a> {
+pub(in crate::input) struct ReadWork<'a> {
     pub(in crate::input) reader: &'a mut Reader,
     pub(in crate::input) shared: &'a mut Shared,
     pub(in crate::input) batch: &'a mut Batch,
@@ -82,8 +82,8 @@ pub(super) enum Which {
 
 impl FollowedPath {
     /// Reads once from the oldest generation that has something.
-    pub(in crate::input) fn read(&mut self, work: Work<'_>) -> Turn {
-        let Work { reader, shared, batch, now, seen } = work;
+    pub(in crate::input) fn read(&mut self, work: ReadWork<'_>) -> Turn {
+        let ReadWork { reader, shared, batch, now, seen } = work;
         let mut context = Context::new(shared, now);
         let mut wake = self.settle_unsettled(&mut context);
         if context.shared.ownership.has_open_claims() {

@@ -7,7 +7,7 @@ use tracing::info;
 
 use super::generation::{Generation, order_between, start};
 use super::reading::Which;
-use super::unsettled::{Kind, Search};
+use super::unsettled::{Search, SearchKind};
 use super::{Context, Effects, FollowedPath, Shared};
 use crate::input::read::content::{Content, Stat, open};
 use crate::input::rotation::judge::Change;
@@ -100,7 +100,7 @@ impl FollowedPath {
         let fingerprint = stat.and_then(|stat| newest.fingerprint_unread(&path, &stat));
         let source = Arc::clone(&newest.source);
         let until = stat.map_or(i64::MAX, |stat| stat.modified);
-        let kind = Kind::Copies { after: modified, until };
+        let kind = SearchKind::Copies { after: modified, until };
         let order = newest.order();
         let search = Search { source, kind, current: inode };
         let copies = self.unknown_among(search, (previous, Some(order)), context);
@@ -181,7 +181,7 @@ impl FollowedPath {
         let modified = last.stat().map_or(last.position.modified, |stat| stat.modified);
         let current = stat.map_or(source.inode, |stat| stat.inode);
         let between = (Some(last.order()), None);
-        let search = Search { source, kind: Kind::Successors { modified }, current };
+        let search = Search { source, kind: SearchKind::Successors { modified }, current };
         let unknown = self.unknown_among(search, between, context);
         self.older.extend(unknown);
     }

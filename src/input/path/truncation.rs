@@ -8,7 +8,7 @@ use tracing::{debug, info, warn};
 use super::generation::{Generation, order_between, start};
 use super::reading::Which;
 use super::transitions::Phase;
-use super::unsettled::{Kind, Search};
+use super::unsettled::{Search, SearchKind};
 use super::{Context, FollowedPath};
 use crate::health::loss::{Amount, Reason};
 use crate::input::read::content::{Content, Stat};
@@ -63,7 +63,7 @@ impl FollowedPath {
             true => self.make_current(new),
             false => self.insert_older(at, new, now),
         }
-        let kind = Kind::Copies { after: rest.copied_until, until };
+        let kind = SearchKind::Copies { after: rest.copied_until, until };
         let search = Search { source: Arc::clone(&source), kind, current: inode };
         let copies = self.unknown_among(search, (Some(source.order), Some(order)), context);
         let at = self.older.partition_point(|known| known.order() < order);

@@ -29,13 +29,13 @@ pub(super) struct Unsettled {
 pub(super) struct Search {
     /// What they were rotated away from, as far as their names tell.
     pub(super) source: Arc<Source>,
-    pub(super) kind: Kind,
+    pub(super) kind: SearchKind,
     /// The file that the path names, which is none of them.
     pub(super) current: Inode,
 }
 
 /// What is searched for; see [`rotated`].
-pub(super) enum Kind {
+pub(super) enum SearchKind {
     Successors { modified: i64 },
     Copies { after: i64, until: i64 },
 }
@@ -43,10 +43,10 @@ pub(super) enum Kind {
 impl Search {
     pub(super) fn siblings(&self, directories: &Directories) -> io::Result<Vec<Sibling>> {
         match self.kind {
-            Kind::Successors { modified } => {
+            SearchKind::Successors { modified } => {
                 archive::successors(directories, &self.source, modified)
             }
-            Kind::Copies { after, until } => {
+            SearchKind::Copies { after, until } => {
                 archive::copies(directories, &self.source, after, until)
             }
         }

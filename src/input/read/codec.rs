@@ -99,10 +99,10 @@ impl Read for Ongoing {
 /// it a frame, xz and bzip2 a stream.
 pub(super) struct Decoder {
     codec: Codec,
-    state: State,
+    state: CodecState,
 }
 
-enum State {
+enum CodecState {
     Gzip(Box<GzDecoder<BufReader<Ongoing>>>),
     Stepwise {
         reader: BufReader<Ongoing>,
@@ -115,10 +115,10 @@ enum State {
 
 /// A decoder that takes bytes and gives others, whenever there are some.
 trait Stepwise {
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> io::Result<Step>;
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> io::Result<CodecStep>;
 }
 
-struct Step {
+struct CodecStep {
     taken: usize,
     given: usize,
     is_end: bool,
@@ -128,14 +128,14 @@ impl Decoder {
     pub(super) fn new(codec: Codec, reader: BufReader<Ongoing>) -> io::Result<Self> {
         let decoder: Box<dyn Stepwise + Send> = match codec {
             Codec::Gzip => {
-                let state = State::Gzip(Box::new(GzDecoder::new(reader)));
+                let state = CodecState::Gzip(Box::new(GzDecoder::new(reader)));
                 return Ok(Self { codec, state });
             }
             Codec::Zstd => Box::new(ZstdDecoder::new()?),
             Codec::Xz => Box::new(XzStream::new_stream_decoder(MEMORY, 0)?),
             Codec::Bzip2 => Box::new(BzipDecompress::new(false)),
         };
-        let state = State::Stepwise { reader, decoder, may_owe: false, is_over: false };
+        let state = CodecState::Stepwise { reader, decoder, may_owe: false, is_over: false };
         Ok(Self { codec, state })
     }
 
@@ -145,8 +145,8 @@ impl Decoder {
     /// `WouldBlock` where the file ends before the member does.
     pub(super) fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
         let (reader, decoder, may_owe, is_over) = match &mut self.state {
-            State::Gzip(decoder) => return decoder.read(output),
-            State::Stepwise { reader, decoder, may_owe, is_over } => {
+            CodecState::Gzip(decoder) => return decoder.read(output),
+            CodecState::Stepwise { reader, decoder, may_owe, is_over } => {
                 (reader, decoder, may_owe, is_over)
             }
         };
@@ -157,7 +157,7 @@ impl Decoder {
                 Err(error) => return Err(error),
             };
             let has_input = !input.is_empty();
-            let Step { taken, given, is_end } = decoder.step(input, output)?;
+            let CodecStep { taken, given, is_end } = decoder.step(input, output)?;
             reader.consume(taken);
             (*may_owe, *is_over) = (given == output.len(), is_end);
             if given > 0 {
@@ -174,8 +174,8 @@ impl Decoder {
     /// else, as padding does.
     pub(super) fn next_member(self) -> io::Result<Option<Self>> {
         let mut reader = match self.state {
-            State::Gzip(decoder) => decoder.into_inner(),
-            State::Stepwise { reader, .. } => reader,
+            CodecState::Gzip(decoder) => decoder.into_inner(),
+            CodecState::Stepwise { reader, .. } => reader,
         };
         let follows =
             reader.fill_buf().is_ok_and(|bytes| !bytes.is_empty() && self.codec.may_begin(bytes));
@@ -190,18 +190,18 @@ impl fmt::Debug for Decoder {
 }
 
 impl Stepwise for ZstdDecoder<'_> {
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> io::Result<Step> {
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> io::Result<CodecStep> {
         let (mut input, mut output) = (InBuffer::around(input), OutBuffer::around(output));
         let hint = self.run(&mut input, &mut output)?;
-        Ok(Step { taken: input.pos(), given: output.pos(), is_end: hint == 0 })
+        Ok(CodecStep { taken: input.pos(), given: output.pos(), is_end: hint == 0 })
     }
 }
 
 impl Stepwise for XzStream {
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> io::Result<Step> {
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> io::Result<CodecStep> {
         let before = (self.total_in(), self.total_out());
         let status = self.process(input, output, Action::Run)?;
-        Ok(Step {
+        Ok(CodecStep {
             taken: (self.total_in() - before.0) as usize,
             given: (self.total_out() - before.1) as usize,
             is_end: status == XzStatus::StreamEnd,
@@ -210,10 +210,10 @@ impl Stepwise for XzStream {
 }
 
 impl Stepwise for BzipDecompress {
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> io::Result<Step> {
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> io::Result<CodecStep> {
         let before = (self.total_in(), self.total_out());
         let status = self.decompress(input, output).map_err(io::Error::other)?;
-        Ok(Step {
+        Ok(CodecStep {
             taken: (self.total_in() - before.0) as usize,
             given: (self.total_out() - before.1) as usize,
             is_end: status == BzipStatus::StreamEnd,

@@ -4,7 +4,7 @@ use std::io;
 
 use super::composer::LINE_MAX;
 use super::pending::Pending;
-use super::reader::{CHUNK, Place, Read, Reader, head_at};
+use super::reader::{CHUNK, Read, ReadPlace, Reader, head_at};
 use super::records::{self, leading_nuls, without_nuls_behind};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::Anchor;
@@ -31,7 +31,7 @@ impl Reader {
     /// before.
     pub(super) fn look_on(
         &mut self,
-        place: &mut Place<'_>,
+        place: &mut ReadPlace<'_>,
         were_last: bool,
         batch: &mut Batch,
     ) -> io::Result<Read> {
@@ -59,7 +59,7 @@ impl Reader {
     }
 
     /// Looks through what was not looked through yet, for the end of a record of at most `most` bytes.
-    fn look_beyond(&mut self, place: &mut Place<'_>, most: u64) -> io::Result<Beyond> {
+    fn look_beyond(&mut self, place: &mut ReadPlace<'_>, most: u64) -> io::Result<Beyond> {
         let (offset, bound) = (place.position.offset, place.bound);
         let until = place.pending.to + LOOKED_THROUGH;
         while place.pending.to < until {
@@ -98,7 +98,7 @@ impl Reader {
     /// not there, it is longer than a message and cut.
     fn read_long(
         &mut self,
-        place: &mut Place<'_>,
+        place: &mut ReadPlace<'_>,
         len: u64,
         batch: &mut Batch,
     ) -> io::Result<Read> {
@@ -128,7 +128,7 @@ impl Reader {
     /// Sends the first `text` bytes of a record that is too long; the rest of it is skipped.
     fn cut_off(
         &mut self,
-        place: &mut Place<'_>,
+        place: &mut ReadPlace<'_>,
         text: usize,
         batch: &mut Batch,
     ) -> io::Result<Read> {
@@ -142,7 +142,7 @@ impl Reader {
     }
 
     /// Moves the position over the NULs before `at`: they are more than are compared before a position.
-    fn skip_nuls(&mut self, place: &mut Place<'_>, at: u64) -> io::Result<Read> {
+    fn skip_nuls(&mut self, place: &mut ReadPlace<'_>, at: u64) -> io::Result<Read> {
         let position = &mut *place.position;
         let nuls = at - position.offset;
         (self.counts.nuls, self.counts.nuls_at) = (self.counts.nuls + nuls, position.offset);
@@ -157,7 +157,7 @@ impl Reader {
     /// Sends the unfinished last record of a file that will not grow any more.
     pub(in crate::input) fn read_unfinished(
         &mut self,
-        place: &mut Place<'_>,
+        place: &mut ReadPlace<'_>,
         batch: &mut Batch,
     ) -> io::Result<()> {
         let (back, most) = (place.back(), self.composer.begin(place.format));

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::content::Content;
-use super::reader::{Place, Read, Reader, head_at};
+use super::reader::{Read, ReadPlace, Reader, head_at};
 use crate::input::read::pending::Pending;
 use crate::pipeline::position::{Anchor, Position, RecordStart};
 
@@ -64,7 +64,7 @@ pub(super) fn last_starts(read: &[u8], back: usize, old: &Position) -> [RecordSt
 impl Reader {
     /// The bytes before the position are others: goes back to where the last records begin, if it is
     /// only those that were overwritten.
-    pub(super) fn go_back(&mut self, place: &mut Place<'_>) -> io::Result<Read> {
+    pub(super) fn go_back(&mut self, place: &mut ReadPlace<'_>) -> io::Result<Read> {
         let Some(before) = before_overwritten(place.content, place.position)? else {
             return Ok(Read::Rewritten);
         };

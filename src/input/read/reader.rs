@@ -60,7 +60,7 @@ pub(in crate::input) enum Read {
 }
 
 /// A place to read at: what [`Reader::read`] needs to know of a generation.
-pub(in crate::input) struct Place<'a> {
+pub(in crate::input) struct ReadPlace<'a> {
     pub(in crate::input) content: &'a mut Content,
     pub(in crate::input) position: &'a mut Position,
     /// What was seen behind the position.
@@ -76,7 +76,7 @@ pub(in crate::input) struct Place<'a> {
     pub(in crate::input) modified: i64,
 }
 
-impl Place<'_> {
+impl ReadPlace<'_> {
     /// How many bytes before the position are read again with each read.
     pub(super) fn back(&self) -> usize {
         usize::from(self.position.anchor.len)
@@ -117,7 +117,7 @@ impl Reader {
     /// system call, and without a moment between looking and reading.
     pub(in crate::input) fn read(
         &mut self,
-        place: &mut Place<'_>,
+        place: &mut ReadPlace<'_>,
         batch: &mut Batch,
     ) -> io::Result<Read> {
         let (back, offset) = (place.back(), place.position.offset);
@@ -153,7 +153,7 @@ impl Reader {
     /// many there might have been; nothing where the bytes before the position are others.
     pub(super) fn read_again(
         &mut self,
-        place: &mut Place<'_>,
+        place: &mut ReadPlace<'_>,
         most: usize,
     ) -> io::Result<Option<(usize, usize)>> {
         let (back, position) = (place.back(), &*place.position);
@@ -174,7 +174,7 @@ impl Reader {
     /// Takes what `split` has found behind `back` bytes. Returns whether that was all of it.
     pub(super) fn take(
         &mut self,
-        place: &mut Place<'_>,
+        place: &mut ReadPlace<'_>,
         back: usize,
         split: &Split,
         batch: &mut Batch,
@@ -203,7 +203,7 @@ impl Reader {
     /// and up to where the records were encoded.
     fn encode_steps(
         &mut self,
-        place: &mut Place<'_>,
+        place: &mut ReadPlace<'_>,
         back: usize,
         text: Range<usize>,
         batch: &mut Batch,
@@ -236,7 +236,7 @@ impl Reader {
     /// Moves the position behind `consumed` bytes that stand in the buffer behind `back` others.
     pub(super) fn advance(
         &mut self,
-        place: &mut Place<'_>,
+        place: &mut ReadPlace<'_>,
         back: usize,
         consumed: usize,
         mid_record: bool,

@@ -22,7 +22,7 @@ pub(in crate::input) trait Files {
     ///
     /// # Errors
     /// The directory cannot be read.
-    fn list(&self, directory: &Path) -> io::Result<Vec<Entry>>;
+    fn list(&self, directory: &Path) -> io::Result<Vec<ListedName>>;
     /// Tells when a name in a directory changed last, in nanoseconds since the epoch. None means that
     /// it was so lately that another change would bear the same time.
     fn changed(&self, directory: &Path) -> Option<i64>;
@@ -40,7 +40,7 @@ pub(in crate::input) trait Files {
 
 /// A name in a directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::input) struct Entry {
+pub(in crate::input) struct ListedName {
     pub(in crate::input) name: OsString,
     /// The number of its inode.
     pub(in crate::input) number: u64,
@@ -54,8 +54,9 @@ pub(in crate::input) struct Disk;
 const TICK: Duration = Duration::from_millis(20);
 
 impl Files for Disk {
-    fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
-        let entry = |entry: fs::DirEntry| Entry { number: entry.ino(), name: entry.file_name() };
+    fn list(&self, directory: &Path) -> io::Result<Vec<ListedName>> {
+        let entry =
+            |entry: fs::DirEntry| ListedName { number: entry.ino(), name: entry.file_name() };
         let entries = fs::read_dir(directory);
         match entries.and_then(|entries| entries.map(|it| it.map(entry)).collect()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -158,7 +159,7 @@ pub(super) struct Listing {
     directory: PathBuf,
     changed: Option<i64>,
     /// By name.
-    entries: Vec<Entry>,
+    entries: Vec<ListedName>,
     /// Places in `entries`, by the numbers of the inodes.
     by_number: OnceLock<Vec<u32>>,
     /// The names that begin with a digit, without extensions of compression, by their ends.
@@ -168,7 +169,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    fn new(directory: &Path, changed: Option<i64>, mut entries: Vec<Entry>) -> Self {
+    fn new(directory: &Path, changed: Option<i64>, mut entries: Vec<ListedName>) -> Self {
         entries.sort_unstable();
         let (by_number, by_end, strangers) = Default::default();
         Self { directory: directory.to_owned(), changed, entries, by_number, by_end, strangers }

@@ -5,7 +5,7 @@ use crate::pipeline::position::{Anchor, Inode, Position};
 
 /// What is known of the generation that was last found at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::input) struct Known {
+pub(in crate::input) struct LastSeen {
     pub(in crate::input) inode: Inode,
     /// How far it has been read.
     pub(in crate::input) offset: u64,
@@ -103,7 +103,7 @@ pub(super) fn is_telling(position: &Position, modified: i64) -> bool {
 }
 
 /// What has become of it when this is found at its path. The content is not compared for that.
-pub(in crate::input) fn judge(known: Known, seen: Option<&Stat>) -> Change {
+pub(in crate::input) fn judge(known: LastSeen, seen: Option<&Stat>) -> Change {
     let Some(seen) = seen else { return Change::Gone };
     if !same_inode(known.inode, seen.inode) {
         return Change::Replaced;
@@ -119,7 +119,7 @@ pub(in crate::input) fn judge(known: Known, seen: Option<&Stat>) -> Change {
 
 /// Whether a file of this `size` is shorter, and has lost nothing that was complete: a writer has taken
 /// back what it had begun, or the NULs that it has not filled in.
-pub(in crate::input) fn is_cut_back(known: Known, size: u64) -> bool {
+pub(in crate::input) fn is_cut_back(known: LastSeen, size: u64) -> bool {
     // Where nothing at all is left, it may have been copied before.
     (known.offset.max(1)..known.size).contains(&size) && known.unfinished_to >= known.size
 }
@@ -143,8 +143,8 @@ mod tests {
     use crate::pipeline::position::Head;
 
     const INODE: Inode = Inode { device: 1, number: 42, born: Some(1000) };
-    const KNOWN: Known =
-        Known { inode: INODE, offset: 500, size: 500, unfinished_to: 0, modified: 7 };
+    const KNOWN: LastSeen =
+        LastSeen { inode: INODE, offset: 500, size: 500, unfinished_to: 0, modified: 7 };
 
     fn file(inode: Inode, size: u64, modified: i64) -> Option<Stat> {
         Some(Stat { inode, size, modified, is_regular: true, links: 1 })
@@ -218,22 +218,22 @@ mod tests {
 
     #[test]
     fn a_file_that_is_shorter_than_it_was_has_been_truncated_though_less_was_read() {
-        let known = Known { size: 800, ..KNOWN };
+        let known = LastSeen { size: 800, ..KNOWN };
         let seen = |size| judge(known, file(INODE, size, 8).as_ref());
         assert_eq!((seen(799), seen(800)), (Change::Truncated, Change::Grown));
     }
 
     #[test]
     fn a_writer_may_take_back_what_it_has_not_finished_and_nothing_else() {
-        let known = Known { size: 800, unfinished_to: 800, ..KNOWN };
+        let known = LastSeen { size: 800, unfinished_to: 800, ..KNOWN };
         let judge = |known, size| judge(known, file(INODE, size, 8).as_ref());
         let sizes = [499, 500, 799, 800].map(|size| judge(known, size));
         assert_eq!(sizes, [Change::Truncated, Change::Grown, Change::Grown, Change::Grown]);
         // More than that was seen to be there.
-        let more = Known { size: 900, ..known };
+        let more = LastSeen { size: 900, ..known };
         assert_eq!(judge(more, 799), Change::Truncated);
         // What was begun at the start may be in a copy.
-        let begun = Known { offset: 0, ..known };
+        let begun = LastSeen { offset: 0, ..known };
         assert_eq!((judge(begun, 0), judge(begun, 1)), (Change::Truncated, Change::Grown));
     }
 }

@@ -21,9 +21,9 @@ const KEPT_FOR: Duration = Duration::from_secs(60);
 
 /// Seeks in compressed files. Clones share their readers.
 #[derive(Clone)]
-pub(super) struct Seeker(Arc<Mutex<State>>);
+pub(super) struct Seeker(Arc<Mutex<SeekState>>);
 
-struct State {
+struct SeekState {
     readers: HashMap<Inode, Seek>,
     /// The way to the thread, once there was need of one.
     jobs: Option<Sender<Job>>,
@@ -53,10 +53,10 @@ impl Default for Seeker {
 
 impl Seeker {
     fn with(left: u64) -> Self {
-        Self(Arc::new(Mutex::new(State { readers: HashMap::new(), jobs: None, left })))
+        Self(Arc::new(Mutex::new(SeekState { readers: HashMap::new(), jobs: None, left })))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SeekState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -118,7 +118,7 @@ impl Seeker {
         Ok(())
     }
 
-    fn jobs<'a>(&self, state: &'a mut State) -> io::Result<&'a Sender<Job>> {
+    fn jobs<'a>(&self, state: &'a mut SeekState) -> io::Result<&'a Sender<Job>> {
         if state.jobs.is_none() {
             let (jobs, receiver) = channel();
             let shared = Arc::downgrade(&self.0);
@@ -140,7 +140,7 @@ impl Seeker {
     }
 }
 
-impl State {
+impl SeekState {
     fn keep(&mut self, inode: Inode, reader: CompressedReader) {
         self.drop_old();
         let kept = |seek: &Seek| match seek {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Scheduler;
 use super::slot::Origin;
-use crate::input::path::{When, Work};
+use crate::input::path::{ReadWork, When};
 use crate::input::read::reader::mark;
 use crate::input::scheduler::descriptors::HOUSEKEEPING;
 use crate::pipeline::batch::Batch;
@@ -60,7 +60,7 @@ impl Scheduler {
         self.shared.may_keep_open = self.open.len() < self.kept_open_max;
         self.shared.may_linger = self.open.len() < self.kept_open_max / 2;
         let seen = self.looked_at.take().filter(|&(looked, _)| looked == id);
-        let turn = slot.path.read(Work {
+        let turn = slot.path.read(ReadWork {
             reader: &mut self.reader,
             shared: &mut self.shared,
             batch,

@@ -23,7 +23,7 @@ use self::passes::old_before;
 use self::slot::Slot;
 use super::{FileSettings, Settings};
 use crate::health::metrics::Reading;
-use crate::health::readiness::Readiness;
+use crate::health::readiness::ReadySignal;
 use crate::input::path::{ALL_NEW, Effects, Shared};
 use crate::input::read::content::Stat;
 use crate::input::read::reader::{Counts, Reader};
@@ -34,7 +34,7 @@ use crate::pipeline::globs::FollowedGlobs;
 use crate::pipeline::position::{Record, SourceIds, Update, nanoseconds};
 
 /// The channels to the neighbours.
-pub struct Links {
+pub struct InputLinks {
     /// Where to look.
     pub events: Receiver<Vec<Event>>,
     /// Messages to send.
@@ -60,7 +60,7 @@ pub struct Reload {
 }
 
 /// What is known from before.
-pub struct Known {
+pub struct KnownFiles {
     /// Positions that had been confirmed.
     pub records: Vec<Record>,
     /// When the last run saw a file last, of whatever records.
@@ -84,8 +84,8 @@ const EVENTS: usize = 256;
 
 /// Follows files until `links.stop`, or until nobody sends events any more and no reload brings
 /// others; with `settings.once` until all that was there at the start is read.
-pub async fn run(settings: Settings, known: Known, links: Links) {
-    let Links { mut events, outlet, spare, updates, mut reloads, stop } = links;
+pub async fn run(settings: Settings, known: KnownFiles, links: InputLinks) {
+    let InputLinks { mut events, outlet, spare, updates, mut reloads, stop } = links;
     let beat = settings.beat.clone();
     let mut scheduler = Scheduler::new(settings, known, spare);
     // Made once: to begin and end each of these waits for every line would cost more than the line.
@@ -232,7 +232,7 @@ pub(super) struct Scheduler {
     /// Memory for the next batch, before that of `spare`.
     memory: Option<Batch>,
     meters: Reading,
-    readiness: Readiness,
+    readiness: ReadySignal,
     /// What of the reader's counts the meters show already.
     shown: Counts,
     /// When it is next added up what there is to read.
@@ -240,7 +240,7 @@ pub(super) struct Scheduler {
 }
 
 impl Scheduler {
-    pub(super) fn new(settings: Settings, known: Known, spare: Receiver<Batch>) -> Self {
+    pub(super) fn new(settings: Settings, known: KnownFiles, spare: Receiver<Batch>) -> Self {
         let old_before = if settings.from_start { ALL_NEW } else { old_before(known.last_run) };
         let mut records: BTreeMap<Arc<Path>, Vec<Record>> = BTreeMap::new();
         for record in known.records {

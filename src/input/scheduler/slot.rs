@@ -20,7 +20,7 @@ pub(super) struct Slot {
     pub(super) sweep: u32,
     pub(super) last_read: Instant,
     pub(super) origin: Origin,
-    counted: Counted,
+    counted: InGauges,
 }
 
 /// Whether the file of a path is its own.
@@ -45,7 +45,7 @@ pub(super) struct Suspect {
 
 /// In which numbers of files a path stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Counted {
+struct InGauges {
     followed: bool,
     unreadable: bool,
 }
@@ -60,7 +60,7 @@ impl Slot {
             sweep,
             last_read: now,
             origin: Origin::Unexamined,
-            counted: Counted { followed: false, unreadable: false },
+            counted: InGauges { followed: false, unreadable: false },
         }
     }
 
@@ -69,15 +69,15 @@ impl Slot {
     pub(super) fn count(&mut self, meters: &Reading) {
         let unreadable = self.path.is_unreadable();
         let followed = self.counted.followed || self.path.has_generations() && !unreadable;
-        self.count_as(Counted { followed, unreadable }, meters);
+        self.count_as(InGauges { followed, unreadable }, meters);
     }
 
     /// It is over.
     pub(super) fn count_no_more(&mut self, meters: &Reading) {
-        self.count_as(Counted { followed: false, unreadable: false }, meters);
+        self.count_as(InGauges { followed: false, unreadable: false }, meters);
     }
 
-    fn count_as(&mut self, counted: Counted, meters: &Reading) {
+    fn count_as(&mut self, counted: InGauges, meters: &Reading) {
         let before = std::mem::replace(&mut self.counted, counted);
         adjust(&meters.files, before.followed, counted.followed);
         adjust(&meters.unreadable, before.unreadable, counted.unreadable);

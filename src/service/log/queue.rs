@@ -31,49 +31,49 @@ pub fn lost_lines() -> u64 {
 
 /// Where a line goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum QueuePlace {
     Stderr,
     File,
 }
 
-enum Item {
-    Line(Place, Vec<u8>),
+enum QueueItem {
+    Line(QueuePlace, Vec<u8>),
     /// The log goes on in this file.
     Reopened(File),
     /// Something to be done on the terminal.
     Draw(Box<dyn FnOnce() + Send>),
 }
 
-impl Item {
+impl QueueItem {
     fn size(&self) -> usize {
         if let Self::Line(_, text) = self { text.len() } else { 0 }
     }
 
-    fn place(&self) -> Place {
+    fn place(&self) -> QueuePlace {
         match self {
             Self::Line(place, _) => *place,
-            Self::Reopened(_) => Place::File,
-            Self::Draw(_) => Place::Stderr,
+            Self::Reopened(_) => QueuePlace::File,
+            Self::Draw(_) => QueuePlace::Stderr,
         }
     }
 }
 
 /// The queue, for all who hold a clone of it.
 #[derive(Clone)]
-pub(super) struct Queue(Arc<Shared>);
+pub(super) struct Queue(Arc<QueueShared>);
 
-struct Shared {
-    state: Mutex<State>,
+struct QueueShared {
+    state: Mutex<QueueState>,
     came: Condvar,
     written: Condvar,
     /// Only whoever writes locks it.
-    out: Mutex<Box<dyn Out>>,
+    out: Mutex<Box<dyn LogOut>>,
     room: usize,
 }
 
 #[derive(Default)]
-struct State {
-    waiting: VecDeque<Item>,
+struct QueueState {
+    waiting: VecDeque<QueueItem>,
     bytes: usize,
     /// Lines that found no room, and of which that was not said yet.
     lost: u64,
@@ -82,22 +82,22 @@ struct State {
 }
 
 /// What lines are written to.
-pub(super) trait Out: Send {
-    fn write(&mut self, place: Place, text: &[u8]) -> io::Result<()>;
+pub(super) trait LogOut: Send {
+    fn write(&mut self, place: QueuePlace, text: &[u8]) -> io::Result<()>;
     fn reopened(&mut self, file: File);
     /// Whether `place` takes a line within `patience`.
-    fn is_open(&self, place: Place, patience: Duration) -> bool;
+    fn is_open(&self, place: QueuePlace, patience: Duration) -> bool;
 }
 
 /// Standard error, and the file if there is one.
-pub(super) struct Places(pub(super) Option<File>);
+pub(super) struct QueuePlaces(pub(super) Option<File>);
 
-impl Out for Places {
-    fn write(&mut self, place: Place, text: &[u8]) -> io::Result<()> {
+impl LogOut for QueuePlaces {
+    fn write(&mut self, place: QueuePlace, text: &[u8]) -> io::Result<()> {
         match (place, &mut self.0) {
-            (Place::Stderr, _) => output::write_to_stderr(text),
-            (Place::File, Some(file)) => file.write_all(text),
-            (Place::File, None) => Ok(()),
+            (QueuePlace::Stderr, _) => output::write_to_stderr(text),
+            (QueuePlace::File, Some(file)) => file.write_all(text),
+            (QueuePlace::File, None) => Ok(()),
         }
     }
 
@@ -105,22 +105,22 @@ impl Out for Places {
         self.0 = Some(file);
     }
 
-    fn is_open(&self, place: Place, patience: Duration) -> bool {
+    fn is_open(&self, place: QueuePlace, patience: Duration) -> bool {
         let patience = Timespec::try_from(patience).ok();
         let stderr = io::stderr();
         let mut waited = [PollFd::new(&stderr, PollFlags::OUT)];
         // One that is closed takes everything, and tells so.
-        place == Place::File || !matches!(poll(&mut waited, patience.as_ref()), Ok(0))
+        place == QueuePlace::File || !matches!(poll(&mut waited, patience.as_ref()), Ok(0))
     }
 }
 
 impl Queue {
-    pub(super) fn new(out: Box<dyn Out>) -> Self {
+    pub(super) fn new(out: Box<dyn LogOut>) -> Self {
         Self::with_room(out, ROOM)
     }
 
-    fn with_room(out: Box<dyn Out>, room: usize) -> Self {
-        Self(Arc::new(Shared {
+    fn with_room(out: Box<dyn LogOut>, room: usize) -> Self {
+        Self(Arc::new(QueueShared {
             state: Mutex::default(),
             came: Condvar::new(),
             written: Condvar::new(),
@@ -130,7 +130,7 @@ impl Queue {
     }
 
     /// A line for `place`.
-    fn line(&self, place: Place, text: &[u8]) {
+    fn line(&self, place: QueuePlace, text: &[u8]) {
         {
             let mut state = self.state();
             if state.bytes + text.len() > self.0.room && !state.waiting.is_empty() {
@@ -139,23 +139,23 @@ impl Queue {
                 return;
             }
             state.bytes += text.len();
-            state.waiting.push_back(Item::Line(place, text.to_vec()));
+            state.waiting.push_back(QueueItem::Line(place, text.to_vec()));
         }
         self.go_on();
     }
 
     /// The log goes on in `file` after the lines that wait.
     pub(super) fn reopen(&self, file: File) {
-        self.replace_last(Item::Reopened(file));
+        self.replace_last(QueueItem::Reopened(file));
     }
 
     /// Has `draw` done when it is its turn. Where another waits for the same, that is left out.
     pub(super) fn draw(&self, draw: impl FnOnce() + Send + 'static) {
-        self.replace_last(Item::Draw(Box::new(draw)));
+        self.replace_last(QueueItem::Draw(Box::new(draw)));
     }
 
     /// Takes the place of one of its kind at the end, so that they do not pile up.
-    fn replace_last(&self, item: Item) {
+    fn replace_last(&self, item: QueueItem) {
         {
             let mut state = self.state();
             let kind = std::mem::discriminant(&item);
@@ -209,7 +209,7 @@ impl Queue {
         }
     }
 
-    fn take(&self) -> Option<Item> {
+    fn take(&self) -> Option<QueueItem> {
         let mut state = self.state();
         let item = state.waiting.pop_front()?;
         state.bytes -= item.size();
@@ -230,7 +230,7 @@ impl Queue {
                 }
                 state.is_writing = true;
                 let item = state.waiting.pop_front();
-                state.bytes -= item.as_ref().map_or(0, Item::size);
+                state.bytes -= item.as_ref().map_or(0, QueueItem::size);
                 item
             };
             match item {
@@ -246,22 +246,22 @@ impl Queue {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What writes lines for `place`.
-    pub(super) fn writer(&self, place: Place) -> Lines {
+    pub(super) fn writer(&self, place: QueuePlace) -> Lines {
         Lines { queue: self.clone(), place }
     }
 }
 
-fn write(out: &mut dyn Out, item: Item) {
+fn write(out: &mut dyn LogOut, item: QueueItem) {
     match item {
         // A log that cannot be written has nowhere to say so.
-        Item::Line(place, text) => drop(out.write(place, &text)),
-        Item::Reopened(file) => out.reopened(file),
-        Item::Draw(draw) => draw(),
+        QueueItem::Line(place, text) => drop(out.write(place, &text)),
+        QueueItem::Reopened(file) => out.reopened(file),
+        QueueItem::Draw(draw) => draw(),
     }
 }
 
@@ -269,7 +269,7 @@ fn write(out: &mut dyn Out, item: Item) {
 #[derive(Clone)]
 pub(super) struct Lines {
     queue: Queue,
-    place: Place,
+    place: QueuePlace,
 }
 
 impl Write for Lines {

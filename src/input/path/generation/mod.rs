@@ -13,7 +13,7 @@ use crate::health::loss::Amount;
 use crate::input::read::content::{Content, Stat, open};
 use crate::input::read::pending::Pending;
 use crate::input::rotation::identity::position_in;
-use crate::input::rotation::judge::{self, Known, same_inode};
+use crate::input::rotation::judge::{self, LastSeen, same_inode};
 use crate::pipeline::position::{Head, Inode, Position, Source};
 
 pub(in crate::input) use self::identity::open_as;
@@ -190,8 +190,8 @@ impl Generation {
     }
 
     /// What is known of it, to be judged by.
-    fn known(&self) -> Known {
-        Known {
+    fn known(&self) -> LastSeen {
+        LastSeen {
             inode: self.source.inode,
             offset: self.position.offset,
             size: self.size(),

@@ -8,7 +8,7 @@ use super::{Extent, Generation};
 use crate::input::read::content::Stat;
 use crate::input::read::pending::Pending;
 use crate::input::read::plausible::{LOOKED_AT, looks_like_a_log};
-use crate::input::read::reader::{Counts, MessageFormat, Place, Read, Reader, mark};
+use crate::input::read::reader::{Counts, MessageFormat, Read, ReadPlace, Reader, mark};
 use crate::input::rotation::judge;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::checkpoint::CheckpointBehind;
@@ -91,7 +91,7 @@ impl Generation {
         let (position, source) = (&mut self.position, &self.source);
         let seen = &mut pending;
         let mut place =
-            Place { content, position, pending: seen, format, bound, size, source, modified };
+            ReadPlace { content, position, pending: seen, format, bound, size, source, modified };
         let read = reader.read(&mut place, batch)?;
         self.pending = pending.says_something(self.position.offset).then(|| Box::new(pending));
         self.tell(before, reader);
@@ -161,7 +161,7 @@ impl Generation {
         let mut pending = self.pending.take().map_or_else(Pending::default, |pending| *pending);
         let pending = &mut pending;
         let place =
-            &mut Place { content, position, pending, format, bound, size, source, modified };
+            &mut ReadPlace { content, position, pending, format, bound, size, source, modified };
         reader.read_unfinished(place, batch)?;
         mark(batch, CheckpointBehind::reached(&self.source, self.position));
         Ok(())

@@ -77,7 +77,8 @@ impl Log {
         let (content, source) = (&mut self.content, &self.source);
         let (position, pending) = (&mut self.position, &mut self.pending);
         let (bound, size, modified) = (u64::MAX, u64::MAX, 0);
-        let mut place = Place { content, position, pending, format, bound, size, source, modified };
+        let mut place =
+            ReadPlace { content, position, pending, format, bound, size, source, modified };
         self.reader.read(&mut place, &mut self.batch).unwrap()
     }
 

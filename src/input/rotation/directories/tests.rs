@@ -61,7 +61,7 @@ impl Faulty {
 }
 
 impl Files for Faulty {
-    fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
+    fn list(&self, directory: &Path) -> io::Result<Vec<ListedName>> {
         self.state().lists += 1;
         self.check(Call::List)?;
         Disk.list(directory)
@@ -127,7 +127,8 @@ fn the_time_of_a_directory_is_trusted_once_it_is_past() {
 }
 
 fn listing_of(names: &[String]) -> Listing {
-    let entry = |(at, name): (usize, &String)| Entry { name: name.into(), number: at as u64 % 7 };
+    let entry =
+        |(at, name): (usize, &String)| ListedName { name: name.into(), number: at as u64 % 7 };
     Listing::new(Path::new("/d"), None, names.iter().enumerate().map(entry).collect())
 }
 

@@ -8,11 +8,11 @@ const SOON: Duration = Duration::from_secs(20);
 /// Takes a line only when it is let.
 struct Gate {
     open: Arc<Mutex<bool>>,
-    taken: mpsc::Sender<(Place, String)>,
+    taken: mpsc::Sender<(QueuePlace, String)>,
 }
 
-impl Out for Gate {
-    fn write(&mut self, place: Place, text: &[u8]) -> io::Result<()> {
+impl LogOut for Gate {
+    fn write(&mut self, place: QueuePlace, text: &[u8]) -> io::Result<()> {
         while !*self.open.lock().unwrap() {
             thread::yield_now();
         }
@@ -22,36 +22,36 @@ impl Out for Gate {
     }
 
     fn reopened(&mut self, _: File) {
-        let _ = self.taken.send((Place::File, "reopened".to_owned()));
+        let _ = self.taken.send((QueuePlace::File, "reopened".to_owned()));
     }
 
-    fn is_open(&self, _: Place, _: Duration) -> bool {
+    fn is_open(&self, _: QueuePlace, _: Duration) -> bool {
         *self.open.lock().unwrap()
     }
 }
 
-fn queue(room: usize) -> (Queue, Arc<Mutex<bool>>, mpsc::Receiver<(Place, String)>) {
+fn queue(room: usize) -> (Queue, Arc<Mutex<bool>>, mpsc::Receiver<(QueuePlace, String)>) {
     let open = Arc::new(Mutex::new(true));
     let (taken, written) = mpsc::channel();
     let gate = Gate { open: Arc::clone(&open), taken };
     (Queue::with_room(Box::new(gate), room), open, written)
 }
 
-fn texts(written: &mpsc::Receiver<(Place, String)>) -> Vec<String> {
+fn texts(written: &mpsc::Receiver<(QueuePlace, String)>) -> Vec<String> {
     written.try_iter().map(|(_, text)| text).collect()
 }
 
 #[test]
 fn before_there_is_a_thread_lines_are_written_at_once_or_wait() {
     let (queue, open, written) = queue(100);
-    queue.line(Place::Stderr, b"one");
+    queue.line(QueuePlace::Stderr, b"one");
     assert_eq!(texts(&written), ["one"]);
     *open.lock().unwrap() = false;
-    queue.line(Place::Stderr, b"two");
+    queue.line(QueuePlace::Stderr, b"two");
     queue.flush(Duration::from_millis(1));
     assert_eq!(texts(&written), [""; 0], "nobody waits for it");
     *open.lock().unwrap() = true;
-    queue.line(Place::File, b"three");
+    queue.line(QueuePlace::File, b"three");
     assert_eq!(texts(&written), ["two", "three"]);
 }
 
@@ -66,12 +66,12 @@ fn what_finds_no_room_is_counted_and_told_when_lines_are_taken_again() {
         thread::yield_now();
     }
     // The writer holds the first; two find room, three do not.
-    queue.line(Place::Stderr, b"first");
+    queue.line(QueuePlace::Stderr, b"first");
     while !queue.state().waiting.is_empty() {
         thread::yield_now();
     }
     for line in ["a123", "b123", "c123", "d123", "e123"] {
-        queue.line(Place::Stderr, line.as_bytes());
+        queue.line(QueuePlace::Stderr, line.as_bytes());
     }
     queue.flush(Duration::from_millis(1));
     assert_eq!(texts(&written), [""; 0]);
@@ -86,10 +86,10 @@ fn what_finds_no_room_is_counted_and_told_when_lines_are_taken_again() {
 fn a_reopened_file_comes_after_the_lines_before_it_and_once() {
     let (queue, open, written) = queue(100);
     *open.lock().unwrap() = false;
-    queue.line(Place::File, b"before");
+    queue.line(QueuePlace::File, b"before");
     queue.reopen(tempfile::tempfile().unwrap());
     queue.reopen(tempfile::tempfile().unwrap());
-    queue.line(Place::File, b"after");
+    queue.line(QueuePlace::File, b"after");
     *open.lock().unwrap() = true;
     queue.flush(SOON);
     assert_eq!(texts(&written), ["before", "reopened", "after"]);
@@ -98,7 +98,7 @@ fn a_reopened_file_comes_after_the_lines_before_it_and_once() {
 #[test]
 fn a_line_longer_than_the_room_is_written_when_it_is_alone() {
     let (queue, _, written) = queue(4);
-    queue.line(Place::Stderr, b"longer than that");
+    queue.line(QueuePlace::Stderr, b"longer than that");
     assert_eq!(texts(&written), ["longer than that"]);
 }
 

@@ -13,6 +13,8 @@
 
 use std::time::Duration;
 
+use super::burst::Burst;
+
 /// A connection that has been in use for so long has somebody who understands at its end. A proxy
 /// gives up a server that does not answer after some seconds (haproxy: 3 s where it is refused,
 /// 20 s with its usual settings where nothing answers).
@@ -41,14 +43,6 @@ const LONGEST_QUIET: Duration = Duration::from_secs(60);
 const WATCH: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(300)..=Duration::from_millis(500);
 
-/// After its first trial a receiver gets so much at a time, until it is trusted.
-const FIRST_BURST: usize = 8 << 10;
-/// However well that goes, it gets no more: what most receivers read at once.
-const LARGEST_BURST: usize = 60 << 10;
-/// However badly it goes, it gets no less.
-const SMALLEST_BURST: usize = 256;
-/// Once a burst was too large, so many must go well before a larger one is tried.
-const PROBATION: u32 = 8;
 /// How long to wait between two bursts.
 pub(in crate::deliver) const PACE: Duration = Duration::from_millis(50);
 
@@ -82,7 +76,7 @@ pub(in crate::deliver) struct Trial {
     pub(in crate::deliver) is_longer: bool,
     /// Then it gets no more than so many bytes at a time, so that a receiver which closes by itself
     /// does so with nothing unread and nothing under way.
-    pub(in crate::deliver) burst: usize,
+    pub(in crate::deliver) burst: Burst,
 }
 
 /// What makes a receiver suspicious: its last connection ended and proved nothing.
@@ -98,40 +92,6 @@ pub(in crate::deliver) struct Suspicion {
     pub(in crate::deliver) burst: Burst,
 }
 
-/// How much a receiver that closes by itself takes at a time, as far as that is known. Its every end
-/// costs a trial, so that more at a time is more progress; but what it leaves unread is repeated.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::deliver) struct Burst {
-    bytes: usize,
-    /// So many have gone well since a larger one did not; `None` when that never was.
-    went_well: Option<u32>,
-}
-
-impl Default for Burst {
-    fn default() -> Self {
-        Self { bytes: FIRST_BURST, went_well: None }
-    }
-}
-
-impl Burst {
-    /// The connection ended in good order, and the end proved everything.
-    pub(in crate::deliver) fn succeeded(&mut self) {
-        match &mut self.went_well {
-            Some(times) if *times + 1 < PROBATION => *times += 1,
-            went_well => {
-                *went_well = went_well.map(|_| 0);
-                self.bytes = (self.bytes * 2).min(LARGEST_BURST);
-            }
-        }
-    }
-
-    /// The connection ended with something unread or under way.
-    pub(in crate::deliver) fn failed(&mut self) {
-        self.bytes = (self.bytes / 2).max(SMALLEST_BURST);
-        self.went_well = Some(0);
-    }
-}
-
 impl Suspicion {
     /// The trial for the next connection: longer than what made it suspicious, and over when the
     /// [`PHASE`] begins, so that all of that serves for messages.
@@ -141,7 +101,7 @@ impl Suspicion {
         let watch = (self.used * 2).clamp(*WATCH.start(), *WATCH.end());
         let beyond = within_second(quiet + watch);
         let quiet = quiet + Duration::from_millis((1000 + PHASE.start - beyond) % 1000);
-        Trial { quiet, watch, is_longer: quiet > self.age, burst: self.burst.bytes }
+        Trial { quiet, watch, is_longer: quiet > self.age, burst: self.burst }
     }
 }
 
@@ -297,28 +257,6 @@ mod tests {
         }
         assert!(!close_proves(&Facts { passed, ..facts(2.95) }), "a proxy may give up then");
         assert!(!close_proves(&Facts { passed, ..facts(3.2) }), "it has not just passed");
-    }
-
-    #[test]
-    fn bursts_grow_while_they_go_well_and_are_halved_when_not() {
-        let mut burst = Burst::default();
-        let mut sizes = vec![burst.bytes >> 10];
-        for _ in 0..4 {
-            burst.succeeded();
-            sizes.push(burst.bytes >> 10);
-        }
-        assert_eq!(sizes, [8, 16, 32, 60, 60]);
-        burst.failed();
-        for _ in 1..PROBATION {
-            burst.succeeded();
-            assert_eq!(burst.bytes >> 10, 30, "it was too large a short while ago");
-        }
-        burst.succeeded();
-        assert_eq!(burst.bytes >> 10, 60);
-        for _ in 0..30 {
-            burst.failed();
-        }
-        assert_eq!(burst.bytes, SMALLEST_BURST);
     }
 
     /// The proxy's time-out is longer than the first trial.

@@ -5,6 +5,7 @@
 //! A transport does nothing by itself. Whoever serves it waits until its socket is ready or the
 //! time it names has come, and calls it then.
 
+mod burst;
 pub(super) mod connect;
 pub(super) mod datagrams;
 pub(super) mod ending;
@@ -28,6 +29,7 @@ use tokio::io::Interest;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::Instant;
 
+use self::burst::Burst;
 use self::connect::ConnectError;
 use self::ending::Suspicion;
 use self::stream::Stream;
@@ -149,6 +151,8 @@ pub(super) struct Impression {
     pub(super) is_trusted: bool,
     /// All that it was given is proven to be read.
     pub(super) is_proven: bool,
+    /// What it got last at a time, if it was on trial and got anything.
+    pub(super) burst: Option<Burst>,
 }
 
 /// What one transport leaves to the next one to the same receiver.
@@ -177,12 +181,12 @@ impl Memory {
             _ if impression.is_trusted => self.suspicion = None,
             Why::Unread | Why::Broken(_) => {
                 if let Some(suspicion) = &mut self.suspicion {
-                    suspicion.burst.failed();
+                    suspicion.burst = impression.burst.unwrap_or(suspicion.burst).failed();
                 }
             }
             Why::Closed if impression.is_proven => {
                 if let Some(suspicion) = &mut self.suspicion {
-                    suspicion.burst.succeeded();
+                    suspicion.burst = impression.burst.unwrap_or(suspicion.burst).succeeded();
                 }
             }
             _ => {}

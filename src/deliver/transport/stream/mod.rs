@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::time::Instant;
 
+use super::burst::Burst;
 use super::connect::ConnectError;
 use super::ending::{self, Facts, Trial};
 use super::target::Target;
@@ -70,6 +71,8 @@ pub(in crate::deliver) struct Stream<W = Link> {
     is_tried: bool,
     /// How much may be written yet: of the one message on trial, or of a burst. `None`: all.
     left: Option<usize>,
+    /// The last burst.
+    burst: Option<Burst>,
     /// When the next burst is due.
     resume_at: Option<Instant>,
     /// The receiver ended its side before it got anything, and may read on.
@@ -124,6 +127,7 @@ impl<W: Wire> Stream<W> {
             trial,
             is_tried: false,
             left: None,
+            burst: None,
             resume_at: None,
             is_half_closed: false,
             is_proxied,
@@ -200,7 +204,8 @@ impl<W: Wire> Stream<W> {
             false => ending::until_phase(now - self.opened),
         };
         if wait.is_zero() {
-            (self.resume_at, self.left) = (None, Some(trial.burst));
+            let burst = self.burst.map_or(trial.burst, Burst::doubled);
+            (self.resume_at, self.left, self.burst) = (None, Some(burst.bytes), Some(burst));
         } else {
             self.resume_at = Some(now + wait);
         }
@@ -413,6 +418,7 @@ impl<W: Wire> Transport for Stream<W> {
             was_left_alone: matches!(self.state, State::Watched(_)),
             is_trusted: ending::vouches(&untried),
             is_proven: self.proven == self.taken,
+            burst: self.burst,
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct Shared {
     changed: Condvar,
     /// Where to write what was read as well, one file a connection.
     journal: Option<PathBuf>,
+    /// So many bytes a second are read, at most, on each connection.
+    pace: Option<usize>,
 }
 
 /// See [`Shared`].
@@ -69,8 +71,8 @@ enum Order {
 
 impl Shared {
     /// One that keeps a journal in `dir`.
-    pub fn with_journal(dir: PathBuf) -> Self {
-        Self { journal: Some(dir), ..Self::default() }
+    pub fn with_journal(dir: PathBuf, pace: Option<usize>) -> Self {
+        Self { journal: Some(dir), pace, ..Self::default() }
     }
 
     pub fn lock(&self) -> MutexGuard<'_, State> {
@@ -132,7 +134,7 @@ impl Shared {
 pub fn serve(number: usize, socket: TcpStream, tls: Option<Arc<ServerConfig>>, shared: &Shared) {
     socket.set_nonblocking(false).unwrap();
     socket.set_read_timeout(Some(LOOK)).unwrap();
-    let socket = Socket::new(socket, shared.journal.is_some());
+    let socket = Socket::new(socket, shared.journal.is_some(), shared.pace);
     let stream = match tls {
         None => Stream::Plain(socket),
         Some(config) => {

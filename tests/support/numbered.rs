@@ -35,6 +35,7 @@ struct Control {
     path: PathBuf,
     reopen: Reopen,
     per_tick: u64,
+    tick: Duration,
     wide: bool,
     written: AtomicU64,
     /// How often the path was opened.
@@ -44,7 +45,7 @@ struct Control {
     writing: Mutex<()>,
 }
 
-/// Between two portions of lines.
+/// Between two portions of lines, where there is more than one line in that time.
 const TICK: Duration = Duration::from_millis(5);
 
 /// Line `n` with its newline.
@@ -89,10 +90,12 @@ impl Numbered {
 
     fn start_as(path: &Path, per_second: u64, reopen: Reopen, wide: bool) -> Self {
         let per_tick = (per_second * TICK.as_millis() as u64 / 1000).max(1);
+        let tick = TICK.max(Duration::from_secs(1) / per_second as u32);
         let control = Arc::new(Control {
             path: path.to_owned(),
             reopen,
             per_tick,
+            tick,
             wide,
             written: AtomicU64::new(0),
             opened: AtomicU64::new(0),
@@ -165,7 +168,7 @@ impl Control {
             file.write_all(self.lines(first, last).as_bytes()).unwrap();
             self.written.store(last, Ordering::Release);
             drop(writing);
-            due += TICK;
+            due += self.tick;
             thread::sleep(due.saturating_duration_since(Instant::now()));
         }
     }

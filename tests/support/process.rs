@@ -22,6 +22,7 @@ const CHILD: &str = "support::process::child";
 const LISTEN: &str = "TEST_RECEIVER_LISTEN";
 const JOURNAL: &str = "TEST_RECEIVER_JOURNAL";
 const CERTIFICATES: &str = "TEST_RECEIVER_CERTIFICATES";
+const PACE: &str = "TEST_RECEIVER_BYTES_PER_SECOND";
 
 /// The parent's side. Every start has the same address and a journal of its own.
 pub struct ReceiverProcess {
@@ -31,12 +32,28 @@ pub struct ReceiverProcess {
     /// What was read, as files `START/CONNECTION`.
     journal: TempDir,
     starts: usize,
+    /// So many bytes a second are read, at most, on each connection.
+    pace: Option<usize>,
     child: Option<Child>,
 }
 
 impl ReceiverProcess {
     /// Starts one that speaks TCP or TLS.
     pub fn start(transport: Transport) -> Self {
+        Self::start_at(transport, None)
+    }
+
+    /// The same, and it reads no more than so many bytes a second on each connection.
+    pub fn start_slow(transport: Transport, bytes_per_second: usize) -> Self {
+        Self::start_at(transport, Some(bytes_per_second))
+    }
+
+    /// It reads as fast as it can from its next start on.
+    pub fn recover(&mut self) {
+        self.pace = None;
+    }
+
+    fn start_at(transport: Transport, pace: Option<usize>) -> Self {
         let ip = own_address();
         let port = std::net::TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap().port();
         let mut process = Self {
@@ -45,6 +62,7 @@ impl ReceiverProcess {
             certificates: (transport == Transport::Tls).then(|| Certificates::new(ip)),
             journal: TempDir::new().unwrap(),
             starts: 0,
+            pace,
             child: None,
         };
         process.restart();
@@ -72,6 +90,9 @@ impl ReceiverProcess {
         command.env(LISTEN, self.address.to_string()).env(JOURNAL, &journal);
         if let Some(certificates) = &self.certificates {
             command.env(CERTIFICATES, certificates.key().parent().unwrap());
+        }
+        if let Some(pace) = self.pace {
+            command.env(PACE, pace.to_string());
         }
         // The child ends when this pipe is closed, that is, with its parent at the latest.
         command.stdin(Stdio::piped()).stdout(Stdio::null());
@@ -182,11 +203,12 @@ pub fn receive_if_child() -> bool {
     let journal = PathBuf::from(std::env::var_os(JOURNAL).unwrap());
     let address = address.parse().unwrap();
     let certificates = std::env::var_os(CERTIFICATES);
+    let pace = std::env::var(PACE).ok().map(|pace| pace.parse().unwrap());
     let _receiver = match &certificates {
-        None => Receiver::with_journal(Transport::Tcp, address, None, journal.clone()),
+        None => Receiver::with_journal(Transport::Tcp, address, None, journal.clone(), pace),
         Some(dir) => {
             let tls = Certificates::server_from(Path::new(dir), rustls::ALL_VERSIONS);
-            Receiver::with_journal(Transport::Tls, address, Some(tls), journal.clone())
+            Receiver::with_journal(Transport::Tls, address, Some(tls), journal.clone(), pace)
         }
     };
     fs::write(journal.join("is.listening"), "").unwrap();

@@ -98,12 +98,14 @@ impl Receiver {
         receiver
     }
 
-    /// Writes what is read to files in `dir` as well, see [`super::ReceiverProcess`].
+    /// Writes what is read to files in `dir` as well, see [`super::ReceiverProcess`], and reads no more
+    /// than `pace` bytes a second on each connection.
     pub fn with_journal(
         transport: Transport,
         address: SocketAddr,
         tls: Option<Arc<ServerConfig>>,
         dir: PathBuf,
+        pace: Option<usize>,
     ) -> Self {
         Self::listening(Self {
             transport,
@@ -111,7 +113,7 @@ impl Receiver {
             host: address.ip().to_string(),
             certificates: None,
             tls,
-            shared: Arc::new(Shared::with_journal(dir)),
+            shared: Arc::new(Shared::with_journal(dir, pace)),
             listening: None,
         })
     }

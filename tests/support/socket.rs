@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// The socket of a connection. With `records_first`, bytes are only looked at, and taken from the
 /// kernel with the next read, when they have been written to the journal: a receiver that is
@@ -10,12 +11,17 @@ pub struct Socket {
     stream: TcpStream,
     records_first: bool,
     peeked: usize,
+    /// So many bytes a second are read, at most.
+    pace: Option<usize>,
 }
+
+/// One that is to be slow reads so often.
+const TURN: Duration = Duration::from_millis(100);
 
 impl Socket {
     /// See [`Socket`].
-    pub fn new(stream: TcpStream, records_first: bool) -> Self {
-        Self { stream, records_first, peeked: 0 }
+    pub fn new(stream: TcpStream, records_first: bool, pace: Option<usize>) -> Self {
+        Self { stream, records_first, peeked: 0, pace }
     }
 
     /// The socket itself.
@@ -34,7 +40,14 @@ impl Read for Socket {
             let count = self.peeked.min(taken.len());
             self.peeked -= self.stream.read(&mut taken[..count])?;
         }
-        self.peeked = self.stream.peek(buffer)?;
+        let most = match self.pace {
+            Some(pace) => {
+                std::thread::sleep(TURN);
+                buffer.len().min(pace / 10)
+            }
+            None => buffer.len(),
+        };
+        self.peeked = self.stream.peek(&mut buffer[..most])?;
         Ok(self.peeked)
     }
 }

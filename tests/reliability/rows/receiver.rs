@@ -6,16 +6,21 @@ use std::time::{Duration, Instant};
 use crate::outcome::Outcome;
 use crate::stand::{Conditions, QUIET, conclude, resend_window};
 use crate::support::peers::{Peer, Rsyslogd};
-use crate::support::{End, Message, Reopen, Site, wait_until};
+use crate::support::{End, Message, ReceiverProcess, Reopen, Site, wait_until};
 
-/// Row 3a: a receiver that says that it closes, and reads what is still coming.
+/// So many lines on one connection are more than the megabyte after which a receiver is trusted.
+const TRUSTED: usize = 20_000;
+
+/// Row 3a: a receiver that says that it closes, and reads what is still coming. It is trusted, as
+/// the end of a connection that is young proves nothing.
 pub fn closed_cleanly(c: &Conditions) -> Outcome {
     let (site, mut receiver) = (Site::new(), c.receiver());
     let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
     let writer = c.writer(&site, Reopen::Never);
     for _ in 0..5 {
-        writer.wait_for_more(c.lines_in(0.7));
         receiver.wait_connected();
+        let before = receiver.count();
+        wait_until("it is trusted", QUIET, || receiver.count() >= before + TRUSTED);
         receiver.down(End::Clean);
         writer.wait_for_more(c.lines_in(0.3));
         receiver.up();
@@ -47,8 +52,7 @@ fn rsyslogd(c: &Conditions, pausing: bool) -> Outcome {
         buffer = buffer.max(rsyslogd.widest_buffer());
         if pausing {
             writer.while_paused(|| {
-                let all = || rsyslogd.messages().len() as u64 >= writer.written();
-                wait_until("rsyslogd has read everything", QUIET, all);
+                wait_for(&rsyslogd, writer.written());
                 rsyslogd.term();
             });
         } else {
@@ -59,11 +63,7 @@ fn rsyslogd(c: &Conditions, pausing: bool) -> Outcome {
     }
     writer.wait_for_more(c.lines_in(0.5));
     let written = writer.stop();
-    // The shipper may wait some seconds before it connects again.
-    let started = Instant::now();
-    while (rsyslogd.messages().len() as u64) < written && started.elapsed() < QUIET {
-        sleep(Duration::from_millis(500));
-    }
+    wait_for(&rsyslogd, written);
     let mut seen = None;
     // rsyslogd writes in the background.
     while seen != Some(rsyslogd.messages().len()) {
@@ -84,6 +84,19 @@ fn rsyslogd(c: &Conditions, pausing: bool) -> Outcome {
     outcome
         .allow(resets * window)
         .note(format!("receive buffer {} KiB, a resend window is {window} lines", buffer >> 10))
+}
+
+/// Waits until rsyslogd has written so many messages, or writes no more. The shipper may wait some
+/// seconds before it connects again.
+fn wait_for(rsyslogd: &Rsyslogd, written: u64) {
+    let (mut seen, mut changed) = (0, Instant::now());
+    while seen < written && changed.elapsed() < QUIET {
+        sleep(Duration::from_millis(500));
+        let now = rsyslogd.messages().len() as u64;
+        if now != seen {
+            (seen, changed) = (now, Instant::now());
+        }
+    }
 }
 
 /// As it came, as far as the line is concerned.
@@ -122,6 +135,50 @@ pub fn stopped_and_killed(c: &Conditions) -> Outcome {
         receiver.restart();
     }
     conclude(&mut shipper, writer, &receiver, 3)
+}
+
+/// Row 5a: it hangs under a trickle, which its window does not show, and is then killed.
+pub fn hung_at_20(c: &Conditions) -> Outcome {
+    hung(&Conditions { rate: 20, ..*c })
+}
+
+/// Row 5b.
+pub fn hung_at_200(c: &Conditions) -> Outcome {
+    hung(&Conditions { rate: 200, ..*c })
+}
+
+fn hung(c: &Conditions) -> Outcome {
+    let (site, mut receiver) = (Site::new(), c.process());
+    let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
+    let writer = c.writer(&site, Reopen::Never);
+    wait_until("it has read something", QUIET, || receiver.bytes() > 1000);
+    receiver.freeze();
+    let hang = if c.long { 60 } else { 12 };
+    sleep(Duration::from_secs(hang));
+    let (written, before) = (writer.written(), receiver.bytes());
+    receiver.kill();
+    receiver.restart();
+    writer.wait_for_more(c.lines_in(1.0));
+    conclude(&mut shipper, writer, &receiver, 1)
+        .note(format!("{hang} s, {written} lines written and {before} bytes read before the KILL"))
+}
+
+/// Row 5c: it reads less than is sent, which its window does not show, and is then killed.
+pub fn slow_and_killed(c: &Conditions) -> Outcome {
+    let c = &Conditions { rate: 20, ..*c };
+    let (site, mut receiver) = (Site::new(), ReceiverProcess::start_slow(c.transport, 1000));
+    let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
+    let writer = c.writer(&site, Reopen::Never);
+    wait_until("it has read something", QUIET, || receiver.bytes() > 1000);
+    let time = if c.long { 60 } else { 12 };
+    sleep(Duration::from_secs(time));
+    let (written, before) = (writer.written(), receiver.bytes());
+    receiver.kill();
+    receiver.recover();
+    receiver.restart();
+    writer.wait_for_more(c.lines_in(1.0));
+    conclude(&mut shipper, writer, &receiver, 1)
+        .note(format!("{time} s, {written} lines written and {before} bytes read before the KILL"))
 }
 
 /// Row 6.

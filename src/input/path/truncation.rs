@@ -49,6 +49,7 @@ impl FollowedPath {
             return;
         };
         let content = old.take_content();
+        old.doubt_size(stat.size);
         let rest = self.rest_of(old, context);
         let until = if is_current { i64::MAX } else { stat.modified };
         let next = self.older.get(at).or(self.current.as_ref()).map(Generation::order);

@@ -59,6 +59,8 @@ pub(in crate::input) struct Generation {
     failing_since: Option<Instant>,
     reads: Reads,
     extent: Extent,
+    /// The largest size at which a read found what was read before.
+    read_size: u64,
     /// What was seen behind the position, where that is something.
     pending: Option<Box<Pending>>,
     /// It was reported that its last records were overwritten.
@@ -86,6 +88,7 @@ impl Generation {
             failing_since: None,
             reads: Reads::Original,
             extent: Extent::Recorded(position.offset),
+            read_size: position.offset,
             pending: None,
             overwriting_reported: false,
             nuls_reported: false,
@@ -204,6 +207,14 @@ impl Generation {
     pub(in crate::input) fn saw_size(&mut self, size: u64) {
         let is_cut_back = judge::is_cut_back(self.known(), size);
         self.extent = Extent::Seen(if is_cut_back { size } else { self.size().max(size) });
+    }
+
+    /// Its file holds something else now, of this `size`. Where no more than that was ever seen, it may have
+    /// been seen of the new content: then only what a read has found counts as its own.
+    pub(in crate::input) fn doubt_size(&mut self, size: u64) {
+        if self.size() <= size {
+            self.extent = Extent::Seen(self.read_size.max(self.position.offset));
+        }
     }
 
     /// What may be lost when it is not to be found any more, in words and in numbers.

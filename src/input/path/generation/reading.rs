@@ -102,6 +102,7 @@ impl Generation {
                 self.quiet_since = now;
             }
             self.saw_size(size);
+            self.read_size = self.read_size.max(size);
             self.position.modified = stat.modified;
         }
         if matches!(read, Read::Some { .. }) {

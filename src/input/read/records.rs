@@ -80,14 +80,22 @@ pub(in crate::input) fn without_nuls_behind(bytes: &[u8]) -> usize {
 /// So many are compared at once.
 const BLOCK: usize = 64;
 
+/// So much of a step shows whether its lines are short.
+const SAMPLE: usize = 512;
+/// Where lines are longer than this on average, there are not too many of them in a step.
+const SHORT: usize = 16;
+
 /// How long the lines of `whole` are together that lie within the first `at_most` bytes and are not
-/// many more than `lines`; the first counts in any case.
+/// many more than `lines`; the first counts in any case. Lines are counted only where the first ones are
+/// short: to count them all would cost a sixth of what reading costs.
 pub(in crate::input) fn step(whole: &[u8], at_most: usize, lines: usize) -> usize {
     let mut at_most = at_most.min(whole.len());
+    let sample = &whole[..at_most.min(SAMPLE)];
+    let are_short = memchr_iter(b'\n', sample).count() * SHORT > sample.len();
     loop {
         let last = memrchr(b'\n', &whole[..at_most]).or_else(|| memchr(b'\n', whole));
         let len = last.map_or(whole.len(), |newline| newline + 1);
-        if at_most <= 1 || memchr_iter(b'\n', &whole[..len]).count() <= lines {
+        if !are_short || at_most <= 1 || memchr_iter(b'\n', &whole[..len]).count() <= lines {
             return len;
         }
         at_most /= 2;

@@ -34,7 +34,7 @@ pub(super) struct Search {
     pub(super) current: Inode,
 }
 
-/// What is searched for; see [`rotated`].
+/// What is searched for; see [`archive`].
 pub(super) enum SearchKind {
     Successors { modified: i64 },
     Copies { after: i64, until: i64 },

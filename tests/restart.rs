@@ -236,7 +236,8 @@ fn a_state_directory_removed_under_it_is_its_own_again() {
     let mut running = running.reading_from_start().proving().start();
     receiver.wait_for_number(20, SOON);
     let state = site.path("state");
-    wait_until("positions are saved", SOON, || state.join("positions").exists());
+    // What is followed is written last.
+    wait_until("positions are saved", SOON, || state.join("globs").exists());
     fs::remove_dir_all(&state).unwrap();
     site.append("app.log", lines(21..=30));
     running.wait_warning(&["positions cannot be saved", "state/lock: somebody has removed it"]);

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use tracing::{debug, info, warn};
 
 use super::generation::{Generation, order_between, orders_between, start};
-use super::rewritten::holds_lines;
 use super::transitions::Medium;
 use super::unsettled::{Search, Unsettled, UnsettledFile};
 use super::{Candidate, Context, Effects, FollowedPath, Shared};
@@ -214,7 +213,7 @@ impl FollowedPath {
             Err(_) => self.unsettled(now).files.push(file),
             Ok(None) => {}
             Ok(Some(mut found)) => {
-                if file.is_rewritten && !holds_lines(&mut found.content) {
+                if file.is_rewritten && !found.content.looks_like_a_log() {
                     info!("{} holds no lines any more: it is not read", found.path.shown());
                     return;
                 }

@@ -10,8 +10,6 @@ use super::transitions::Medium;
 use super::unsettled::UnsettledFile;
 use super::{Context, FollowedPath};
 use crate::health::loss::{Amount, Reason};
-use crate::input::read::content::Content;
-use crate::input::read::plausible::{LOOKED_AT, looks_like_a_log};
 use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::shown::Show;
 
@@ -63,10 +61,4 @@ impl FollowedPath {
             _ => context.effects.behind.push(CheckpointBehind::forget(id)),
         }
     }
-}
-
-/// Whether a file that was written over holds lines again.
-pub(super) fn holds_lines(content: &mut Content) -> bool {
-    let mut sample = [0; LOOKED_AT];
-    content.read_at(0, &mut sample).is_ok_and(|count| looks_like_a_log(&sample[..count]))
 }

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use crate::input::read::compressed::{CompressedReader, Defect};
+use crate::input::read::plausible::{LOOKED_AT, looks_like_a_log};
 use crate::input::read::records::without_nuls_behind;
 use crate::pipeline::position::{Inode, nanoseconds};
 
@@ -84,6 +85,12 @@ pub(in crate::input) fn open(path: &Path) -> io::Result<File> {
 }
 
 impl Content {
+    /// Whether it begins like a log. False where it cannot be read.
+    pub(in crate::input) fn looks_like_a_log(&mut self) -> bool {
+        let mut bytes = [0; LOOKED_AT];
+        self.read_at(0, &mut bytes).is_ok_and(|count| looks_like_a_log(&bytes[..count]))
+    }
+
     /// Fills `buffer` from `offset` as far as there is something.
     ///
     /// # Errors

@@ -5,9 +5,8 @@ use std::time::Instant;
 
 use super::super::transitions::{Phase, Progress};
 use super::{Extent, Generation};
-use crate::input::read::content::Stat;
+use crate::input::read::content::{Content, Stat};
 use crate::input::read::pending::Pending;
-use crate::input::read::plausible::{LOOKED_AT, looks_like_a_log};
 use crate::input::read::reader::{Counts, MessageFormat, Read, ReadPlace, Reader, mark};
 use crate::input::rotation::judge;
 use crate::pipeline::batch::Batch;
@@ -56,9 +55,7 @@ impl Generation {
 
     /// Whether what is open may be a log.
     fn holds_a_log(&mut self) -> bool {
-        let mut bytes = [0; LOOKED_AT];
-        let count = self.content.as_mut().map(|content| content.read_at(0, &mut bytes));
-        matches!(count, Some(Ok(count)) if looks_like_a_log(&bytes[..count]))
+        self.content.as_mut().is_some_and(Content::looks_like_a_log)
     }
 
     fn read_once(

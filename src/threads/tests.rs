@@ -99,7 +99,12 @@ fn in_a_process_of_its_own() {
     setrlimit(Resource::Nproc, limit).unwrap();
     let (done, all_done) = mpsc::channel();
     let (hold, held) = mpsc::channel::<()>();
-    pool.start(task(move || assert!(held.recv().is_err())));
+    let (begin, begun) = mpsc::channel();
+    pool.start(task(move || {
+        begin.send(()).unwrap();
+        assert!(held.recv().is_err());
+    }));
+    assert_eq!(begun.recv_timeout(Duration::from_secs(20)), Ok(()));
     for number in 0..5 {
         let done = done.clone();
         pool.start(task(move || done.send(number).unwrap()));

@@ -222,6 +222,7 @@ fn a_closed_port_is_told_from_an_open_one() {
     HOST, port PORT, TCP
     resolved: HOST
     connected: HOST:PORT, TCP; nothing was sent; whether it wants TLS shows only when messages are sent
+    framing: newline, a line feed behind each message. A receiver that expects octet counting closes after the first ones: the log then warns, and they do not count as delivered (destination.framing)
     ");
     receiver.down(crate::support::End::Clean);
     let (said, code) = connect(&receiver.endpoint());

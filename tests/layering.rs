@@ -13,12 +13,13 @@ const OUTSIDE: [&str; 5] = ["agent", "announce", "daemon", "exporter", "inspect"
 const SHELL: [&str; 8] =
     ["agent", "announce", "cli", "daemon", "exporter", "inspect", "service", "sys"];
 /// Files that only compute: no stage but their own room, no I/O, no clock.
-const PURE: [&str; 20] = [
+const PURE: [&str; 21] = [
     "input/path/generation/order.rs",
     "input/path/transitions.rs",
     "pipeline/batch.rs",
     "pipeline/checkpoint.rs",
     "pipeline/event.rs",
+    "pipeline/framing.rs",
     "pipeline/position.rs",
     "filter/",
     "shown.rs",

@@ -1,7 +1,12 @@
 //! The messages as real receivers understand them.
 
+use std::io::Read;
+use std::net::TcpListener;
+
 use crate::support::peers::{Peer, Rsyslogd, SyslogNg};
-use crate::support::{Message, Receiver, SOON, Shipper, Site, Transport, wait_until};
+use crate::support::{
+    Endpoint, Message, Receiver, SOON, Shipper, Site, Transport, lines, own_address, wait_until,
+};
 
 /// Lines that make receivers stumble. The last one is plain, so that its arrival ends the wait.
 const LINES: &[&[u8]] = &[
@@ -32,14 +37,15 @@ fn expected(line: &[u8]) -> Vec<u8> {
 
 /// Follows a file with the lines and waits until the peer has understood as many.
 #[track_caller]
-fn ship_to(peer: &impl Peer, transport: Transport, lines: &[&[u8]]) -> Vec<Message> {
+fn ship_to(peer: &impl Peer, to: &Endpoint, framing: &str, lines: &[&[u8]]) -> Vec<Message> {
     let site = Site::new();
     let before = peer.messages().len();
     let lines_with_ends: Vec<u8> = lines.iter().flat_map(|&line| [line, b"\n"].concat()).collect();
     site.append("app.log", lines_with_ends);
     let mut shipper = Shipper::new(&site)
         .entry(format!("{{path: {}, tag: my-app}}", site.path("app.log").display()))
-        .to(&peer.endpoint(transport))
+        .to(to)
+        .env("REMOTE_SYSLOG_DESTINATION_FRAMING", framing)
         .yaml("hostname: web-1.example\nfacility: local0\nseverity: info")
         .reading_from_start()
         .start();
@@ -53,16 +59,27 @@ fn ship_to(peer: &impl Peer, transport: Transport, lines: &[&[u8]]) -> Vec<Messa
 
 fn the_peer_understands_every_line(peer: &impl Peer) {
     for transport in [Transport::Udp, Transport::Tcp, Transport::Tls] {
-        for (message, &line) in ship_to(peer, transport, LINES).iter().zip(LINES) {
-            let name = transport.name();
-            assert_eq!(message.priority, 134, "local0.info over {name}");
-            assert_eq!(message.hostname, "web-1.example", "{name}");
-            assert_eq!(message.app_name, "my-app", "{name}");
-            assert!(["", "-"].contains(&message.structured_data.as_str()), "{name}: {message:?}");
-            assert_is_now(&message.timestamp);
-            let (got, wanted) = (message.lossy(), expected(line));
-            assert_eq!(message.text, wanted, "{got:?} over {name}");
-        }
+        let messages = ship_to(peer, &peer.endpoint(transport), "", LINES);
+        assert_understood(&messages, transport.name());
+    }
+    for transport in [Transport::Tcp, Transport::Tls] {
+        let to = peer.counting_endpoint(transport);
+        let messages = ship_to(peer, &to, "octet-counted", LINES);
+        assert_understood(&messages, &format!("{}, counted", transport.name()));
+    }
+}
+
+/// The messages are [`LINES`], each whole and with its header.
+#[track_caller]
+fn assert_understood(messages: &[Message], name: &str) {
+    for (message, &line) in messages.iter().zip(LINES) {
+        assert_eq!(message.priority, 134, "local0.info over {name}");
+        assert_eq!(message.hostname, "web-1.example", "{name}");
+        assert_eq!(message.app_name, "my-app", "{name}");
+        assert!(["", "-"].contains(&message.structured_data.as_str()), "{name}: {message:?}");
+        assert_is_now(&message.timestamp);
+        let (got, wanted) = (message.lossy(), expected(line));
+        assert_eq!(message.text, wanted, "{got:?} over {name}");
     }
 }
 
@@ -91,22 +108,98 @@ fn long_line() -> Vec<u8> {
     [&b"x".repeat(99_000)[..], b" the end"].concat()
 }
 
+fn the_peer_gets_long_lines_whole(peer: &impl Peer) {
+    for transport in [Transport::Tcp, Transport::Tls] {
+        let to = [("newline", peer.endpoint(transport))];
+        let counting = ("octet-counted", peer.counting_endpoint(transport));
+        for (framing, to) in to.into_iter().chain([counting]) {
+            let messages = ship_to(peer, &to, framing, &[&long_line(), b"short"]);
+            assert_eq!(messages[0].text, long_line(), "{framing}");
+        }
+    }
+}
+
 #[test]
 fn long_lines_pass_rsyslogd_whole() {
     let Some(peer) = Rsyslogd::start() else { return };
-    for transport in [Transport::Tcp, Transport::Tls] {
-        let messages = ship_to(&peer, transport, &[&long_line(), b"short"]);
-        assert_eq!(messages[0].text, long_line());
-    }
+    the_peer_gets_long_lines_whole(&peer);
 }
 
 #[test]
 fn long_lines_pass_syslog_ng_whole() {
     let Some(peer) = SyslogNg::start() else { return };
+    the_peer_gets_long_lines_whole(&peer);
+}
+
+/// Counted messages are proven, cut and repeated as whole ones: what is stored is what was in the file,
+/// once, over several calls.
+#[test]
+fn counted_messages_are_delivered_exactly_once() {
+    const EACH: u64 = 20_000;
+    let Some(peer) = SyslogNg::start() else { return };
     for transport in [Transport::Tcp, Transport::Tls] {
-        let messages = ship_to(&peer, transport, &[&long_line(), b"short"]);
-        assert_eq!(messages[0].text, long_line());
+        let site = Site::new();
+        let before = peer.messages().len();
+        let once = || {
+            let shipper = Shipper::new(&site).follow("app.log");
+            let shipper = shipper.to(&peer.counting_endpoint(transport));
+            let shipper = shipper.env("REMOTE_SYSLOG_DESTINATION_FRAMING", "octet-counted");
+            let output = shipper.yaml("tcp_max_line_length: 150").reading_from_start();
+            let output = output.arg("--once").output();
+            assert!(output.status.success(), "{output:?}");
+        };
+        for part in 0..3 {
+            site.append("app.log", lines(part * EACH + 1..=(part + 1) * EACH));
+            once();
+        }
+        // Nothing is left.
+        once();
+        let goal = before + 3 * EACH as usize;
+        wait_until("all is stored", SOON, || peer.messages().len() >= goal);
+        let stored = peer.messages().split_off(before);
+        assert_eq!(stored.len() as u64, 3 * EACH, "over {}", transport.name());
+        for (message, n) in stored.iter().zip(1..) {
+            let (whole, kept) = (crate::support::line(n), message.lossy());
+            let most = whole.trim_end().len().min(70);
+            assert!(whole.starts_with(&kept) && kept.len() >= most, "{n}: {kept}");
+        }
     }
+}
+
+#[test]
+fn a_counted_frame_has_its_length_in_front() {
+    let listener = TcpListener::bind((own_address(), 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (host, port) = (address.ip().to_string(), address.port());
+    let to = Endpoint { transport: Transport::Tcp, host, port, trust: None };
+    let site = Site::new();
+    site.append("app.log", format!("{}\nshort\n", "\u{20ac}".repeat(1_000)));
+    let _shipper = Shipper::new(&site)
+        .follow("app.log")
+        .to(&to)
+        .env("REMOTE_SYSLOG_DESTINATION_FRAMING", "Octet_Counted")
+        .yaml("tcp_max_line_length: 500")
+        .reading_from_start()
+        .start();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    let mut received = Vec::new();
+    while !received.ends_with(b" short") {
+        let mut piece = [0; 4096];
+        let count = stream.read(&mut piece).unwrap();
+        assert!(count > 0, "{:?}", String::from_utf8_lossy(&received));
+        received.extend_from_slice(&piece[..count]);
+    }
+    let mut rest = &received[..];
+    for (longest, text) in [(500, "\u{20ac}"), (499, "short")] {
+        let space = rest.iter().position(|&byte| byte == b' ').unwrap();
+        let length: usize = std::str::from_utf8(&rest[..space]).unwrap().parse().unwrap();
+        assert!(length <= longest, "the limit counts the message alone: {length}");
+        let message = Message::parse(&rest[space + 1..][..length]);
+        assert!(message.lossy().ends_with(text), "{message:?}");
+        rest = &rest[space + 1 + length..];
+    }
+    assert!(rest.is_empty(), "{rest:?}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub(super) enum Key {
     Host,
     Port,
     Protocol,
+    Framing,
     Token,
     Hostname,
     Facility,
@@ -47,13 +48,14 @@ use Key as K;
 use Shape::{List, Scalar};
 
 /// In the order of [`Key`].
-const TABLE: [(Key, &str, &str, Shape); 29] = [
+const TABLE: [(Key, &str, &str, Shape); 30] = [
     (K::Files, "files", "", List),
     (K::ExcludeFiles, "exclude_files", "", List),
     (K::ExcludePatterns, "exclude_patterns", "", List),
     (K::Host, "destination.host", "--dest-host", Scalar),
     (K::Port, "destination.port", "--dest-port", Scalar),
     (K::Protocol, "destination.protocol", "", Scalar),
+    (K::Framing, "destination.framing", "", Scalar),
     (K::Token, "destination.token", "--dest-token", Scalar),
     (K::Hostname, "hostname", "--hostname", Scalar),
     (K::Facility, "facility", "--facility", Scalar),

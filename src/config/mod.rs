@@ -33,7 +33,7 @@ use std::time::Duration;
 use crate::cli::Cli;
 use crate::filter::Patterns;
 use crate::glob::Glob;
-use crate::syslog::Priority;
+use crate::syslog::{Framing, Priority};
 
 use findings::Findings;
 
@@ -198,6 +198,8 @@ pub struct Destination {
     pub port: u16,
     /// Transport.
     pub protocol: Protocol,
+    /// What surrounds each message.
+    pub framing: Framing,
     /// Sent as structured data with every message.
     pub token: Option<String>,
     /// How long one attempt to connect (TLS handshake included) may take.
@@ -227,7 +229,7 @@ pub enum Protocol {
     Udp,
     /// RFC 6587.
     Tcp,
-    /// RFC 5425, with the framing of RFC 6587, section 3.4.2.
+    /// RFC 5425; with [`Framing::Newline`] messages are framed as in RFC 6587, section 3.4.2.
     Tls,
 }
 

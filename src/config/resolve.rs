@@ -15,7 +15,7 @@ use super::{
     Config, Destination, Listen, Loaded, Mode, PidFile, Protocol, Surroundings, entry, log_filter,
     value,
 };
-use crate::syslog::{Facility, HOSTNAME_MAX, Priority, Severity, field};
+use crate::syslog::{Facility, Framing, HOSTNAME_MAX, Priority, Severity, field};
 
 pub(crate) const NO_LOG: &str = "/dev/null";
 const DEFAULT_PORT: u16 = 514;
@@ -108,6 +108,7 @@ impl<'a> Resolver<'a> {
             );
         }
         let protocol = self.protocol();
+        let framing = self.framing(protocol);
         self.tell_consequences();
         self.warn_of_port(protocol);
         let stream = self.parsed(Key::TcpMaxLineLength, value::stream_length);
@@ -115,6 +116,7 @@ impl<'a> Resolver<'a> {
         Some(Destination {
             port: self.parsed(Key::Port, value::port).unwrap_or(DEFAULT_PORT),
             protocol,
+            framing,
             token: self.parsed(Key::Token, value::token),
             connect_timeout: self.timeout(Key::ConnectTimeout),
             write_timeout: self.timeout(Key::WriteTimeout),
@@ -137,6 +139,18 @@ impl<'a> Resolver<'a> {
             (true, _) => Protocol::Tcp,
             (false, true) => Protocol::Tls,
             (false, false) => protocol,
+        }
+    }
+
+    /// `destination.framing`, where the protocol leaves a choice.
+    fn framing(&mut self, protocol: Protocol) -> Framing {
+        let chosen = self.parsed(Key::Framing, value::framing);
+        match protocol {
+            Protocol::Udp => {
+                self.warn_of_framing(chosen);
+                Framing::Datagram
+            }
+            Protocol::Tcp | Protocol::Tls => chosen.unwrap_or_default(),
         }
     }
 

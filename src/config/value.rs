@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::Protocol;
+use crate::syslog::Framing;
 
 /// Stands for "no limit": a week, which every timer and socket option can hold.
 pub(super) const NO_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -105,6 +106,15 @@ pub(super) fn protocol(text: &str) -> Result<Protocol, String> {
         "tcp" => Ok(Protocol::Tcp),
         "tls" => Ok(Protocol::Tls),
         _ => Err(format!("{text:?} is not a protocol; write udp, tcp or tls")),
+    }
+}
+
+/// `newline` or `octet-counted` in any case, the second also with `_`.
+pub(super) fn framing(text: &str) -> Result<Framing, String> {
+    match text.to_ascii_lowercase().replace('_', "-").as_str() {
+        "newline" => Ok(Framing::Newline),
+        "octet-counted" => Ok(Framing::OctetCounted),
+        _ => Err(format!("{text:?} is not a framing; write newline or octet-counted")),
     }
 }
 

@@ -13,8 +13,9 @@ use tokio::time::Instant;
 
 use super::ledger::Ledger;
 use super::transport::{Transport, Why};
-use crate::pipeline::batch::{Batch, Framing};
+use crate::pipeline::batch::Batch;
 use crate::pipeline::channel::Direct;
+use crate::pipeline::framing::Framing;
 
 /// Larger batches are better worked at by two threads.
 const LARGEST: usize = 16 << 10;

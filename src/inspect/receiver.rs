@@ -9,6 +9,7 @@ use super::{BAD, GOOD, HEADING, Out};
 use crate::config::{Destination, Protocol};
 use crate::deliver::{self, Answer, Probe, Target};
 use crate::shown::{Show, lines};
+use crate::syslog::Framing;
 
 /// Says where `destination` leads, and tries it with `connect`. False if it leads nowhere.
 pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io::Result<bool> {
@@ -34,7 +35,13 @@ pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io
     }
     out.flush()?;
     let well = match resolved.is_ok() && connect {
-        true => tell(&runtime.block_on(deliver::probe(&target)), out)?,
+        true => {
+            let well = tell(&runtime.block_on(deliver::probe(&target)), out)?;
+            if well {
+                tell_framing(destination.framing, out)?;
+            }
+            well
+        }
         false => resolved.is_ok(),
     };
     // A resolver that does not answer must not keep us.
@@ -71,6 +78,25 @@ fn tell(probe: &Probe, out: Out<'_>) -> io::Result<bool> {
         }
     }
     Ok(probe.outcome.is_ok())
+}
+
+/// Says how messages are told apart, and what would show that the receiver expects it otherwise.
+fn tell_framing(framing: Framing, out: Out<'_>) -> io::Result<()> {
+    match framing {
+        Framing::Datagram => Ok(()),
+        Framing::Newline => writeln!(
+            out,
+            "  framing: newline, a line feed behind each message. A receiver that expects octet \
+             counting closes after the first ones: the log then warns, and they do not count as \
+             delivered (destination.framing)"
+        ),
+        Framing::OctetCounted => writeln!(
+            out,
+            "  framing: octet-counted, its length before each message. A receiver that expects line \
+             feeds shows messages that begin with a number, or many as one, or none \
+             (destination.framing)"
+        ),
+    }
 }
 
 fn describe(certificate: &Certificate, out: Out<'_>) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! What travels from [`crate::input`] to [`crate::deliver`]: many encoded messages at once.
 
+use crate::pipeline::framing::Framing;
 use crate::pipeline::position::Update;
 
 /// Encoded messages, ready for the wire, and what is delivered once they have arrived.
@@ -16,27 +17,6 @@ pub struct Batch {
     pub marks: Vec<Mark>,
     /// How the messages are framed.
     pub framing: Framing,
-}
-
-/// What surrounds a message.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum Framing {
-    /// One message per datagram, nothing around it (RFC 5426, section 3.1).
-    Datagram,
-    #[default]
-    /// A line feed after each message (RFC 6587, section 3.4.2, "non-transparent framing").
-    Newline,
-}
-
-impl Framing {
-    /// What follows each message. It does not count against the length limit.
-    #[must_use]
-    pub fn trailer(self) -> &'static [u8] {
-        match self {
-            Self::Datagram => b"",
-            Self::Newline => b"\n",
-        }
-    }
 }
 
 /// "When the bytes before `end` have arrived, this holds."

@@ -5,5 +5,6 @@ pub mod batch;
 pub mod channel;
 pub mod checkpoint;
 pub mod event;
+pub mod framing;
 pub mod globs;
 pub mod position;

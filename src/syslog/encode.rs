@@ -60,6 +60,7 @@ impl Encoder {
                 cut += u64::from(self.append(header, line, batch));
                 continue;
             }
+            self.framing.begin(header.len() + line.len(), &mut batch.bytes);
             batch.bytes.extend_from_slice(header);
             batch.bytes.extend_from_slice(line);
             batch.bytes.extend_from_slice(trailer);
@@ -75,6 +76,7 @@ impl Encoder {
     /// A line that does not fit is cut before the first character that does not fit whole.
     pub fn append(&self, header: &[u8], line: &[u8], batch: &mut Batch) -> bool {
         let text = cut(line, self.room(header));
+        self.framing.begin(header.len() + text.len(), &mut batch.bytes);
         batch.bytes.extend_from_slice(header);
         let start = batch.bytes.len();
         batch.bytes.extend_from_slice(text);
@@ -138,6 +140,8 @@ mod tests {
         assert_eq!(encode(Framing::Newline, None, b"hello").0, [HEADER, b"hello\n"].concat());
         assert_eq!(encode(Framing::Datagram, None, b"hello").0, [HEADER, b"hello"].concat());
         assert_eq!(encode(Framing::Newline, None, b"").0, [HEADER, b"\n"].concat());
+        let counted = [b"23 ", HEADER, b"hello"].concat();
+        assert_eq!(encode(Framing::OctetCounted, None, b"hello").0, counted);
     }
 
     #[test]
@@ -152,6 +156,8 @@ mod tests {
         assert_eq!((bytes.len(), was_cut), (limit + 1, true));
         let (bytes, was_cut) = encode(Framing::Newline, Some(limit), b"hello");
         assert_eq!((bytes.len(), was_cut), (limit + 1, false));
+        let (bytes, was_cut) = encode(Framing::OctetCounted, Some(limit), b"hello!");
+        assert_eq!((bytes, was_cut), ([b"23 ", HEADER, b"hello"].concat(), true));
     }
 
     #[test]
@@ -176,9 +182,9 @@ mod tests {
         #[test]
         fn many_lines_are_what_each_is(
             lines in proptest::collection::vec("[a\r\0é]{0,9}", 0..9), room in 0usize..12,
-            newline: bool,
+            kind in 0usize..3,
         ) {
-            let framing = if newline { Framing::Newline } else { Framing::Datagram };
+            let framing = [Framing::Newline, Framing::Datagram, Framing::OctetCounted][kind];
             let encoder = Encoder::new(framing, Some(HEADER.len() + room));
             let (mut each, mut all) = (Batch::default(), Batch::default());
             let cut = lines.iter().filter(|it| encoder.append(HEADER, it.as_bytes(), &mut each));

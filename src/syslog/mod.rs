@@ -6,7 +6,7 @@ mod priority;
 mod reframe;
 mod timestamp;
 
-pub use crate::pipeline::batch::Framing;
+pub use crate::pipeline::framing::Framing;
 pub use encode::Encoder;
 pub use header::{APP_NAME_MAX, HOSTNAME_MAX, Header, field};
 pub use priority::{Facility, Priority, Severity, UnknownName};

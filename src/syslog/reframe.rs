@@ -8,15 +8,14 @@ impl Encoder {
     #[must_use]
     pub fn reframe(&self, batch: &Batch) -> Batch {
         let mut new = Batch { framing: self.framing(), ..Batch::default() };
-        let trailer = batch.framing.trailer().len();
         let mut marks = batch.marks.iter().peekable();
         let mut start = 0;
         for &end in &batch.frames {
             while let Some(mark) = marks.next_if(|mark| mark.end <= start) {
                 place(mark, &mut new);
             }
-            let message = &batch.bytes[start as usize..end as usize - trailer];
-            self.append(&[], message, &mut new);
+            let frame = &batch.bytes[start as usize..end as usize];
+            self.append(&[], batch.framing.message(frame), &mut new);
             start = end;
         }
         for mark in marks {
@@ -49,5 +48,11 @@ mod tests {
         let again = Encoder::new(Framing::Newline, None).reframe(&datagrams);
         assert_eq!(again.bytes, b"on\ntw\nsi\n");
         assert_eq!(again.marks.iter().map(|m| m.end).collect::<Vec<_>>(), [0, 3, 9, 9]);
+        let counted = Encoder::new(Framing::OctetCounted, None).reframe(&again);
+        assert_eq!(
+            (&counted.bytes[..], &counted.frames[..]),
+            (&b"2 on2 tw2 si"[..], &[4, 8, 12][..])
+        );
+        assert_eq!(Encoder::new(Framing::Newline, None).reframe(&counted).bytes, again.bytes);
     }
 }

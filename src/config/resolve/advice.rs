@@ -9,7 +9,7 @@ use super::super::value::MESSAGE_MIN;
 use super::super::{Config, FileEntry, Protocol};
 use super::{DEFAULT_PORT, Resolver, limit_key};
 use crate::glob::Component;
-use crate::syslog::Header;
+use crate::syslog::{Framing, Header};
 
 /// The port of syslog over TLS (RFC 5425, section 4.1).
 const TLS_PORT: u16 = 6514;
@@ -60,6 +60,17 @@ impl Resolver<'_> {
         if let Some((key, Text { place, .. })) = key.and_then(|key| Some((key, self.scalar(key)?)))
         {
             self.findings.warn(Problem::of(key, place, text));
+        }
+    }
+
+    /// Warns of a framing where the protocol leaves no choice.
+    pub(super) fn warn_of_framing(&mut self, chosen: Option<Framing>) {
+        if let (Some(Framing::OctetCounted), Some(Text { place, .. })) =
+            (chosen, self.scalar(Key::Framing))
+        {
+            let text = "it has no effect over UDP, where each datagram holds one message; remove it, or \
+                 write destination.protocol: tcp or tls";
+            self.findings.warn(Problem::of(Key::Framing, place, text));
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::trust::Trust;
 use crate::config::{Destination, Protocol};
-use crate::syslog::{Encoder, Framing};
+use crate::syslog::Encoder;
 
 /// Where to send and how.
 #[derive(Debug, Clone)]
@@ -61,9 +61,5 @@ impl From<&Destination> for Target {
 /// Frames messages as a receiver of this kind wants them.
 #[must_use]
 pub fn encoder(destination: &Destination) -> Encoder {
-    let framing = match destination.protocol {
-        Protocol::Udp => Framing::Datagram,
-        Protocol::Tcp | Protocol::Tls => Framing::Newline,
-    };
-    Encoder::new(framing, destination.max_message).limited_by(destination.limit_key())
+    Encoder::new(destination.framing, destination.max_message).limited_by(destination.limit_key())
 }

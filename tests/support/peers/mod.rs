@@ -30,6 +30,8 @@ pub use unpack::{COMPRESSORS, FAKETIME, PROMETHEUS, Program, RSYSLOG, SYSLOG_NG}
 pub trait Peer {
     /// How to reach it.
     fn endpoint(&self, transport: super::Transport) -> Endpoint;
+    /// The same where it expects octet counting, over TCP or TLS.
+    fn counting_endpoint(&self, transport: super::Transport) -> Endpoint;
     /// The messages as it understood them and wrote them to its own file.
     fn messages(&self) -> Vec<Message>;
 }

@@ -131,6 +131,11 @@ impl Peer for Rsyslogd {
         }
     }
 
+    /// Its imtcp sees by the first byte of a message how it is framed.
+    fn counting_endpoint(&self, transport: Transport) -> Endpoint {
+        self.endpoint(transport)
+    }
+
     fn messages(&self) -> Vec<Message> {
         read_fields(&self.output())
     }

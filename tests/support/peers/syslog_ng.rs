@@ -20,6 +20,8 @@ pub struct SyslogNg {
     ip: IpAddr,
     port: u16,
     tls_port: u16,
+    /// `syslog()` over TCP, and over TLS.
+    counting_ports: [u16; 2],
     certificates: Certificates,
     dir: TempDir,
     child: Option<Child>,
@@ -36,6 +38,7 @@ impl SyslogNg {
             ip,
             port: free_port(ip),
             tls_port: free_port(ip),
+            counting_ports: [free_port(ip), free_port(ip)],
             certificates: Certificates::new(ip),
             dir: TempDir::new().unwrap(),
             child: None,
@@ -59,7 +62,9 @@ impl SyslogNg {
         self.child = Some(command.spawn().unwrap());
         wait_listening("udp", SocketAddr::new(self.ip, self.port));
         wait_listening("tcp", SocketAddr::new(self.ip, self.port));
-        wait_listening("tcp", SocketAddr::new(self.ip, self.tls_port));
+        for port in [self.tls_port, self.counting_ports[0], self.counting_ports[1]] {
+            wait_listening("tcp", SocketAddr::new(self.ip, port));
+        }
     }
 
     fn command(&self) -> Command {
@@ -84,6 +89,7 @@ impl SyslogNg {
 
     fn config(&self) -> String {
         let (ip, port, tls_port) = (self.ip, self.port, self.tls_port);
+        let [counting, counting_tls] = self.counting_ports;
         let (version, output) = (self.version(), self.output());
         let output = output.display();
         let (certificate, key) = (self.certificates.certificate(), self.certificates.key());
@@ -96,6 +102,9 @@ source s {{
   network(ip({ip}) port({port}) transport(udp) flags(syslog-protocol));
   network(ip({ip}) port({port}) transport(tcp) flags(syslog-protocol));
   network(ip({ip}) port({tls_port}) transport(tls) flags(syslog-protocol)
+    tls(key-file("{key}") cert-file("{certificate}") peer-verify(no)));
+  syslog(ip({ip}) port({counting}) transport(tcp));
+  syslog(ip({ip}) port({counting_tls}) transport(tls)
     tls(key-file("{key}") cert-file("{certificate}") peer-verify(no)));
 }};
 destination d {{
@@ -117,6 +126,11 @@ impl Peer for SyslogNg {
             port: if tls { self.tls_port } else { self.port },
             trust: tls.then(|| self.certificates.authority()),
         }
+    }
+
+    fn counting_endpoint(&self, transport: Transport) -> Endpoint {
+        let tls = transport == Transport::Tls;
+        Endpoint { port: self.counting_ports[usize::from(tls)], ..self.endpoint(transport) }
     }
 
     fn messages(&self) -> Vec<Message> {

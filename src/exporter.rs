@@ -30,6 +30,7 @@ use crate::agent::Records;
 use crate::config::Listen;
 use crate::health::metrics::Meters;
 use crate::inspect::delivered;
+use crate::limits;
 use crate::service::log;
 use crate::threads;
 
@@ -119,7 +120,9 @@ async fn accept(listener: tokio::net::TcpListener, page: Arc<Page>) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                warn!("metrics cannot be served: {error}");
+                let why =
+                    limits::on_descriptors(&error).map_or(String::new(), |why| format!("; {why}"));
+                warn!("metrics cannot be served: {error}{why}");
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 continue;
             }

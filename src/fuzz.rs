@@ -4,8 +4,21 @@
 type Check = fn(&[u8]);
 
 /// By their names.
-pub const TARGETS: [(&str, Check); 4] =
-    [("config", config), ("glob", glob), ("patterns", patterns), ("re2", re2)];
+pub const TARGETS: [(&str, Check); 8] = [
+    ("archives", archives),
+    ("config", config),
+    ("glob", glob),
+    ("ledger", ledger),
+    ("patterns", patterns),
+    ("re2", re2),
+    ("records", records),
+    ("state", state),
+];
+
+/// A place to read at, and a compressed file.
+pub fn archives(data: &[u8]) {
+    crate::input::fuzz::check_archive(data);
+}
 
 /// A file of configuration.
 pub fn config(data: &[u8]) {
@@ -15,6 +28,21 @@ pub fn config(data: &[u8]) {
 /// A glob, and behind its newline names.
 pub fn glob(data: &[u8]) {
     crate::glob::fuzz::check(data);
+}
+
+/// What happens to connections, and how much of it.
+pub fn ledger(data: &[u8]) {
+    crate::deliver::fuzz::check(data);
+}
+
+/// The length of messages, two lengths of pieces, and what a file holds.
+pub fn records(data: &[u8]) {
+    crate::input::fuzz::check_records(data);
+}
+
+/// Saved positions, and behind a line `---` recent changes.
+pub fn state(data: &[u8]) {
+    crate::checkpoint::fuzz::check(data);
 }
 
 /// A pattern, and behind its newline lines.

@@ -49,6 +49,7 @@ pub mod health;
 mod hidden;
 pub mod input;
 pub mod inspect;
+mod limits;
 mod lockfile;
 pub mod mounts;
 pub mod pipeline;

@@ -39,4 +39,6 @@ mod shown;
 mod status;
 mod systemd;
 mod tailing;
+mod times;
+mod trust;
 mod wire;

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::settings::ends_by_itself;
-use self::shards::{Material, Shards};
+use self::shards::{Material, ShardWork, Shards};
 use self::stages::{EndReason, Ended, Stages};
 use crate::checkpoint::{self, Query, Store};
 use crate::config::{Config, Destination, Mode};
@@ -28,9 +28,11 @@ use crate::deliver::{self, Outcome, Target};
 use crate::health::metrics::Meters;
 use crate::health::silence::Silence;
 use crate::health::{Health, StageName};
+use crate::limits;
 use crate::mounts::SharedMounts;
 use crate::pipeline::channel::{Direct, Outlet};
 use crate::pipeline::position::{Record, SourceIds};
+use crate::safe_open::follow_links_in;
 
 /// How many batches wait to be sent.
 const BATCHES: usize = 2;
@@ -51,14 +53,19 @@ const ORDER: [(StageName, Duration); 3] = [
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The kernel does not tell when something happens.
-    #[error(
-        "cannot wait for events: {0}; see the limits on open files (ulimit -n, LimitNOFILE of the \
-         service; for the whole system fs.file-max)"
-    )]
-    Events(#[from] io::Error),
+    #[error("cannot wait for events: {source}; {}", remedy(.source))]
+    Events {
+        /// What it says.
+        #[from]
+        source: io::Error,
+    },
     /// Earlier reloads are not taken yet.
     #[error("reading files has taken up no earlier reload yet; a file system may hang")]
     Busy,
+}
+
+fn remedy(error: &io::Error) -> String {
+    limits::on_descriptors(error).unwrap_or_else(|| "see the log of the kernel (dmesg)".to_owned())
 }
 
 /// A stage has ended by itself.
@@ -100,6 +107,7 @@ impl Agent {
         meters: &Meters,
         health: &Health,
     ) -> Result<Self, BuildError> {
+        follow_links_in(&config.follow_links_in);
         let mut stages = Stages::default();
         let (batch_tx, batches) = mpsc::channel(BATCHES);
         let (spare_tx, spare) = mpsc::channel(BATCHES);
@@ -161,6 +169,7 @@ impl Agent {
     /// Then nothing has changed.
     pub fn reload(&mut self, config: &Config) -> Result<(), BuildError> {
         self.shards.reload(config)?;
+        follow_links_in(&config.follow_links_in);
         self.sender.reload(&config.destination);
         Ok(())
     }
@@ -193,6 +202,8 @@ impl Agent {
             match (stage, reason) {
                 // It ends because reading has, which may show a moment later.
                 (StageName::Deliver, EndReason::Left(_)) if self.mode != Mode::Daemon => {
+                    // It may have taken no longer than the first pass.
+                    self.shards.serve(ShardWork::NearIsReady, &mut self.stages);
                     return Ok(());
                 }
                 (StageName::Input, EndReason::Done) if ends_by_itself(self.mode) => {}

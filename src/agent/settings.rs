@@ -11,10 +11,11 @@ use crate::filter::Patterns;
 use crate::glob::Glob;
 use crate::health::liveness::Beat;
 use crate::health::metrics::Meters;
-use crate::health::readiness::ReadySignal;
+use crate::health::readiness::FirstPass;
 use crate::input::{self, EntryOf, FileSettings, MatchedLast};
 use crate::mounts::{Fence, SharedMounts, Territory};
 use crate::pipeline::globs::FollowedGlobs;
+use crate::syslog::MessageTime;
 
 /// What a shard gets.
 pub(super) struct ShardSettings {
@@ -28,7 +29,7 @@ pub(super) struct ShardSettings {
 pub(super) struct Vitals {
     pub(super) discover: Beat,
     pub(super) input: Beat,
-    pub(super) readiness: ReadySignal,
+    pub(super) first_pass: FirstPass,
 }
 
 /// What a shard that serves `territory` gets of `config`; `area` says the same to its walks.
@@ -63,7 +64,7 @@ pub(super) fn shard(
 pub(super) fn matched_by(globs: &FollowedGlobs) -> Option<MatchedLast> {
     let entry = |glob: &String| {
         let glob = Glob::parse(Path::new("/"), Path::new(glob)).ok()?;
-        Some(FileEntry { glob, tag: None })
+        Some(FileEntry { glob, tag: None, time: MessageTime::Read })
     };
     let entries: Option<Vec<_>> = globs.files.iter().map(entry).collect();
     let entries = Globs::new(&entries?);
@@ -88,6 +89,7 @@ fn input(config: &Config, fence: Fence, meters: &Meters, vitals: &Vitals) -> inp
         hostname: config.hostname.clone(),
         token: config.destination.token.clone(),
         tag: entry.tag.clone(),
+        time: entry.time.clone(),
         exclude: Arc::clone(&exclude),
     });
     input::Settings {
@@ -103,7 +105,7 @@ fn input(config: &Config, fence: Fence, meters: &Meters, vitals: &Vitals) -> inp
         fence,
         meters: meters.reading.clone(),
         beat: vitals.input.clone(),
-        readiness: vitals.readiness.clone(),
+        first_pass: vitals.first_pass.clone(),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::discover::{Area, Crossings};
 use crate::health::Health;
 use crate::health::metrics::Meters;
+use crate::health::readiness::FileTally;
 use crate::health::silence::Silence;
 use crate::input::KnownFiles;
 use crate::mounts::{SharedMounts, Territory};
@@ -48,6 +49,8 @@ pub(super) struct Shards {
     material: Material,
     /// The ways over the border were not told yet, since the start or the last reload.
     is_new: bool,
+    /// What was told of the files, since the start or the last reload.
+    told: Option<FileTally>,
     tick_at: Instant,
 }
 
@@ -138,19 +141,20 @@ impl Shards {
             records: records.collect(),
             material,
             is_new: true,
+            told: None,
             tick_at: Instant::now() + TICK,
         })
     }
 
     /// Waits until there is something to do. Nothing is lost when the waiting is given up.
     pub(super) async fn work(&mut self) -> ShardWork {
-        let (has_far, is_ready) = (!self.far.is_empty(), self.material.health.ready.is_set());
-        let near_is_ready = self.near_vitals.readiness.reached();
+        let (has_far, is_told) = (!self.far.is_empty(), self.told.is_some());
+        let near_is_ready = self.near_vitals.first_pass.reached();
         tokio::select! {
             // In this order: the ways are told before the first pass ends.
             biased;
             Some(crossings) = self.crossings.recv() => ShardWork::Crossings(crossings),
-            () = near_is_ready, if !is_ready && !has_far => ShardWork::NearIsReady,
+            () = near_is_ready, if !is_told && !has_far => ShardWork::NearIsReady,
             () = sleep_until(self.tick_at), if has_far => ShardWork::Tick,
             else => pending().await,
         }
@@ -166,9 +170,23 @@ impl Shards {
                 self.tick_at = Instant::now() + TICK;
             }
         }
-        let is_ready = |far: &FarShard| far.vitals.readiness.is_set() || far.answers.is_silent();
-        if self.near_vitals.readiness.is_set() && self.far.values().all(is_ready) {
+        let far = self.far.values().filter(|far| !far.answers.is_silent()).map(|far| &far.vitals);
+        let passes = far.chain([&self.near_vitals]).map(|vitals| vitals.first_pass.tally());
+        if let Some(tally) = passes.sum::<Option<FileTally>>() {
             self.material.health.ready.set();
+            self.tell(tally);
+        }
+    }
+
+    /// Says how many files there are, on all file systems that answer; of none at all, who configured
+    /// that should know.
+    fn tell(&mut self, tally: FileTally) {
+        if self.told.replace(tally) == Some(tally) {
+            return;
+        }
+        match tally.is_idle() {
+            true => warn!("{tally}; --check says why"),
+            false => info!("{tally}"),
         }
     }
 
@@ -266,8 +284,11 @@ impl Shards {
         if !shards.chain([&self.near]).all(Shard::takes_reload) {
             return Err(BuildError::Busy);
         }
+        self.told = None;
+        self.near_vitals.first_pass.begin_anew();
         self.near.reload(near);
         for (far, (settings, ways)) in self.far.values_mut().zip(far_settings) {
+            far.vitals.first_pass.begin_anew();
             far.shard.reload(settings);
             far.ways = ways;
         }

@@ -164,6 +164,17 @@ fn seal(value: &impl Serialize, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
+/// `line` with the checksum that its content has.
+#[cfg(any(test, fuzzing))]
+pub(super) fn resealed(line: &[u8]) -> Vec<u8> {
+    let line = line.trim_ascii_end();
+    let sum = memchr::memmem::rfind(line, SUM_START).unwrap_or(line.len().saturating_sub(1));
+    let mut out = line[..sum].to_vec();
+    let digits = format!("{:016x}", xxh3_64(&out));
+    out.extend([SUM_START, digits.as_bytes(), SUM_END, b"\n"].concat());
+    out
+}
+
 /// The object without its checksum, if that is right.
 fn unseal(line: &[u8]) -> Option<Vec<u8>> {
     let at = line.len().checked_sub(SUM_START.len() + SUM_DIGITS + SUM_END.len())?;

@@ -12,12 +12,15 @@
 
 mod file;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod globs;
 mod home;
 mod refusal;
 mod saver;
 mod table;
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +28,7 @@ use std::path::{Path, PathBuf};
 use self::file::{Contents, FileProblem};
 use self::home::Home;
 use self::table::Table;
+use crate::limits;
 use crate::lockfile::{self, LockError, LockedFile};
 use crate::pipeline::globs::FollowedGlobs;
 use crate::pipeline::position::{Record, SourceId};
@@ -295,15 +299,19 @@ fn describe(path: &Path, problem: &FileProblem) -> String {
 }
 
 /// What a person can do about `error`.
-fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
+fn remedy(error: &io::Error) -> Cow<'static, str> {
+    if let Some(limit) = limits::on_descriptors(error) {
+        return limit.into();
+    }
+    let remedy = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space there",
         io::ErrorKind::ReadOnlyFilesystem => "mount that file system writable",
         io::ErrorKind::PermissionDenied => "give this user the right to write there",
         io::ErrorKind::ResourceBusy => "stop one of the two",
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => "move what is in the way",
         _ => "look after that directory",
-    }
+    };
+    remedy.into()
 }
 
 impl Contents {

@@ -10,11 +10,14 @@ use std::sync::Arc;
 use super::error::{Place, Problem};
 use super::findings::Findings;
 use super::keys::{DESTINATION, Key, Shape, nearest};
-use super::raw::{Item, Items, Layer, Text};
+use super::raw::{EntryTexts, Item, Items, Layer, Text};
 use super::yaml::{self, Entry, Node, Value};
 
 /// Longer than any configuration. What is longer is another file, or has no end.
-const LENGTH_MAX: u64 = 64 << 20;
+const LENGTH_MAX: u64 = 16 << 20;
+
+/// What an entry of `files` may hold.
+const ENTRY_KEYS: [&str; 4] = ["path", "tag", "timestamp", "timestamp_format"];
 
 /// Reads the file at `path`. `None`: it could not be read as a whole, and a problem says why.
 /// A missing file is no problem unless it is `required`.
@@ -185,9 +188,9 @@ impl FileReader<'_> {
         None
     }
 
-    /// `{path, tag}`.
+    /// A map with a path.
     fn entry(&mut self, line: usize, entries: &[Entry]) -> Option<Item> {
-        let (mut path, mut tag) = (None, None);
+        let [mut path, mut tag, mut timestamp, mut timestamp_format] = [const { None }; 4];
         let mut bad = false;
         let keys = keys(entries);
         for (i, entry) in entries.iter().enumerate() {
@@ -196,8 +199,10 @@ impl FileReader<'_> {
             let field = match name.to_ascii_lowercase().as_str() {
                 "path" => &mut path,
                 "tag" => &mut tag,
+                "timestamp" => &mut timestamp,
+                "timestamp_format" => &mut timestamp_format,
                 _ => {
-                    self.unknown(*line, &format!("files.{name}"), ["path", "tag"].into_iter());
+                    self.unknown(*line, &format!("files.{name}"), ENTRY_KEYS.into_iter());
                     continue;
                 }
             };
@@ -214,7 +219,7 @@ impl FileReader<'_> {
             }
         }
         match path {
-            Some(path) => Some(Item::Entry { path, tag }),
+            Some(path) => Some(Item::Entry(EntryTexts { path, tag, timestamp, timestamp_format })),
             None if bad => None,
             None => {
                 let text = "an entry has no path; write path: and the file to follow";

@@ -6,6 +6,7 @@ pub(super) enum Key {
     Files,
     ExcludeFiles,
     ExcludePatterns,
+    FollowLinksIn,
     Host,
     Port,
     Protocol,
@@ -14,6 +15,8 @@ pub(super) enum Key {
     Hostname,
     Facility,
     Severity,
+    Timestamp,
+    TimestampFormat,
     NewFileCheckInterval,
     Poll,
     FromStart,
@@ -48,10 +51,11 @@ use Key as K;
 use Shape::{List, Scalar};
 
 /// In the order of [`Key`].
-const TABLE: [(Key, &str, &str, Shape); 30] = [
+const TABLE: [(Key, &str, &str, Shape); 33] = [
     (K::Files, "files", "", List),
     (K::ExcludeFiles, "exclude_files", "", List),
     (K::ExcludePatterns, "exclude_patterns", "", List),
+    (K::FollowLinksIn, "follow_links_in", "", List),
     (K::Host, "destination.host", "--dest-host", Scalar),
     (K::Port, "destination.port", "--dest-port", Scalar),
     (K::Protocol, "destination.protocol", "", Scalar),
@@ -60,6 +64,8 @@ const TABLE: [(Key, &str, &str, Shape); 30] = [
     (K::Hostname, "hostname", "--hostname", Scalar),
     (K::Facility, "facility", "--facility", Scalar),
     (K::Severity, "severity", "--severity", Scalar),
+    (K::Timestamp, "timestamp", "", Scalar),
+    (K::TimestampFormat, "timestamp_format", "", Scalar),
     (K::NewFileCheckInterval, "new_file_check_interval", "--new-file-check-interval", Scalar),
     (K::Poll, "poll", "--poll", Scalar),
     (K::FromStart, "from_start", "--from-start", Scalar),

@@ -33,7 +33,7 @@ use std::time::Duration;
 use crate::cli::Cli;
 use crate::filter::Patterns;
 use crate::glob::Glob;
-use crate::syslog::{Framing, Priority};
+use crate::syslog::{Framing, MessageTime, Priority};
 
 use findings::Findings;
 
@@ -116,6 +116,8 @@ pub struct Config {
     pub files: Vec<FileEntry>,
     /// Paths that are not followed although an entry matches them.
     pub exclude_files: Patterns,
+    /// Directories below which symbolic links are followed, whoever they belong to.
+    pub follow_links_in: Vec<PathBuf>,
     /// Lines that are not sent.
     pub exclude_patterns: Patterns,
     /// Where messages go.
@@ -178,6 +180,8 @@ pub struct FileEntry {
     pub glob: Glob,
     /// APP-NAME of the messages; by default the file's own name.
     pub tag: Option<String>,
+    /// TIMESTAMP of the messages.
+    pub time: MessageTime,
 }
 
 #[cfg(test)]
@@ -185,7 +189,11 @@ impl FileEntry {
     /// An entry without a tag, for `glob` as seen from `base`.
     #[allow(clippy::unwrap_used, reason = "a test that is written wrong has to fail")]
     pub(crate) fn of(base: &Path, glob: &str) -> Self {
-        Self { glob: Glob::parse(base, Path::new(glob)).unwrap(), tag: None }
+        Self {
+            glob: Glob::parse(base, Path::new(glob)).unwrap(),
+            tag: None,
+            time: MessageTime::Read,
+        }
     }
 }
 

@@ -20,11 +20,17 @@ pub(super) struct Text {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Item {
     Text(Text),
-    /// `{path, tag}`, in `files` only.
-    Entry {
-        path: Text,
-        tag: Option<Text>,
-    },
+    /// A map, in `files` only.
+    Entry(EntryTexts),
+}
+
+/// What was written in an entry of `files` that is a map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EntryTexts {
+    pub(super) path: Text,
+    pub(super) tag: Option<Text>,
+    pub(super) timestamp: Option<Text>,
+    pub(super) timestamp_format: Option<Text>,
 }
 
 /// A list, and where its key stands.

@@ -2,6 +2,7 @@
 
 mod advice;
 mod lists;
+mod time;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -74,6 +75,7 @@ impl<'a> Resolver<'a> {
             mode: self.raw.mode,
             files: self.files(),
             exclude_files: self.patterns(Key::ExcludeFiles),
+            follow_links_in: self.directories(Key::FollowLinksIn),
             exclude_patterns: self.patterns(Key::ExcludePatterns),
             hostname: self.hostname(),
             priority: Priority::new(facility, severity),

@@ -19,6 +19,7 @@ use crate::exporter::{self, Exporter};
 use crate::health::Health;
 use crate::health::metrics::Meters;
 use crate::inspect;
+use crate::limits;
 use crate::pipeline::position::Record;
 use crate::service::log::{self, LogControl};
 use crate::service::signals::{self, Hangup, Request, Signals};
@@ -126,7 +127,7 @@ async fn reserve_threads(stop: &CancellationToken) -> Result<(), Error> {
             warn!(
                 "cannot start a thread: {}; it is tried again every second, and nothing is shipped \
                  until then",
-                threads::shortage(&error)
+                limits::shortage(&error)
             );
         }
         tokio::select! {

@@ -47,6 +47,8 @@ pub mod bench;
 mod control;
 mod entry;
 mod fast_path;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod ledger;
 mod print;
 mod probe;
@@ -127,7 +129,7 @@ pub async fn run(links: Links, meters: Sending) -> Outcome {
     sender.run().await
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod testing;
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ use super::stage::{Left, Stage};
 use super::unmatched::mistake;
 use super::walk::{GlobMatch, Sighting, Walk};
 use super::watch::{Notices, Purpose};
+use crate::limits;
 use crate::mounts::Territory;
 use crate::pipeline::event::Event;
 use crate::shown::Show;
@@ -232,9 +233,12 @@ impl Stage<'_> {
 
     fn report_once(&mut self, path: &Path, error: &io::Error) {
         if self.reported.insert(path.to_owned()) {
+            let remedy = limits::on_descriptors(error).unwrap_or_else(|| {
+                "see that the user this runs as may list and enter it".to_owned()
+            });
             warn!(
                 "cannot look into {}: {error}; files below it whose names are not written out are \
-                 not followed; see that the user this runs as may list and enter it",
+                 not followed; {remedy}",
                 path.shown()
             );
         }

@@ -14,6 +14,7 @@ use tracing::{debug, info, warn};
 
 use super::inbox::{Inbox, Looks};
 use super::instance::Instance;
+use crate::limits;
 use crate::shown::Show;
 
 /// What is heard of a directory on the way to others: that it is moved or deleted itself.
@@ -123,8 +124,8 @@ impl Watch {
                 }
             }
             Err(error) if self.reported.insert(Shortage::Instances) => warn!(
-                "inotify is not available ({error}); files are looked at twice a second instead; \
-                 raise fs.inotify.max_user_instances with sysctl"
+                "inotify is not available ({error}); files are looked at twice a second instead; {}",
+                limits::on_instances(&error)
             ),
             Err(_) => {}
         }
@@ -191,9 +192,9 @@ impl Watch {
                 if self.reported.insert(Shortage::Watches) {
                     warn!(
                         "cannot watch {} and further directories: the limit of inotify watches is \
-                         reached; their files are looked at twice a second instead; raise \
-                         fs.inotify.max_user_watches with sysctl",
-                        directory.shown()
+                         reached; their files are looked at twice a second instead; {}",
+                        directory.shown(),
+                        limits::on_watches()
                     );
                 }
             }

@@ -12,7 +12,7 @@ use crate::input::read::reader::{CHUNK, MessageFormat, Read, ReadPlace, Reader};
 use crate::input::read::records;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::{Position, Source, SourceId};
-use crate::syslog::{Encoder, Facility, Header, Priority, Severity};
+use crate::syslog::{Encoder, Facility, Header, MessageTime, Priority, Severity};
 
 /// Cuts a file's `content` into lines, a piece at a time.
 pub fn split(content: &[u8]) {
@@ -45,6 +45,7 @@ pub fn read(
         hostname: String::new(),
         token: None,
         tag: None,
+        time: MessageTime::Read,
         exclude: Arc::default(),
     };
     Ok(move || {

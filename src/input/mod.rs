@@ -6,6 +6,8 @@
 
 #[doc(hidden)]
 pub mod bench;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod model;
 mod path;
@@ -19,10 +21,10 @@ use std::sync::Arc;
 use crate::filter::Patterns;
 use crate::health::liveness::Beat;
 use crate::health::metrics::Reading;
-use crate::health::readiness::ReadySignal;
+use crate::health::readiness::FirstPass;
 use crate::mounts::Fence;
 use crate::pipeline::globs::FollowedGlobs;
-use crate::syslog::{Encoder, Header, Priority};
+use crate::syslog::{Encoder, Header, MessageTime, Priority};
 
 pub use self::rotation::names::is_compressed;
 pub use self::scheduler::{EntryOf, InputLinks, KnownFiles, MatchedLast, Reload, run};
@@ -48,8 +50,8 @@ pub struct Settings {
     pub meters: Reading,
     /// Shows that the loop goes round.
     pub beat: Beat,
-    /// Set once the first pass is done.
-    pub readiness: ReadySignal,
+    /// Told what the first pass has found, also that after a reload.
+    pub first_pass: FirstPass,
 }
 
 /// How the lines of a file are read and sent: one value for all files of an entry of `files`.
@@ -63,6 +65,8 @@ pub struct FileSettings {
     pub token: Option<String>,
     /// APP-NAME; by default the name of the file.
     pub tag: Option<String>,
+    /// TIMESTAMP.
+    pub time: MessageTime,
     /// Lines that are not sent. Shared, for what searching them needs is large.
     pub exclude: Arc<Patterns>,
 }

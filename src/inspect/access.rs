@@ -2,13 +2,14 @@
 
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::unistd::{Gid, Group, Uid, User};
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, OFlags, access};
 
 use crate::checkpoint::ReadError;
+use crate::safe_open::{is_link_refused, open_log};
 use crate::shown::Show;
 
 /// Opens a log file as the daemon would: without waiting for the other end of a FIFO.
@@ -16,9 +17,10 @@ use crate::shown::Show;
 /// # Errors
 /// In words, with owner, mode and the user this runs as.
 pub(super) fn open(path: &Path) -> Result<fs::File, String> {
-    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    let opened = fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
-    opened.map_err(|error| explain(path, &error))
+    open_log(path, OFlags::RDONLY).map_err(|error| match is_link_refused(&error) {
+        true => error.to_string(),
+        false => explain(path, &error),
+    })
 }
 
 /// Why the positions in `dir` cannot be looked at, and by whom they can be.

@@ -16,6 +16,7 @@ use crate::checkpoint::{self, ReadError, StateReading};
 use crate::cli::Cli;
 use crate::config::{Loaded, Protocol, Surroundings};
 use crate::deliver::root_faults;
+use crate::safe_open::follow_links_in;
 use crate::shown::Show;
 
 /// Shows what the configuration leads to. False if it has errors, if nothing can be followed, or
@@ -38,6 +39,7 @@ pub(super) fn run(
         }
     };
     let config = &loaded.config;
+    follow_links_in(&config.follow_links_in);
     let mut warnings = sources(&loaded, around, out)?;
     warnings += user(config.user.as_deref(), out)?;
     let asked = config.clone();

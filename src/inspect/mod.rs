@@ -12,6 +12,7 @@
 //! | `status` | how far files are delivered, from the state and the files |
 //! | `disk` | which file is that of a position, also under another name |
 //! | `table`, `json` | the two forms of that |
+//! | `time` | which time a line would carry |
 //! | `words` (pure) | sizes, ages, counts |
 //!
 //! Like [`crate::agent`] it knows several rooms, and none knows it. It uses their parts that only
@@ -29,6 +30,7 @@ mod sight;
 mod start;
 mod status;
 mod table;
+mod time;
 mod words;
 
 use std::ffi::OsStr;
@@ -91,8 +93,8 @@ fn answer(cli: &Cli, look: Inspection<'_>, out: Out<'_>) -> io::Result<bool> {
 
 /// Whether the patterns let `line` pass, and which do not. False if it is dropped.
 fn line(cli: &Cli, around: &Surroundings, line: &OsStr, out: Out<'_>) -> io::Result<bool> {
-    let patterns = match answers::load(cli, around) {
-        Some(Ok(loaded)) => loaded.config.exclude_patterns,
+    let config = match answers::load(cli, around) {
+        Some(Ok(loaded)) => loaded.config,
         Some(Err(errors)) => {
             complain(&errors);
             return Ok(false);
@@ -102,6 +104,7 @@ fn line(cli: &Cli, around: &Surroundings, line: &OsStr, out: Out<'_>) -> io::Res
             return Ok(false);
         }
     };
+    let patterns = &config.exclude_patterns;
     let matching = patterns.dropping(line.as_bytes());
     for (index, pattern) in &matching {
         writeln!(
@@ -118,6 +121,7 @@ fn line(cli: &Cli, around: &Surroundings, line: &OsStr, out: Out<'_>) -> io::Res
             count => format!("none of the {count} exclude_patterns matches"),
         };
         writeln!(out, "{GOOD}sent{GOOD:#}: {why}")?;
+        time::show(&config.files, line.as_bytes(), out)?;
     }
     Ok(matching.is_empty())
 }

@@ -1,12 +1,12 @@
 //! Which limit keeps a thread from being started.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit};
 
+use super::setting;
 use crate::shown::Show;
 
 /// Why no thread can be started, in words: the limit that was met, its value, and where to raise it.
@@ -19,26 +19,37 @@ pub(crate) fn shortage(error: &io::Error) -> String {
     {
         return format!("{error}; {full}");
     }
-    let mut said = error.to_string();
-    let user = getrlimit(Resource::Nproc).current;
-    if let Some(user) = user {
-        let _ = write!(
-            said,
-            "; this user may have {user} threads in all (ulimit -u): raise LimitNPROC of the \
-             service, or nproc in limits.conf"
-        );
-    } else {
-        let of = |name| fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok();
-        let value = |name| of(name).map_or("?".to_owned(), |text| text.trim().to_owned());
-        let _ = write!(
-            said,
-            "; the kernel allows {} threads in all and {} process ids: raise kernel.threads-max or \
-             kernel.pid_max with sysctl",
-            value("threads-max"),
-            value("pid_max")
+    let tasks = tasks(&fs::read_to_string("/proc/loadavg").unwrap_or_default());
+    let of_kernel =
+        ["threads-max", "pid_max"].map(|name| (name, setting(&format!("kernel/{name}"))));
+    let met = of_kernel.iter().find(|(_, most)| is_near(tasks, most));
+    if let Some((name, most)) = met {
+        return format!(
+            "{error}; the kernel allows {most} threads in all: raise kernel.{name} with sysctl"
         );
     }
-    said
+    match getrlimit(Resource::Nproc).current {
+        Some(most) => format!(
+            "{error}; this user may have {most} threads in all (ulimit -u): raise LimitNPROC of the \
+             service, or nproc in limits.conf"
+        ),
+        None => format!(
+            "{error}; neither this user nor the kernel is at its limit: a control group that is not \
+             to be seen from here is (pids.max): raise the limit of the container"
+        ),
+    }
+}
+
+/// How many threads there are in all, for what `/proc/loadavg` holds.
+fn tasks(text: &str) -> Option<u64> {
+    let (_, all) = text.split_whitespace().nth(3)?.split_once('/')?;
+    all.parse().ok()
+}
+
+/// Whether so many are about as many as there may be: others end meanwhile.
+fn is_near(now: Option<u64>, most: &str) -> bool {
+    let most = most.parse().unwrap_or(u64::MAX);
+    now.is_some_and(|now| now >= most - most / 20)
 }
 
 /// The directories of the control groups that limit tasks, the innermost first, for what
@@ -96,6 +107,14 @@ mod tests {
         let said = find().unwrap();
         assert!(said.contains("system.slice allows 40 threads (pids.max)"), "{said}");
         assert!(said.contains("TasksMax"), "{said}");
+    }
+
+    #[test]
+    fn all_threads_of_the_system_are_counted() {
+        assert_eq!(tasks("0.20 0.18 0.12 1/80 11206\n"), Some(80));
+        assert_eq!(tasks(""), None);
+        assert!(is_near(Some(96), "100") && !is_near(Some(94), "100") && !is_near(None, "100"));
+        assert!(!is_near(Some(96), "so many"));
     }
 
     #[test]

@@ -1,29 +1,25 @@
-//! Opening files that this program writes, where others may have had a say in what a path leads to.
+//! Opening files where others may have had a say in what a path leads to.
 //!
-//! Root that appends to `/home/app/own.log` must not append to what the user has that name lead to.
-//! So a symbolic link is followed only if it belongs to root or to the user that this process runs
-//! as, or lies where nobody else can put one; and a file of several names is written only where
-//! nobody else can give it a name. Each is decided on what is open, so that nothing can be exchanged
+//! Root that appends to `/home/app/own.log` must not append to what the user has that name lead to. So
+//! what this program writes is reached by a symbolic link only if it belongs to root or to the user that
+//! this process runs as, or lies where nobody else can put one; and a file of several names is written
+//! only where nobody else can give it a name. What it reads, and everybody behind the receiver with it,
+//! is another question: `log`. Each is decided on what is open, so that nothing can be exchanged
 //! meanwhile.
 
-use std::ffi::{OsStr, OsString};
+mod log;
+mod walk;
+
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path};
+use std::path::Path;
 
-use rustix::fs::{self, FileType, Mode, OFlags, Stat};
-use rustix::io::Errno;
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 
+use self::walk::{Met, PathWalk};
 use crate::shown::Show;
 
-/// Names a file without opening it, and a symbolic link itself.
-const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-/// As many symbolic links as the kernel follows (path_resolution(7)).
-const MOST_LINKS: usize = 40;
-/// What statfs(2) says of procfs, whose links only the kernel can follow, and only it makes.
-const PROC: i64 = 0x9fa0;
+pub(crate) use self::log::{follow_links_in, is_link_refused, open_log};
 
 /// What is done where the path itself names a symbolic link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,108 +36,33 @@ pub(crate) enum Last {
 /// # Errors
 /// It cannot be opened, or somebody else decides what the path leads to.
 pub(crate) fn open(path: &Path, flags: OFlags, mode: Mode, last: Last) -> io::Result<File> {
-    let path = std::path::absolute(path)?;
-    let mut walk = PathWalk { rest: parts(&path), here: root()?, links: 0 };
-    while let Some(name) = walk.rest.pop() {
-        if walk.rest.is_empty() {
-            if let Some(file) = walk.open(&name, flags, mode, last)? {
-                return Ok(file);
-            }
-        } else {
-            walk.enter(&name)?;
-        }
-    }
-    Err(Errno::ISDIR.into())
-}
-
-/// On the way to a file.
-struct PathWalk {
-    /// What is still to go, the next at the end.
-    rest: Vec<OsString>,
-    here: OwnedFd,
-    links: usize,
-}
-
-impl PathWalk {
-    fn enter(&mut self, name: &OsStr) -> io::Result<()> {
-        let next = fs::openat(&self.here, name, LOOK, Mode::empty())?;
-        let stat = fs::fstat(&next)?;
-        if !FileType::from_raw_mode(stat.st_mode).is_symlink() {
-            self.here = next;
-        } else if is_proc(&next) {
-            let flags = OFlags::PATH | OFlags::CLOEXEC;
-            self.here = fs::openat(&self.here, name, flags, Mode::empty())?;
-        } else {
-            self.follow(name, &next, &stat)?;
-        }
-        Ok(())
-    }
-
-    /// Opens the file itself; nothing where it is a link, which is to be followed.
-    fn open(
-        &mut self,
-        name: &OsStr,
-        flags: OFlags,
-        mode: Mode,
-        last: Last,
-    ) -> io::Result<Option<File>> {
-        let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        match fs::openat(&self.here, name, flags | OFlags::NOFOLLOW, mode) {
-            Ok(file) => {
-                let stat = fs::fstat(&file)?;
+    let mut walk = PathWalk::to(path)?;
+    loop {
+        match walk.step(flags, mode)? {
+            Met::Way(_) => {}
+            Met::OfKernel(file) if last == Last::Follow => return Ok(file),
+            Met::File(file, stat) => {
                 let is_shared = stat.st_nlink > 1 && is_regular(&stat);
-                if is_shared && !is_ours_alone(&fs::fstat(&self.here)?) {
+                if is_shared && !is_ours_alone(&walk.directory()?) {
                     return Err(refused("it has several names (hard links)", &stat));
                 }
-                Ok(Some(File::from(file)))
+                return Ok(file);
             }
-            Err(Errno::LOOP) if last == Last::Refuse => {
-                Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is a symbolic link"))
-            }
-            Err(Errno::LOOP) => {
-                let link = fs::openat(&self.here, name, LOOK, Mode::empty())?;
-                if is_proc(&link) {
-                    let file = fs::openat(&self.here, name, flags, mode)?;
-                    return Ok(Some(File::from(file)));
+            Met::Link(link) if last == Last::Follow || walk.left() > 0 => {
+                if !is_ours(&link.stat) && !is_ours_alone(&walk.directory()?) {
+                    let what = format!("{} is a symbolic link", Path::new(&link.name).shown());
+                    return Err(refused(&what, &link.stat));
                 }
-                let stat = fs::fstat(&link)?;
-                self.follow(name, &link, &stat)?;
-                Ok(None)
+                walk.follow(&link)?;
             }
-            Err(error) => Err(error.into()),
+            Met::OfKernel(_) | Met::Link(_) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::PermissionDenied,
+                    "it is a symbolic link",
+                ));
+            }
         }
     }
-
-    /// Goes on where `link` leads to.
-    fn follow(&mut self, name: &OsStr, link: &OwnedFd, stat: &Stat) -> io::Result<()> {
-        if !is_ours(stat) && !is_ours_alone(&fs::fstat(&self.here)?) {
-            let what = format!("{} is a symbolic link", Path::new(name).shown());
-            return Err(refused(&what, stat));
-        }
-        self.links += 1;
-        if self.links > MOST_LINKS {
-            return Err(Errno::LOOP.into());
-        }
-        let target = fs::readlinkat(link, c"", Vec::new())?;
-        let target = Path::new(OsStr::from_bytes(target.to_bytes()));
-        if target.is_absolute() {
-            self.here = root()?;
-        }
-        self.rest.extend(parts(target));
-        Ok(())
-    }
-}
-
-/// The names that lead to `path`, the first at the end.
-fn parts(path: &Path) -> Vec<OsString> {
-    let names = path.components().filter(|part| !matches!(part, Component::RootDir));
-    let mut names: Vec<_> = names.map(|part| part.as_os_str().to_owned()).collect();
-    names.reverse();
-    names
-}
-
-fn root() -> io::Result<OwnedFd> {
-    Ok(fs::open("/", LOOK, Mode::empty())?)
 }
 
 fn is_regular(stat: &Stat) -> bool {
@@ -158,10 +79,6 @@ fn is_ours_alone(directory: &Stat) -> bool {
     is_ours(directory) && !Mode::from_raw_mode(directory.st_mode).intersects(others)
 }
 
-fn is_proc(file: impl AsFd) -> bool {
-    fs::fstatfs(file).is_ok_and(|system| i128::from(system.f_type) == i128::from(PROC))
-}
-
 fn refused(what: &str, stat: &Stat) -> io::Error {
     let text = format!(
         "{what} of the user with id {}, in a directory that others may write to; it is not used",
@@ -175,6 +92,8 @@ mod tests {
     use std::io::Write;
     use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
     use std::path::PathBuf;
+
+    use rustix::fs;
 
     use super::*;
 

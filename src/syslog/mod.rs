@@ -5,9 +5,11 @@ mod header;
 mod priority;
 mod reframe;
 mod timestamp;
+mod written;
 
 pub use crate::pipeline::framing::Framing;
 pub use encode::Encoder;
 pub use header::{APP_NAME_MAX, HOSTNAME_MAX, Header, field};
 pub use priority::{Facility, Priority, Severity, UnknownName};
 pub use timestamp::Timestamps;
+pub use written::{MessageTime, TimeFormat};

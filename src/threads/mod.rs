@@ -6,8 +6,6 @@
 //! needed any more. Where none can be made, work waits until one is free, and with each further piece
 //! of work it is tried again.
 
-mod shortage;
-
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-pub(crate) use self::shortage::shortage;
+use crate::limits;
 
 /// How many there are at most. So many wait only where names and file systems do not answer.
 const MOST: usize = 64;
@@ -180,7 +178,7 @@ impl Pool {
             Err(error) if !was_short => warn!(
                 "cannot start a thread: {}; until then all goes on with {threads}, and some of it \
                  waits its turn",
-                shortage(&error)
+                limits::shortage(&error)
             ),
             Ok(()) if was_short => info!("threads can be started again"),
             _ => {}

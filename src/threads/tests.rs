@@ -119,7 +119,7 @@ fn in_a_process_of_its_own() {
     let now = (state.threads, state.is_short);
     drop(state);
     assert_eq!(now, (1, true));
-    eprintln!("{}", shortage(&io::Error::from_raw_os_error(libc::EAGAIN)));
+    eprintln!("{}", crate::limits::shortage(&io::Error::from_raw_os_error(libc::EAGAIN)));
 }
 
 #[test]

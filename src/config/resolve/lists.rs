@@ -1,10 +1,13 @@
 //! The lists: files to follow, and patterns of what is left out.
 
+use std::path::PathBuf;
+
 use super::super::FileEntry;
 use super::super::entry;
 use super::super::error::{Place, Problem};
 use super::super::keys::Key;
 use super::super::raw::{Item, Text};
+use super::time::WrittenTime;
 use super::{Resolver, advice, not_utf8};
 use crate::filter::Patterns;
 use crate::syslog::APP_NAME_MAX;
@@ -13,7 +16,9 @@ impl Resolver<'_> {
     pub(super) fn files(&mut self) -> Vec<FileEntry> {
         let listed = self.list(Key::Files);
         let items = listed.iter().flat_map(|list| &list.items).chain(&self.raw.arguments);
-        let entries = items.filter_map(|item| self.file(item)).collect::<Vec<_>>();
+        let of_all = self.written_time();
+        let entries = items.filter_map(|item| self.file(item, &of_all)).collect::<Vec<_>>();
+        self.warn_of_idle_format(&entries);
         let nothing = listed.is_none_or(|list| list.items.is_empty());
         let told = self.findings.may_hold(|p| p.key.starts_with(Key::Files.name()));
         if nothing && self.raw.arguments.is_empty() && !told {
@@ -26,14 +31,15 @@ impl Resolver<'_> {
         entries
     }
 
-    fn file(&mut self, item: &Item) -> Option<FileEntry> {
-        let (place, tag, path) = match item {
-            Item::Entry { path, tag } => {
-                let tag = tag.as_ref().map(|tag| tag.text.to_string_lossy().into_owned());
-                (&path.place, tag, path.text.as_os_str())
+    fn file(&mut self, item: &Item, of_all: &WrittenTime) -> Option<FileEntry> {
+        let (place, tag, path, time) = match item {
+            Item::Entry(texts) => {
+                let tag = texts.tag.as_ref().map(|tag| tag.text.to_string_lossy().into_owned());
+                let time = self.entry_time(texts, of_all);
+                (&texts.path.place, tag, texts.path.text.as_os_str(), time)
             }
             Item::Text(Text { text, place }) => match entry::split(text) {
-                Ok((tag, path)) => (place, tag, path),
+                Ok((tag, path)) => (place, tag, path, of_all.time()),
                 Err(error) => return self.file_problem(place, error),
             },
         };
@@ -60,12 +66,22 @@ impl Resolver<'_> {
         if let Some(tag) = &tag {
             self.warn_of_change(Key::Files, place, tag, APP_NAME_MAX);
         }
-        Some(FileEntry { glob, tag })
+        Some(FileEntry { glob, tag, time })
     }
 
     fn file_problem(&mut self, place: &Place, text: String) -> Option<FileEntry> {
         self.problem(Key::Files, place, text);
         None
+    }
+
+    /// The directories of a list.
+    pub(super) fn directories(&self, key: Key) -> Vec<PathBuf> {
+        let listed = self.list(key).map_or(&[][..], |list| &list.items);
+        let texts = listed.iter().filter_map(|item| match item {
+            Item::Text(Text { text, .. }) => Some(entry::absolute(text, &self.around.cwd)),
+            Item::Entry(_) => None,
+        });
+        texts.collect()
     }
 
     /// The words of a list.

@@ -62,7 +62,12 @@ fn summary(loaded: &Loaded) -> String {
     let mut out = String::new();
     for file in &c.files {
         let tag = file.tag.as_ref().map(|tag| format!("{tag} = ")).unwrap_or_default();
-        writeln!(out, "follow {tag}{}", file.glob.text().display()).unwrap();
+        let time = match &file.time {
+            MessageTime::Read => String::new(),
+            MessageTime::Written(None) => ", as modified".to_owned(),
+            MessageTime::Written(Some(format)) => format!(", as written: {}", format.text()),
+        };
+        writeln!(out, "follow {tag}{}{time}", file.glob.text().display()).unwrap();
     }
     let max = to.max_message.map_or("any".into(), |max| max.to_string());
     writeln!(out, "send to {:?} {} port {}", to.protocol, to.host, to.port).unwrap();
@@ -259,7 +264,7 @@ fn no_configuration_takes_more_than_in_proportion_to_its_length() {
 #[test]
 fn a_file_without_end_is_no_configuration() {
     let error = errors(&["-c", "/dev/zero"], &[]);
-    assert!(error.contains("/dev/zero: is longer than 64 MiB"), "{error}");
+    assert!(error.contains("/dev/zero: is longer than 16 MiB"), "{error}");
 }
 
 /// Text that looks like configuration often enough to get past the parser.

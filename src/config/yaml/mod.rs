@@ -3,18 +3,18 @@
 //! No scalar is turned into a number or a truth value here: `0514`, `1.10` and `yes` mean
 //! different things behind different keys.
 
-mod blanks;
 mod explain;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use self::blanks::Blanks;
 use self::explain::explain;
+use self::text::{RATION, Ration, RationedText};
 
 /// A value and the line it begins on, counted from 1.
 #[derive(Debug, PartialEq)]
@@ -64,6 +64,9 @@ const MAX_DEPTH: usize = 32;
 /// longer to be refused than it takes to be read so far.
 const MAX_KEYS: usize = 10_000;
 
+/// Far more values than any configuration has: a hundred thousand files, with a tag each.
+const MAX_VALUES: usize = 500_000;
+
 /// How many values all aliases of a text may stand for. A list of n that is named n times stands for
 /// n² values, and so on: what is read would not be bounded by what was written.
 const MAX_SHARED: usize = 100_000;
@@ -73,8 +76,16 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
     let mut builder = Builder::default();
     let mut root = None;
     let mut second = None;
-    for event in Parser::new(Blanks::new(text)) {
+    let ration = Ration::new();
+    // Where this stands alone, the text goes on no further than the ration.
+    let mut line = 1;
+    for event in Parser::new(RationedText::new(text, ration.clone())) {
+        if ration.is_used_up() {
+            return Err(too_long(line));
+        }
+        ration.renew();
         let (event, span) = event.map_err(|error| explain(&error, text))?;
+        line = span.start.line();
         match event {
             Event::DocumentStart(_) if root.is_some() && second.is_none() => {
                 second = Some(span.start.line());
@@ -85,6 +96,15 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
     }
     let root = root.and_then(Rc::into_inner).unwrap_or(Node { line: 1, value: Value::Null });
     Ok(Document { root, second })
+}
+
+/// What a list or a value that begins about there is to be told.
+fn too_long(line: usize) -> SyntaxError {
+    let text = format!(
+        "more than {RATION} characters stand here in one [ ], {{ }} or value, or in comments; give \
+         each item of a list a line of its own, behind a '- ', or name another file"
+    );
+    SyntaxError { line, column: 1, text }
 }
 
 /// A list or map that is not complete yet.
@@ -109,6 +129,8 @@ struct Builder {
     anchors: HashMap<usize, (Rc<Node>, usize)>,
     /// How many values aliases have brought so far.
     shared: usize,
+    /// How many values were written so far.
+    values: usize,
 }
 
 impl Builder {
@@ -166,6 +188,14 @@ impl Builder {
         size: usize,
         span: Span,
     ) -> Result<Option<Rc<Node>>, SyntaxError> {
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            let text = format!(
+                "more than {MAX_VALUES} values stand in the file, which is no configuration; name \
+                 another file, or remove them"
+            );
+            return Err(error(span, &text));
+        }
         let node = Rc::new(node);
         if anchor != 0 {
             self.anchors.insert(anchor, (Rc::clone(&node), size));

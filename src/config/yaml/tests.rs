@@ -171,6 +171,44 @@ fn there_is_an_end_to_keys() {
 }
 
 #[test]
+fn there_is_an_end_to_values() {
+    let items = |n| parse(&format!("a:\n{}", "- b\n".repeat(n)));
+    assert!(items(MAX_VALUES - 3).is_ok());
+    let error = items(MAX_VALUES).unwrap_err();
+    assert!(error.text.contains("more than 500000 values"), "{error:?}");
+}
+
+#[test]
+fn there_is_an_end_to_what_is_kept_for_one_event() {
+    // A '[' that may begin a key, a value, and comments.
+    for (before, item, behind) in [
+        ("[", "b, ", "]"),
+        ("- [", "b, ", "]"),
+        ("{a: [", "b, ", "]}"),
+        ("a: |\n", "  b\n", ""),
+        ("a: '", "b ", "'"),
+        ("", "# b\n", "a: b"),
+    ] {
+        let text = |n: usize| format!("{before}{}{behind}", item.repeat(n));
+        let is_read = parse(&text((RATION - 100) / item.len())).is_ok();
+        assert!(is_read, "{before}");
+        let error = parse(&text(RATION / item.len() + 1)).err();
+        let is_told = |error: SyntaxError| error.text.contains("more than 1048576 characters");
+        assert!(error.is_some_and(is_told), "{before}");
+    }
+}
+
+#[test]
+fn no_more_is_looked_at_than_the_ration() {
+    let flow = |n: usize| format!("[{}]", "b, ".repeat(n));
+    let [short, long] = [RATION, 10 * RATION].map(|length| {
+        let text = flow(length / 3);
+        cost(|| drop(parse(&text)))
+    });
+    assert!(long < 2 * short, "{short:?}, then {long:?}");
+}
+
+#[test]
 fn aliases_may_not_multiply() {
     let many = |n: usize| format!("a: &a [{}]\n{}", "b, ".repeat(n), "c: *a\n".repeat(n));
     assert!(parse(&many(100)).is_ok());

@@ -1,6 +1,7 @@
 //! From a host name to a TCP connection: resolves anew each time and tries every address, IPv6
 //! and IPv4 in turn, a new one 250 ms after the last (RFC 8305, "Happy Eyeballs").
 
+use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::deliver::Target;
-use crate::threads;
+use crate::{limits, threads};
 
 /// RFC 8305, section 8: "Connection Attempt Delay".
 const STAGGER: Duration = Duration::from_millis(250);
@@ -70,8 +71,11 @@ impl ConnectError {
     }
 }
 
-fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
+fn remedy(error: &io::Error) -> Cow<'static, str> {
+    if let Some(limit) = limits::on_descriptors(error) {
+        return limit.into();
+    }
+    let remedy = match error.kind() {
         _ if error.raw_os_error() == Some(libc::EMSGSIZE) => {
             "a router on the way takes smaller packets only, which they are from now on"
         }
@@ -82,7 +86,8 @@ fn remedy(error: &io::Error) -> &'static str {
             "check routes and the network"
         }
         _ => "check the address, the network and firewalls",
-    }
+    };
+    remedy.into()
 }
 
 /// Opens a TCP connection to one of the `addresses` of `host`, ready for use. Bounded in time by the

@@ -10,14 +10,14 @@ use tokio::sync::mpsc;
 use super::{Rotation, World};
 use crate::health::liveness::Beat;
 use crate::health::metrics::Meters;
-use crate::health::readiness::ReadySignal;
+use crate::health::readiness::FirstPass;
 use crate::input::scheduler::{EntryOf, KnownFiles, Reload, Scheduler};
 use crate::input::{FileSettings, Settings};
 use crate::mounts::Fence;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::event::Event;
 use crate::pipeline::position::{Record, SourceId, SourceIds, Update, nanoseconds};
-use crate::syslog::{Encoder, Facility, Framing, Priority, Severity};
+use crate::syslog::{Encoder, Facility, Framing, MessageTime, Priority, Severity};
 
 impl World {
     /// The paths that match.
@@ -200,6 +200,7 @@ impl World {
             hostname: "h".to_owned(),
             token: None,
             tag: None,
+            time: MessageTime::Read,
             exclude: Arc::new(exclude),
         };
         Settings {
@@ -212,7 +213,7 @@ impl World {
             meters: Meters::new().unwrap().reading,
             fence: Fence::default(),
             beat: Beat::default(),
-            readiness: ReadySignal::default(),
+            first_pass: FirstPass::default(),
         }
     }
 

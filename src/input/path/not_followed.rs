@@ -6,10 +6,12 @@ use tracing::{debug, info, warn};
 
 use super::FollowedPath;
 use crate::input::read::content::open;
+use crate::limits;
+use crate::safe_open::is_link_refused;
 use crate::shown::Show;
 
 /// Why a path is not followed although it matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NotFollowed {
     /// It is a directory, a device or the like.
     NotRegular,
@@ -17,13 +19,25 @@ pub(super) enum NotFollowed {
     Compressed,
     /// Another path, of this number, reads the same file.
     SameAs(usize),
-    /// It cannot be read, with the number of the error, or what is known of one that has none.
-    Unreadable(Result<i32, io::ErrorKind>),
+    /// It cannot be read, and what to do about that.
+    Unreadable { why: String, remedy: String },
+    /// It is not read, since a link is not trusted.
+    Distrusted(String),
 }
 
 impl NotFollowed {
     pub(super) fn unreadable(error: &io::Error) -> Self {
-        Self::Unreadable(error.raw_os_error().ok_or(error.kind()))
+        let why = error.to_string();
+        if is_link_refused(error) {
+            return Self::Distrusted(why);
+        }
+        let remedy = limits::on_descriptors(error)
+            .unwrap_or_else(|| "see that the user this runs as may read it".to_owned());
+        Self::Unreadable { why, remedy }
+    }
+
+    fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Unreadable { .. } | Self::Distrusted(_))
     }
 }
 
@@ -42,34 +56,33 @@ impl FollowedPath {
 
     /// It matches, and cannot be read.
     pub(in crate::input) fn is_unreadable(&self) -> bool {
-        matches!(self.not_followed, Some(NotFollowed::Unreadable(_)))
+        self.not_followed.as_ref().is_some_and(NotFollowed::is_unreadable)
     }
 
     /// It can be read, which may be news.
     pub(super) fn report_readable(&mut self) {
-        if let Some(NotFollowed::Unreadable(_)) = self.not_followed.take() {
+        if self.not_followed.take().is_some_and(|before| before.is_unreadable()) {
             info!("{} can be read now", self.path.shown());
         }
     }
 
     /// Reports once why the path is not followed, and again when the reason changes.
     pub(super) fn report_not_followed(&mut self, reason: NotFollowed) {
-        if self.not_followed == Some(reason) {
+        if self.not_followed.as_ref() == Some(&reason) {
             return;
         }
-        self.not_followed = Some(reason);
         let path = self.path.shown();
-        match reason {
+        match &reason {
             NotFollowed::NotRegular => warn!("not following {path}: it is not a regular file"),
             NotFollowed::Compressed => {
                 warn!("not following {path}: it is compressed; exclude_files can leave it out");
             }
             NotFollowed::SameAs(_) => debug!("{path} names a file that is followed already"),
-            NotFollowed::Unreadable(error) => warn!(
-                "cannot read {path}: {}; it is followed as soon as that is possible; see that \
-                 the user this runs as may read it",
-                error.map_or_else(io::Error::from, io::Error::from_raw_os_error)
+            NotFollowed::Unreadable { why, remedy } => warn!(
+                "cannot read {path}: {why}; it is followed as soon as that is possible; {remedy}"
             ),
+            NotFollowed::Distrusted(why) => warn!("not reading {path}: {why}"),
         }
+        self.not_followed = Some(reason);
     }
 }

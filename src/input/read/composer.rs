@@ -4,13 +4,14 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use memchr::memchr_iter;
 
 use super::reader::Counts;
 use super::records;
 use crate::filter::without_byte_order_mark;
 use crate::input::FileSettings;
 use crate::pipeline::batch::Batch;
-use crate::syslog::{Encoder, Framing, Header, Timestamps};
+use crate::syslog::{Encoder, Framing, Header, MessageTime, TimeFormat, Timestamps};
 
 /// Positions are marked this often within what is read at once: so much comes twice when a
 /// connection ends between two marks and there is no other before the end.
@@ -24,6 +25,9 @@ pub(super) const STEP_ENCODED: usize = 128 << 10;
 /// all the same, since it has to fit into memory.
 pub(super) const LINE_MAX: usize = 16 << 20;
 
+/// No TIMESTAMP is shorter.
+const SHORTEST: &str = "2026-11-29T12:00:00Z";
+
 /// How the lines of one file become messages.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::input) struct MessageFormat<'a> {
@@ -35,16 +39,29 @@ pub(in crate::input) struct MessageFormat<'a> {
 pub(super) struct Composer {
     encoder: Encoder,
     timestamps: Timestamps,
-    /// The TIMESTAMP of what is read now.
+    /// The zone of [`Self::timestamps`].
+    zone: TimeZone,
+    /// The time of what is read now, and the TIMESTAMP.
+    read_at: Timestamp,
     now: String,
-    /// The header of the file that is read now.
+    /// When the file that is read now was written last, where its messages say so.
+    modified: Timestamp,
+    /// The header of what is appended: of one line, where each has a time of its own, else of all.
     header: Vec<u8>,
 }
 
 impl Composer {
     pub(super) fn new(encoder: Encoder) -> Self {
-        let timestamps = Timestamps::new(TimeZone::system());
-        Self { encoder, timestamps, now: String::new(), header: Vec::new() }
+        let zone = TimeZone::system();
+        Self {
+            encoder,
+            timestamps: Timestamps::new(zone.clone()),
+            zone,
+            read_at: Timestamp::UNIX_EPOCH,
+            now: String::new(),
+            modified: Timestamp::UNIX_EPOCH,
+            header: Vec::new(),
+        }
     }
 
     /// Frames what is read from now on.
@@ -58,13 +75,30 @@ impl Composer {
 
     /// Takes the time for what is read from now on.
     pub(super) fn tick(&mut self) {
-        self.timestamps.of(Timestamp::now()).clone_into(&mut self.now);
+        self.read_at = Timestamp::now();
+        self.timestamps.of(self.read_at).clone_into(&mut self.now);
     }
 
-    /// To be called before records of a file are appended. Returns how long one may be.
-    pub(super) fn begin(&mut self, format: MessageFormat<'_>) -> usize {
-        format.header.render(&self.now, &mut self.header);
+    /// To be called before records are appended of a file that was `modified` then, in nanoseconds
+    /// since the epoch. Returns how long one may be at most.
+    pub(super) fn begin(&mut self, format: MessageFormat<'_>, modified: i64) -> usize {
+        let timestamp = match &format.settings.time {
+            MessageTime::Read => &self.now,
+            MessageTime::Written(_) => {
+                // Some 290 years to either side of the epoch, which any Timestamp can hold.
+                let modified = Timestamp::from_nanosecond(i128::from(modified));
+                self.modified = modified.unwrap_or(self.read_at);
+                SHORTEST
+            }
+        };
+        format.header.render(timestamp, &mut self.header);
         self.encoder.room(&self.header).min(LINE_MAX)
+    }
+
+    /// Turns to a line that says when it was written, perhaps in this format.
+    fn turn_to(&mut self, line: &[u8], written: Option<&TimeFormat>, header: &Header) {
+        let said = written.and_then(|format| format.find(line, self.read_at, &self.zone));
+        header.render(self.timestamps.of(said.unwrap_or(self.modified)), &mut self.header);
     }
 
     /// How many of the records at `text` in `buffer` are appended at once, as bytes; at least one
@@ -75,7 +109,7 @@ impl Composer {
 
     /// Appends those of whole `records` that no pattern drops. `is_start`: a file begins with them.
     pub(super) fn append(
-        &self,
+        &mut self,
         format: MessageFormat<'_>,
         records: &[u8],
         is_start: bool,
@@ -88,10 +122,33 @@ impl Composer {
         }
         let before = batch.frames.len();
         for lines in kept.by_ref() {
-            counts.cut += self.encoder.append_lines(&self.header, lines, batch);
+            counts.cut += match &format.settings.time {
+                MessageTime::Read => self.encoder.append_lines(&self.header, lines, batch),
+                MessageTime::Written(written) => {
+                    self.append_each(format.header, written.as_deref(), lines, batch)
+                }
+            };
         }
         counts.excluded += kept.dropped;
         counts.lines += (batch.frames.len() - before) as u64 + kept.dropped;
+    }
+
+    /// Appends whole `lines`, each with a header of its own. Returns how many had to be cut.
+    fn append_each(
+        &mut self,
+        header: &Header,
+        written: Option<&TimeFormat>,
+        lines: &[u8],
+        batch: &mut Batch,
+    ) -> u64 {
+        let (mut start, mut cut) = (0, 0);
+        for newline in memchr_iter(b'\n', lines) {
+            let line = &lines[start..newline];
+            start = newline + 1;
+            self.turn_to(line, written, header);
+            cut += u64::from(self.encoder.append(&self.header, line, batch));
+        }
+        cut
     }
 
     /// Makes room in `batch`, to which `made` bytes came of `done` bytes of records, for the `rest`.
@@ -105,7 +162,7 @@ impl Composer {
 
     /// Appends a record without its end, unless a pattern drops it. `is_start`: a file begins with it.
     pub(super) fn append_unended(
-        &self,
+        &mut self,
         format: MessageFormat<'_>,
         record: &[u8],
         is_start: bool,
@@ -116,7 +173,12 @@ impl Composer {
         counts.lines += 1;
         if format.settings.exclude.drops(seen) {
             counts.excluded += 1;
-        } else if self.encoder.append(&self.header, record, batch) || record.len() > LINE_MAX {
+            return;
+        }
+        if let MessageTime::Written(written) = &format.settings.time {
+            self.turn_to(record, written.as_deref(), format.header);
+        }
+        if self.encoder.append(&self.header, record, batch) || record.len() > LINE_MAX {
             counts.cut += 1;
         }
     }

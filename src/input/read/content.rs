@@ -4,10 +4,10 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use rustix::fs::{SeekFrom, seek};
+use rustix::fs::{OFlags, SeekFrom, seek};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
@@ -15,6 +15,7 @@ use crate::input::read::compressed::{CompressedReader, Defect};
 use crate::input::read::plausible::{LOOKED_AT, looks_like_a_log};
 use crate::input::read::records::without_nuls_behind;
 use crate::pipeline::position::{Inode, nanoseconds};
+use crate::safe_open::open_log;
 
 /// What the kernel says of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,9 @@ pub(in crate::input) enum Content {
     Compressed(Box<CompressedReader>),
 }
 
+/// So many NULs are looked through at once in what is compressed: more than a log is made larger by
+/// beforehand, and a fraction of a second.
+const NULS_INFLATED: u64 = 64 << 20;
 /// Descriptors that are left to others: without them there is no connection, and no file would be read
 /// to its end and closed again.
 const RESERVE: u64 = 32;
@@ -67,13 +71,11 @@ const RESERVE: u64 = 32;
 /// inode written as well.
 ///
 /// # Errors
-/// `EMFILE` as long as there are no more than [`RESERVE`] descriptors left.
+/// As [`open_log`] has them; `EMFILE` as long as there are no more than [`RESERVE`] descriptors left.
 pub(in crate::input) fn open(path: &Path) -> io::Result<File> {
-    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    let with = |flags| std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let file = match with(flags | libc::O_NOATIME) {
+    let file = match open_log(path, OFlags::RDONLY | OFlags::NOATIME) {
         // open(2): neither the owner nor privileged.
-        Err(error) if error.raw_os_error() == Some(libc::EPERM) => with(flags),
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => open_log(path, OFlags::RDONLY),
         opened => opened,
     }?;
     // The lowest number that is free (open(2)), so those below are in use.
@@ -154,10 +156,18 @@ impl Content {
         }
     }
 
-    /// Whether nothing but NULs comes from `offset` on.
+    /// Whether nothing but NULs comes from `offset` on. What is compressed may go on without end: of more
+    /// than [`NULS_INFLATED`] the answer is no, and they are skipped as they are read.
     pub(in crate::input) fn only_nuls_from(&mut self, mut offset: u64) -> io::Result<bool> {
         let mut buffer = [0; 4096];
+        let end = match self {
+            Self::Plain(_) => u64::MAX,
+            Self::Compressed(_) => offset.saturating_add(NULS_INFLATED),
+        };
         loop {
+            if offset > end {
+                return Ok(false);
+            }
             let count = self.read_at(offset, &mut buffer)?;
             if count == 0 || without_nuls_behind(&buffer[..count]) > 0 {
                 return Ok(count == 0);

@@ -41,7 +41,7 @@ impl Reader {
         {
             return Ok(Read::NotYet(until));
         }
-        let most = self.composer.begin(place.format) as u64;
+        let most = self.composer.begin(place.format, place.modified) as u64;
         match self.look_beyond(place, most)? {
             Beyond::End => {
                 place.pending.has_no_gap();
@@ -133,7 +133,7 @@ impl Reader {
         batch: &mut Batch,
     ) -> io::Result<Read> {
         let back = place.back();
-        self.composer.begin(place.format);
+        self.composer.begin(place.format, place.modified);
         let (record, is_start) = (&self.buffer[back..back + text], place.position.offset == 0);
         self.composer.append_unended(place.format, record, is_start, batch, &mut self.counts);
         self.advance(place, back, text, true)?;
@@ -160,7 +160,7 @@ impl Reader {
         place: &mut ReadPlace<'_>,
         batch: &mut Batch,
     ) -> io::Result<()> {
-        let (back, most) = (place.back(), self.composer.begin(place.format));
+        let (back, most) = (place.back(), self.composer.begin(place.format, place.modified));
         let known = place.pending.text_to.saturating_sub(place.position.offset);
         let len = usize::try_from(known).unwrap_or(LINE_MAX).min(most + 1).max(CHUNK);
         self.buffer.resize(len.max(self.buffer.len()) + back, 0);

@@ -209,7 +209,7 @@ impl Reader {
         batch: &mut Batch,
     ) -> io::Result<(usize, usize)> {
         let (mut done, mut from) = (back, text.start);
-        self.composer.begin(place.format);
+        self.composer.begin(place.format, place.modified);
         let before = batch.bytes.len();
         while from < text.end {
             let len = self.composer.step(&self.buffer, from..text.end);

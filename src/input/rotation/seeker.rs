@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::input::read::compressed::CompressedReader;
+use crate::limits;
 use crate::pipeline::position::Inode;
 
 /// This much is decompressed in a turn without help, so that small archives answer at once.
@@ -130,8 +131,9 @@ impl Seeker {
             };
             thread.spawn(move || work(&receiver, done)).inspect_err(|error| {
                 tracing::warn!(
-                    "cannot start a thread to look through compressed files: {error}; it is tried \
-                     again every second; see the limits on processes and threads"
+                    "cannot start a thread to look through compressed files; it is tried again every \
+                     second: {}",
+                    limits::shortage(error)
                 );
             })?;
             state.jobs = Some(jobs);

@@ -23,7 +23,7 @@ use self::passes::old_before;
 use self::slot::Slot;
 use super::{FileSettings, Settings};
 use crate::health::metrics::Reading;
-use crate::health::readiness::ReadySignal;
+use crate::health::readiness::FirstPass;
 use crate::input::path::{ALL_NEW, Effects, Shared};
 use crate::input::read::content::Stat;
 use crate::input::read::reader::{Counts, Reader};
@@ -232,7 +232,7 @@ pub(super) struct Scheduler {
     /// Memory for the next batch, before that of `spare`.
     memory: Option<Batch>,
     meters: Reading,
-    readiness: ReadySignal,
+    done_first: FirstPass,
     /// What of the reader's counts the meters show already.
     shown: Counts,
     /// When it is next added up what there is to read.
@@ -271,7 +271,7 @@ impl Scheduler {
             spare,
             memory: None,
             meters: settings.meters,
-            readiness: settings.readiness,
+            done_first: settings.first_pass,
             shown: Counts::default(),
             measure_at: None,
         }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::mpsc::Receiver;
-use tracing::{info, warn};
 
 use super::slot::{Origin, Slot};
 use super::{Reload, Scheduler};
+use crate::health::readiness::FileTally;
 use crate::input::path::{ALL_NEW, FollowedPath};
 use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::pipeline::event::Event;
@@ -79,34 +79,21 @@ impl Scheduler {
             self.slots.iter_mut().flatten().for_each(|slot| slot.path.read_no_further());
         }
         self.shared.is_terse = false;
-        self.tell_number();
         self.asked.now.push(CheckpointNow::followed(&self.globs));
-        self.readiness.set();
+        self.done_first.set(self.tally());
     }
 
-    /// Says how many files there are; of none at all, who configured that should know.
-    fn tell_number(&self) {
-        let [mut followed, mut gone, mut unreadable] = [0, 0, 0];
+    /// How many files there are.
+    fn tally(&self) -> FileTally {
+        let mut tally = FileTally::default();
         for Slot { path, .. } in self.slots.iter().flatten() {
             match (path.is_unreadable(), path.has_current()) {
-                (true, _) => unreadable += 1,
-                (false, true) => followed += 1,
-                (false, false) => gone += usize::from(path.has_generations()),
+                (true, _) => tally.unreadable += 1,
+                (false, true) => tally.followed += 1,
+                (false, false) => tally.gone += usize::from(path.has_generations()),
             }
         }
-        let mut said =
-            format!("following {followed} {}", if followed == 1 { "file" } else { "files" });
-        let more =
-            [(unreadable, "cannot be read"), (gone, "rotated or removed, to be read to the end")];
-        let more = more.into_iter().filter(|&(count, _)| count > 0);
-        let more: Vec<_> = more.map(|(count, what)| format!("{count} {what}")).collect();
-        if !more.is_empty() {
-            said += &format!(" ({})", more.join(", "));
-        }
-        match followed + gone {
-            0 => warn!("{said}; --check says why"),
-            _ => info!("{said}"),
-        }
+        tally
     }
 
     /// Goes on with what the new configuration names. Files that it names for the first time and

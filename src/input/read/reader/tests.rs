@@ -8,7 +8,7 @@ use crate::input::FileSettings;
 use crate::input::read::composer::{LINE_MAX, STEP_ENCODED};
 use crate::input::read::content::{Stat, open};
 use crate::pipeline::position::SourceId;
-use crate::syslog::{Facility, Header, Priority, Severity};
+use crate::syslog::{Facility, Header, MessageTime, Priority, Severity};
 
 /// A file that is written and read.
 struct Log {
@@ -41,6 +41,7 @@ impl Log {
             hostname: hostname.to_owned(),
             token: None,
             tag: Some("t".to_owned()),
+            time: MessageTime::Read,
             exclude: Arc::default(),
         };
         let header = settings.header(&path);

@@ -80,7 +80,7 @@ fn another_receiver(transport: Transport) {
         let with = shipper(&site, receiver);
         match transport {
             Transport::Tls => with.env("SSL_CERT_FILE", site.path("both.pem")),
-            Transport::Tcp | Transport::Udp => with,
+            _ => with,
         }
     };
     let mut running = trusting(&old).start();

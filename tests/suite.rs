@@ -31,6 +31,7 @@ mod privileges;
 mod process_model;
 mod receiver;
 mod reload;
+mod relp;
 mod resolver;
 mod restart;
 mod rotation;

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::net::TcpListener;
 
-use crate::support::peers::{Peer, Rsyslogd, SyslogNg};
+use crate::support::peers::{Imrelp, Peer, Rsyslogd, SyslogNg};
 use crate::support::{
     Endpoint, Message, Receiver, SOON, Shipper, Site, Transport, lines, own_address, wait_until,
 };
@@ -89,6 +89,13 @@ fn assert_is_now(timestamp: &str) {
     let told: jiff::Timestamp = timestamp.parse().unwrap();
     let age = jiff::Timestamp::now().duration_since(told).as_secs();
     assert!((-5..=120).contains(&age), "{timestamp} is {age} s ago");
+}
+
+#[test]
+fn rsyslogd_understands_every_line_over_relp() {
+    let Some(peer) = Rsyslogd::with_relp(Imrelp::default()) else { return };
+    let messages = ship_to(&peer, &peer.endpoint(Transport::Relp), "", LINES);
+    assert_understood(&messages, "relp");
 }
 
 #[test]

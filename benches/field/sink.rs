@@ -55,6 +55,7 @@ impl Sink {
                 let server = certificates.as_ref().map(|it| it.server(rustls::ALL_VERSIONS));
                 accept(ip, server, Arc::clone(&seen))
             }
+            Transport::Relp | Transport::RelpTls => panic!("this sink answers nothing"),
         };
         Self { seen, address, transport, certificates }
     }

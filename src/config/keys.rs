@@ -26,6 +26,11 @@ pub(super) enum Key {
     WriteTimeout,
     ProofInterval,
     Proxied,
+    CaFile,
+    CertFile,
+    PrivateKeyFile,
+    RelpWindow,
+    RelpMaxLineLength,
     TcpMaxLineLength,
     UdpMaxLineLength,
     StateDir,
@@ -51,7 +56,7 @@ use Key as K;
 use Shape::{List, Scalar};
 
 /// In the order of [`Key`].
-const TABLE: [(Key, &str, &str, Shape); 33] = [
+const TABLE: [(Key, &str, &str, Shape); 38] = [
     (K::Files, "files", "", List),
     (K::ExcludeFiles, "exclude_files", "", List),
     (K::ExcludePatterns, "exclude_patterns", "", List),
@@ -75,6 +80,11 @@ const TABLE: [(Key, &str, &str, Shape); 33] = [
     (K::WriteTimeout, "write_timeout", "", Scalar),
     (K::ProofInterval, "destination.proof_interval", "", Scalar),
     (K::Proxied, "destination.proxied", "", Scalar),
+    (K::CaFile, "destination.ca_file", "", Scalar),
+    (K::CertFile, "destination.cert_file", "", Scalar),
+    (K::PrivateKeyFile, "destination.key_file", "", Scalar),
+    (K::RelpWindow, "relp_window", "", Scalar),
+    (K::RelpMaxLineLength, "relp_max_line_length", "", Scalar),
     (K::TcpMaxLineLength, "tcp_max_line_length", "", Scalar),
     (K::UdpMaxLineLength, "udp_max_line_length", "", Scalar),
     (K::StateDir, "state_dir", "--state-dir", Scalar),

@@ -218,16 +218,42 @@ pub struct Destination {
     pub proof_interval: Duration,
     /// A middlebox that ends TCP is known to be between.
     pub proxied: bool,
+    /// How many messages may be unanswered over RELP.
+    pub relp_window: usize,
+    /// What TLS is to use in the place of the system's.
+    pub tls: TlsFiles,
     /// Longest message in bytes, header included, framing not; `None`: no limit.
     pub max_message: Option<usize>,
 }
 
+/// A receiver that answers each message may take so many times `write_timeout` to answer: imrelp answers
+/// one message in 3 s while its queue is full, and those of other senders come in between.
+const RELP_PATIENCE: u32 = 10;
+
 impl Destination {
+    /// How long the receiver may visibly do nothing while it has something to do.
+    #[must_use]
+    pub fn stall_limit(&self) -> Duration {
+        match self.protocol.is_relp() {
+            true => self.write_timeout.saturating_mul(RELP_PATIENCE).min(value::NO_LIMIT),
+            false => self.write_timeout,
+        }
+    }
+
     /// The key that gives `max_message`.
     #[must_use]
     pub fn limit_key(&self) -> &'static str {
         resolve::limit_key(self.protocol).name()
     }
+}
+
+/// Files that TLS is to use, all of PEM; they are read with each connection.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Certificates of those who are trusted, in the place of the system's.
+    pub authorities: Option<PathBuf>,
+    /// Our own certificate, and its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// Transport to the receiver.
@@ -239,6 +265,35 @@ pub enum Protocol {
     Tcp,
     /// RFC 5425; with [`Framing::Newline`] messages are framed as in RFC 6587, section 3.4.2.
     Tls,
+    /// RELP: the receiver answers each message.
+    Relp,
+    /// The same over TLS.
+    RelpTls,
+}
+
+impl Protocol {
+    /// In words, as people know it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+            Self::Relp => "RELP",
+            Self::RelpTls => "RELP over TLS",
+        }
+    }
+
+    /// Whether it is encrypted.
+    #[must_use]
+    pub fn has_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::RelpTls)
+    }
+
+    /// Whether it is RELP.
+    fn is_relp(self) -> bool {
+        matches!(self, Self::Relp | Self::RelpTls)
+    }
 }
 
 /// Where the pid is written.

@@ -13,8 +13,8 @@ use super::findings::Findings;
 use super::keys::Key;
 use super::raw::{Item, Items, Layer, Text};
 use super::{
-    Config, Destination, Listen, Loaded, Mode, PidFile, Protocol, Surroundings, entry, log_filter,
-    value,
+    Config, Destination, Listen, Loaded, Mode, PidFile, Protocol, Surroundings, TlsFiles, entry,
+    log_filter, value,
 };
 use crate::syslog::{Facility, Framing, HOSTNAME_MAX, Priority, Severity, field};
 
@@ -26,6 +26,9 @@ const DEFAULT_PROOF_INTERVAL: Duration = Duration::from_secs(300);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_STREAM_LENGTH: usize = 99_990;
 const DEFAULT_DATAGRAM_LENGTH: usize = 1024;
+/// What imrelp stores of a message unless it is told otherwise (`maxMessageSize`).
+const DEFAULT_RELP_LENGTH: usize = 8096;
+const DEFAULT_RELP_WINDOW: usize = 16_384;
 
 /// Everything that was typed.
 pub(super) struct Raw {
@@ -115,6 +118,9 @@ impl<'a> Resolver<'a> {
         self.warn_of_port(protocol);
         let stream = self.parsed(Key::TcpMaxLineLength, value::stream_length);
         let datagram = self.parsed(Key::UdpMaxLineLength, value::datagram_length);
+        let relp = self.parsed(Key::RelpMaxLineLength, value::stream_length);
+        let relp_window = self.parsed(Key::RelpWindow, value::window);
+        let tls = self.tls_files(protocol);
         Some(Destination {
             port: self.parsed(Key::Port, value::port).unwrap_or(DEFAULT_PORT),
             protocol,
@@ -126,9 +132,12 @@ impl<'a> Resolver<'a> {
                 .parsed(Key::ProofInterval, value::proof_interval)
                 .unwrap_or(DEFAULT_PROOF_INTERVAL),
             proxied: self.switch(Key::Proxied),
+            relp_window: relp_window.unwrap_or(DEFAULT_RELP_WINDOW),
+            tls,
             max_message: match protocol {
                 Protocol::Udp => Some(datagram.unwrap_or(DEFAULT_DATAGRAM_LENGTH)),
                 Protocol::Tcp | Protocol::Tls => stream.unwrap_or(Some(DEFAULT_STREAM_LENGTH)),
+                Protocol::Relp | Protocol::RelpTls => relp.unwrap_or(Some(DEFAULT_RELP_LENGTH)),
             },
             host: host?,
         })
@@ -148,12 +157,41 @@ impl<'a> Resolver<'a> {
     fn framing(&mut self, protocol: Protocol) -> Framing {
         let chosen = self.parsed(Key::Framing, value::framing);
         match protocol {
+            Protocol::Tcp | Protocol::Tls => chosen.unwrap_or_default(),
             Protocol::Udp => {
                 self.warn_of_framing(chosen);
                 Framing::Datagram
             }
-            Protocol::Tcp | Protocol::Tls => chosen.unwrap_or_default(),
+            Protocol::Relp | Protocol::RelpTls => {
+                self.warn_of_framing(chosen);
+                Framing::Relp
+            }
         }
+    }
+
+    fn tls_files(&mut self, protocol: Protocol) -> TlsFiles {
+        let keys = [Key::CaFile, Key::CertFile, Key::PrivateKeyFile];
+        if !protocol.has_tls() {
+            keys.into_iter().for_each(|key| self.warn_of_no_tls(key));
+        }
+        let [authorities, certificate, key] = keys.map(|key| self.path(key));
+        let identity = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (Some(_), None) => self.half_of(Key::CertFile, Key::PrivateKeyFile),
+            (None, Some(_)) => self.half_of(Key::PrivateKeyFile, Key::CertFile),
+            (None, None) => None,
+        };
+        TlsFiles { authorities, identity }
+    }
+
+    /// Of a certificate and its key only one is named.
+    fn half_of<T>(&mut self, there: Key, missing: Key) -> Option<T> {
+        if let Some(Text { place, .. }) = self.scalar(there) {
+            let missing = missing.name();
+            let text = format!("a certificate is of no use without its key; write {missing} too");
+            self.problem(there, place, text);
+        }
+        None
     }
 
     fn state_dir(&mut self) -> Option<PathBuf> {
@@ -254,6 +292,7 @@ pub(super) fn limit_key(protocol: Protocol) -> Key {
     match protocol {
         Protocol::Udp => Key::UdpMaxLineLength,
         Protocol::Tcp | Protocol::Tls => Key::TcpMaxLineLength,
+        Protocol::Relp | Protocol::RelpTls => Key::RelpMaxLineLength,
     }
 }
 

@@ -14,6 +14,10 @@ pub(super) const MESSAGE_MIN: usize = 480;
 /// What fits in a datagram.
 const DATAGRAM_MAX: usize = 65_507;
 
+/// So many messages were seen to be stored before the first was answered (imrelp). There are hardly
+/// ever as many in memory.
+const WINDOW_MAX: usize = 100_000;
+
 /// Longest token in bytes; only there to notice a file's content in the place of a token.
 const TOKEN_MAX: usize = 255;
 
@@ -99,13 +103,15 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     duration(text).map(|timeout| if timeout.is_zero() { NO_LIMIT } else { timeout })
 }
 
-/// `udp`, `tcp` or `tls` in any case.
+/// `udp`, `tcp`, `tls`, `relp` or `relp-tls` in any case, the last also with `_`.
 pub(super) fn protocol(text: &str) -> Result<Protocol, String> {
-    match text.to_ascii_lowercase().as_str() {
+    match text.to_ascii_lowercase().replace('_', "-").as_str() {
         "udp" => Ok(Protocol::Udp),
         "tcp" => Ok(Protocol::Tcp),
         "tls" => Ok(Protocol::Tls),
-        _ => Err(format!("{text:?} is not a protocol; write udp, tcp or tls")),
+        "relp" => Ok(Protocol::Relp),
+        "relp-tls" => Ok(Protocol::RelpTls),
+        _ => Err(format!("{text:?} is not a protocol; write udp, tcp, tls, relp or relp-tls")),
     }
 }
 
@@ -168,7 +174,15 @@ pub(super) fn token(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The longest message over TCP or TLS; zero: no limit. Whether a header fits depends on more.
+/// How many messages may be unanswered over RELP: 1 to [`WINDOW_MAX`].
+pub(super) fn window(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(window @ 1..=WINDOW_MAX) => Ok(window),
+        _ => Err(format!("{text:?} is not a number of messages; write 1 to {WINDOW_MAX}")),
+    }
+}
+
+/// The longest message over TCP, TLS or RELP; zero: no limit. Whether a header fits depends on more.
 pub(super) fn stream_length(text: &str) -> Result<Option<usize>, String> {
     bytes(text).map(|length| (length > 0).then_some(length))
 }

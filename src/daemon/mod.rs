@@ -15,10 +15,8 @@ use tracing::{error, info, warn};
 use self::serve::Process;
 use crate::checkpoint::{self, StateError, Store};
 use crate::cli::Cli;
-use crate::config::{
-    self, Config, ConfigErrors, Listen, Loaded, Mode, NO_LOG, Protocol, Surroundings,
-};
-use crate::deliver::root_faults;
+use crate::config::{self, Config, ConfigErrors, Listen, Loaded, Mode, NO_LOG, Surroundings};
+use crate::deliver::{root_faults, uses_system_roots};
 use crate::exporter;
 use crate::pipeline::position::Record;
 use crate::service::detach::{self, Daemon};
@@ -79,7 +77,7 @@ fn refused(errors: &ConfigErrors) -> ExitCode {
 
 /// Names what is wrong with the variables that say which authorities are trusted.
 fn warn_of_roots(config: &Config) {
-    if config.destination.protocol == Protocol::Tls {
+    if uses_system_roots(&config.destination) {
         root_faults(config.detach).iter().for_each(|fault| warn!("{fault}"));
     }
 }

@@ -52,7 +52,7 @@ impl ProgressWatch {
             health: health.clone(),
             started: Instant::now(),
             over_udp: to.protocol == Protocol::Udp,
-            patience: to.connect_timeout + to.write_timeout,
+            patience: to.connect_timeout + to.stall_limit(),
             bar: (is_once && stderr().is_terminal()).then(bar),
         }
     }

@@ -179,6 +179,7 @@ mod tests {
             encoder: Encoder::new(Framing::Datagram, None),
             connect_timeout: std::time::Duration::from_secs(1),
             write_timeout: std::time::Duration::from_secs(1),
+            stall_limit: std::time::Duration::from_secs(1),
             proof_interval: std::time::Duration::from_secs(300),
             proxied: false,
         }

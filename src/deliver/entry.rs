@@ -109,6 +109,19 @@ impl Entry {
         starts.zip(&frames[first..]).map(|(start, &end)| &bytes[start as usize..end as usize])
     }
 
+    /// The same, each with the offset at which it ends.
+    pub(super) fn frames_mut(&mut self, from: u64) -> impl Iterator<Item = (u64, &mut [u8])> {
+        let (base, mut start) = (self.start, (from - self.start) as u32);
+        let Batch { bytes, frames, .. } = &mut self.batch;
+        let first = frames.partition_point(|&end| end <= start);
+        let mut rest = &mut bytes[start as usize..];
+        frames[first..].iter().map(move |&end| {
+            let (frame, behind) = std::mem::take(&mut rest).split_at_mut((end - start) as usize);
+            (rest, start) = (behind, end);
+            (base + u64::from(end), frame)
+        })
+    }
+
     /// The start of the frame that holds `offset`, the end of all if it lies behind that.
     pub(super) fn frame_start(&self, offset: u64) -> u64 {
         if offset >= self.end() {

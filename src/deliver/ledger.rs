@@ -129,9 +129,22 @@ impl Ledger {
         self.next_entry().into_iter().flat_map(|entry| entry.frames(self.written))
     }
 
+    /// The same, each with where it ends, counted from where the connection began. What is written
+    /// over a part of one must not be longer than that part.
+    pub(super) fn frames_to_stamp(&mut self) -> impl Iterator<Item = (u64, &mut [u8])> {
+        let (index, origin, written) = (self.next_index(), self.origin, self.written);
+        let entry = self.entries.get_mut(index).into_iter();
+        entry
+            .flat_map(move |entry| entry.frames_mut(written))
+            .map(move |(end, frame)| (end - origin, frame))
+    }
+
     fn next_entry(&self) -> Option<&Entry> {
-        let index = self.entries.partition_point(|entry| entry.end() <= self.written);
-        self.entries.get(index)
+        self.entries.get(self.next_index())
+    }
+
+    fn next_index(&self) -> usize {
+        self.entries.partition_point(|entry| entry.end() <= self.written)
     }
 
     /// The first `count` bytes of [`Self::unwritten`] are on their way.

@@ -1,4 +1,4 @@
-//! Batches go to the receiver over UDP, TCP or TLS, and come back as confirmed positions.
+//! Batches go to the receiver over UDP, TCP, TLS or RELP, and come back as confirmed positions.
 //!
 //! ```text
 //!            ┌──────────── lost ◄───────────┐
@@ -19,6 +19,9 @@
 //! | `transport` | what a way to the receiver can do: write, say what is proven, close |
 //! | `transport/ending` (pure) | what the end of a connection proves |
 //! | `transport/stream` | TCP and TLS at work, and how the end of a connection is seen |
+//! | `transport/relp` | RELP at work: messages that the receiver answers |
+//! | `transport/relp/session` (pure) | numbers, the window, and what an answer proves |
+//! | `transport/relp/codec` (pure) | the frames of RELP |
 //! | `transport/udp` | datagrams at work: what counts as delivered |
 //! | `transport/tcp` | one TCP connection: bytes out, what the kernel says became of them |
 //! | `transport/tls` | sealing, and which plaintext lies before which byte on the wire |
@@ -66,9 +69,10 @@ use tokio_util::sync::CancellationToken;
 pub use self::fast_path::FastPath;
 pub use self::print::{print, printing_encoder};
 pub use self::probe::{Answer, Probe, probe, resolve};
-pub use self::transport::roots::root_faults;
+pub use self::transport::relp::RelpLimits;
+pub use self::transport::roots::{root_faults, uses_system_roots};
 pub use self::transport::target::{Target, TransportKind, encoder};
-pub use self::transport::trust::Trust;
+pub use self::transport::trust::{Authorities, Identity, Trust};
 
 use self::backoff::Backoff;
 use self::control::Control;

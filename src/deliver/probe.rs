@@ -7,8 +7,9 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::transport::datagrams;
-use super::{Target, TransportKind};
+use super::transport::relp::Relp;
+use super::transport::{Memory, Patience, Transport, datagrams};
+use super::{RelpLimits, Target, TransportKind};
 use crate::deliver::transport::connect::{self, ConnectError};
 use crate::deliver::transport::tcp::{Heard, Link};
 use crate::deliver::transport::trust::{self, Witness};
@@ -60,6 +61,7 @@ pub async fn probe(target: &Target) -> Probe {
     let outcome = match target.transport {
         TransportKind::Udp => route(target).await,
         TransportKind::Tcp | TransportKind::Tls(_) => stream(target, &witness).await,
+        TransportKind::Relp { limits, .. } => session(target, limits, &witness).await,
     };
     Probe { outcome, certificates: witness.shown() }
 }
@@ -77,6 +79,29 @@ async fn route(target: &Target) -> Result<Answer, String> {
         }
     }
     Err(last)
+}
+
+/// Opens a session and closes it.
+async fn session(
+    target: &Target,
+    limits: RelpLimits,
+    witness: &Arc<Witness>,
+) -> Result<Answer, String> {
+    let told = |error: ConnectError| error.to_string();
+    let client = |trust: &_| trust::observed_client(trust, Arc::clone(witness));
+    let link = Link::open_as(target, client).await.map_err(told)?;
+    let opened = Relp::begin(link, target, limits, &Memory::default()).await;
+    let mut relp = opened.map_err(told)?;
+    let (peer, protocol) = (relp.peer(), relp.protocol());
+    let until = Instant::now() + SECOND_THOUGHTS;
+    // What cannot be said any more need not be said.
+    let _ = relp.close(Patience::Until(until));
+    while !relp.is_closing() && timeout_at(until, relp.readiness().wait()).await.is_ok() {
+        if relp.listen().is_err() {
+            break;
+        }
+    }
+    Ok(Answer::Connected { peer, protocol })
 }
 
 async fn stream(target: &Target, witness: &Arc<Witness>) -> Result<Answer, String> {

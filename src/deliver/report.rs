@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 use super::transport::Why;
 use super::{Target, TransportKind};
 use crate::deliver::transport::connect::ConnectError;
+use crate::health::loss::{Amount, Reason};
 use crate::health::metrics::Sending;
 
 /// What has been said, so that it is not said again.
@@ -40,6 +41,10 @@ impl Report {
             TransportKind::Udp => info!("sending to {receiver} over UDP"),
             TransportKind::Tcp => info!("connecting to {receiver} over TCP"),
             TransportKind::Tls(_) => info!("connecting to {receiver} over TLS"),
+            TransportKind::Relp { trust: None, .. } => info!("connecting to {receiver} over RELP"),
+            TransportKind::Relp { trust: Some(_), .. } => {
+                info!("connecting to {receiver} over RELP and TLS");
+            }
         }
         Self {
             receiver,
@@ -150,6 +155,17 @@ impl Report {
             ),
             (false, true) => debug!("connection to {receiver} ended again: {reason}"),
         }
+    }
+
+    /// The receiver does not want a message, which will not be sent again.
+    pub(super) fn given_up(&mut self, answer: &str) {
+        self.meters.losses.add(Reason::Rejected, Amount::lines(1));
+        let receiver = &self.receiver;
+        warn!(
+            "{receiver} has refused the same message three times, and others are waiting: it is lost. \
+             It said {answer:?}; look at its own log, and at the length of the lines \
+             (relp_max_line_length)"
+        );
     }
 
     /// The receiver has taken nothing for `since`.

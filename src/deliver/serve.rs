@@ -79,7 +79,8 @@ impl Session {
         match self.rotation {
             Rotation::Closing(_) => Intent::Rotate,
             // Too much is unconfirmed, which its end will confirm, or it has served for long enough.
-            _ if ledger_is_full || self.transport.is_used_up() => Intent::Renew,
+            _ if ledger_is_full && !self.transport.proves_by_itself() => Intent::Renew,
+            _ if self.transport.is_used_up() => Intent::Renew,
             _ => Intent::Serve,
         }
     }
@@ -182,6 +183,9 @@ impl Sender {
         transport.write(&mut self.ledger).map_err(End::Lost)?;
         let now = Instant::now();
         let proven = transport.advance(now).map_err(End::Lost)?;
+        if let Some(answer) = transport.take_given_up() {
+            self.report.given_up(&answer);
+        }
         self.ledger.confirm_up_to(proven);
         if !session.is_reported && transport.is_reached() {
             session.is_reported = true;
@@ -211,12 +215,13 @@ impl Sender {
     /// More may be taken from the channel.
     fn accepts(&self, session: &Session) -> bool {
         session.transport.can_write()
+            && !self.ledger.is_full()
             && self.control.intent(session.intent(self.ledger.is_full())) == Intent::Serve
             && self.control.returns.is_empty()
     }
 
     fn watch_progress(&mut self, stalled_for: Duration) -> Result<(), End> {
-        if stalled_for >= self.target.write_timeout {
+        if stalled_for >= self.target.stall_limit {
             return Err(End::Lost(Why::TimedOut(stalled_for)));
         }
         if stalled_for >= STALL {

@@ -19,17 +19,20 @@ pub enum Reason {
     Unreadable,
     /// A line was longer than a message may be, and only its beginning was sent.
     Cut,
+    /// The receiver has refused a message for good.
+    Rejected,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Truncated,
         Self::Removed,
         Self::ShorterCopy,
         Self::DamagedArchive,
         Self::Unreadable,
         Self::Cut,
+        Self::Rejected,
     ];
 
     /// The value of the label `reason`.
@@ -42,6 +45,7 @@ impl Reason {
             Self::DamagedArchive => "damaged_archive",
             Self::Unreadable => "unreadable",
             Self::Cut => "cut",
+            Self::Rejected => "rejected",
         }
     }
 }
@@ -66,6 +70,12 @@ impl Amount {
     #[must_use]
     pub fn of_lines(lines: u64, bytes: u64) -> Self {
         Self { bytes: Some(bytes), lines: Some(lines) }
+    }
+
+    /// So many lines, of nobody knows how many bytes.
+    #[must_use]
+    pub fn lines(lines: u64) -> Self {
+        Self { bytes: None, lines: Some(lines) }
     }
 
     /// Something may be lost, and how much cannot be told.
@@ -109,6 +119,12 @@ impl Losses {
             }
         }
         Ok(losses)
+    }
+
+    /// How many lines were lost for that reason, as far as they could be counted.
+    #[cfg(test)]
+    pub(crate) fn lines(&self, reason: Reason) -> u64 {
+        self.lines.with_label_values(&[reason.label()]).get()
     }
 
     /// Counts one loss; to be called beside the warning that tells of it.

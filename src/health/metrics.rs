@@ -86,6 +86,8 @@ pub struct Sending {
     pub unconfirmed_bytes: IntGauge,
     /// The same meter as [`Reading::queued_bytes`]: what is taken is subtracted.
     pub queued_bytes: IntGauge,
+    /// The same counters as [`Reading::losses`].
+    pub losses: Losses,
 }
 
 /// Directories.
@@ -118,9 +120,10 @@ impl Meters {
         let build = maker.gauges("build_info", "Always 1; the label tells the version.", "version");
         build?.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let queued = maker.gauge("queued_bytes", "Bytes of messages that wait to be sent.")?;
+        let losses = Losses::new(&maker)?;
         Ok(Self {
-            reading: Reading::new(&maker, queued.clone())?,
-            sending: Sending::new(&maker, queued)?,
+            reading: Reading::new(&maker, queued.clone(), losses.clone())?,
+            sending: Sending::new(&maker, queued, losses)?,
             finding: Finding::new(&maker)?,
             saving: Saving::new(&maker)?,
             reloads: Reloads::new(&maker)?,
@@ -167,7 +170,7 @@ impl Clone for Share {
 }
 
 impl Reading {
-    fn new(maker: &Maker, queued_bytes: IntGauge) -> prometheus::Result<Self> {
+    fn new(maker: &Maker, queued_bytes: IntGauge, losses: Losses) -> prometheus::Result<Self> {
         Ok(Self {
             files: maker.gauge("files", "Files that are followed.")?,
             unreadable: maker.gauge("unreadable_files", "Files that match and cannot be read.")?,
@@ -180,14 +183,14 @@ impl Reading {
                 .counter("excluded_lines_total", "Lines that exclude_patterns dropped.")?,
             cut: maker.counter("cut_lines_total", "Lines cut at the limit of a message.")?,
             rotations: maker.counter("rotations_total", "Rotations and truncations noticed.")?,
-            losses: Losses::new(maker)?,
+            losses,
             queued_bytes,
         })
     }
 }
 
 impl Sending {
-    fn new(maker: &Maker, queued_bytes: IntGauge) -> prometheus::Result<Self> {
+    fn new(maker: &Maker, queued_bytes: IntGauge, losses: Losses) -> prometheus::Result<Self> {
         Ok(Self {
             receiver: Arc::default(),
             trouble: Arc::default(),
@@ -236,6 +239,7 @@ impl Sending {
                 "Bytes of messages kept until the receiver is proven to have read them.",
             )?,
             queued_bytes,
+            losses,
         })
     }
 

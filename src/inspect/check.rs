@@ -14,8 +14,8 @@ use super::{
 };
 use crate::checkpoint::{self, ReadError, StateReading};
 use crate::cli::Cli;
-use crate::config::{Loaded, Protocol, Surroundings};
-use crate::deliver::root_faults;
+use crate::config::{Loaded, Surroundings};
+use crate::deliver::{root_faults, uses_system_roots};
 use crate::safe_open::follow_links_in;
 use crate::shown::Show;
 
@@ -111,7 +111,7 @@ fn sources(loaded: &Loaded, around: &Surroundings, out: Out<'_>) -> io::Result<u
     for warning in &loaded.warnings {
         warnings += warn(warning, out)?;
     }
-    if loaded.config.destination.protocol == Protocol::Tls {
+    if uses_system_roots(&loaded.config.destination) {
         for fault in root_faults(loaded.config.detach) {
             warnings += warn(&fault, out)?;
         }

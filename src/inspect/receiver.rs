@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::certificate::Certificate;
 use super::{BAD, GOOD, HEADING, Out};
-use crate::config::{Destination, Protocol};
+use crate::config::Destination;
 use crate::deliver::{self, Answer, Probe, Target};
 use crate::shown::{Show, lines};
 use crate::syslog::Framing;
@@ -14,11 +14,7 @@ use crate::syslog::Framing;
 /// Says where `destination` leads, and tries it with `connect`. False if it leads nowhere.
 pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io::Result<bool> {
     let Destination { host, port, .. } = destination;
-    let protocol = match destination.protocol {
-        Protocol::Udp => "UDP",
-        Protocol::Tcp => "TCP",
-        Protocol::Tls => "TLS",
-    };
+    let protocol = destination.protocol.name();
     writeln!(out, "\n{HEADING}Receiver{HEADING:#}")?;
     writeln!(out, "  {}, port {port}, {protocol}", host.shown())?;
     // It may take its time until somebody answers, here and below.
@@ -84,6 +80,9 @@ fn tell(probe: &Probe, out: Out<'_>) -> io::Result<bool> {
 fn tell_framing(framing: Framing, out: Out<'_>) -> io::Result<()> {
     match framing {
         Framing::Datagram => Ok(()),
+        Framing::Relp => {
+            writeln!(out, "  a session was opened and closed: the receiver answers each message")
+        }
         Framing::Newline => writeln!(
             out,
             "  framing: newline, a line feed behind each message. A receiver that expects octet \

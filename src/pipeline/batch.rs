@@ -6,7 +6,8 @@ use crate::pipeline::position::Update;
 /// Encoded messages, ready for the wire, and what is delivered once they have arrived.
 ///
 /// A batch is immutable once it has left the tail: when a connection breaks, the very same
-/// bytes are sent again, so that a receiver can recognise a repeated message.
+/// messages are sent again, so that a receiver can recognise a repeated one. Only the number that RELP
+/// puts in front of each is written when it is sent.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// The frames, one behind the other, each complete with its framing.

@@ -11,7 +11,14 @@ pub enum Framing {
     /// The message's length in bytes and a space before it (RFC 6587, section 3.4.1; RFC 5425,
     /// section 4.3, `MSG-LEN SP SYSLOG-MSG`). Nothing follows it.
     OctetCounted,
+    /// A frame of RELP, `TXNR SP "syslog" SP DATALEN SP DATA LF`. The number of the transaction is
+    /// written over its zeros when the message is sent, as it counts within one session. A number may
+    /// have leading zeros (`1*9DIGIT`).
+    Relp,
 }
+
+/// The number of a transaction takes so many bytes at the beginning of a frame of RELP.
+pub const RELP_NUMBER: usize = 9;
 
 impl Framing {
     /// Appends what precedes a message of `length` bytes to `out`. It does not count against the
@@ -24,6 +31,11 @@ impl Framing {
                 push_decimal(length, out);
                 out.push(b' ');
             }
+            Self::Relp => {
+                out.extend_from_slice(b"000000000 syslog ");
+                push_decimal(length, out);
+                out.push(b' ');
+            }
         }
     }
 
@@ -33,7 +45,7 @@ impl Framing {
     pub fn trailer(self) -> &'static [u8] {
         match self {
             Self::Datagram | Self::OctetCounted => b"",
-            Self::Newline => b"\n",
+            Self::Newline | Self::Relp => b"\n",
         }
     }
 
@@ -42,6 +54,7 @@ impl Framing {
         match self {
             Self::Datagram | Self::Newline => 0,
             Self::OctetCounted => 1,
+            Self::Relp => 3,
         }
     }
 
@@ -90,10 +103,18 @@ mod tests {
         assert_eq!(frame(Framing::OctetCounted, &[b'x'; 1000])[..6], *b"1000 x");
     }
 
+    #[test]
+    fn a_frame_of_relp_has_room_for_its_number() {
+        let made = frame(Framing::Relp, b"<13>1 a b");
+        assert_eq!(made, b"000000000 syslog 9 <13>1 a b\n");
+        assert!(made[..RELP_NUMBER].iter().all(|&byte| byte == b'0') && made[RELP_NUMBER] == b' ');
+    }
+
     proptest! {
         #[test]
-        fn what_was_framed_is_found_in_the_frame(message: Vec<u8>, kind in 0usize..3) {
-            let framing = [Framing::Datagram, Framing::Newline, Framing::OctetCounted][kind];
+        fn what_was_framed_is_found_in_the_frame(message: Vec<u8>, kind in 0usize..4) {
+            use Framing::{Datagram, Newline, OctetCounted, Relp};
+            let framing = [Datagram, Newline, OctetCounted, Relp][kind];
             let framed = frame(framing, &message);
             prop_assert_eq!(framing.message(&framed), &message[..]);
         }

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(crate) struct TcpInfo {
     /// `tcpi_state` is `TCP_CLOSE`: the connection is over, whatever is left to be sent.
     pub(crate) closed: bool,
+    /// `tcpi_retransmits`: the kernel has sent something again, and nothing was acknowledged since.
+    pub(crate) resending: bool,
     /// `tcpi_snd_wnd`: bytes the peer was ready to take when it last said so. Linux 5.4 and
     /// later; `None` before.
     pub(crate) send_window: Option<u32>,
@@ -23,14 +25,17 @@ pub(crate) struct TcpInfo {
 #[derive(Clone, Copy)]
 struct RawTcpInfo {
     state: u8,
+    ca_state: u8,
+    retransmits: u8,
     /// Members that are of no interest, up to `tcpi_rtt`.
-    before: [u8; 67],
+    before: [u8; 65],
     rtt: u32,
     /// Members that are of no interest, up to `tcpi_snd_wnd`.
     between: [u8; 156],
     snd_wnd: u32,
 }
 
+const _: () = assert!(offset_of!(RawTcpInfo, retransmits) == 2);
 const _: () = assert!(offset_of!(RawTcpInfo, rtt) == 68);
 const _: () = assert!(offset_of!(RawTcpInfo, snd_wnd) == 228 && size_of::<RawTcpInfo>() == 232);
 
@@ -42,7 +47,15 @@ const TCP_CLOSE: u8 = 7;
 /// # Errors
 /// When the kernel does not answer, e.g. because `socket` is no TCP socket.
 pub(crate) fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
-    let mut raw = RawTcpInfo { state: 0, before: [0; 67], rtt: 0, between: [0; 156], snd_wnd: 0 };
+    let mut raw = RawTcpInfo {
+        state: 0,
+        ca_state: 0,
+        retransmits: 0,
+        before: [0; 65],
+        rtt: 0,
+        between: [0; 156],
+        snd_wnd: 0,
+    };
     let mut length = size_of::<RawTcpInfo>() as libc::socklen_t;
     // SAFETY: the descriptor is open for the whole call (borrowed), `raw` is a plain C structure
     // of `length` bytes valid for any bit pattern, and the kernel writes at most `length` bytes.
@@ -62,6 +75,7 @@ pub(crate) fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
     let has_window = length as usize >= size_of::<RawTcpInfo>();
     Ok(TcpInfo {
         closed: raw.state == TCP_CLOSE,
+        resending: raw.retransmits > 0,
         send_window: has_window.then_some(raw.snd_wnd),
         round_trip: Duration::from_micros(u64::from(raw.rtt)),
     })

@@ -10,6 +10,8 @@ pub enum Transport {
     Udp,
     Tcp,
     Tls,
+    Relp,
+    RelpTls,
 }
 
 impl Transport {
@@ -19,6 +21,8 @@ impl Transport {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
             Self::Tls => "tls",
+            Self::Relp => "relp",
+            Self::RelpTls => "relp-tls",
         }
     }
 }

@@ -37,6 +37,7 @@ fn send(endpoint: &Endpoint, bytes: &[u8]) {
             stream.conn.send_close_notify();
             stream.flush().unwrap();
         }
+        Transport::Relp | Transport::RelpTls => panic!("only rsyslogd speaks RELP here"),
     }
 }
 

@@ -48,6 +48,14 @@ impl Resolver<'_> {
                      destination.port, or give --dest-port"
                 ),
             ),
+            (Protocol::Relp | Protocol::RelpTls, None) => (
+                key,
+                format!(
+                    "RELP goes to port {DEFAULT_PORT}, since no port is given, and as a rule nobody \
+                     speaks RELP there; write the port of your receiver (often 2514 or 20514) behind \
+                     destination.port, or give --dest-port"
+                ),
+            ),
             (Protocol::Udp | Protocol::Tcp, Some(port)) if port.text == *TLS_PORT.to_string() => (
                 Some(Key::Port),
                 format!(
@@ -63,13 +71,22 @@ impl Resolver<'_> {
         }
     }
 
+    /// Warns of a file for TLS where there is none.
+    pub(super) fn warn_of_no_tls(&mut self, key: Key) {
+        if let Some(Text { place, .. }) = self.scalar(key) {
+            let text = "it has no effect without TLS; remove it, or write destination.protocol: tls or \
+                 relp-tls";
+            self.findings.warn(Problem::of(key, place, text));
+        }
+    }
+
     /// Warns of a framing where the protocol leaves no choice.
     pub(super) fn warn_of_framing(&mut self, chosen: Option<Framing>) {
         if let (Some(Framing::OctetCounted), Some(Text { place, .. })) =
             (chosen, self.scalar(Key::Framing))
         {
-            let text = "it has no effect over UDP, where each datagram holds one message; remove it, or \
-                 write destination.protocol: tcp or tls";
+            let text = "it has no effect over UDP and RELP, which frame messages by themselves; remove \
+                 it, or write destination.protocol: tcp or tls";
             self.findings.warn(Problem::of(Key::Framing, place, text));
         }
     }

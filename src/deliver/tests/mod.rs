@@ -2,6 +2,7 @@
 
 mod fast_path;
 mod moving;
+mod relp;
 mod routed;
 mod tcp;
 mod tls;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::testing::{numbered, offsets};
 use super::{FastPath, Links, Outcome, Target, TransportKind, run};
 use crate::health::liveness::Beat;
+use crate::health::loss::{Losses, Reason};
 use crate::health::metrics::Meters;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::Update;
@@ -41,6 +43,7 @@ struct Sending {
     retarget: watch::Sender<Target>,
     _spare: mpsc::Receiver<Batch>,
     reached: u64,
+    losses: Losses,
 }
 
 fn target(address: SocketAddr) -> Target {
@@ -51,6 +54,7 @@ fn target(address: SocketAddr) -> Target {
         encoder: Encoder::new(Framing::Newline, None),
         connect_timeout: Duration::from_secs(5),
         write_timeout: Duration::from_secs(30),
+        stall_limit: Duration::from_secs(30),
         proof_interval: std::time::Duration::from_secs(300),
         proxied: false,
     }
@@ -69,6 +73,7 @@ impl Sending {
         let (retarget, targets) = watch::channel(target);
         let leave = CancellationToken::new();
         let meters = Meters::new().unwrap().sending;
+        let losses = meters.losses.clone();
         let fast_path = FastPath::default();
         let links = Links {
             targets,
@@ -80,7 +85,17 @@ impl Sending {
             beat: Beat::default(),
         };
         let task = tokio::spawn(run(links, meters));
-        Self { batches, fast_path, updates, leave, task, retarget, _spare: spares, reached: 0 }
+        Self {
+            batches,
+            fast_path,
+            updates,
+            leave,
+            task,
+            retarget,
+            _spare: spares,
+            reached: 0,
+            losses,
+        }
     }
 
     /// Hands over the frames `numbers` in batches of `each`, as fast as they are taken.

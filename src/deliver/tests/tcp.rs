@@ -238,7 +238,7 @@ async fn what_was_acknowledged_but_never_read_is_sent_again() {
 async fn write_timeout_gives_up_a_receiver_that_takes_nothing() {
     let (listener, address) = listen().await;
     let sending =
-        Sending::to(Target { write_timeout: Duration::from_millis(300), ..target(address) });
+        Sending::to(Target { stall_limit: Duration::from_millis(300), ..target(address) });
     sending.feed(0..200_000, 1000);
     let (first, _) = within(1, listener.accept()).await.unwrap();
     let (mut second, _) = within(5, listener.accept()).await.unwrap();

@@ -21,7 +21,7 @@ use tokio_rustls::server::TlsStream;
 use super::super::ledger::Ledger;
 use super::*;
 use crate::deliver::transport::tcp::Link;
-use crate::deliver::transport::trust::Trust;
+use crate::deliver::transport::trust::{Authorities, Trust};
 use crate::pipeline::channel::Direct;
 
 /// An authority, and a receiver's certificate for 127.0.0.1 issued by it.
@@ -103,11 +103,12 @@ impl Authority {
             .with_no_client_auth()
     }
 
+    fn trust(&self) -> Trust {
+        Trust { authorities: Authorities::Given(self.roots.clone()), identity: None }
+    }
+
     fn target(&self, address: SocketAddr) -> Target {
-        Target {
-            transport: TransportKind::Tls(Trust::Roots(self.roots.clone())),
-            ..target(address)
-        }
+        Target { transport: TransportKind::Tls(self.trust()), ..target(address) }
     }
 }
 

@@ -46,6 +46,8 @@ pub(in crate::deliver) enum ConnectError {
     TimedOut { host: String, port: u16, after: Duration },
     #[error("TLS with {host} ({address}): {source}")]
     Tls { host: String, address: SocketAddr, source: Box<super::trust::TlsError> },
+    #[error("RELP with {host} ({address}): {what}")]
+    Relp { host: String, address: SocketAddr, what: String },
 }
 
 impl ConnectError {
@@ -67,6 +69,7 @@ impl ConnectError {
             Self::Refused { .. } => "unreachable",
             Self::TimedOut { .. } => "timeout",
             Self::Tls { .. } => "tls",
+            Self::Relp { .. } => "relp",
         }
     }
 }

@@ -9,6 +9,7 @@ mod burst;
 pub(super) mod connect;
 pub(super) mod datagrams;
 pub(super) mod ending;
+pub(super) mod relp;
 pub(super) mod roots;
 pub(super) mod stream;
 pub(super) mod target;
@@ -32,6 +33,7 @@ use tokio::time::Instant;
 use self::burst::Burst;
 use self::connect::ConnectError;
 use self::ending::Suspicion;
+use self::relp::Relp;
 use self::stream::Stream;
 use self::target::{Target, TransportKind};
 use self::udp::Datagrams;
@@ -123,6 +125,17 @@ pub(super) trait Transport: Debug + Send {
         false
     }
 
+    /// What it is given is proven while it lasts, all of it and soon: to end it would prove nothing more.
+    fn proves_by_itself(&self) -> bool {
+        false
+    }
+
+    /// What the receiver said of a message that it does not want and that was given up since the last
+    /// call. It counts as proven.
+    fn take_given_up(&mut self) -> Option<String> {
+        None
+    }
+
     /// What its receiver is to be thought of.
     fn impression(&mut self) -> Impression {
         Impression::default()
@@ -153,6 +166,8 @@ pub(super) struct Impression {
     pub(super) is_proven: bool,
     /// What it got last at a time, if it was on trial and got anything.
     pub(super) burst: Option<Burst>,
+    /// How often in a row the receiver has refused the message that is the next to be sent.
+    pub(super) rejections: u32,
 }
 
 /// What one transport leaves to the next one to the same receiver.
@@ -164,11 +179,14 @@ pub(super) struct Memory {
     pub(super) suspicion: Option<Suspicion>,
     /// How often in a row a rotation has proven nothing.
     pub(super) failed_rotations: u32,
+    /// How often in a row the receiver has refused the message that is the next to be sent.
+    pub(super) rejections: u32,
 }
 
 impl Memory {
     /// Takes note of how a connection ended.
     pub(super) fn note(&mut self, why: &Why, impression: Impression) {
+        self.rejections = impression.rejections;
         match why {
             Why::Unreachable(error) => self.refused = error.address(),
             Why::Unproven { .. } | Why::Unused => {
@@ -204,6 +222,7 @@ pub(super) async fn open(
         TransportKind::Tcp | TransportKind::Tls(_) => {
             Box::new(Stream::open(&target, &memory).await?)
         }
+        TransportKind::Relp { limits, .. } => Box::new(Relp::open(&target, limits, &memory).await?),
     })
 }
 

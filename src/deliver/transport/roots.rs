@@ -10,6 +10,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::trust::TlsError;
+use crate::config::Destination;
 use crate::shown::Show;
 
 const FILE: &str = "SSL_CERT_FILE";
@@ -60,6 +61,12 @@ pub fn root_faults(at_root: bool) -> Vec<String> {
         Some(format!("{name}: {} {what}", path.shown()))
     });
     faults.collect()
+}
+
+/// Whether the system's authorities, or what the variables name, are those that count for `destination`.
+#[must_use]
+pub fn uses_system_roots(destination: &Destination) -> bool {
+    destination.protocol.has_tls() && destination.tls.authorities.is_none()
 }
 
 /// What the variables name; a list in [`DIR`] item by item.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::relp::RelpLimits;
 use super::trust::Trust;
 use crate::config::{Destination, Protocol};
 use crate::syslog::Encoder;
@@ -22,6 +23,8 @@ pub struct Target {
     /// How long the receiver may acknowledge nothing while there is something to acknowledge,
     /// before the connection is given up.
     pub write_timeout: Duration,
+    /// How long the receiver may visibly do nothing while it has something to do.
+    pub stall_limit: Duration,
     /// How long something may stay unproven before the connection is rotated.
     pub proof_interval: Duration,
     /// A middlebox is known to be between.
@@ -37,21 +40,46 @@ pub enum TransportKind {
     Tcp,
     /// A stream, verified and encrypted.
     Tls(Trust),
+    /// A stream on which the receiver answers each message.
+    Relp {
+        /// For TLS. `None`: in plain text.
+        trust: Option<Trust>,
+        /// What bounds a session.
+        limits: RelpLimits,
+    },
+}
+
+impl TransportKind {
+    /// Whom to trust, where there is TLS.
+    pub(in crate::deliver) fn trust(&self) -> Option<&Trust> {
+        match self {
+            Self::Udp | Self::Tcp => None,
+            Self::Tls(trust) => Some(trust),
+            Self::Relp { trust, .. } => trust.as_ref(),
+        }
+    }
 }
 
 impl From<&Destination> for Target {
     fn from(destination: &Destination) -> Self {
+        let limits =
+            RelpLimits { window: destination.relp_window, last_number: RelpLimits::LAST_NUMBER };
         Self {
             host: destination.host.clone(),
             port: destination.port,
             transport: match destination.protocol {
                 Protocol::Udp => TransportKind::Udp,
                 Protocol::Tcp => TransportKind::Tcp,
-                Protocol::Tls => TransportKind::Tls(Trust::System),
+                Protocol::Tls => TransportKind::Tls(Trust::from(&destination.tls)),
+                Protocol::Relp => TransportKind::Relp { trust: None, limits },
+                Protocol::RelpTls => {
+                    TransportKind::Relp { trust: Some(Trust::from(&destination.tls)), limits }
+                }
             },
             encoder: encoder(destination),
             connect_timeout: destination.connect_timeout,
             write_timeout: destination.write_timeout,
+            stall_limit: destination.stall_limit(),
             proof_interval: destination.proof_interval,
             proxied: destination.proxied,
         }

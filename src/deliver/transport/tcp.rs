@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::connect::{self, ConnectError};
-use super::target::{Target, TransportKind};
+use super::target::Target;
 use super::tls::Tls;
 use super::trust::{self, TlsError, Trust};
 use crate::deliver::ledger::Ledger;
@@ -28,6 +28,8 @@ pub(in crate::deliver) struct Link {
     /// The address that answered.
     pub(in crate::deliver) peer: SocketAddr,
     tls: Option<Tls>,
+    /// What we have to say besides messages and the kernel has not taken yet; over TLS it is kept there.
+    words: Vec<u8>,
     /// Bytes the kernel has taken from us since the link was made.
     wire: u64,
     finished: bool,
@@ -72,6 +74,8 @@ pub(in crate::deliver) struct Look {
     pub(in crate::deliver) window: Option<u32>,
     /// A round trip.
     pub(in crate::deliver) round_trip: Duration,
+    /// The kernel has sent something again, and nothing was acknowledged since.
+    pub(in crate::deliver) resending: bool,
     /// The connection is over.
     pub(in crate::deliver) closed: bool,
 }
@@ -108,11 +112,11 @@ impl Link {
             let connected = connect::tcp(&target.host, addresses.clone()).await;
             // What was wrong with TLS tells more.
             let (stream, peer) = connected.map_err(|error| failed.take().unwrap_or(error))?;
-            let TransportKind::Tls(trust) = &target.transport else {
+            let Some(trust) = target.transport.trust() else {
                 return Ok(Self::new(stream, peer, None));
             };
             addresses.retain(|&address| address != peer);
-            let made = async { Tls::handshake(&target.host, client(trust)?, stream).await };
+            let made = async { Tls::handshake(&target.host, trust, client(trust)?, stream).await };
             // A silent one must leave time for the others.
             let share = target.connect_timeout / (addresses.len() as u32 + 1);
             let error = match timeout(share, made).await {
@@ -136,7 +140,7 @@ impl Link {
     }
 
     fn new(stream: TcpStream, peer: SocketAddr, tls: Option<Tls>) -> Self {
-        Self { stream: Arc::new(stream), peer, tls, wire: 0, finished: false }
+        Self { stream: Arc::new(stream), peer, tls, words: Vec::new(), wire: 0, finished: false }
     }
 
     /// "TCP", or the version of TLS.
@@ -151,6 +155,9 @@ impl Link {
         most: usize,
     ) -> io::Result<Sent> {
         let Some(tls) = &mut self.tls else {
+            if !self.words.is_empty() {
+                return self.flush();
+            }
             let piece = ledger.unwritten(most);
             if piece.is_empty() {
                 return Ok(Sent::Nothing);
@@ -166,16 +173,32 @@ impl Link {
         self.flush()
     }
 
-    /// Writes what TLS has to say by itself, and what is sealed already.
+    /// Says something that is no message, behind what was sent before. To be called when all of that is
+    /// written.
+    pub(in crate::deliver) fn say(&mut self, words: &[u8]) -> io::Result<()> {
+        match &mut self.tls {
+            Some(tls) => tls.say(words)?,
+            None => self.words.extend_from_slice(words),
+        }
+        self.flush().map(drop)
+    }
+
+    /// Writes what there is besides messages: our own words, what TLS has to say by itself, and what is
+    /// sealed already.
     pub(in crate::deliver) fn flush(&mut self) -> io::Result<Sent> {
-        let Some(tls) = &mut self.tls else { return Ok(Sent::Nothing) };
-        let piece = tls.sealed()?;
+        let piece = match &mut self.tls {
+            Some(tls) => tls.sealed()?,
+            None => &self.words,
+        };
         if piece.is_empty() {
             return Ok(Sent::Nothing);
         }
         let sent = write(&self.stream, piece)?;
         if let Sent::Some(count) = sent {
-            tls.sent(count);
+            match &mut self.tls {
+                Some(tls) => tls.sent(count),
+                None => drop(self.words.drain(..count)),
+            }
             self.wire += count as u64;
         }
         Ok(sent)
@@ -184,18 +207,25 @@ impl Link {
     /// Reads and discards what the receiver sent, a bounded amount.
     pub(in crate::deliver) fn receive(&mut self) -> io::Result<Heard> {
         let stream = Arc::clone(&self.stream);
-        self.receive_by(|scratch| stream.try_read(scratch))
+        self.receive_by(|scratch| stream.try_read(scratch), None)
+    }
+
+    /// Reads what the receiver sent, a bounded amount, and appends what it says to `answers`.
+    pub(in crate::deliver) fn receive_into(&mut self, answers: &mut Vec<u8>) -> io::Result<Heard> {
+        let stream = Arc::clone(&self.stream);
+        self.receive_by(|scratch| stream.try_read(scratch), Some(answers))
     }
 
     /// The same, and past tokio, which may not have heard yet that something has come.
     pub(in crate::deliver) fn receive_now(&mut self) -> io::Result<Heard> {
         let stream = Arc::clone(&self.stream);
-        self.receive_by(|scratch| Ok(rustix::io::read(&*stream, scratch)?))
+        self.receive_by(|scratch| Ok(rustix::io::read(&*stream, scratch)?), None)
     }
 
     fn receive_by(
         &mut self,
         mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+        mut answers: Option<&mut Vec<u8>>,
     ) -> io::Result<Heard> {
         let mut scratch = [0; SCRATCH];
         for _ in 0..16 {
@@ -210,9 +240,15 @@ impl Link {
             };
             let received = &scratch[..count];
             if let Some(tls) = &mut self.tls {
-                if tls.received(received)? {
+                let closed = match &mut answers {
+                    Some(answers) => tls.received(received, *answers)?,
+                    None => tls.received(received, &mut io::sink())?,
+                };
+                if closed {
                     return Ok(Heard::CloseNotify);
                 }
+            } else if let Some(answers) = &mut answers {
+                answers.extend_from_slice(received);
             } else if let Some(other) = other_protocol(received) {
                 return Err(other);
             }
@@ -241,6 +277,7 @@ impl Link {
             unacknowledged: wire_acked < self.wire,
             window: info.send_window,
             round_trip: info.round_trip,
+            resending: info.resending,
             closed: info.closed,
         })
     }
@@ -254,9 +291,15 @@ impl Link {
         self.tls.is_some()
     }
 
-    /// TLS has sealed something that the kernel has not taken yet.
+    /// There is something besides messages, or sealed, that the kernel has not taken yet.
     pub(in crate::deliver) fn has_unsent(&self) -> bool {
-        self.tls.as_ref().is_some_and(Tls::has_unsent)
+        !self.words.is_empty() || self.tls.as_ref().is_some_and(Tls::has_unsent)
+    }
+
+    /// Has the kernel acknowledge what has come, and not wait for something to acknowledge it with.
+    pub(in crate::deliver) fn acknowledge_at_once(&self) {
+        // It is a hint. On a connection that is over it fails; reading tells how it ended.
+        let _ = sockopt::set_tcp_quickack(&*self.stream, true);
     }
 
     /// Queues TLS's `close_notify`.

@@ -13,7 +13,7 @@ use rustls::{ClientConfig, ClientConnection, SupportedCipherSuite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::trust::{self, TlsError};
+use super::trust::{self, TlsError, Trust};
 use crate::deliver::ledger::Ledger;
 
 /// Plaintext of one record (RFC 8446, section 5.1).
@@ -69,6 +69,7 @@ impl Tls {
     /// Makes the handshake for `host` over `stream`.
     pub(in crate::deliver) async fn handshake(
         host: &str,
+        trust: &Trust,
         client: ClientConfig,
         stream: TcpStream,
     ) -> Result<(TcpStream, Self), TlsError> {
@@ -76,7 +77,7 @@ impl Tls {
             ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Name(host.into()))?;
         let connector = TlsConnector::from(Arc::new(client));
         let connected = connector.connect(name, stream).await;
-        let stream = connected.map_err(|error| trust::explain(host, error))?;
+        let stream = connected.map_err(|error| trust::explain(host, trust, error))?;
         let (stream, mut session) = stream.into_inner();
         session.set_buffer_limit(None);
         let left = lifetime(&session);
@@ -152,20 +153,30 @@ impl Tls {
         self.account.acknowledged(wire)
     }
 
-    /// Takes bytes from the peer: tickets, key updates, alerts. Application data is thrown away.
+    /// Seals something that is no message.
+    pub(in crate::deliver) fn say(&mut self, words: &[u8]) -> io::Result<()> {
+        self.session.writer().write_all(words)?;
+        self.collect()
+    }
+
+    /// Takes bytes from the peer: tickets, key updates, alerts. Application data goes to `answers`.
     /// Returns whether the peer has said `close_notify`.
-    pub(in crate::deliver) fn received(&mut self, mut bytes: &[u8]) -> io::Result<bool> {
+    pub(in crate::deliver) fn received(
+        &mut self,
+        mut bytes: &[u8],
+        answers: &mut impl Write,
+    ) -> io::Result<bool> {
         let mut closed = false;
         while !bytes.is_empty() && !closed {
             self.session.read_tls(&mut bytes)?;
             let state = self.session.process_new_packets().map_err(io::Error::other)?;
             closed = state.peer_has_closed();
-            io::copy(&mut self.session.reader().take(u64::MAX), &mut io::sink())
-                .map(drop)
-                .or_else(|error| match error.kind() {
+            io::copy(&mut self.session.reader().take(u64::MAX), answers).map(drop).or_else(
+                |error| match error.kind() {
                     io::ErrorKind::WouldBlock | io::ErrorKind::UnexpectedEof => Ok(()),
                     _ => Err(error),
-                })?;
+                },
+            )?;
         }
         Ok(closed)
     }

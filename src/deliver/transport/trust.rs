@@ -1,25 +1,60 @@
 //! Whose certificates are trusted, and what is said of one that is not.
 
+use std::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore,
     SignatureScheme, WantsVerifier,
 };
 
 use super::roots;
+use crate::config::TlsFiles;
+use crate::shown::Show;
 
-/// Whom to trust.
-#[derive(Debug, Clone)]
-pub enum Trust {
-    /// The system's roots, read at each connect; `SSL_CERT_FILE` and `SSL_CERT_DIR` replace them.
+/// Whom to trust, and who we are.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    /// Whose certificates are trusted.
+    pub authorities: Authorities,
+    /// What we show to a receiver that asks for it.
+    pub identity: Option<Identity>,
+}
+
+/// Whose certificates are trusted. Files are read at each connect.
+#[derive(Debug, Clone, Default)]
+pub enum Authorities {
+    /// The system's; `SSL_CERT_FILE` and `SSL_CERT_DIR` replace them.
+    #[default]
     System,
-    /// These roots only.
-    Roots(Arc<RootCertStore>),
+    /// Those in a file of PEM certificates.
+    File(PathBuf),
+    /// These only.
+    Given(Arc<RootCertStore>),
+}
+
+/// A certificate and its key, in PEM files that are read at each connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The certificate, and perhaps those of its issuers behind it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+impl From<&TlsFiles> for Trust {
+    fn from(files: &TlsFiles) -> Self {
+        let authorities = files.authorities.clone().map_or(Authorities::System, Authorities::File);
+        let identity = files.identity.clone();
+        let identity = identity.map(|(certificate, key)| Identity { certificate, key });
+        Self { authorities, identity }
+    }
 }
 
 /// Why a TLS connection did not come about, and what to do.
@@ -32,6 +67,8 @@ pub(in crate::deliver) enum TlsError {
     NoRoots(String),
     #[error("\"{0}\" is neither a host name nor an address that a certificate can carry")]
     Name(String),
+    #[error("{key}: {}: {what}; let it name a file of PEM that this process can read", .path.shown())]
+    File { key: &'static str, path: PathBuf, what: String },
     #[error("{0}")]
     Setup(rustls::Error),
     #[error("the receiver's certificate was refused: {what}; {remedy}", what = .0.0, remedy = .0.1)]
@@ -59,8 +96,30 @@ impl Witness {
 
 /// The settings of the client, with the roots as they are now.
 pub(in crate::deliver) fn client(trust: &Trust) -> Result<ClientConfig, TlsError> {
-    let config = builder()?.with_root_certificates(trusted(trust)?).with_no_client_auth();
-    Ok(config)
+    let builder = builder()?.with_root_certificates(trusted(trust)?);
+    let Some(Identity { certificate, key }) = &trust.identity else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let chain = certificates("destination.cert_file", certificate)?;
+    let read = PrivateKeyDer::from_pem_file(key)
+        .map_err(|error| unusable("destination.key_file", key, &error))?;
+    builder
+        .with_client_auth_cert(chain, read)
+        .map_err(|error| unusable("destination.key_file", key, &error))
+}
+
+/// The certificates in a file of PEM, at least one.
+fn certificates(name: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match read {
+        Ok(found) if found.is_empty() => Err(unusable(name, path, &"it holds no certificate")),
+        Ok(found) => Ok(found),
+        Err(error) => Err(unusable(name, path, &error)),
+    }
+}
+
+fn unusable(key: &'static str, path: &Path, what: &dyn fmt::Display) -> TlsError {
+    TlsError::File { key, path: path.to_owned(), what: what.to_string() }
 }
 
 /// The same; what the receiver shows goes to `witness` before it is judged.
@@ -130,18 +189,37 @@ impl ServerCertVerifier for Observed {
 }
 
 fn trusted(trust: &Trust) -> Result<Arc<RootCertStore>, TlsError> {
-    match trust {
-        Trust::Roots(roots) => Ok(Arc::clone(roots)),
-        Trust::System => roots::system().map(Arc::new),
+    match &trust.authorities {
+        Authorities::Given(roots) => Ok(Arc::clone(roots)),
+        Authorities::System => roots::system().map(Arc::new),
+        Authorities::File(path) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in certificates(CA_FILE, path)? {
+                roots.add(certificate).map_err(|error| unusable(CA_FILE, path, &error))?;
+            }
+            Ok(Arc::new(roots))
+        }
+    }
+}
+
+const CA_FILE: &str = "destination.ca_file";
+
+/// Who is trusted: "1 authority is trusted, that of SSL_CERT_FILE (/etc/ca.pem)".
+fn described(trust: &Trust) -> String {
+    match &trust.authorities {
+        Authorities::File(path) => {
+            format!("only who is in {CA_FILE} ({}) is trusted", path.shown())
+        }
+        Authorities::System | Authorities::Given(_) => roots::described(),
     }
 }
 
 /// What went wrong in a handshake, in the words of someone who can mend it.
-pub(in crate::deliver) fn explain(host: &str, error: io::Error) -> TlsError {
+pub(in crate::deliver) fn explain(host: &str, trust: &Trust, error: io::Error) -> TlsError {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::InvalidCertificate(reason)) => {
-            TlsError::Certificate(explain_certificate(host, reason))
+            TlsError::Certificate(explain_certificate(host, trust, reason))
         }
         Some(other) => TlsError::Protocol(other.clone()),
         None => TlsError::Broken(error),
@@ -155,7 +233,7 @@ fn date(time: UnixTime) -> jiff::Timestamp {
     jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX)
 }
 
-fn explain_certificate(host: &str, reason: &CertificateError) -> (String, String) {
+fn explain_certificate(host: &str, trust: &Trust, reason: &CertificateError) -> (String, String) {
     use CertificateError as E;
     match reason {
         E::NotValidForName | E::NotValidForNameContext { .. } => (
@@ -167,7 +245,7 @@ fn explain_certificate(host: &str, reason: &CertificateError) -> (String, String
         | E::BadSignature
         | E::UnsupportedSignatureAlgorithmContext { .. }
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
-            format!("it was issued by an authority that is not trusted here: {}", roots::described()),
+            format!("it was issued by an authority that is not trusted here: {}", described(trust)),
             "let SSL_CERT_FILE name a PEM file that holds this authority's certificate, and check that the receiver sends its intermediate certificates".into(),
         ),
         E::ExpiredContext { not_after, .. } => {

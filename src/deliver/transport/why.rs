@@ -21,6 +21,8 @@ pub(in crate::deliver) enum Why {
     LateAnswer(Duration),
     /// The receiver does not close it, though we have.
     NotClosing,
+    /// The receiver has refused a message, in these words. It is sent again.
+    Rejected(String),
     /// We ended it, to begin another.
     Renewed,
     /// The receiver acknowledged nothing for so long.
@@ -38,6 +40,7 @@ impl Why {
             Self::Closed | Self::Unproven { .. } | Self::Unused => "closed",
             Self::NotClosing | Self::LateAnswer(_) => "not_closing",
             Self::Renewed => "renewed",
+            Self::Rejected(_) => "rejected",
             Self::TimedOut(_) => "stalled",
             Self::Unread => "reset",
             Self::Broken(error) if error.kind() == io::ErrorKind::ConnectionReset => "reset",
@@ -71,6 +74,9 @@ impl fmt::Display for Why {
                 after.as_millis()
             ),
             Self::Renewed => f.write_str("it is renewed"),
+            Self::Rejected(answer) => {
+                write!(f, "the receiver has refused a message ({answer:?}), which is sent again")
+            }
             Self::NotClosing => f.write_str("the receiver does not close it"),
             Self::TimedOut(after) => {
                 write!(f, "nothing was acknowledged for {} s (write_timeout)", after.as_secs())

@@ -22,9 +22,9 @@ use super::{Message, skip};
 
 pub use judge::Judge;
 pub use logrotate::Logrotate;
-pub use rsyslogd::Rsyslogd;
+pub use rsyslogd::{Imrelp, Rsyslogd};
 pub use syslog_ng::SyslogNg;
-pub use unpack::{COMPRESSORS, FAKETIME, PROMETHEUS, Program, RSYSLOG, SYSLOG_NG};
+pub use unpack::{COMPRESSORS, FAKETIME, PROMETHEUS, Program, RSYSLOG, RSYSLOG_RELP, SYSLOG_NG};
 
 /// A receiver that is somebody else's program, listening for UDP, TCP and TLS at once.
 pub trait Peer {

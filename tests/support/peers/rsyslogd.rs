@@ -10,10 +10,11 @@ use tempfile::TempDir;
 
 use super::super::certificates::Certificates;
 use super::super::endpoint::{Endpoint, Transport, own_address};
-use super::super::shipper::wait_exit;
+use super::super::process::wait_until_frozen;
+use super::super::shipper::{Shipper, wait_exit};
 use super::super::{Message, SOON};
 use super::sockets::{free_port, wait_listening};
-use super::unpack::{Program, RSYSLOG};
+use super::unpack::{Program, RSYSLOG, RSYSLOG_RELP};
 use super::{Peer, read_fields};
 
 /// A running rsyslogd.
@@ -22,22 +23,56 @@ pub struct Rsyslogd {
     ip: IpAddr,
     port: u16,
     tls_port: u16,
+    relp: Option<(Imrelp, [u16; 2])>,
     certificates: Certificates,
     dir: TempDir,
     child: Option<Child>,
 }
 
+/// What its input for RELP is to be like.
+#[derive(Debug, Clone, Copy)]
+pub struct Imrelp {
+    /// The library that TLS is made with, as `tls.tlslib` names it.
+    pub library: &'static str,
+    /// The queue behind it, as parameters of `main_queue()`.
+    pub queue: &'static str,
+    /// The longest message, as a parameter of `global()`; empty: what it is by default.
+    pub longest: &'static str,
+}
+
+impl Default for Imrelp {
+    /// What it answers is written: there is no queue that a KILL could empty.
+    fn default() -> Self {
+        let longest = r#"maxMessageSize="256k""#;
+        Self { library: "openssl", queue: r#"queue.type="Direct""#, longest }
+    }
+}
+
+/// One worker keeps the order; on a busy machine it needs its time to write what it has read.
+const QUEUE: &str = r#"queue.workerThreads="1" queue.timeoutShutdown="10000""#;
+
 impl Rsyslogd {
     /// Starts one; `None` (and a word about it) when there is none to be had.
     #[track_caller]
     pub fn start() -> Option<Self> {
-        let program = RSYSLOG.program("rsyslogd")?;
+        Self::start_with(RSYSLOG.program("rsyslogd")?, None)
+    }
+
+    /// One that takes RELP as well.
+    #[track_caller]
+    pub fn with_relp(imrelp: Imrelp) -> Option<Self> {
+        Self::start_with(RSYSLOG_RELP.program("rsyslogd")?, Some(imrelp))
+    }
+
+    #[track_caller]
+    fn start_with(program: Program, relp: Option<Imrelp>) -> Option<Self> {
         let ip = own_address();
         let mut peer = Self {
             program,
             ip,
             port: free_port(ip),
             tls_port: free_port(ip),
+            relp: relp.map(|imrelp| (imrelp, [free_port(ip), free_port(ip)])),
             certificates: Certificates::new(ip),
             dir: TempDir::new().unwrap(),
             child: None,
@@ -53,7 +88,29 @@ impl Rsyslogd {
         assert!(wait_exit(&mut child, SOON).is_some(), "rsyslogd does not stop");
     }
 
-    /// Starts it again after [`Rsyslogd::term`].
+    /// Ends it without warning.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Stops it from doing anything.
+    pub fn freeze(&self) {
+        let child = self.child.as_ref().unwrap();
+        kill_process(Pid::from_child(child), Signal::STOP).unwrap();
+        wait_until_frozen(child.id());
+    }
+
+    /// Has `shipper` trust it by `ca_file`, and show it a certificate.
+    pub fn identify(&self, shipper: Shipper) -> Shipper {
+        shipper
+            .env("REMOTE_SYSLOG_DESTINATION_CA_FILE", self.certificates.authority())
+            .env("REMOTE_SYSLOG_DESTINATION_CERT_FILE", self.certificates.certificate())
+            .env("REMOTE_SYSLOG_DESTINATION_KEY_FILE", self.certificates.key())
+    }
+
+    /// Starts it again after [`Rsyslogd::term`] or [`Rsyslogd::kill`].
     pub fn restart(&mut self) {
         let config = self.dir.path().join("rsyslog.conf");
         fs::write(&config, self.config()).unwrap();
@@ -68,6 +125,9 @@ impl Rsyslogd {
         wait_listening("udp", SocketAddr::new(self.ip, self.port));
         wait_listening("tcp", SocketAddr::new(self.ip, self.port));
         wait_listening("tcp", SocketAddr::new(self.ip, self.tls_port));
+        for port in self.relp.iter().flat_map(|(_, ports)| ports) {
+            wait_listening("tcp", SocketAddr::new(self.ip, *port));
+        }
     }
 
     /// The largest receive buffer of its connections now, in bytes, as ss(8) has it.
@@ -92,14 +152,29 @@ impl Rsyslogd {
         let (certificate, key) = (certificate.display(), self.certificates.key());
         let (key, authority) = (key.display(), self.certificates.authority());
         let authority = authority.display();
+        let (queue, longest) = match &self.relp {
+            Some((imrelp, _)) => (imrelp.queue, imrelp.longest),
+            None => (QUEUE, r#"maxMessageSize="256k""#),
+        };
+        let relp = self.relp.as_ref().map_or(String::new(), |(imrelp, [port, tls_port])| {
+            let library = imrelp.library;
+            format!(
+                r#"
+module(load="imrelp" tls.tlslib="{library}")
+input(type="imrelp" address="{ip}" port="{port}" ruleset="keep")
+input(type="imrelp" address="{ip}" port="{tls_port}" ruleset="keep"
+  tls="on" tls.authMode="certvalid" tls.caCert="{authority}" tls.myCert="{certificate}"
+  tls.myPrivKey="{key}")
+"#
+            )
+        });
         format!(
             r#"
-global(workDirectory="{dir}" maxMessageSize="256k" net.enableDNS="off"
+global(workDirectory="{dir}" {longest} net.enableDNS="off"
   parser.escapeControlCharactersOnReceive="off"
   defaultNetstreamDriverCAFile="{authority}" defaultNetstreamDriverCertFile="{certificate}"
   defaultNetstreamDriverKeyFile="{key}")
-# One worker keeps the order; on a busy machine it needs its time to write what it has read.
-main_queue(queue.workerThreads="1" queue.timeoutShutdown="10000")
+main_queue({queue})
 module(load="imudp")
 module(load="imtcp")
 template(name="fields" type="list") {{
@@ -115,20 +190,22 @@ input(type="imudp" address="{ip}" port="{port}" ruleset="keep")
 input(type="imtcp" address="{ip}" port="{port}" ruleset="keep")
 input(type="imtcp" address="{ip}" port="{tls_port}" ruleset="keep"
   StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="anon")
-"#
+{relp}"#
         )
     }
 }
 
 impl Peer for Rsyslogd {
     fn endpoint(&self, transport: Transport) -> Endpoint {
-        let tls = transport == Transport::Tls;
-        Endpoint {
-            transport,
-            host: self.ip.to_string(),
-            port: if tls { self.tls_port } else { self.port },
-            trust: tls.then(|| self.certificates.authority()),
-        }
+        let relp = self.relp.as_ref().map_or([0; 2], |&(_, ports)| ports);
+        let port = match transport {
+            Transport::Udp | Transport::Tcp => self.port,
+            Transport::Tls => self.tls_port,
+            Transport::Relp => relp[0],
+            Transport::RelpTls => relp[1],
+        };
+        let trust = (transport == Transport::Tls).then(|| self.certificates.authority());
+        Endpoint { transport, host: self.ip.to_string(), port, trust }
     }
 
     /// Its imtcp sees by the first byte of a message how it is framed.

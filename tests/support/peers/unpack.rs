@@ -17,6 +17,9 @@ pub struct Bundle {
 
 /// rsyslog with TLS, and logrotate.
 pub static RSYSLOG: Bundle = Bundle::new("rsyslog", &["rsyslog", "rsyslog-gnutls", "logrotate"]);
+/// The same with RELP.
+pub static RSYSLOG_RELP: Bundle =
+    Bundle::new("rsyslog-relp", &["rsyslog", "rsyslog-gnutls", "rsyslog-relp"]);
 /// promtool, which judges metrics and rules.
 pub static PROMETHEUS: Bundle = Bundle::new("prometheus", &["prometheus"]);
 /// What rotated files are compressed with.

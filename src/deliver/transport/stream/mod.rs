@@ -419,6 +419,7 @@ impl<W: Wire> Transport for Stream<W> {
             is_trusted: ending::vouches(&untried),
             is_proven: self.proven == self.taken,
             burst: self.burst,
+            ..Impression::default()
         }
     }
 }

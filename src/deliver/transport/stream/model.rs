@@ -210,6 +210,7 @@ impl Wire for Model {
             // As narrow as a kernel may say that it is, and no narrower.
             window: Some((peer.buffer - (peer.bytes.len() - peer.read).div_ceil(2)) as u32),
             round_trip: Duration::from_millis(1),
+            resending: false,
             closed: peer.rst || peer.fin && self.finished,
         })
     }

@@ -1,0 +1,307 @@
+//! One session of RELP: which transaction has which number, which are answered, and what follows from
+//! an answer. Pure: frames come in, what has been proven comes out.
+//!
+//! ```text
+//! Opening ── 200 ──► Open ── all answered, told to close ──► Closing ── its answer, serverclose ──► over
+//!    │                │
+//!    └── another      └── serverclose; another answer than 200; a frame that is no RELP ──► over
+//! ```
+//!
+//! # What an answer proves
+//! The receiver's program, not its kernel, answers each message: 200 says that it has taken it. So a
+//! message counts as read when it and all before it are answered, in whatever order that came.
+//!
+//! # What a refusal leads to
+//! A message that was refused is sent again on the next session, as its first and for a start its only
+//! one, so that nothing else is repeated again. One that is refused with 5xx, "permanent" as in SMTP, for
+//! the third time in a row is given up. Any other code is taken for temporary, and tried for ever.
+
+use std::collections::VecDeque;
+
+use super::codec::{self, RelpFrame};
+
+/// A receiver that refuses the same message so often, for good, does not want it.
+const GIVEN_UP_AFTER: u32 = 3;
+
+/// What a session is bounded by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelpLimits {
+    /// So many messages may be unanswered (`relp_window`).
+    pub window: usize,
+    /// The highest number of a transaction; a new session begins at 1 again.
+    pub last_number: u32,
+}
+
+impl RelpLimits {
+    /// A number has nine digits at most, and imrelp takes none after 999,999,999. Some are left over.
+    pub const LAST_NUMBER: u32 = 999_999_000;
+}
+
+/// How far the session has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SessionState {
+    /// `open` is sent, and its answer awaited.
+    Opening,
+    /// Messages may be sent.
+    Open,
+    /// `close` is sent, and its answer awaited.
+    Closing,
+    /// The receiver has answered `close`.
+    Closed,
+}
+
+/// Why a session cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Over {
+    /// The receiver has ended it (`serverclose`).
+    ServerClose,
+    /// It does not take a message, in its words; it is sent again.
+    Rejected(String),
+    /// It did not open the session, or does not speak RELP, in words.
+    Broken(String),
+}
+
+/// A message under way.
+#[derive(Debug, Clone, Copy)]
+struct Transaction {
+    /// Where its frame ends, in bytes since the session began.
+    end: u64,
+    is_answered: bool,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct RelpSession {
+    limits: RelpLimits,
+    state: SessionState,
+    /// From the oldest that is not answered.
+    sent: VecDeque<Transaction>,
+    /// The number of that one.
+    first: u32,
+    proven: u64,
+    /// The oldest that was refused, and how.
+    rejected: Option<(u32, String)>,
+    /// How often in a row the first message of this session has been refused, here and before.
+    rejections: u32,
+    /// What was said of a message that is given up.
+    given_up: Option<String>,
+}
+
+impl RelpSession {
+    /// One that is about to be opened. `rejections`: how often in a row its first message has been
+    /// refused.
+    pub(super) fn new(limits: RelpLimits, rejections: u32) -> Self {
+        Self {
+            limits,
+            state: SessionState::Opening,
+            sent: VecDeque::new(),
+            first: Self::OPEN + 1,
+            proven: 0,
+            rejected: None,
+            rejections,
+            given_up: None,
+        }
+    }
+
+    /// The transaction that opens it.
+    const OPEN: u32 = 1;
+    /// The first message.
+    const FIRST: u32 = Self::OPEN + 1;
+
+    /// The frame that opens it.
+    pub(super) fn opening(&self) -> Vec<u8> {
+        codec::open(Self::OPEN)
+    }
+
+    /// Messages may be sent.
+    pub(super) fn is_open(&self) -> bool {
+        self.state == SessionState::Open
+    }
+
+    /// The receiver has agreed to its end.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state == SessionState::Closed
+    }
+
+    /// The number of the next transaction.
+    fn next(&self) -> u32 {
+        self.first + self.sent.len() as u32
+    }
+
+    /// How many messages more may be sent now.
+    fn room(&self) -> usize {
+        let is_tried = self.rejections == 0 || self.first > Self::FIRST;
+        let window = if is_tried { self.limits.window } else { 1 };
+        // One number is left over for `close`.
+        let numbers = self.limits.last_number.saturating_sub(self.next()) as usize;
+        match (self.state, &self.rejected) {
+            (SessionState::Open, None) => window.saturating_sub(self.sent.len()).min(numbers),
+            _ => 0,
+        }
+    }
+
+    /// It is worth while to send more: not for each single answer when many are under way.
+    pub(super) fn has_room(&self) -> bool {
+        let worth = self.sent.len() / 8;
+        self.room() > worth.min(self.limits.window / 8)
+    }
+
+    /// The next message, whose frame ends at `end`, is on its way. Writes its number over `field`.
+    /// False, and nothing is done, if it is not to be sent now.
+    pub(super) fn send(&mut self, end: u64, field: &mut [u8]) -> bool {
+        if self.room() == 0 {
+            return false;
+        }
+        codec::stamp(self.next(), field);
+        self.sent.push_back(Transaction { end, is_answered: false });
+        true
+    }
+
+    /// How many messages are not answered, or wait for one before them that is not.
+    pub(super) fn unanswered(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// All before this byte is answered.
+    pub(super) fn proven(&self) -> u64 {
+        self.proven
+    }
+
+    /// See [`RelpSession::new`], for the next session.
+    pub(super) fn rejections(&self) -> u32 {
+        self.rejections
+    }
+
+    /// What the receiver said of a message that was given up since the last call.
+    pub(super) fn take_given_up(&mut self) -> Option<String> {
+        self.given_up.take()
+    }
+
+    /// The numbers are used up, and everything is answered: time for another session.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.is_open() && self.sent.is_empty() && self.next() >= self.limits.last_number
+    }
+
+    /// The frame that closes it, once everything is answered.
+    pub(super) fn close(&mut self) -> Option<Vec<u8>> {
+        if !self.is_open() || !self.sent.is_empty() {
+            return None;
+        }
+        self.state = SessionState::Closing;
+        Some(codec::close(self.next()))
+    }
+
+    /// The receiver has sent `frame`. Returns whether the session has got on.
+    pub(super) fn hear(&mut self, frame: RelpFrame<'_>) -> Result<bool, Over> {
+        match frame.command {
+            b"rsp" => self.answered(frame),
+            b"serverclose"
+                if matches!(self.state, SessionState::Closing | SessionState::Closed) =>
+            {
+                self.state = SessionState::Closed;
+                Ok(true)
+            }
+            b"serverclose" => Err(Over::ServerClose),
+            other => {
+                let command = String::from_utf8_lossy(other).into_owned();
+                Err(Over::Broken(format!(
+                    "it sent the command {command:?}, which is none of RELP's"
+                )))
+            }
+        }
+    }
+
+    fn answered(&mut self, frame: RelpFrame<'_>) -> Result<bool, Over> {
+        if self.state == SessionState::Opening {
+            return self.opened(frame);
+        }
+        if self.state != SessionState::Open {
+            // That of `close`.
+            self.state = SessionState::Closed;
+            return Ok(true);
+        }
+        if frame.number >= self.next() {
+            let number = frame.number;
+            return Err(Over::Broken(format!("it answered a message {number} that was not sent")));
+        }
+        // What is before the first was answered already.
+        let Some(at) = frame.number.checked_sub(self.first) else { return Ok(false) };
+        let sent = &mut self.sent[at as usize];
+        if sent.is_answered {
+            return Ok(false);
+        }
+        // The usual answer is compared, not read.
+        if !frame.data.starts_with(b"200") {
+            let (code, text) = codec::answer(frame.data);
+            if !(200..300).contains(&code) {
+                return self.reject(frame.number, code, text);
+            }
+        }
+        sent.is_answered = true;
+        self.advance()
+    }
+
+    fn opened(&mut self, frame: RelpFrame<'_>) -> Result<bool, Over> {
+        if frame.number != Self::OPEN {
+            let number = frame.number;
+            return Err(Over::Broken(format!("it answered a message {number} that was not sent")));
+        }
+        let (code, text) = codec::answer(frame.data);
+        if code != 200 {
+            return Err(Over::Broken(format!("it does not open a session: {text:?}")));
+        }
+        match codec::offered_commands(frame.data) {
+            Some(commands) if !commands.contains(&&b"syslog"[..]) => Err(Over::Broken(
+                "it opens a session, and takes no syslog messages in it".to_owned(),
+            )),
+            _ => {
+                self.state = SessionState::Open;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Everything up to the first that is not answered is proven.
+    fn advance(&mut self) -> Result<bool, Over> {
+        while let Some(&Transaction { end, .. }) = self.sent.front().filter(|sent| sent.is_answered)
+        {
+            self.proven = end;
+            self.sent.pop_front();
+            self.first += 1;
+            self.rejections = 0;
+        }
+        self.end_if_rejected()?;
+        Ok(true)
+    }
+
+    /// Message `number` was refused.
+    fn reject(&mut self, number: u32, code: u16, text: String) -> Result<bool, Over> {
+        let is_first = number == Self::FIRST;
+        let times = if is_first { self.rejections + 1 } else { 1 };
+        if (500..600).contains(&code) && times >= GIVEN_UP_AFTER {
+            self.given_up = Some(text);
+            self.sent[(number - self.first) as usize].is_answered = true;
+            return self.advance();
+        }
+        if self.rejected.as_ref().is_none_or(|&(earlier, _)| number < earlier) {
+            self.rejected = Some((number, text));
+        }
+        self.end_if_rejected()?;
+        Ok(true)
+    }
+
+    /// Ends the session once everything before a message that was refused is answered.
+    fn end_if_rejected(&mut self) -> Result<(), Over> {
+        match &self.rejected {
+            Some((number, text)) if *number == self.first => {
+                let text = text.clone();
+                self.rejections = if self.first == Self::FIRST { self.rejections + 1 } else { 1 };
+                Err(Over::Rejected(text))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

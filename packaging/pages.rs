@@ -60,8 +60,8 @@ fn with_values(command: Command) -> Command {
 /// What the line under NAME leaves open.
 const DESCRIPTION: &str = "\
 Each line that is written to the files named in /etc/log_files.yml, or as arguments, becomes a \
-message to one receiver, over UDP, TCP or TLS. Files may be rotated in any way. The log files are \
-the queue: while the receiver is away, reading stops, and over TCP and TLS no line is lost. \
+message to one receiver, over UDP, TCP, TLS or RELP. Files may be rotated in any way. The log files are \
+the queue: while the receiver is away, reading stops, and but for UDP no line is lost. \
 Positions are kept, so that a start goes on where the last one ended.
 
 Without -D it goes into the background once it runs. As a service it is started by systemd: its log \

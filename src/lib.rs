@@ -18,7 +18,7 @@
 //! | [`input`] | followed files become [`pipeline::batch::Batch`]es of encoded messages | yes |
 //! | [`filter`] | keeps or drops a line | no |
 //! | [`syslog`] | RFC 5424 messages and their framing | no |
-//! | [`deliver`] | batches go over UDP, TCP or TLS; the ledger says what has arrived | yes |
+//! | [`deliver`] | batches go over UDP, TCP, TLS or RELP; the ledger says what has arrived | yes |
 //! | [`checkpoint`] | positions of confirmed lines, saved and loaded | yes |
 //! | [`service`] | detaching, pid file, signals, own log | yes |
 //! | [`agent`] | the one place that builds the stages and wires them | no |

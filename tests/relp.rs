@@ -1,15 +1,9 @@
 //! RELP, spoken to real imrelp: what is answered is stored, and what is not answered is sent again.
 
-use std::io::Read;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
 use crate::support::peers::{Imrelp, Peer, Rsyslogd};
 use crate::support::{
-    Endpoint, Message, Numbered, Reopen, Report, SOON, Shipper, Site, Transport, bare_command,
-    finish, lines, own_address, wait_until,
+    Message, Numbered, Proxy, Reopen, Report, SOON, Shipper, Site, Transport, bare_command, finish,
+    lines, wait_until,
 };
 
 const RATE: u64 = 5_000;
@@ -156,56 +150,24 @@ fn killed_itself_it_misses_nothing() {
     report.assert_repeated_at_most(3 * (WINDOW + 2 * RATE));
 }
 
-/// A proxy: it accepts, and ends the connection by itself while it has no server.
-fn proxy(to: SocketAddr, has_server: Arc<AtomicBool>) -> SocketAddr {
-    let listener = TcpListener::bind((own_address(), 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for client in listener.incoming() {
-            let mut client = client.unwrap();
-            if !has_server.load(Ordering::SeqCst) {
-                // As haproxy does: reads what has come, and sends FIN after its connect time-out.
-                client.set_read_timeout(Some(Duration::from_millis(700))).unwrap();
-                let _ = client.read(&mut [0; 65_536]);
-                let _ = client.read(&mut [0; 65_536]);
-                continue;
-            }
-            let mut server = TcpStream::connect(to).unwrap();
-            let (mut from, mut back) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-            std::thread::spawn(move || {
-                let _ = std::io::copy(&mut from, &mut back);
-                let _ = back.shutdown(Shutdown::Both);
-            });
-            std::thread::spawn(move || {
-                let _ = std::io::copy(&mut client, &mut server);
-                let _ = server.shutdown(Shutdown::Write);
-            });
-        }
-    });
-    address
-}
-
 #[test]
 fn behind_a_proxy_without_a_server_nothing_counts() {
     let Some(mut peer) = Rsyslogd::with_relp(Imrelp::default()) else { return };
     let site = Site::new();
-    let real = peer.endpoint(Transport::Relp);
-    let has_server = Arc::new(AtomicBool::new(false));
-    let address =
-        proxy(format!("{}:{}", real.host, real.port).parse().unwrap(), has_server.clone());
-    let to = Endpoint { host: address.ip().to_string(), port: address.port(), ..real };
+    let proxy = Proxy::before(&peer.endpoint(Transport::Relp));
+    let to = proxy.endpoint();
     let shipper = Shipper::new(&site).follow("app.log").to(&to).reading_from_start();
     let mut running = shipper.start();
     let writer = Numbered::start(&site.path("app.log"), 1_000, Reopen::Never);
     running.wait_warning(&["RELP with", "broke the connection"]);
-    has_server.store(true, Ordering::SeqCst);
+    proxy.has_server(true);
     wait_until("some are stored", SOON, || !frames(&peer).is_empty());
     // Its server dies, and another one comes later.
-    has_server.store(false, Ordering::SeqCst);
+    proxy.has_server(false);
     peer.kill();
     writer.wait_for_more(2_000);
     peer.restart();
-    has_server.store(true, Ordering::SeqCst);
+    proxy.has_server(true);
     writer.wait_for_more(500);
     let report = wait_for_all(&peer, writer.stop());
     running.term();

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::floor;
 use crate::process::Process;
-use crate::support::peers::{Program, RSYSLOG, SYSLOG_NG};
+use crate::support::peers::{Program, RSYSLOG, RSYSLOG_RELP, SYSLOG_NG};
 use crate::support::{Endpoint, Shipper, Site, Transport};
 
 /// A shipper of log files.
@@ -69,7 +69,11 @@ impl Contender {
         let mut command = match self {
             Floor => floor::command(&job.glob, &job.to, job.grows),
             Ours => ours(job),
-            Rsyslog => rsyslog(job, found(self, RSYSLOG.program("rsyslogd"))?),
+            Rsyslog => {
+                let is_relp = job.to.transport == Transport::Relp;
+                let bundle = if is_relp { &RSYSLOG_RELP } else { &RSYSLOG };
+                rsyslog(job, found(self, bundle.program("rsyslogd"))?)
+            }
             SyslogNg => syslog_ng(job, found(self, SYSLOG_NG.program("syslog-ng"))?),
         };
         Some(Process::start(&mut command, &log))
@@ -102,15 +106,20 @@ fn write(path: &Path, text: &str) -> PathBuf {
 
 fn rsyslog(job: &Job<'_>, program: Program) -> Command {
     let (dir, glob, to) = (job.site.make_dir("rsyslog"), job.glob.display(), &job.to);
-    let protocol = if to.transport == Transport::Udp { "udp" } else { "tcp" };
+    let (load, output) = match to.transport {
+        Transport::Udp => ("", r#"type="omfwd" protocol="udp""#),
+        Transport::Relp => (r#"module(load="omrelp")"#, r#"type="omrelp""#),
+        _ => ("", r#"type="omfwd" protocol="tcp""#),
+    };
     let tail = if job.from_start { "off" } else { "on" };
     let text = format!(
         r#"global(workDirectory="{dir}" maxMessageSize="64k" net.enableDNS="off")
 module(load="imfile" mode="inotify")
+{load}
 input(type="imfile" file="{glob}" tag="access.log" ruleset="ship" freshStartTail="{tail}")
 ruleset(name="ship" queue.type="FixedArray" queue.size="100000" queue.dequeueBatchSize="1024"
   queue.workerThreads="1") {{
-  action(type="omfwd" target="{host}" port="{port}" protocol="{protocol}"
+  action({output} target="{host}" port="{port}"
     template="RSYSLOG_SyslogProtocol23Format" action.resumeRetryCount="-1")
 }}
 "#,

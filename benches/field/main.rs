@@ -18,6 +18,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 #![allow(unreachable_pub, reason = "nothing of a benchmark can be reached from outside")]
 
+mod answering;
 mod arguments;
 mod contenders;
 mod floor;

@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::answering::answer;
 use crate::load::{MARK, MARK_DIGITS};
 use crate::support::{Certificates, Endpoint, Transport, own_address};
 
 /// How much is read at once.
-const READ: usize = 1 << 20;
+pub const READ: usize = 1 << 20;
 /// What is kept of it in case a mark lies across two reads.
 const CARRY: usize = MARK.len() + MARK_DIGITS - 1;
 /// Wanted of the kernel for datagrams that wait; it may grant less.
@@ -28,7 +29,7 @@ pub struct Sink {
 }
 
 /// What has come.
-struct Seen {
+pub struct Seen {
     lines: AtomicU64,
     bytes: AtomicU64,
     marks: Mutex<HashMap<u64, Instant>>,
@@ -53,9 +54,10 @@ impl Sink {
             Transport::Udp => receive_datagrams(ip, Arc::clone(&seen)),
             Transport::Tcp | Transport::Tls => {
                 let server = certificates.as_ref().map(|it| it.server(rustls::ALL_VERSIONS));
-                accept(ip, server, Arc::clone(&seen))
+                accept(ip, server, false, Arc::clone(&seen))
             }
-            Transport::Relp | Transport::RelpTls => panic!("this sink answers nothing"),
+            Transport::Relp => accept(ip, None, true, Arc::clone(&seen)),
+            Transport::RelpTls => panic!("nobody is measured over it"),
         };
         Self { seen, address, transport, certificates }
     }
@@ -138,12 +140,12 @@ impl Drop for Sink {
 }
 
 impl Seen {
-    fn is_gone(&self) -> bool {
+    pub fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
     }
 
     /// `fresh` has come, behind `carried` bytes that were looked at before.
-    fn take(&self, carried: usize, buffer: &[u8]) {
+    pub fn take(&self, carried: usize, buffer: &[u8]) {
         let now = Instant::now();
         *self.last.lock().unwrap() = now;
         let fresh = &buffer[carried..];
@@ -160,7 +162,12 @@ impl Seen {
     }
 }
 
-fn accept(ip: IpAddr, server: Option<Arc<rustls::ServerConfig>>, seen: Arc<Seen>) -> SocketAddr {
+fn accept(
+    ip: IpAddr,
+    server: Option<Arc<rustls::ServerConfig>>,
+    answers: bool,
+    seen: Arc<Seen>,
+) -> SocketAddr {
     let listener = TcpListener::bind((ip, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -171,6 +178,7 @@ fn accept(ip: IpAddr, server: Option<Arc<rustls::ServerConfig>>, seen: Arc<Seen>
             let (seen, server) = (Arc::clone(&seen), server.clone());
             stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
             thread::spawn(move || match server {
+                None if answers => answer(stream, &seen),
                 None => receive(stream, &seen),
                 Some(server) => {
                     let session = rustls::ServerConnection::new(server).unwrap();
@@ -202,7 +210,7 @@ fn receive(mut stream: impl Read, seen: &Seen) {
     }
 }
 
-fn is_timeout(error: &io::Error) -> bool {
+pub fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 

@@ -7,6 +7,7 @@
 //! | [`Receiver`] | a syslog receiver in this process: comes late, stalls, closes, resets |
 //! | [`ReceiverProcess`] | the same in a process of its own, to be stopped and killed |
 //! | [`Numbered`], [`Report`] | a writer of numbered lines, and which of them arrived |
+//! | [`Proxy`] | a proxy that ends TCP, with or without a server behind it |
 //! | [`Mounted`] | a file system that can be made not to answer |
 //! | [`assert_documented`] | what a command says, held against `docs/operating.md` |
 //! | [`peers`] | rsyslogd, syslog-ng, logrotate, promtool and others, unpacked on first use |
@@ -23,6 +24,7 @@ mod nobody;
 mod numbered;
 pub mod peers;
 mod process;
+mod proxy;
 mod receiver;
 mod receiver_tests;
 pub mod recorded;
@@ -45,6 +47,7 @@ pub use mounted::Mounted;
 pub use nobody::{as_nobody, give_to_nobody};
 pub use numbered::{Numbered, Reopen, line, lines};
 pub use process::{ReceiverProcess, receive_if_child};
+pub use proxy::Proxy;
 pub use receiver::Receiver;
 pub use report::{Report, number};
 pub use running::Running;

@@ -159,6 +159,29 @@ pub(super) fn tls(mut row: Row, settings: Settings) -> Row {
     row
 }
 
+pub(super) fn relp(mut row: Row, settings: Settings) -> Row {
+    let load = access_log(settings);
+    let (over_relp, omrelp) = ("remote_syslog, RELP", "rsyslog, omrelp");
+    for _ in 0..settings.rounds {
+        let loads = std::slice::from_ref(&load);
+        let shipped = ship(Ours, Transport::Tcp, loads, &[], load.lines);
+        note(&mut row, Ours.name(), shipped.as_ref());
+        for (who, name) in [(Ours, over_relp), (Rsyslog, omrelp)] {
+            let shipped = ship(who, Transport::Relp, loads, &[], load.lines);
+            note(&mut row, name, shipped.as_ref());
+        }
+    }
+    row.notes.push("the sink answers all messages of one read with one write".to_owned());
+    row.at_least("lines/s, of omrelp's", 10.0, ratio(&row, RATE, over_relp, omrelp), "times");
+    row.at_most(
+        "CPU per line, of that over TCP",
+        2.0,
+        ratio(&row, CPU, over_relp, Ours.name()),
+        "times",
+    );
+    row
+}
+
 /// Bytes that AES-128-GCM seals in a second of processor time, in pieces of 16 KiB.
 fn openssl_speed() -> Option<f64> {
     let mut openssl = Command::new("openssl");

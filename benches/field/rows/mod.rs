@@ -29,11 +29,12 @@ pub struct Kind {
     pub run: fn(Row, Settings) -> Row,
 }
 
-pub const KINDS: [Kind; 12] = [
+pub const KINDS: [Kind; 13] = [
     Kind { name: "backlog", what: "backlog of an access log over TCP", run: backlog::tcp },
     Kind { name: "exclude", what: "backlog, 5 exclude_patterns", run: backlog::exclude },
     Kind { name: "tls", what: "backlog over TLS 1.3", run: backlog::tls },
     Kind { name: "udp", what: "backlog over UDP", run: backlog::udp },
+    Kind { name: "relp", what: "backlog over RELP", run: backlog::relp },
     Kind { name: "files", what: "20 files at once over TCP", run: backlog::files },
     Kind { name: "latency", what: "write to wire at 2,000 lines/s over TCP", run: live::latency },
     Kind { name: "cold", what: "start to first byte sent, one file", run: live::cold },

@@ -5,6 +5,7 @@ mod fleet;
 mod limits;
 mod network;
 mod receiver;
+mod relp;
 mod rotation;
 mod shipper;
 mod state;
@@ -37,6 +38,14 @@ const fn isolated(
     run: fn(&Conditions) -> Outcome,
 ) -> Row {
     Row { namespaces, ..row(number, what, run) }
+}
+
+const fn over_relp(
+    number: &'static str,
+    what: &'static str,
+    run: fn(&Conditions) -> Outcome,
+) -> Row {
+    Row { transports: &[Transport::Relp, Transport::RelpTls], ..row(number, what, run) }
 }
 
 const NETWORK: &[&str] = &["--net"];
@@ -80,5 +89,9 @@ pub const ROWS: &[Row] = &[
     isolated("18c", "inotify instance limit reached", USERS, limits::no_instance),
     row("19", "lines without newline across restart and rotation", content::unfinished),
     row("20", "500 files, rotating in turn, receiver KILLed twice", fleet::five_hundred),
+    over_relp("Ra", "RELP: imrelp restarted at any moment, by TERM and KILL in turn, 5 times", relp::restarted),
+    over_relp("Rb", "RELP: imrelp hangs under 200 lines/s (60 s, short: 12 s), then KILLed", relp::hung),
+    Row { transports: &[Transport::Relp], ..row("Rc", "RELP: a proxy whose server does not run (30 s, short: 6 s), 2 times", relp::proxied) },
+    over_relp("Rd", "RELP: KILL to the shipper and start again, 5 times", relp::shipper_killed),
     Row { transports: &[Transport::Udp], ..row("U", "UDP: TERM and start again, 5 times; port closed for 2 s, twice", shipper::udp) },
 ];

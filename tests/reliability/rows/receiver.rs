@@ -88,7 +88,7 @@ fn rsyslogd(c: &Conditions, pausing: bool) -> Outcome {
 
 /// Waits until rsyslogd has written so many messages, or writes no more. The shipper may wait some
 /// seconds before it connects again.
-fn wait_for(rsyslogd: &Rsyslogd, written: u64) {
+pub(super) fn wait_for(rsyslogd: &Rsyslogd, written: u64) {
     let (mut seen, mut changed) = (0, Instant::now());
     while seen < written && changed.elapsed() < QUIET {
         sleep(Duration::from_millis(500));
@@ -100,7 +100,7 @@ fn wait_for(rsyslogd: &Rsyslogd, written: u64) {
 }
 
 /// As it came, as far as the line is concerned.
-fn frame(message: &Message) -> Vec<u8> {
+pub(super) fn frame(message: &Message) -> Vec<u8> {
     let text = message.text.strip_prefix(b" ").unwrap_or(&message.text);
     [b"<13>1 - - - - - - ", text].concat()
 }

@@ -40,9 +40,12 @@ fn secret(site: &Site, name: &str) -> PathBuf {
     path
 }
 
-fn link(target: PathBuf, path: PathBuf) {
-    symlink(target, &path).unwrap();
-    lchown(path, Some(THEIRS), None).unwrap();
+/// A link of theirs, which is never seen as one of root.
+fn link(site: &Site, target: PathBuf, path: PathBuf) {
+    let made = site.path("made");
+    symlink(target, &made).unwrap();
+    lchown(&made, Some(THEIRS), None).unwrap();
+    fs::rename(made, path).unwrap();
 }
 
 #[test]
@@ -60,11 +63,11 @@ fn what_only_root_may_read_is_not_shipped_for_a_link_of_another() {
     let running = shipper().yaml("new_file_check_interval: 1").start();
     receiver.wait_for(2);
     // A new name, a name that was a log, and a directory on the way.
-    link(new, dir.join("new.log"));
+    link(&site, new, dir.join("new.log"));
     fs::rename(dir.join("app.log"), dir.join("app.old")).unwrap();
-    link(swapped, dir.join("app.log"));
+    link(&site, swapped, dir.join("app.log"));
     fs::rename(dir.join("sub"), dir.join("sub.old")).unwrap();
-    link(site.path("secret"), dir.join("sub"));
+    link(&site, site.path("secret"), dir.join("sub"));
     for name in ["new.log", "app.log", "sub"] {
         let path = dir.join(name);
         let of = format!("{} is a symbolic link of the user with id {THEIRS}", path.display());
@@ -91,8 +94,8 @@ fn root_appends_to_no_file_that_another_has_its_log_lead_to() {
     }
     let (site, receiver) = (Site::new(), Receiver::tcp());
     let (dir, victim) = (theirs(&site), secret(&site, "victim"));
-    link(victim.clone(), dir.join("own.log"));
-    link(victim.clone(), dir.join("own.pid"));
+    link(&site, victim.clone(), dir.join("own.log"));
+    link(&site, victim.clone(), dir.join("own.pid"));
     let shipper = Shipper::new(&site).follow("theirs/app.log").to(&receiver.endpoint());
     for (flag, name) in [("--debug-log-cfg", "own.log"), ("--pid-file", "own.pid")] {
         let mut command = shipper.command();

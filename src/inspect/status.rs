@@ -19,6 +19,7 @@ use crate::health::silence::Silence;
 use crate::input::is_compressed;
 use crate::mounts::{Mounts, Territory};
 use crate::pipeline::position::Record;
+use crate::safe_open::follow_links_in;
 use crate::shown::Show;
 
 /// Everything `--status` tells.
@@ -134,6 +135,9 @@ pub(super) fn run(
             return Ok(false);
         }
     };
+    if let Ok(config) = &config {
+        follow_links_in(&config.follow_links_in);
+    }
     let daemon = checkpoint::holder(&dir);
     let StateReading { records, damage } = reading;
     let (files, silent) = patiently(records, config.as_ref().ok(), daemon);

@@ -2,18 +2,22 @@
 //! in, events are delivered (or not) as the model says, and at the end every line that was
 //! written must have been read exactly once, in order.
 //!
-//! `PROPTEST_CASES=10000 cargo test --lib input::model` runs more cases than the usual 256.
+//! `PROPTEST_CASES=10000 cargo test --lib input::model` runs more cases than the usual 256. With
+//! `MODEL_LOG=1` and `-- --nocapture` it is shown what is decided.
 
 mod alike;
 mod compressing;
+mod failing;
+mod faults;
 mod holding;
 mod in_place;
+mod overwriting;
 mod places;
 mod regressions;
 mod shipper;
 mod writer;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::time::{Instant, SystemTime};
 
@@ -22,6 +26,7 @@ use proptest::prelude::*;
 use self::in_place::InPlace;
 use self::writer::append;
 use crate::filter::Patterns;
+use crate::input::rotation::directories::tests::Faulty;
 use crate::input::scheduler::Scheduler;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::event::Event;
@@ -52,6 +57,8 @@ enum Op {
     Truncate,
     /// Removed and made again, once it was seen.
     Recreate,
+    /// The writer overwrites its last line by another one, at the same place.
+    Overwrite,
     /// The file is replaced by a copy of itself, as rsync and editors do it.
     Replace,
     /// The file is moved away and back, and each is seen.
@@ -60,10 +67,14 @@ enum Op {
     Rotations(u8),
     /// The newest rotated file that nobody writes to is compressed.
     Compress,
+    /// Reading the log fails for half a minute, or reading the newest rotated file.
+    FailReads { rotated: bool },
+    /// The directory cannot be listed for half a minute.
+    FailLists,
     /// The event of whatever happened before arrives.
     Look,
-    /// All files are looked at.
-    LookAll,
+    /// All files are looked at, as every few seconds.
+    Sweep,
     /// One batch is read.
     Fill,
     /// The oldest batch is confirmed.
@@ -113,6 +124,8 @@ struct World {
     partial: Option<String>,
     /// The writer does not append but writes at a place.
     in_place: Option<InPlace>,
+    /// Lines that were overwritten: nobody knows whether they were read before.
+    overwritten: BTreeSet<u64>,
     received: Vec<u64>,
     /// Lines and files that are left out.
     exclude: [Patterns; 2],
@@ -123,6 +136,9 @@ struct World {
     now: Instant,
     /// Seconds that are given to files as their time, so that no two are alike.
     clock: u64,
+    /// What rotated files are looked for by, and when what fails is sound again.
+    files: Faulty,
+    heals_at: Option<Instant>,
     /// When the youngest file was born.
     born: Option<SystemTime>,
     /// The rotated file that the writer still has open is `.1`.
@@ -148,6 +164,7 @@ impl World {
             written: Vec::new(),
             partial: None,
             in_place: None,
+            overwritten: BTreeSet::new(),
             received: Vec::new(),
             exclude: Default::default(),
             scheduler: None,
@@ -156,9 +173,12 @@ impl World {
             next_id: 0,
             now: Instant::now(),
             clock: 0,
+            files: Faulty::default(),
+            heals_at: None,
             born: None,
             writer_is_behind: false,
         };
+        world.heal();
         world.writer = world.create();
         world.apply(Op::Start);
         world
@@ -177,12 +197,15 @@ impl World {
             Op::CopyTruncate { at_once } => self.copy_truncate(at_once),
             Op::Truncate => self.truncate(),
             Op::Recreate => self.recreate(),
+            Op::Overwrite => self.overwrite(),
             Op::Replace => self.replace(),
             Op::PutBack => self.put_back(),
             Op::Rotations(count) => self.rotate_unseen(count),
             Op::Compress => self.compress(),
+            Op::FailReads { rotated } => self.fail_reads(rotated),
+            Op::FailLists => self.fail_lists(),
             Op::Look => self.look(),
-            Op::LookAll => self.handle(Event::LookAll),
+            Op::Sweep => self.sweep(),
             Op::Fill => drop(self.fill()),
             Op::Confirm => self.confirm(),
             Op::Pass(tenths) => self.pass(u64::from(tenths)),
@@ -195,6 +218,7 @@ impl World {
 
     /// Everything comes to rest, and then everything has been received.
     fn settle(&mut self) {
+        self.heal();
         self.write_lines(0);
         self.reopen();
         self.write_lines(1);
@@ -204,6 +228,9 @@ impl World {
             self.pass(10);
         }
         self.deliver_all();
+        // As if they had never been read.
+        let is_gone = |number: &u64| !self.received.contains(number);
+        self.written.retain(|number| !(self.overwritten.contains(number) && is_gone(number)));
     }
 }
 
@@ -220,10 +247,13 @@ fn op() -> impl Strategy<Value = Op> {
         3 => any::<bool>().prop_map(|at_once| Op::CopyTruncate { at_once }),
         1 => Just(Op::Truncate),
         1 => Just(Op::Recreate),
+        1 => Just(Op::Overwrite),
+        1 => Just(Op::Replace),
+        1 => (2u8..6).prop_map(Op::Rotations),
         1 => Just(Op::PutBack),
         2 => Just(Op::Compress),
         6 => Just(Op::Look),
-        1 => Just(Op::LookAll),
+        1 => Just(Op::Sweep),
         5 => Just(Op::Fill),
         3 => Just(Op::Confirm),
         3 => prop_oneof![Just(1u8), Just(12), Just(110), Just(250)].prop_map(Op::Pass),
@@ -234,10 +264,17 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-// `Replace` and `Rotations` are tried by sequences of their own: mixed with everything else they still find
-// what is not mended, some of it in `regressions`, ignored.
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     proptest::collection::vec(op(), 0..40)
+}
+
+/// The same, and what the files lie on fails now and then.
+fn failing_ops() -> impl Strategy<Value = Vec<Op>> {
+    let fault = prop_oneof![
+        2 => any::<bool>().prop_map(|rotated| Op::FailReads { rotated }),
+        1 => Just(Op::FailLists),
+    ];
+    proptest::collection::vec(prop_oneof![12 => op(), 1 => fault], 0..40)
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
@@ -251,12 +288,22 @@ fn run(rotation: Rotation, ops: &[Op]) -> World {
 }
 
 fn run_kind(rotation: Rotation, kind: Kind, ops: &[Op]) -> World {
+    show_log();
     let mut world = World::of(rotation, kind);
     for &op in ops {
+        tracing::debug!("OP {op:?}");
         world.apply(op);
     }
     world.settle();
     world
+}
+
+fn show_log() {
+    if std::env::var_os("MODEL_LOG").is_some() {
+        let log = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG);
+        // One is enough for all tests.
+        let _ = log.with_test_writer().try_init();
+    }
 }
 
 fn is_exact(world: World) -> Result<(), TestCaseError> {
@@ -277,9 +324,38 @@ proptest! {
     }
 
     #[test]
+    #[ignore = "not mended: it was not run without a failure"]
+    fn every_line_is_read_once_when_files_are_renamed_and_reading_fails(
+        ops in failing_ops(),
+        kind in kind(),
+    ) {
+        is_exact(run_kind(Rotation::Rename, kind, &ops))?;
+    }
+
+    #[test]
+    #[ignore = "not mended: lines out of order when copies could not be looked for"]
+    fn every_line_is_read_once_when_files_are_copied_and_truncated_and_reading_fails(
+        ops in failing_ops(),
+        kind in kind(),
+    ) {
+        is_exact(run_kind(Rotation::CopyTruncate, kind, &ops))?;
+    }
+
+    #[test]
     fn nor_twice_where_rotated_files_match_as_well(ops in ops(), kind in kind()) {
         let mut world = run_kind(Rotation::RenameWithinGlob, kind, &ops);
         // Rotated files are paths of their own here, and order holds within a path only.
+        world.received.sort_unstable();
+        is_exact(world)?;
+    }
+
+    #[test]
+    #[ignore = "not mended: a line is missing when what cannot be read is compressed"]
+    fn nor_twice_where_rotated_files_match_as_well_and_reading_fails(
+        ops in failing_ops(),
+        kind in kind(),
+    ) {
+        let mut world = run_kind(Rotation::RenameWithinGlob, kind, &ops);
         world.received.sort_unstable();
         is_exact(world)?;
     }

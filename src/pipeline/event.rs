@@ -17,6 +17,4 @@ pub enum Event {
     /// Every matching path has been named since the last `Swept` (or the start): files that were
     /// not named are to be looked at too. The first of these ends the first pass.
     Swept,
-    /// Look at every file: events cannot be relied on.
-    LookAll,
 }

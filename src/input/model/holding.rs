@@ -8,7 +8,7 @@ use crate::pipeline::position::Update;
 /// All files are looked at, as by the sweep, and read; no event tells of any.
 fn sweep_for(world: &mut World, seconds: u64) {
     for _ in 0..seconds {
-        world.handle(Event::LookAll);
+        world.sweep();
         while world.fill() {}
         world.pass(10);
         while !world.unconfirmed.is_empty() {

@@ -164,7 +164,7 @@ fn nor_by_a_path_of_its_own() {
     world.deliver_all();
     copy_half(&world);
     world.writer.set_len(0).unwrap();
-    world.handle(Event::LookAll);
+    world.sweep();
     world.reload_with(true, true);
     world.all = true;
     world.sweep();

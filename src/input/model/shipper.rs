@@ -84,6 +84,7 @@ impl World {
 
     pub(super) fn pass(&mut self, tenths: u64) {
         self.now += Duration::from_millis(100 * tenths);
+        self.heal_in_time();
         if let Some(scheduler) = &mut self.scheduler {
             scheduler.wake(self.now);
         }
@@ -99,6 +100,7 @@ impl World {
     }
 
     pub(super) fn deliver_all(&mut self) {
+        self.heal();
         // An unfinished line of a rotated file holds what comes after it for a second.
         for round in 0..40 {
             self.read_all();
@@ -128,7 +130,9 @@ impl World {
             entry_of: entry_of(true, self.all),
             matched_last: None,
         };
-        self.scheduler = Some(Scheduler::new(self.settings(), known, spare));
+        let mut scheduler = Scheduler::new(self.settings(), known, spare);
+        scheduler.look_through(self.files.clone());
+        self.scheduler = Some(scheduler);
         self.sweep();
     }
 
@@ -218,6 +222,12 @@ impl World {
     }
 
     pub(super) fn stop(&mut self, clean: bool) {
+        // What could not be looked for is not known to the next run.
+        if self.heals_at.is_some() {
+            self.heal();
+            self.pass(11);
+            self.read_all();
+        }
         while clean && !self.unconfirmed.is_empty() {
             self.confirm();
         }

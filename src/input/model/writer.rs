@@ -114,7 +114,7 @@ impl World {
     }
 
     /// The rotated files that are not compressed, the newest first.
-    fn rotated_plain(&self) -> Vec<PathBuf> {
+    pub(super) fn rotated_plain(&self) -> Vec<PathBuf> {
         let mut paths = self.rotated_files();
         paths.retain(|path| !is_compressed(path));
         paths.sort();
@@ -135,7 +135,8 @@ impl World {
     }
 
     pub(super) fn rename(&mut self, create: bool) {
-        if self.rotation == Rotation::CopyTruncate || self.writer_is_behind || self.is_empty() {
+        let cannot = self.rotation == Rotation::CopyTruncate || self.writer_is_behind;
+        if cannot || self.is_empty() || self.rotated_files().len() >= 8 {
             return;
         }
         fs::rename(self.path("app.log"), self.rotated()).unwrap();
@@ -154,7 +155,8 @@ impl World {
     }
 
     pub(super) fn copy_truncate(&mut self, at_once: bool) {
-        if self.rotation != Rotation::CopyTruncate || self.is_empty() {
+        let has_room = self.rotated_files().len() < 8;
+        if self.rotation != Rotation::CopyTruncate || self.is_empty() || !has_room {
             return;
         }
         if self.in_place.is_some() {
@@ -166,7 +168,7 @@ impl World {
             self.deliver_all();
         }
         // That an empty file was written to is seen before it is copied and truncated.
-        self.look();
+        self.look_though_reading_fails();
         let mut copy = self.new_file(&self.rotated());
         copy.write_all(&fs::read(self.path("app.log")).unwrap()).unwrap();
         self.stamp(&copy);
@@ -246,8 +248,8 @@ impl World {
     }
 
     pub(super) fn compress(&mut self) {
-        // That an empty file was written to late is seen before it is compressed.
-        self.look();
+        // That an empty file was written to late is seen before it is compressed; who compresses it can read it.
+        self.look_though_reading_fails();
         let writers = usize::from(self.writer_is_behind);
         let name = self.rotated_plain().into_iter().nth(writers);
         let Some(path) = name else { return };

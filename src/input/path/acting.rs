@@ -29,7 +29,7 @@ const DELETED: Duration = Duration::from_secs(120);
 /// How rarely a file is looked at of which no event tells.
 const RARELY: Duration = Duration::from_secs(15);
 /// How long to wait with a file that cannot be read.
-const RETRY: Duration = Duration::from_secs(1);
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// For how long newer files wait for one that cannot be read.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -118,13 +118,19 @@ impl FollowedPath {
             Action::LetGo => self.let_go(which, context),
             Action::LetGoLast => self.let_go_last(which, context),
             Action::StartAnew => self.start_anew_or_set_aside(which, context),
+            Action::SeekLost => self.seek_lost(which, context),
             Action::HandOver => self.hand_over_older(which, context),
             Action::GiveUp => self.give_up(which, error, context),
         }
     }
 
-    fn start_anew_or_set_aside(&mut self, which: Which, context: &mut Context<'_>) -> Step {
-        if self.get(which).is_some_and(|it| it.was_sound()) {
+    pub(super) fn start_anew_or_set_aside(
+        &mut self,
+        which: Which,
+        context: &mut Context<'_>,
+    ) -> Step {
+        // What is no log is not waited for, but its own content may be in a copy.
+        if self.get(which).is_some_and(|it| it.was_sound() && it.may_be_a_log()) {
             return self.set_aside(which, context);
         }
         self.start_anew(which, context);
@@ -151,7 +157,7 @@ impl FollowedPath {
 
     fn send_unfinished(&mut self, which: Which, pass: &mut Pass<'_>, now: Instant) -> Step {
         let Some(it) = self.get(which) else { return Step::Same };
-        match it.read_unfinished(pass.reader, pass.format, pass.batch) {
+        match it.read_unfinished(pass) {
             Ok(()) => Step::Same,
             Err(error) => self.complain(which, Some(&error), now),
         }

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tracing::info;
+use tracing::{debug, info};
 
 use super::generation::{Generation, order_between};
 use super::{Context, FollowedPath};
@@ -18,24 +18,46 @@ use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::position::{Anchor, Inode, Source};
 use crate::shown::Show;
 
+/// What another file at a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Replacement {
+    /// A copy that took the place of the file. It is read on.
+    Copy,
+    /// Another log.
+    Other,
+    /// That cannot be told for now. It is looked at again.
+    Unknown,
+}
+
 impl FollowedPath {
     /// The path names another file than the newest generation. Goes on in it, at the same position, if
-    /// it holds what was read up to there and takes the place of the old file. Returns whether it does.
+    /// it holds what was read up to there and takes the place of the old file.
     pub(super) fn continue_in_replacement(
         &mut self,
         stat: &Stat,
         context: &mut Context<'_>,
-    ) -> bool {
-        let Some(newest) = self.newest() else { return false };
-        // What cannot be told counts as a rotation: lines come twice then, and none is lost.
-        if !newest.is_replaced_by(stat, &self.path, context).unwrap_or(false) {
-            return false;
+    ) -> Replacement {
+        let Some(newest) = self.newest() else { return Replacement::Other };
+        let is_copy = match newest.is_replaced_by(stat, &self.path, context) {
+            Ok(is_copy) => is_copy,
+            Err(error) if self.may_be_told_later(&error, context.now) => {
+                debug!("{}: what is new there cannot be told: {error}", self.path.shown());
+                return Replacement::Unknown;
+            }
+            // It counts as a rotation: lines come twice then, and none is lost.
+            Err(_) => false,
+        };
+        if let Some(unsettled) = &mut self.unsettled {
+            unsettled.replaced = None;
+        }
+        if !is_copy {
+            return Replacement::Other;
         }
         let Ok(Some(content)) = super::generation::open_as(&self.path, stat.inode) else {
-            return false;
+            return Replacement::Other;
         };
         let Some(mut moved) = self.current.take().or_else(|| self.older.pop_back()) else {
-            return false;
+            return Replacement::Other;
         };
         let old = moved.source.inode;
         self.keep_for_late_writer(&mut moved, context);
@@ -52,7 +74,7 @@ impl FollowedPath {
             moved.position.offset
         );
         self.make_current(moved);
-        true
+        Replacement::Copy
     }
 
     /// A writer may have the old file open still, and go on with it: that is no part of the copy.

@@ -3,27 +3,34 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::{debug, info, warn};
 
-use super::generation::{Generation, order_between, orders_between, start};
-use super::transitions::Medium;
-use super::unsettled::{Search, Unsettled, UnsettledFile};
+use super::generation::{Begin, Generation, orders_between, start};
+use super::unsettled::{FailedSearch, RetryLimit, Search, UnsettledFile};
 use super::{Candidate, Context, Effects, FollowedPath, Shared};
 use crate::input::rotation::archive;
 use crate::input::rotation::directories::Sibling;
 use crate::input::rotation::identity::Found;
-use crate::input::rotation::judge::{Match, Relation, same_but_device};
-use crate::pipeline::checkpoint::CheckpointNow;
-use crate::pipeline::position::{Source, SourceId};
+use crate::input::rotation::judge::same_but_device;
+use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
+use crate::pipeline::position::{Position, Source, SourceId};
 use crate::shown::Show;
 
 /// The places of what comes before and behind, where there are such.
 pub(super) type Between = (Option<u64>, Option<u64>);
 
-/// How long to wait until unsettled files are looked at again.
-const RETRY: Duration = Duration::from_secs(1);
+/// What a path has to do with a file that another one has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::input) enum Claim {
+    /// Nothing that is known.
+    Nothing,
+    /// It reads the same, or has read it lately.
+    All,
+    /// It has read as much of it from a file that is deleted by now.
+    UpTo(Position),
+}
 
 impl FollowedPath {
     /// What came and was rotated away unseen, placed as `between` says. What other paths read at
@@ -39,15 +46,17 @@ impl FollowedPath {
             Err(error) => {
                 let path = self.path.shown();
                 warn!("{path}: cannot look for files that were rotated: {error}");
-                if archive::is_passing(&error) {
-                    self.unsettled(context.now).searches.push((search, between.0));
+                if !archive::is_lasting(&error) {
+                    let patience = RetryLimit::with(&error, context.now);
+                    let failed = FailedSearch { search, after: between.0, patience };
+                    self.unsettled(context.now).searches.push(failed);
                 }
                 Vec::new()
             }
         }
     }
 
-    fn sift(
+    pub(super) fn sift(
         &mut self,
         siblings: Vec<Sibling>,
         search: &Search,
@@ -92,7 +101,9 @@ impl FollowedPath {
                     debug!("{} is not complete yet: {error}", path.shown());
                     let (inode, size, is_rewritten) = (stat.inode, stat.size, false);
                     let source = Arc::clone(&search.source);
-                    let file = UnsettledFile { path, inode, source, after, size, is_rewritten };
+                    let patience = RetryLimit::with(&error, context.now);
+                    let file =
+                        UnsettledFile { path, inode, source, after, size, is_rewritten, patience };
                     self.unsettled(context.now).files.push(file);
                 }
             }
@@ -112,7 +123,7 @@ impl FollowedPath {
     ///
     /// # Errors
     /// It cannot be told yet.
-    fn identify(&mut self, path: PathBuf, shared: &Shared) -> io::Result<Option<Found>> {
+    pub(super) fn identify(&mut self, path: PathBuf, shared: &Shared) -> io::Result<Option<Found>> {
         let Some(mut found) = Found::open(&shared.directories, path)? else { return Ok(None) };
         let is_known = self.reads(&mut found)?
             || self.recently_read.has(&mut found)?
@@ -139,11 +150,7 @@ impl FollowedPath {
         context: &mut Context<'_>,
     ) -> io::Result<Option<Found>> {
         for older in &mut self.older {
-            if older.medium() != Medium::Deleted || older.unread() > 0 {
-                continue;
-            }
-            found.compare(&older.position)?;
-            if found.relation == Relation::GoesOn(Match::Exact) {
+            if older.was_deleted_before(&mut found)? {
                 info!(
                     "{} was replaced by a copy of itself and rotated: reading on in {}",
                     self.path.shown(),
@@ -157,92 +164,20 @@ impl FollowedPath {
         Ok(Some(found))
     }
 
-    fn discovered(&mut self, found: Found, order: u64, context: &mut Context<'_>) -> Generation {
+    pub(super) fn discovered(
+        &mut self,
+        found: Found,
+        order: u64,
+        context: &mut Context<'_>,
+    ) -> Generation {
         let Found { path, content, stat, .. } = found;
-        let mut new = self.generation(order, &stat, start(&stat), Some(content), context);
+        let mut new =
+            self.generation(order, &stat, Begin::At(start(&stat)), Some(content), context);
         new.retire(context.now);
         let (found_by, source, inode) = (self.id, new.source.id, stat.inode);
         context.shared.ownership.claim_if_unread(inode, found_by);
         context.effects.candidates.push(Candidate { found_by, source, inode, path });
         new
-    }
-
-    pub(super) fn unsettled(&mut self, now: Instant) -> &mut Unsettled {
-        self.unsettled.get_or_insert_with(|| {
-            let (files, searches) = (Vec::new(), Vec::new());
-            Box::new(Unsettled { files, searches, look_at: now + RETRY })
-        })
-    }
-
-    /// Looks again at what could not be told. Returns when to do so again.
-    pub(super) fn settle_unsettled(&mut self, context: &mut Context<'_>) -> Option<Instant> {
-        let look_at = self.unsettled.as_ref()?.look_at;
-        if context.now < look_at {
-            return Some(look_at);
-        }
-        let unsettled = self.unsettled.take()?;
-        for (search, after) in unsettled.searches {
-            self.search_again(search, after, context);
-        }
-        if !unsettled.files.is_empty() {
-            self.open_all_older(context, true);
-        }
-        for file in unsettled.files {
-            self.settle_file(file, context);
-        }
-        self.unsettled.as_ref().map(|unsettled| unsettled.look_at)
-    }
-
-    fn settle_file(&mut self, mut file: UnsettledFile, context: &mut Context<'_>) {
-        let now = context.now;
-        let stat = match file.stat(&context.shared.directories) {
-            Err(error) if archive::is_passing(&error) => {
-                return self.unsettled(now).files.push(file);
-            }
-            stat => stat.ok().flatten(),
-        };
-        let is_known = |inode| context.shared.ownership.is_known(inode);
-        let Some(stat) = stat.filter(|stat| !is_known(stat.inode)) else { return };
-        if file.is_elsewhere(context.shared) {
-            return;
-        }
-        if std::mem::replace(&mut file.size, stat.size) != stat.size {
-            return self.unsettled(now).files.push(file);
-        }
-        match self.identify(file.path.clone(), context.shared) {
-            Err(_) => self.unsettled(now).files.push(file),
-            Ok(None) => {}
-            Ok(Some(mut found)) => {
-                if file.is_rewritten && !found.content.looks_like_a_log() {
-                    info!("{} holds no lines any more: it is not read", found.path.shown());
-                    return;
-                }
-                let (at, between) = self.place_after(Some(file.after));
-                let order = order_between(between.0, between.1);
-                let new = self.discovered(found, order, context);
-                self.older.insert(at, new);
-            }
-        }
-    }
-
-    fn search_again(&mut self, search: Search, after: Option<u64>, context: &mut Context<'_>) {
-        let siblings = match search.siblings(&context.shared.directories) {
-            Err(error) if archive::is_passing(&error) => {
-                return self.unsettled(context.now).searches.push((search, after));
-            }
-            siblings => siblings.unwrap_or_default(),
-        };
-        let (_, between) = self.place_after(after);
-        let unknown = self.sift(siblings, &search, between, context);
-        let (at, _) = self.place_after(after);
-        self.insert_all_older(at, unknown);
-    }
-
-    /// Where in the row of older generations something stands that comes right behind `after`.
-    fn place_after(&self, after: Option<u64>) -> (usize, Between) {
-        let at = self.older.partition_point(|known| Some(known.order()) <= after);
-        let next = self.older.get(at).or(self.current.as_ref()).map(Generation::order);
-        (at, (after, next))
     }
 
     /// Whether `found` is what rotation has made of a file that is read here.
@@ -259,28 +194,52 @@ impl FollowedPath {
         self.current.as_mut().map_or(Ok(false), |current| current.is_in(found, false))
     }
 
-    /// Whether this path reads what another one has found, or has read it lately. Its own older files
-    /// are looked for first.
-    ///
-    /// # Errors
-    /// It cannot be told for now.
+    /// What this path has to do with a file that another one has found. Its own older files are looked
+    /// for first.
     pub(in crate::input) fn claims(
         &mut self,
         found: &mut Found,
         shared: &mut Shared,
         now: Instant,
-    ) -> (io::Result<bool>, Effects) {
+    ) -> (Claim, Effects) {
         let mut context = Context::new(shared, now);
         self.open_all_older(&mut context, true);
-        let claims =
-            self.reads(found).and_then(|reads| Ok(reads || self.recently_read.has(found)?));
-        (claims, context.effects)
+        // What cannot be told is read: better twice than not at all.
+        let claim = self.claim(found).unwrap_or(Claim::Nothing);
+        (claim, context.effects)
+    }
+
+    fn claim(&mut self, found: &mut Found) -> io::Result<Claim> {
+        if self.reads(found)? || self.recently_read.has(found)? {
+            return Ok(Claim::All);
+        }
+        for known in self.older.iter_mut().chain(&mut self.current) {
+            if known.was_deleted_before(found)? {
+                return Ok(Claim::UpTo(known.position));
+            }
+        }
+        Ok(Claim::Nothing)
     }
 
     /// Reports that a file is read of which nobody had known.
     pub(in crate::input) fn announce_discovered(&self, found: &Candidate) {
         let (path, found) = (self.path.shown(), found.path.shown());
         info!("{path} was rotated meanwhile: reading {found} too");
+    }
+
+    /// What was found goes on where another path has read to: it is read from there.
+    pub(in crate::input) fn read_found_from(
+        &mut self,
+        found: SourceId,
+        position: Position,
+    ) -> Effects {
+        let mut effects = Effects::default();
+        if let Some(known) = self.older.iter_mut().find(|known| known.source.id == found) {
+            known.position = position;
+            // What was read before may be under way.
+            effects.behind.push(CheckpointBehind::reached(&known.source, position));
+        }
+        effects
     }
 
     /// Another path reads what was found.

@@ -5,12 +5,14 @@ use std::time::Instant;
 
 use tracing::{debug, info};
 
-use super::generation::{Generation, end, start};
-use super::{ALL_NEW, Context, Effects, FollowedPath, NotFollowed, Shared};
+use super::continuation::Replacement;
+use super::generation::{Begin, Generation, end, start};
+use super::{Context, Effects, FollowedPath, NotFollowed, Shared};
 use crate::input::read::content::Stat;
 use crate::input::rotation::judge::Change;
 use crate::input::rotation::names;
 use crate::pipeline::checkpoint::CheckpointNow;
+use crate::pipeline::position::Position;
 use crate::shown::Show;
 
 /// Files that have fewer bytes in common are not taken for copies of each other.
@@ -25,58 +27,62 @@ pub(in crate::input) struct Looked {
     pub(in crate::input) effects: Effects,
 }
 
+/// From where a file is read that is seen for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::input) enum ReadFrom {
+    /// From its start: it has come while we were there.
+    Start,
+    /// From its end where it was born before this time, in nanoseconds since the epoch, or nobody knows
+    /// when; else from its start.
+    EndIfOlder(i64),
+    /// From its end: what it holds is read as the path of this number.
+    EndAsCopyOf(usize),
+    /// From here: what is before was read as another path.
+    Position(Position),
+}
+
 impl FollowedPath {
-    /// Begins with a file that is seen for the first time. It is read from its end where
-    /// `old_before` says so.
+    /// Begins with a file that is seen for the first time.
     pub(in crate::input) fn begin(
         &mut self,
-        old_before: i64,
+        from: ReadFrom,
         shared: &mut Shared,
         now: Instant,
     ) -> Effects {
         let mut context = Context::new(shared, now);
-        if let Some(stat) = self.look_at_path(context.shared)
-            && !self.is_taken(&stat, &mut context)
-        {
-            self.begin_with(&stat, old_before, &mut context);
+        let stat = self.look_at_path(context.shared);
+        if let Some(stat) = stat.filter(|stat| !self.is_foreign(stat, &mut context)) {
+            self.begin_with(&stat, from, &mut context);
         }
         context.effects
     }
 
-    fn begin_with(&mut self, stat: &Stat, old_before: i64, context: &mut Context<'_>) {
-        let ownership = &context.shared.ownership;
-        let mut position = match ownership.let_go(stat.inode) {
-            Some(position) => position,
-            None if stat.inode.born.unwrap_or(i64::MIN) < old_before => end(&self.path, stat),
-            None => start(stat),
+    fn begin_with(&mut self, stat: &Stat, from: ReadFrom, context: &mut Context<'_>) {
+        let ownership = &mut context.shared.ownership;
+        if let ReadFrom::EndAsCopyOf(path) = from {
+            ownership.note_copy(stat.inode, path);
+        }
+        let is_older = |time| stat.inode.born.unwrap_or(i64::MIN) < time;
+        let mut begin = match (ownership.let_go(stat.inode), from) {
+            (Some(position), _) | (None, ReadFrom::Position(position)) => Begin::Behind(position),
+            (None, ReadFrom::EndAsCopyOf(_)) => Begin::At(end(&self.path, stat)),
+            (None, ReadFrom::EndIfOlder(time)) if is_older(time) => {
+                Begin::At(end(&self.path, stat))
+            }
+            (None, ReadFrom::EndIfOlder(_) | ReadFrom::Start) => Begin::At(start(stat)),
         };
-        if stat.size == 0 && position.offset == 0 {
+        if let Begin::At(position) | Begin::Behind(position) = &mut begin
+            && stat.size == 0
+            && position.offset == 0
+        {
             // What was read before a reload excluded it is no copy of what this will hold.
             position.modified = position.modified.max(ownership.let_go_until(&self.path));
         }
         // What it held before a reload excluded it may be under way.
         let order = context.shared.order_behind_all();
-        let new = self.generation(order, stat, position, None, context);
+        let new = self.generation(order, stat, begin, None, context);
         self.make_current(new);
         self.announce(context.shared);
-    }
-
-    /// Begins with a file that is a copy of what the path numbered `of` reads: only what is added to it
-    /// is read.
-    pub(in crate::input) fn begin_as_copy(
-        &mut self,
-        of: usize,
-        shared: &mut Shared,
-        now: Instant,
-    ) -> Effects {
-        let mut context = Context::new(shared, now);
-        if let Some(stat) = self.look_at_path(context.shared)
-            && !self.is_taken(&stat, &mut context)
-        {
-            context.shared.ownership.note_copy(stat.inode, of);
-            self.begin_with(&stat, i64::MAX, &mut context);
-        }
-        context.effects
     }
 
     /// Gives up a file of which nothing was read yet: it may be another path's.
@@ -91,7 +97,7 @@ impl FollowedPath {
 
     /// What is known of the beginning of the file that is read, where nothing was read of it yet.
     pub(in crate::input) fn unread_beginning(&self) -> Option<u64> {
-        let current = self.current.as_ref().filter(|_| self.older.is_empty())?;
+        let current = self.current.as_ref()?;
         (current.position.offset == 0 && current.size() > 0).then(|| current.size())
     }
 
@@ -131,7 +137,7 @@ impl FollowedPath {
         }
         if !self.has_generations() {
             if let Some(stat) = stat {
-                self.begin_with(&stat, ALL_NEW, context);
+                self.begin_with(&stat, ReadFrom::Start, context);
             }
             return stat.is_some();
         }
@@ -171,8 +177,10 @@ impl FollowedPath {
         }
         match change {
             Change::Truncated => self.start_current_anew(context),
-            Change::Replaced if self.continue_in_replacement(stat, context) => {}
-            Change::Replaced => self.succeed(Some(*stat), context),
+            Change::Replaced => match self.continue_in_replacement(stat, context) {
+                Replacement::Copy | Replacement::Unknown => {}
+                Replacement::Other => self.succeed(Some(*stat), context),
+            },
             Change::Unchanged | Change::Grown | Change::Gone => {}
         }
         change != Change::Unchanged
@@ -235,13 +243,9 @@ impl FollowedPath {
     /// Whether the path names a file that another path reads.
     pub(super) fn is_foreign(&mut self, stat: &Stat, context: &mut Context<'_>) -> bool {
         let is_own = self.generations().any(|own| own.source.inode == stat.inode);
-        !is_own && self.is_taken(stat, context)
-    }
-
-    fn is_taken(&mut self, stat: &Stat, context: &mut Context<'_>) -> bool {
         let ownership = &mut context.shared.ownership;
         match ownership.owner(stat.inode) {
-            Some(owner) if owner != self.id => {
+            Some(owner) if owner != self.id && !is_own => {
                 ownership.wait_for(stat.inode, self.id, &self.path);
                 self.report_not_followed(NotFollowed::SameAs(owner));
                 self.retire_current(context.now);

@@ -17,6 +17,7 @@ mod ownership;
 mod reading;
 mod recently_read;
 mod rewritten;
+mod settling;
 mod shared;
 mod succession;
 mod transitions;
@@ -36,10 +37,13 @@ use self::recently_read::RecentlyRead;
 use self::transitions::Phase;
 use self::unsettled::Unsettled;
 use super::FileSettings;
+use crate::pipeline::position::Inode;
 use crate::shown::Show;
 use crate::syslog::Header;
 
+pub(in crate::input) use self::discovery::Claim;
 pub(in crate::input) use self::effects::{Candidate, Effects};
+pub(in crate::input) use self::look::ReadFrom;
 pub(in crate::input) use self::reading::{ReadWork, When};
 pub(in crate::input) use self::shared::Shared;
 
@@ -63,9 +67,6 @@ pub(in crate::input) struct FollowedPath {
     /// The current file is read no further than this.
     limit: Option<u64>,
 }
-
-/// For [`FollowedPath::begin`]: no file is old enough to be read from its end.
-pub(in crate::input) const ALL_NEW: i64 = i64::MIN;
 
 /// What the methods of a path work with: what all paths share, the time, and what is asked of
 /// others so far.
@@ -117,10 +118,19 @@ impl FollowedPath {
         self.current.is_some() || !self.older.is_empty()
     }
 
-    /// Whether something of a file was read, or is known from before.
-    pub(in crate::input) fn is_begun(&self) -> bool {
+    /// Whether something was read of the file that the path names.
+    pub(in crate::input) fn is_current_begun(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.position.offset > 0)
+    }
+
+    /// The file that the path names, where it is followed.
+    pub(in crate::input) fn current_inode(&self) -> Option<Inode> {
+        self.current.as_ref().map(|current| current.source.inode)
+    }
+
+    /// Whether files are read that the path named before.
+    pub(in crate::input) fn has_older(&self) -> bool {
         !self.older.is_empty()
-            || self.current.as_ref().is_some_and(|current| current.position.offset > 0)
     }
 
     /// Whether the path names a file that is followed.

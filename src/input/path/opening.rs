@@ -134,7 +134,8 @@ impl FollowedPath {
                 self.path.shown()
             );
         }
-        Ok(relation.goes_on() || stat.inode != inode)
+        // Its last records may have been overwritten.
+        Ok(relation.goes_on() || stat.inode != inode || self.older[at].is_same())
     }
 
     /// Whether the file of an older generation was truncated, and holds a newer one.

@@ -9,7 +9,7 @@ use super::effects::Effects;
 use super::generation::Generation;
 use crate::input::rotation::archive::places;
 use crate::input::rotation::identity::Found;
-use crate::input::rotation::names::is_sibling_of;
+use crate::input::rotation::names::{is_sibling_of, is_telling_sibling_of, telling_bases};
 use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::pipeline::position::{Inode, Position, Source};
 
@@ -59,7 +59,7 @@ impl Ownership {
     }
 
     /// `path` has found this file and reads it, unless another path turns out to.
-    pub(super) fn claim_if_unread(&mut self, inode: Inode, path: usize) {
+    pub(in crate::input) fn claim_if_unread(&mut self, inode: Inode, path: usize) {
         self.open_claims.push((inode, path));
     }
 
@@ -127,7 +127,12 @@ impl Ownership {
     /// It cannot be told for now.
     pub(super) fn was_read(&self, found: &mut Found) -> io::Result<bool> {
         let path = found.path.clone();
-        let is_sibling = |of: &Source| places(of).any(|place| is_sibling_of(place, &path));
+        let bases = telling_bases(&path);
+        let is_of = |place: &Path| {
+            let is_kin = || bases.iter().any(|base| is_telling_sibling_of(base, place));
+            is_sibling_of(place, &path) || is_kin()
+        };
+        let is_sibling = |of: &Source| places(of).any(is_of);
         let siblings = self.let_go.iter().filter(|(source, _)| is_sibling(source));
         found.is_all_before_any(siblings.map(|(_, position)| position))
     }

@@ -55,6 +55,7 @@ pub(super) struct Pass<'a> {
     pub(super) reader: &'a mut Reader,
     pub(super) batch: &'a mut Batch,
     pub(super) format: MessageFormat<'a>,
+    /// What was found at the path just now.
     pub(super) seen: Option<Stat>,
     /// How much the current file held before older ones were found at their end: what it holds until
     /// here was written after all that they hold.
@@ -85,6 +86,9 @@ impl FollowedPath {
     pub(in crate::input) fn read(&mut self, work: ReadWork<'_>) -> Turn {
         let ReadWork { reader, shared, batch, now, seen } = work;
         let mut context = Context::new(shared, now);
+        if let Some(when) = self.waits_for_replacement(now) {
+            return Turn { when, is_pending: true, effects: context.effects };
+        }
         let mut wake = self.settle_unsettled(&mut context);
         if context.shared.ownership.has_open_claims() {
             // Not before it is known whether another path reads what was found.
@@ -119,6 +123,11 @@ impl FollowedPath {
                 false if at == self.older.len() && self.current.is_some() => Which::Current,
                 false => return (When::Idle, false),
             };
+            let order = self.get(which).map(|it| it.order());
+            if let Some(again) = order.and_then(|order| self.waits_for_unsettled(order)) {
+                sooner(again);
+                return (When::Idle, true);
+            }
             match self.read_one(which, pass, context) {
                 Step::Same => {}
                 Step::Next(again) => {
@@ -196,8 +205,7 @@ impl FollowedPath {
         let is_last = self.current.is_none();
         let Some(it) = self.get(which) else { return Ok(Progress::Eof) };
         let (before, quiet, size) = (it.position, it.quiet(context.now), it.size());
-        let seen = pass.seen.take();
-        let progress = it.read(pass.reader, pass.format, bound, seen, pass.batch, context.now)?;
+        let progress = it.read(bound, pass, context.now)?;
         it.works();
         if matches!(progress, Progress::More | Progress::ReadToEnd) {
             if before.offset == 0 {

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use super::reading::{Step, When, Which};
 use super::transitions::Medium;
-use super::unsettled::UnsettledFile;
+use super::unsettled::{RetryLimit, UnsettledFile};
 use super::{Context, FollowedPath};
 use crate::health::loss::{Amount, Reason};
 use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
@@ -37,7 +37,8 @@ impl FollowedPath {
         let (path, source) = (self.path.to_path_buf(), Arc::clone(&generation.source));
         // Of another size in any case: it is looked at again when it has been quiet.
         let size = u64::MAX;
-        let file = UnsettledFile { path, inode, source, after, size, is_rewritten: true };
+        let (is_rewritten, patience) = (true, RetryLimit::Endless);
+        let file = UnsettledFile { path, inode, source, after, size, is_rewritten, patience };
         self.unsettled(context.now).files.push(file);
         Step::Stop(When::Again)
     }

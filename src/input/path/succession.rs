@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use tracing::info;
 
-use super::generation::{Generation, order_between, start};
+use super::continuation::Replacement;
+use super::generation::{Begin, Generation, order_between, start};
 use super::reading::Which;
 use super::unsettled::{Search, SearchKind};
 use super::{Context, Effects, FollowedPath, Shared};
@@ -36,11 +37,13 @@ impl FollowedPath {
         let current = stat.and_then(|stat| Some((stat, self.current_among_known(&stat)?)));
         match current {
             Some((stat, at)) => self.resume_current(&stat, at, &mut context),
-            None if stat.is_some_and(|stat| self.continue_in_replacement(&stat, &mut context)) => {}
-            None => {
-                self.look_for_copies_of_empty(&mut context);
-                self.succeed(stat, &mut context);
-            }
+            None => match stat.map(|stat| self.continue_in_replacement(&stat, &mut context)) {
+                Some(Replacement::Copy | Replacement::Unknown) => {}
+                Some(Replacement::Other) | None => {
+                    self.look_for_copies_of_empty(&mut context);
+                    self.succeed(stat, &mut context);
+                }
+            },
         }
         // Most have one: room for four in each of 100,000 would be most of the memory.
         self.older.shrink_to_fit();
@@ -86,6 +89,7 @@ impl FollowedPath {
             return;
         }
         self.open_all_older(context, false);
+        let is_missing = self.is_newest_missing(context);
         let previous = match &self.current {
             Some(_) => self.older.back(),
             None => self.older.iter().rev().nth(1),
@@ -104,13 +108,21 @@ impl FollowedPath {
         let order = newest.order();
         let search = Search { source, kind, current: inode };
         let copies = self.unknown_among(search, (previous, Some(order)), context);
-        self.place_copies_of_empty(copies, fingerprint, context);
+        self.place_copies_of_empty(copies, fingerprint, is_missing, context);
+    }
+
+    /// Whether the newest generation is older, and its file is not to be found.
+    fn is_newest_missing(&mut self, context: &mut Context<'_>) -> bool {
+        let last = self.older.len().checked_sub(1).filter(|_| self.current.is_none());
+        let Some(at) = last.filter(|&at| !self.older[at].is_open()) else { return false };
+        self.open_older(at, context, false).is_ok() && !self.older[at].is_open()
     }
 
     fn place_copies_of_empty(
         &mut self,
         copies: Vec<Generation>,
         fingerprint: Option<Position>,
+        is_missing: bool,
         context: &mut Context<'_>,
     ) {
         let is_older = self.current.is_none();
@@ -120,7 +132,7 @@ impl FollowedPath {
             // So that the next start does not find them again, when they are read and forgotten.
             newest.position.modified = newest.position.modified.max(copy.position.modified);
         }
-        let is_lost = is_older && !newest.is_open() && !copies.is_empty();
+        let is_lost = is_missing && !copies.is_empty();
         let source = Arc::clone(&newest.source);
         if is_lost {
             // One of them is what became of it.
@@ -147,7 +159,10 @@ impl FollowedPath {
     /// The path names another file, or none: what was current is older.
     pub(super) fn succeed(&mut self, stat: Option<Stat>, context: &mut Context<'_>) {
         self.retire_current(context.now);
-        if let Some(at) = self.older.len().checked_sub(1) {
+        // Nothing may be left of it below.
+        let last = self.older.back().map(|it| (Arc::clone(&it.source), it.position.modified));
+        let count = self.older.len();
+        if let Some(at) = count.checked_sub(1) {
             let is_same = match self.older[at].is_open() {
                 true => self.older[at].is_same(),
                 // What cannot be told now is found when its turn comes.
@@ -159,7 +174,13 @@ impl FollowedPath {
             }
             self.fingerprint_older(context);
         }
-        self.look_for_unseen(stat, context);
+        let is_left = self.older.len() >= count;
+        let written_last =
+            |it: &Generation| it.stat().map_or(it.position.modified, |it| it.modified);
+        let left = self.older.back().map(|it| (Arc::clone(&it.source), written_last(it)));
+        if let Some((source, modified)) = if is_left { left } else { last } {
+            self.look_for_unseen(source, modified, stat, context);
+        }
         let Some(stat) = stat else { return };
         context.effects.rotations += 1;
         info!("{} was rotated; following its new file", self.path.shown());
@@ -169,18 +190,23 @@ impl FollowedPath {
         let content = content.map(Content::Plain);
         let order = order_between(self.older.back().map(Generation::order), None);
         // Another path may have read it.
-        let position = context.shared.ownership.let_go(stat.inode).unwrap_or(start(&stat));
-        let new = self.generation(order, &stat, position, content, context);
+        let let_go = context.shared.ownership.let_go(stat.inode);
+        let begin = let_go.map_or(Begin::At(start(&stat)), Begin::Behind);
+        let new = self.generation(order, &stat, begin, content, context);
         self.make_current(new);
     }
 
-    /// Looks for what came after the newest generation and was rotated away unseen.
-    fn look_for_unseen(&mut self, stat: Option<Stat>, context: &mut Context<'_>) {
-        let Some(last) = self.older.back() else { return };
-        let source = Arc::clone(&last.source);
-        let modified = last.stat().map_or(last.position.modified, |stat| stat.modified);
+    /// Looks for what came after the newest generation, that of `source`, which was written last at
+    /// `modified`, and was rotated away unseen.
+    fn look_for_unseen(
+        &mut self,
+        source: Arc<Source>,
+        modified: i64,
+        stat: Option<Stat>,
+        context: &mut Context<'_>,
+    ) {
         let current = stat.map_or(source.inode, |stat| stat.inode);
-        let between = (Some(last.order()), None);
+        let between = (Some(source.order), None);
         let search = Search { source, kind: SearchKind::Successors { modified }, current };
         let unknown = self.unknown_among(search, between, context);
         self.older.extend(unknown);
@@ -190,7 +216,7 @@ impl FollowedPath {
         &self,
         order: u64,
         stat: &Stat,
-        position: Position,
+        begin: Begin,
         content: Option<Content>,
         context: &mut Context<'_>,
     ) -> Generation {
@@ -199,15 +225,15 @@ impl FollowedPath {
         let real = shared.real(&path, *now);
         let source = Source { id, order, path, real, inode: stat.inode };
         shared.ownership.claim(stat.inode, self.id);
+        let (Begin::At(position) | Begin::Behind(position)) = begin;
         let mut new = Generation::new(Arc::new(source), position, *now).with_content(content);
         new.fingerprint_unread(&self.path, stat);
         new.saw_size(stat.size);
-        let is_continued =
-            position.offset > 0 && shared.ownership.let_go(stat.inode) == Some(position);
-        match is_continued {
-            // What was read before may be in flight.
-            true => effects.behind.push(CheckpointBehind::reached(&new.source, new.position)),
-            false => effects.now.push(CheckpointNow::known(&new.source, new.position)),
+        match begin {
+            Begin::Behind(position) if position.offset > 0 => {
+                effects.behind.push(CheckpointBehind::reached(&new.source, new.position));
+            }
+            _ => effects.now.push(CheckpointNow::known(&new.source, new.position)),
         }
         new
     }

@@ -35,8 +35,9 @@ pub(in crate::input) enum Progress {
     Unfinished,
     /// The bytes before its position are not what they were.
     Rewritten,
-    /// A copy or an archive of it holds something else than what was read; or its file was overwritten
-    /// with what is no log, as `shred` does.
+    /// Its file is shorter than it was seen to be, and holds all that was read of it.
+    Shortened,
+    /// A copy or an archive of it holds something else than what was read.
     NotItsCopy,
     /// An archive stops before its end and may still be written; or NULs stand where a writer may still
     /// fill them in, and text behind them.
@@ -123,6 +124,8 @@ pub(in crate::input) enum Action {
     LetGoLast,
     /// Its content starts anew.
     StartAnew,
+    /// What was not read and is gone is in a copy, or lost. Then read on.
+    SeekLost,
     /// Leave it to the path that names its file.
     HandOver,
     /// Say what is lost, and go on with what is newer.
@@ -139,6 +142,7 @@ pub(in crate::input) fn action(situation: Situation) -> Action {
         (Phase::Current, P::More, ..) => Action::ReadOn,
         (Phase::Current, P::ReadToEnd | P::Eof | P::Unfinished, ..) => Action::Await,
         (Phase::Current, P::Rewritten | P::NotItsCopy, ..) => Action::StartAnew,
+        (_, P::Shortened, ..) => Action::SeekLost,
         (Phase::Current, P::Incomplete | P::Unsettled, ..) => Action::Retry,
         (Phase::Current, P::Damaged | P::Failed | P::FailedForLong, ..) => Action::Complain,
 
@@ -192,7 +196,7 @@ mod tests {
 
     const PHASES: [Phase; 3] = [Phase::Current, Phase::Draining, Phase::Parked];
     const OLDER: [Phase; 2] = [Phase::Draining, Phase::Parked];
-    const PROGRESS: [P; 14] = [
+    const PROGRESS: [P; 15] = [
         P::Moved,
         P::AtOtherPath,
         P::Missing,
@@ -202,6 +206,7 @@ mod tests {
         P::Eof,
         P::Unfinished,
         P::Rewritten,
+        P::Shortened,
         P::NotItsCopy,
         P::Incomplete,
         P::Damaged,
@@ -265,6 +270,8 @@ mod tests {
         older(&[P::Damaged], Action::SendRestAndLetGo);
         older(&[P::Failed], Action::Complain);
         older(&[P::FailedForLong], Action::GiveUp);
+
+        assert_all(all(&PHASES, &[P::Shortened], &NEWER, &MEDIUM, &QUIET), Action::SeekLost);
 
         let missing = |phases: &[Phase], newer: &[N], quiet: &[Q], expected| {
             assert_all(all(phases, &[P::Missing], newer, &MEDIUM, quiet), expected);

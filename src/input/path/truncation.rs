@@ -1,15 +1,17 @@
 //! A file that starts anew: copytruncate, or written anew in place.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::{debug, info, warn};
 
-use super::generation::{Generation, order_between, start};
-use super::reading::Which;
+use super::acting::RETRY;
+use super::generation::{Begin, Generation, order_between, start};
+use super::reading::{Step, When, Which};
 use super::transitions::Phase;
 use super::unsettled::{Search, SearchKind};
-use super::{Context, FollowedPath};
+use super::{Context, FollowedPath, Shared};
 use crate::health::loss::{Amount, Reason};
 use crate::input::read::content::{Content, Stat};
 use crate::input::rotation::archive;
@@ -28,6 +30,36 @@ struct Rest {
 }
 
 impl FollowedPath {
+    /// A file is shorter than it was seen to be, and holds all that was read of it. It was copied and
+    /// truncated, if there is a copy that goes on there, and begins like that. Else its writer has taken
+    /// something back.
+    pub(super) fn seek_lost(&mut self, which: Which, context: &mut Context<'_>) -> Step {
+        let (path, id) = (Arc::clone(&self.path), self.id);
+        let Some(it) = self.get(which) else { return Step::Same };
+        match it.copy(id, context.shared) {
+            Ok(Some(copy)) if copy.relation.goes_on() => {
+                return self.start_anew_or_set_aside(which, context);
+            }
+            Err(error) if !archive::is_lasting(&error) => {
+                debug!("{} is shorter; a copy cannot be looked for: {error}", path.shown());
+                return Step::Stop(When::At(context.now + RETRY));
+            }
+            _ => {}
+        }
+        let lost = it.forgo_lost();
+        if lost == 0 {
+            // It has grown again meanwhile.
+            return Step::Stop(When::Again);
+        }
+        context.effects.losses.push((Reason::Truncated, Amount::bytes(lost)));
+        warn!(
+            "{}: its last {lost} bytes were taken back before they were read; going on at byte {}",
+            path.shown(),
+            it.position.offset
+        );
+        Step::Stop(When::Again)
+    }
+
     /// The current file starts anew.
     pub(super) fn start_current_anew(&mut self, context: &mut Context<'_>) {
         self.start_anew(Which::Current, context);
@@ -48,13 +80,18 @@ impl FollowedPath {
             self.older.insert(at, old);
             return;
         };
-        let content = old.take_content();
+        // What is rotated away is overwritten before it is deleted, as `shred` does it.
+        let is_log = is_current || old.may_be_a_log();
+        let (content, position) = (old.take_content(), old.position);
         old.doubt_size(stat.size);
         let rest = self.rest_of(old, context);
+        if !is_log {
+            return self.leave_overwritten(&source, position, (at, rest.generation), context);
+        }
         let until = if is_current { i64::MAX } else { stat.modified };
         let next = self.older.get(at).or(self.current.as_ref()).map(Generation::order);
         let order = order_between(Some(source.order), next);
-        let new = self.generation(order, &stat, start(&stat), content, context);
+        let new = self.generation(order, &stat, Begin::At(start(&stat)), content, context);
         // In their places first: copies of both may be under way.
         let at = at + usize::from(rest.generation.is_some());
         if let Some(rest) = rest.generation {
@@ -69,6 +106,24 @@ impl FollowedPath {
         let copies = self.unknown_among(search, (Some(source.order), Some(order)), context);
         let at = self.older.partition_point(|known| known.order() < order);
         self.insert_all_older(at, copies);
+    }
+
+    /// The file of an older generation holds no log any more. Only what a copy has of it is left, in this
+    /// place.
+    fn leave_overwritten(
+        &mut self,
+        source: &Arc<Source>,
+        position: Position,
+        (at, rest): (usize, Option<Generation>),
+        context: &mut Context<'_>,
+    ) {
+        info!("{}: a rotated file is overwritten with what is no log", self.path.shown());
+        if let Some(rest) = rest {
+            self.older.insert(at, rest);
+        }
+        context.shared.ownership.release(source.inode, self.id);
+        // So that it is no new file either.
+        context.shared.ownership.note_read(Arc::clone(source), position);
     }
 
     /// Takes a generation out of its place, and retires it.
@@ -97,14 +152,7 @@ impl FollowedPath {
     /// What is left to read of a file that was truncated.
     fn rest_of(&mut self, mut old: Generation, context: &mut Context<'_>) -> Rest {
         let (path, modified) = (self.path.shown(), old.position.modified);
-        let ownership = &context.shared.ownership;
-        let is_taken = |inode| inode != old.reads() && ownership.is_taken(inode, self.id);
-        let copy = match archive::by_content(
-            &context.shared.directories,
-            &old.source,
-            &old.position,
-            is_taken,
-        ) {
+        let copy = match old.copy(self.id, context.shared) {
             Ok(copy) => copy,
             // Looking for what else was copied says why.
             Err(error) if archive::is_lasting(&error) => None,
@@ -162,5 +210,17 @@ impl FollowedPath {
             let source = Arc::new(Source { inode: copy.stat.inode, ..of.clone() });
             context.shared.ownership.note_read(source, end);
         }
+    }
+}
+
+impl Generation {
+    /// The copy of it beside its path, where there is one that no other path reads; `path` is the number
+    /// of its own.
+    ///
+    /// # Errors
+    /// It cannot be told for now.
+    fn copy(&self, path: usize, shared: &Shared) -> io::Result<Option<Found>> {
+        let is_taken = |inode| inode != self.reads() && shared.ownership.is_taken(inode, path);
+        archive::by_content(&shared.directories, &self.source, &self.position, is_taken)
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Shared;
+use super::acting::PATIENCE;
 use crate::input::read::content::Stat;
 use crate::input::rotation::archive;
 use crate::input::rotation::directories::{Directories, Sibling};
@@ -19,10 +20,30 @@ pub(super) struct Unsettled {
     /// Rotated files that are not complete yet, and begin like those that are known: copies of them,
     /// it seems.
     pub(super) files: Vec<UnsettledFile>,
-    /// What could not be looked for, and the place of what comes before.
-    pub(super) searches: Vec<(Search, Option<u64>)>,
+    pub(super) searches: Vec<FailedSearch>,
+    /// Until when it is tried to tell what took the place of the file at the path.
+    pub(super) replaced: Option<Instant>,
     /// When to look again: each look may decompress them all.
     pub(super) look_at: Instant,
+}
+
+impl Unsettled {
+    /// Whether what stands in this place waits for some of it.
+    pub(super) fn is_awaited_by(&self, order: u64) -> bool {
+        let files = self.files.iter().map(|file| (file.patience, Some(file.after)));
+        let searches = self.searches.iter().map(|failed| (failed.patience, failed.after));
+        files.chain(searches).any(|(patience, after)| {
+            patience != RetryLimit::Endless && after.is_none_or(|after| after < order)
+        })
+    }
+}
+
+/// A search that could not be made.
+pub(super) struct FailedSearch {
+    pub(super) search: Search,
+    /// The place of what comes before what it may find.
+    pub(super) after: Option<u64>,
+    pub(super) patience: RetryLimit,
 }
 
 /// A search for files that came and were rotated away unseen.
@@ -41,6 +62,13 @@ pub(super) enum SearchKind {
 }
 
 impl Search {
+    /// What is searched from was written last at this time: no copy of what it held before is younger.
+    pub(super) fn copied_before(&mut self, stat: &Stat) {
+        if let SearchKind::Copies { until, .. } = &mut self.kind {
+            *until = stat.modified.min(*until);
+        }
+    }
+
     pub(super) fn siblings(&self, directories: &Directories) -> io::Result<Vec<Sibling>> {
         match self.kind {
             SearchKind::Successors { modified } => {
@@ -65,6 +93,30 @@ pub(super) struct UnsettledFile {
     pub(super) size: u64,
     /// It was read here before it was written over.
     pub(super) is_rewritten: bool,
+    pub(super) patience: RetryLimit,
+}
+
+/// How long something is looked at again that cannot be told, and whether newer files wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RetryLimit {
+    /// As long as it takes. Newer files do not wait: it is being compressed, or descriptors are short.
+    Endless,
+    /// Reading fails. Newer files wait until then, and it is given up.
+    Until(Instant),
+}
+
+impl RetryLimit {
+    /// With something that failed just now.
+    pub(super) fn with(error: &io::Error, now: Instant) -> Self {
+        match archive::is_passing(error) {
+            true => Self::Endless,
+            false => Self::Until(now + PATIENCE),
+        }
+    }
+
+    pub(super) fn is_over(self, now: Instant) -> bool {
+        matches!(self, Self::Until(at) if at <= now)
+    }
 }
 
 /// What the names of compressed files that can be read end with.
@@ -99,6 +151,15 @@ impl UnsettledFile {
     /// Its size may have changed, and nothing else.
     fn is(&self, stat: &Stat) -> bool {
         same_but_device(self.inode, stat.inode)
+    }
+
+    /// The same file, which fails just now.
+    pub(super) fn failing(self, error: &io::Error, now: Instant) -> Self {
+        let patience = match self.patience {
+            RetryLimit::Endless => RetryLimit::with(error, now),
+            until => until,
+        };
+        Self { patience, ..self }
     }
 
     /// Whether it was moved to a name that is none of ours, or excluded.

@@ -13,7 +13,7 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::input::read::compressed::{CompressedReader, Defect};
 use crate::input::read::plausible::{LOOKED_AT, looks_like_a_log};
-use crate::input::read::records::without_nuls_behind;
+use crate::input::read::records::{leading_nuls, without_nuls_behind};
 use crate::pipeline::position::{Inode, nanoseconds};
 use crate::safe_open::open_log;
 
@@ -86,11 +86,63 @@ pub(in crate::input) fn open(path: &Path) -> io::Result<File> {
     }
 }
 
+/// One `pread(2)`.
+///
+/// # Errors
+/// As that has them.
+pub(in crate::input) fn read_file_at(
+    file: &File,
+    buffer: &mut [u8],
+    offset: u64,
+) -> io::Result<usize> {
+    #[cfg(test)]
+    faults::check(file)?;
+    file.read_at(buffer, offset)
+}
+
+/// Files that cannot be read, for the tests of this thread: a file system that fails on demand takes
+/// more rights than a test has.
+#[cfg(test)]
+pub(in crate::input) mod faults {
+    use std::cell::RefCell;
+    use std::collections::HashSet;
+
+    use super::*;
+
+    thread_local! {
+        static FAILING: RefCell<HashSet<u64>> = RefCell::default();
+    }
+
+    /// Reading the file with this inode fails from now on.
+    pub(in crate::input) fn fail(number: u64) {
+        FAILING.with_borrow_mut(|failing| failing.insert(number));
+    }
+
+    /// Every file can be read again. Returns which could not.
+    pub(in crate::input) fn take() -> HashSet<u64> {
+        FAILING.take()
+    }
+
+    pub(super) fn check(file: &File) -> io::Result<()> {
+        FAILING.with_borrow(|failing| {
+            let fails = !failing.is_empty() && failing.contains(&file.metadata()?.ino());
+            if fails { Err(Errno::IO.into()) } else { Ok(()) }
+        })
+    }
+}
+
 impl Content {
-    /// Whether it begins like a log. False where it cannot be read.
+    /// Whether what stands in it first, behind NULs perhaps, is like a log. False where it cannot be read.
     pub(in crate::input) fn looks_like_a_log(&mut self) -> bool {
-        let mut bytes = [0; LOOKED_AT];
-        self.read_at(0, &mut bytes).is_ok_and(|count| looks_like_a_log(&bytes[..count]))
+        let (mut bytes, mut offset) = ([0; LOOKED_AT], self.data_from(0));
+        loop {
+            let Ok(count) = self.read_at(offset, &mut bytes) else { return false };
+            match leading_nuls(&bytes[..count]) {
+                0 => return looks_like_a_log(&bytes[..count]),
+                nuls if nuls < count => offset += nuls as u64,
+                nuls => offset = self.data_from(offset + nuls as u64),
+            }
+        }
     }
 
     /// Fills `buffer` from `offset` as far as there is something.
@@ -131,7 +183,7 @@ impl Content {
             let rest = &mut buffer[filled..];
             let at = offset + filled as u64;
             let read = match self {
-                Self::Plain(file) => file.read_at(rest, at),
+                Self::Plain(file) => read_file_at(file, rest, at),
                 Self::Compressed(reader) => reader.read_at(at, rest),
             };
             match read {

@@ -8,8 +8,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::directories::{Directories, Sibling};
+use super::directories::{Directories, Listing, Sibling};
 use super::names::{is_rotation_of, is_telling_sibling_of, uncompressed};
+use crate::input::read::content::Stat;
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::judge::{Relation, same_but_device};
 use crate::pipeline::position::{Inode, Position, Source};
@@ -203,7 +204,7 @@ fn siblings(directories: &Directories, source: &Source) -> io::Result<Vec<Siblin
     for place in places(source) {
         let (Some(directory), Some(base)) = (place.parent(), place.file_name()) else { continue };
         let listing = directories.listing_where(directory, |listing| {
-            shows_successor(directories, source, place, listing.number_of(base))
+            shows_successor(directories, source, place, listing)
         })?;
         let mut names: Vec<_> =
             listing.alike(base).filter(|name| is_rotation_of(base, name)).collect();
@@ -259,17 +260,20 @@ fn with_inode(
     Ok(None)
 }
 
-/// Whether a listing, in which the inode at `place` has this number, was made after the file of
-/// `source` had left it: it shows the file that stands there now.
+/// Whether a listing was made after the file of `source` had left `place`: it shows the file that stands
+/// there now.
 fn shows_successor(
     directories: &Directories,
     source: &Source,
     place: &Path,
-    number: Option<u64>,
+    listing: &Listing,
 ) -> bool {
+    let number = place.file_name().and_then(|name| listing.number_of(name));
     number.is_some_and(|number| {
         let stat = directories.stat(place).ok().filter(|stat| stat.is_regular);
-        number != source.inode.number && stat.is_some_and(|stat| stat.inode.number == number)
+        let is_shown =
+            |stat: Stat| stat.inode.number == number && listing.is_later_than(stat.inode);
+        number != source.inode.number && stat.is_some_and(is_shown)
     })
 }
 

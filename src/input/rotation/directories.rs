@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
+use nix::time::{ClockId, clock_gettime};
+
 use super::names::{beginnings, uncompressed};
 use super::seeker::Seeker;
 use crate::input::read::content::{self, Stat};
-use crate::pipeline::position::nanoseconds;
+use crate::pipeline::position::{Inode, nanoseconds};
 
 /// What rotation asks of the file system.
 pub(in crate::input) trait Files {
@@ -26,6 +28,8 @@ pub(in crate::input) trait Files {
     /// Tells when a name in a directory changed last, in nanoseconds since the epoch. None means that
     /// it was so lately that another change would bear the same time.
     fn changed(&self, directory: &Path) -> Option<i64>;
+    /// The time that a file would bear which is made now, in nanoseconds since the epoch.
+    fn now(&self) -> i64;
     /// Does not follow a symbolic link.
     ///
     /// # Errors
@@ -70,6 +74,12 @@ impl Files for Disk {
         (now.abs_diff(changed) > TICK.as_nanos() as u64).then_some(changed)
     }
 
+    fn now(&self) -> i64 {
+        // The kernel's clock for files, which is behind the others.
+        let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE).map_or(Duration::ZERO, Into::into);
+        i64::try_from(now.as_nanos()).unwrap_or_default()
+    }
+
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         fs::symlink_metadata(path).map(|metadata| Stat::of(&metadata))
     }
@@ -108,8 +118,10 @@ impl Directories {
         if let Some(known) = known.filter(|known| changed.is_some() && known.changed == changed) {
             return Ok(known);
         }
-        // The time is older than the listing, so a change that comes between is noticed.
-        let listing = Arc::new(Listing::new(directory, changed, self.files.list(directory)?));
+        // The times are older than the listing, so a change that comes between is noticed.
+        let listed = self.files.now();
+        let entries = self.files.list(directory)?;
+        let listing = Arc::new(Listing::new(directory, changed, listed, entries));
         self.listings.borrow_mut().insert(directory.to_owned(), Arc::clone(&listing));
         Ok(listing)
     }
@@ -158,6 +170,8 @@ const STRANGERS: usize = 256;
 pub(super) struct Listing {
     directory: PathBuf,
     changed: Option<i64>,
+    /// When it was listed, by the clock of files.
+    listed: i64,
     /// By name.
     entries: Vec<ListedName>,
     /// Places in `entries`, by the numbers of the inodes.
@@ -169,16 +183,28 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    fn new(directory: &Path, changed: Option<i64>, mut entries: Vec<ListedName>) -> Self {
+    fn new(
+        directory: &Path,
+        changed: Option<i64>,
+        listed: i64,
+        mut entries: Vec<ListedName>,
+    ) -> Self {
         entries.sort_unstable();
         let (by_number, by_end, strangers) = Default::default();
-        Self { directory: directory.to_owned(), changed, entries, by_number, by_end, strangers }
+        let directory = directory.to_owned();
+        Self { directory, changed, listed, entries, by_number, by_end, strangers }
     }
 
     /// The number of the inode that had this name.
     pub(super) fn number_of(&self, name: &OsStr) -> Option<u64> {
         let at = self.entries.binary_search_by(|entry| (*entry.name).cmp(name)).ok()?;
         Some(self.entries[at].number)
+    }
+
+    /// Whether `inode` was there when the directory was listed. A number alone tells nothing: that of a
+    /// file that is deleted is reused at once.
+    pub(super) fn is_later_than(&self, inode: Inode) -> bool {
+        inode.born.is_some_and(|born| born < self.listed)
     }
 
     /// The paths whose inodes have this number.

@@ -1,7 +1,6 @@
 //! What rotation has made of a file: opening it, and comparing it with what was read.
 
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +10,7 @@ use super::names::is_compressed;
 use super::seeker::Seeker;
 use crate::input::read::codec::Codec;
 use crate::input::read::compressed::{CompressedReader, Defect};
-use crate::input::read::content::{Content, Stat};
+use crate::input::read::content::{Content, Stat, read_file_at};
 use crate::pipeline::position::{Anchor, Head, Position, nanoseconds};
 use crate::shown::Show;
 
@@ -58,7 +57,7 @@ impl Found {
             return Ok(None);
         }
         let mut first = [0; Codec::MAGIC];
-        let count = file.read_at(&mut first, 0)?;
+        let count = read_file_at(&file, &mut first, 0)?;
         // Names may say nothing, and a file may hold nothing yet.
         let codec = Codec::of(&first[..count]).or_else(|| Codec::named(&path));
         let content = match codec {

@@ -22,8 +22,8 @@ pub(in crate::input) struct LastSeen {
 pub(in crate::input) enum Change {
     /// Nothing to do.
     Unchanged,
-    /// There may be more to read; or what was not finished is shorter; or the same length was written
-    /// anew, which reading will show.
+    /// There may be more to read. Or the same length was written anew; or it has become shorter, and may
+    /// still hold all that was read: reading will show.
     Grown,
     /// The same file starts anew: truncated, or rewritten in place.
     Truncated,
@@ -108,13 +108,20 @@ pub(in crate::input) fn judge(known: LastSeen, seen: Option<&Stat>) -> Change {
     if !same_inode(known.inode, seen.inode) {
         return Change::Replaced;
     }
-    if seen.size < known.size && !is_cut_back(known, seen.size) {
+    if is_truncated(known, seen.size) {
         return Change::Truncated;
     }
     if seen.size == known.offset && seen.modified == known.modified {
         return Change::Unchanged;
     }
     Change::Grown
+}
+
+/// Whether a file of this `size` cannot hold what it held: all that was read of it, and was seen of it
+/// where nothing was read.
+pub(in crate::input) fn is_truncated(known: LastSeen, size: u64) -> bool {
+    let may_hold_position = known.offset > 0 && size >= known.offset;
+    size < known.size && !may_hold_position && !is_cut_back(known, size)
 }
 
 /// Whether a file of this `size` is shorter, and has lost nothing that was complete: a writer has taken
@@ -217,10 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_shorter_than_it_was_has_been_truncated_though_less_was_read() {
+    fn a_file_that_is_shorter_than_it_was_may_hold_what_was_read() {
         let known = LastSeen { size: 800, ..KNOWN };
-        let seen = |size| judge(known, file(INODE, size, 8).as_ref());
-        assert_eq!((seen(799), seen(800)), (Change::Truncated, Change::Grown));
+        let judge = |known, size| judge(known, file(INODE, size, 8).as_ref());
+        let sizes = [499, 500, 799, 800].map(|size| judge(known, size));
+        assert_eq!(sizes, [Change::Truncated, Change::Grown, Change::Grown, Change::Grown]);
+        // Nothing of it was lost that was read, so it starts anew.
+        let unread = LastSeen { offset: 0, ..known };
+        assert_eq!((judge(unread, 799), judge(unread, 800)), (Change::Truncated, Change::Grown));
     }
 
     #[test]
@@ -231,7 +242,7 @@ mod tests {
         assert_eq!(sizes, [Change::Truncated, Change::Grown, Change::Grown, Change::Grown]);
         // More than that was seen to be there.
         let more = LastSeen { size: 900, ..known };
-        assert_eq!(judge(more, 799), Change::Truncated);
+        assert!(is_cut_back(known, 799) && !is_cut_back(more, 799));
         // What was begun at the start may be in a copy.
         let begun = LastSeen { offset: 0, ..known };
         assert_eq!((judge(begun, 0), judge(begun, 1)), (Change::Truncated, Change::Grown));

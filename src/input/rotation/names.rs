@@ -154,6 +154,19 @@ pub(in crate::input) fn bases(path: &Path) -> Vec<PathBuf> {
     bases.iter().map(|base| path.with_file_name(OsStr::from_bytes(base))).collect()
 }
 
+/// The same, as far as its name says so for certain.
+pub(in crate::input) fn telling_bases(path: &Path) -> Vec<PathBuf> {
+    let mut bases = bases(path);
+    bases.retain(|base| is_telling_sibling_of(base, path));
+    bases
+}
+
+/// Whether both names were made by rotation of one log, for certain: what is called `app.log.1` today is
+/// called `app.log.2.gz` tomorrow.
+pub(in crate::input) fn are_kin(one: &Path, other: &Path) -> bool {
+    telling_bases(one).iter().any(|base| is_telling_sibling_of(base, other))
+}
+
 /// Whether `text` is a number, a date or a word for one, with what stands before it.
 fn is_stamp(text: &[u8]) -> bool {
     let stamp = without_separators(text);

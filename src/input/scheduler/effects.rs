@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::Scheduler;
-use crate::input::path::{Candidate, Effects};
+use crate::input::path::{Candidate, Claim, Effects};
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::names;
 use crate::pipeline::position::Update;
@@ -37,35 +37,53 @@ impl Scheduler {
 
     fn settle_candidate(&mut self, found: &Candidate, now: Instant) {
         let is_claimed = self.shared.ownership.owner(found.inode) != Some(found.found_by);
-        let is_read = is_claimed || self.is_read_elsewhere(found, now);
+        let claim = match is_claimed || self.is_left_to_log(found) {
+            true => Claim::All,
+            false => self.claim_on(found, now),
+        };
         let Some(slot) = &mut self.slots[found.found_by] else { return };
-        if is_read {
-            let effects = slot.path.leave(found.source, &mut self.shared);
-            self.take_in(effects);
-        } else {
+        let effects = match claim {
+            Claim::All => slot.path.leave(found.source, &mut self.shared),
+            Claim::UpTo(position) => slot.path.read_found_from(found.source, position),
+            Claim::Nothing => Effects::default(),
+        };
+        if claim != Claim::All {
             slot.path.announce_discovered(found);
         }
+        self.take_in(effects);
     }
 
-    /// Whether a path from which it may have been rotated away as well reads it.
-    fn is_read_elsewhere(&mut self, candidate: &Candidate, now: Instant) -> bool {
-        let bases = names::bases(&candidate.path);
-        let paths = bases.iter().filter_map(|base| self.by_path.get(&**base));
-        let others: Vec<_> = paths.copied().filter(|&id| id != candidate.found_by).collect();
-        if others.is_empty() {
-            return false;
-        }
-        let Ok(Some(mut found)) = Found::open(&self.shared.directories, candidate.path.clone())
-        else {
-            return false;
-        };
-        others.into_iter().any(|id| {
-            let Some(other) = &mut self.slots[id] else { return false };
-            let (claims, effects) = other.path.claims(&mut found, &mut self.shared, now);
-            self.take_in(effects);
-            // What cannot be told yet is read: better twice than not at all.
-            claims.unwrap_or(false)
+    /// Whether it may have been rotated away from a followed log, of which the path that has found it is
+    /// a rotated file itself: that log looks for all that came unseen, and knows what it has read.
+    fn is_left_to_log(&self, candidate: &Candidate) -> bool {
+        let Some(finder) = &self.slots[candidate.found_by] else { return false };
+        names::telling_bases(finder.path.path()).iter().any(|log| {
+            self.by_path.contains_key(&**log) && names::is_telling_sibling_of(log, &candidate.path)
         })
+    }
+
+    /// Whether a path from which it may have been rotated away as well reads it, or one that is rotated
+    /// itself.
+    fn claim_on(&mut self, candidate: &Candidate, now: Instant) -> Claim {
+        let bases = names::bases(&candidate.path);
+        let logs = bases.iter().filter_map(|base| self.by_path.get(&**base)).copied();
+        let others = logs.chain(self.kin.of(&candidate.path));
+        let others: Vec<_> = others.filter(|&id| id != candidate.found_by).collect();
+        if others.is_empty() {
+            return Claim::Nothing;
+        }
+        let found = Found::open(&self.shared.directories, candidate.path.clone());
+        let Ok(Some(mut found)) = found else { return Claim::Nothing };
+        let mut claims = others.into_iter().map(|id| self.claims_of(id, &mut found, now));
+        claims.find(|&claim| claim != Claim::Nothing).unwrap_or(Claim::Nothing)
+    }
+
+    /// What a path has to do with a file that another one has found.
+    pub(super) fn claims_of(&mut self, id: usize, found: &mut Found, now: Instant) -> Claim {
+        let Some(slot) = &mut self.slots[id] else { return Claim::Nothing };
+        let (claim, effects) = slot.path.claims(found, &mut self.shared, now);
+        self.take_in(effects);
+        claim
     }
 
     /// Gives files that were let go to the paths that wait for them.

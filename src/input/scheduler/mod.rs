@@ -3,6 +3,7 @@
 mod batches;
 mod descriptors;
 mod effects;
+mod kin;
 mod passes;
 mod slot;
 mod suspects;
@@ -19,14 +20,17 @@ use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
 use self::descriptors::kept_open_max;
-use self::passes::old_before;
+use self::kin::Kin;
+use self::passes::unknown_from;
 use self::slot::Slot;
 use super::{FileSettings, Settings};
 use crate::health::metrics::Reading;
 use crate::health::readiness::FirstPass;
-use crate::input::path::{ALL_NEW, Effects, Shared};
+use crate::input::path::{Effects, ReadFrom, Shared};
 use crate::input::read::content::Stat;
 use crate::input::read::reader::{Counts, Reader};
+#[cfg(test)]
+use crate::input::rotation::directories::{Directories, Files};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channel::{Outlet, Room};
 use crate::pipeline::event::Event;
@@ -194,9 +198,8 @@ impl Alarm {
 
 /// Which path is looked at and read when.
 pub(super) struct Scheduler {
-    /// Files that are seen for the first time in the first pass start at their end when they were
-    /// born before this time, in nanoseconds since the epoch.
-    old_before: i64,
+    /// From where files are read of which nothing is known in the first pass.
+    unknown_from: ReadFrom,
     /// Nothing is read that comes after the first pass.
     once: bool,
     entry_of: EntryOf,
@@ -214,6 +217,7 @@ pub(super) struct Scheduler {
     slots: Vec<Option<Slot>>,
     vacant: Vec<usize>,
     by_path: HashMap<Arc<Path>, usize>,
+    kin: Kin,
     ready: VecDeque<usize>,
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
     open: HashSet<usize>,
@@ -241,13 +245,16 @@ pub(super) struct Scheduler {
 
 impl Scheduler {
     pub(super) fn new(settings: Settings, known: KnownFiles, spare: Receiver<Batch>) -> Self {
-        let old_before = if settings.from_start { ALL_NEW } else { old_before(known.last_run) };
+        let unknown_from = match settings.from_start {
+            true => ReadFrom::Start,
+            false => unknown_from(known.last_run),
+        };
         let mut records: BTreeMap<Arc<Path>, Vec<Record>> = BTreeMap::new();
         for record in known.records {
             records.entry(Arc::clone(&record.source.path)).or_default().push(record);
         }
         Self {
-            old_before,
+            unknown_from,
             once: settings.once,
             entry_of: known.entry_of,
             matched_before: known.matched_last,
@@ -259,6 +266,7 @@ impl Scheduler {
             slots: Vec::new(),
             vacant: Vec::new(),
             by_path: HashMap::new(),
+            kin: Kin::default(),
             ready: VecDeque::new(),
             timers: BinaryHeap::new(),
             open: HashSet::new(),
@@ -277,6 +285,12 @@ impl Scheduler {
         }
     }
 
+    /// Looks for rotated files by these means.
+    #[cfg(test)]
+    pub(super) fn look_through(&mut self, files: impl Files + Send + 'static) {
+        self.shared.directories = Directories::new(files);
+    }
+
     fn handle_all(&mut self, events: Vec<Event>, now: Instant) {
         events.into_iter().for_each(|event| self.handle(event, now));
     }
@@ -292,7 +306,7 @@ impl Scheduler {
                 _ => self.look_at(path, entry, now),
             },
             Event::Swept => {
-                self.look_at_all(Some(self.sweep), now);
+                self.look_at_unnamed(now);
                 if let Some(found) = self.first_pass.take() {
                     // After a reload: what is followed may have become what was found.
                     self.forget_look();
@@ -300,7 +314,6 @@ impl Scheduler {
                 }
                 self.sweep = self.sweep.wrapping_add(1);
             }
-            Event::LookAll => self.look_at_all(None, now),
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::Receiver;
 use super::slot::{Origin, Slot};
 use super::{Reload, Scheduler};
 use crate::health::readiness::FileTally;
-use crate::input::path::{ALL_NEW, FollowedPath};
+use crate::input::path::{FollowedPath, ReadFrom};
 use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::pipeline::event::Event;
 use crate::pipeline::position::{Record, nanoseconds};
@@ -18,12 +18,12 @@ use crate::pipeline::position::{Record, nanoseconds};
 /// With more files than this the log does not name each at the start.
 const NAMED_MAX: usize = 100;
 
-/// Which unknown files are old: all, unless it is known when we ran last. What has appeared since
-/// then is read from its beginning, as if we had been there.
-pub(super) fn old_before(last_run: Option<SystemTime>) -> i64 {
+/// From where files are read of which nothing is known. All are old, unless it is known when we ran
+/// last: what has appeared since then is read from its beginning, as if we had been there.
+pub(super) fn unknown_from(last_run: Option<SystemTime>) -> ReadFrom {
     // Kept to the second, so perhaps a little later. What is no longer known, because it was rotated
     // away and read, is older by the time it was kept for its writer.
-    last_run.and_then(nanoseconds).unwrap_or(i64::MAX)
+    ReadFrom::EndIfOlder(last_run.and_then(nanoseconds).unwrap_or(i64::MAX))
 }
 
 impl Scheduler {
@@ -44,7 +44,12 @@ impl Scheduler {
             };
             let id = self.follow(path, entry, now);
             for record in &records {
-                self.shared.ownership.claim(record.source.inode, id);
+                let inode = record.source.inode;
+                self.shared.ownership.claim(inode, id);
+                if record.position.offset == 0 {
+                    // It had just come, and may be what has become of another one.
+                    self.shared.ownership.claim_if_unread(inode, id);
+                }
             }
             known.push((id, records));
         }
@@ -66,10 +71,10 @@ impl Scheduler {
                 continue;
             }
             let is_named_anew = matched_before.as_ref().is_none_or(|matched| !matched(&path));
-            let old_before = if is_named_anew { self.old_before } else { ALL_NEW };
+            let from = if is_named_anew { self.unknown_from } else { ReadFrom::Start };
             let id = self.follow(path, entry, now);
             if let Some(slot) = &mut self.slots[id] {
-                let effects = slot.path.begin(old_before, &mut self.shared, now);
+                let effects = slot.path.begin(from, &mut self.shared, now);
                 self.take_in(effects);
             }
             self.count(id);
@@ -114,10 +119,10 @@ impl Scheduler {
         if self.first_pass.is_none() {
             // What it matched and is not followed has come since.
             self.matched_before = Some(Box::new(move |path| before(path).is_some()));
-            self.old_before = now_ns;
+            self.unknown_from = ReadFrom::EndIfOlder(now_ns);
         }
         if settings.from_start {
-            self.old_before = ALL_NEW;
+            self.unknown_from = ReadFrom::Start;
         }
         self.first_pass = Some(Vec::new());
         for id in 0..self.slots.len() {
@@ -149,10 +154,10 @@ impl Scheduler {
         self.look(id, now);
     }
 
-    /// Looks at all files, or at those that were not named in `sweep`.
-    pub(super) fn look_at_all(&mut self, unless: Option<u32>, now: Instant) {
+    /// Looks at the files that were not named in this sweep.
+    pub(super) fn look_at_unnamed(&mut self, now: Instant) {
         for id in 0..self.slots.len() {
-            let is_due = |slot: &Slot| unless.is_none_or(|sweep| slot.sweep != sweep);
+            let is_due = |slot: &Slot| slot.sweep != self.sweep;
             if self.slots[id].as_ref().is_some_and(is_due) {
                 self.look(id, now);
             }
@@ -187,6 +192,7 @@ impl Scheduler {
             self.slots.len() - 1
         });
         self.by_path.insert(Arc::clone(&path), id);
+        self.kin.add(&path, id);
         self.slots[id] = Some(Slot::new(
             FollowedPath::new(id, path, Arc::clone(&self.files[entry])),
             self.sweep,
@@ -199,6 +205,7 @@ impl Scheduler {
         if let Some(mut slot) = self.slots[id].take() {
             slot.count_no_more(&self.meters);
             self.by_path.remove(slot.path.path());
+            self.kin.remove(slot.path.path(), id);
             self.shared.ownership.wait_no_more(id);
             self.open.remove(&id);
             self.vacant.push(id);

@@ -6,6 +6,7 @@ use prometheus::IntGauge;
 
 use crate::health::metrics::Reading;
 use crate::input::path::FollowedPath;
+use crate::pipeline::position::Inode;
 
 /// A path and its place in the schedule.
 pub(super) struct Slot {
@@ -29,8 +30,8 @@ pub(super) enum Origin {
     Unexamined,
     /// It begins like others that are followed, and may be a copy of one.
     Suspect(Box<Suspect>),
-    /// It is its own.
-    Own,
+    /// The file with this inode is its own.
+    Own(Option<Inode>),
 }
 
 /// A file that begins like others that are followed.

@@ -10,10 +10,11 @@ use tracing::{debug, info};
 
 use super::Scheduler;
 use super::slot::{Origin, Suspect};
+use crate::input::path::{Claim, ReadFrom};
 use crate::input::read::content::{Stat, open};
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::names;
-use crate::pipeline::position::Head;
+use crate::pipeline::position::{Head, Inode};
 use crate::shown::Show;
 
 /// A copy counts as complete when it has not grown for so long.
@@ -24,24 +25,25 @@ impl Scheduler {
     /// have been rotated away from, before anything of it is read.
     pub(super) fn is_examined(&mut self, id: usize, now: Instant) -> bool {
         let Some(slot) = &mut self.slots[id] else { return false };
+        let inode = slot.path.current_inode();
         match &slot.origin {
-            Origin::Own => true,
             Origin::Suspect(_) => false,
-            Origin::Unexamined if slot.path.is_begun() => {
-                slot.origin = Origin::Own;
+            Origin::Own(known) if inode.is_none() || *known == inode => true,
+            _ if slot.path.is_current_begun() => {
+                slot.origin = Origin::Own(inode);
                 true
             }
             // What is written to it from now on is an event.
-            Origin::Unexamined if slot.path.unread_beginning().is_none() => false,
-            Origin::Unexamined => self.examine(id, now),
+            _ if slot.path.unread_beginning().is_none() => slot.path.has_older(),
+            _ => self.examine(id, inode, now),
         }
     }
 
-    fn examine(&mut self, id: usize, now: Instant) -> bool {
+    fn examine(&mut self, id: usize, inode: Option<Inode>, now: Instant) -> bool {
         let originals = self.alike(id);
         let Some(slot) = &mut self.slots[id] else { return false };
         if originals.is_empty() {
-            slot.origin = Origin::Own;
+            slot.origin = Origin::Own(inode);
             return true;
         }
         debug!("{} begins like a file that is followed", slot.path.path().shown());
@@ -61,9 +63,8 @@ impl Scheduler {
     fn alike(&self, id: usize) -> Vec<usize> {
         let Some(slot) = &self.slots[id] else { return Vec::new() };
         let path = slot.path.path();
-        let bases = names::bases(path);
-        let originals = bases.iter().filter(|base| names::is_telling_sibling_of(base, path));
-        let originals = originals.filter_map(|base| self.by_path.get(&**base)).copied();
+        let bases = names::telling_bases(path);
+        let originals = bases.iter().filter_map(|base| self.by_path.get(&**base)).copied();
         let originals: Vec<_> = originals.filter(|&other| other != id).collect();
         if originals.is_empty() {
             return originals;
@@ -93,30 +94,28 @@ impl Scheduler {
             return false;
         }
         let originals = std::mem::take(&mut suspect.originals);
-        slot.origin = Origin::Own;
+        slot.origin = Origin::Own(stat.map(|stat| stat.inode));
         slot.is_pending = false;
         let is_taken = |stat: Stat| self.shared.ownership.owner(stat.inode).is_some();
         if stat.is_some_and(|stat| !is_taken(stat))
-            && let Some(of) = self.copied_by(&path, originals, now)
+            && let Some(from) = self.copied_by(&path, originals, now)
             && let Some(slot) = &mut self.slots[id]
         {
             info!("{} is a copy of a followed file: only what is added is read", path.shown());
-            let effects = slot.path.begin_as_copy(of, &mut self.shared, now);
+            let effects = slot.path.begin(from, &mut self.shared, now);
             self.take_in(effects);
         }
         true
     }
 
-    /// Of which of these paths the file at `path` is a copy.
-    fn copied_by(&mut self, path: &Path, originals: Vec<usize>, now: Instant) -> Option<usize> {
+    /// From where the file at `path` is read that is a copy of what one of these paths reads.
+    fn copied_by(&mut self, path: &Path, originals: Vec<usize>, now: Instant) -> Option<ReadFrom> {
         let found = Found::open(&self.shared.directories, path.to_owned());
         let mut found = found.ok().flatten()?;
-        originals.into_iter().find(|&id| {
-            let Some(original) = &mut self.slots[id] else { return false };
-            let (claims, effects) = original.path.claims(&mut found, &mut self.shared, now);
-            self.take_in(effects);
-            // What cannot be told is read: better twice than not at all.
-            claims.unwrap_or(false)
+        originals.into_iter().find_map(|id| match self.claims_of(id, &mut found, now) {
+            Claim::Nothing => None,
+            Claim::All => Some(ReadFrom::EndAsCopyOf(id)),
+            Claim::UpTo(position) => Some(ReadFrom::Position(position)),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
-use super::super::transitions::Phase;
+use super::super::transitions::{Medium, Phase};
 use super::{Extent, Generation, Reads};
 use crate::input::read::content::{Content, Stat, open};
 use crate::input::read::overwritten::before_overwritten;
@@ -14,7 +14,7 @@ use crate::input::rotation::archive;
 use crate::input::rotation::directories::Directories;
 use crate::input::rotation::identity::{self, Found};
 use crate::input::rotation::judge::{
-    Change, Match, Relation, is_cut_back, judge, same_but_device, same_inode,
+    Change, Match, Relation, is_truncated, judge, same_but_device, same_inode,
 };
 use crate::pipeline::position::{Head, Inode, Position};
 use crate::shown::Show;
@@ -106,13 +106,42 @@ impl Generation {
     /// Whether what is open still holds what was read.
     pub(in crate::input) fn is_same(&mut self) -> bool {
         let known = self.known();
-        let is_shorter = self
-            .stat()
-            .is_some_and(|stat| stat.size < known.size && !is_cut_back(known, stat.size));
+        let is_shorter = self.stat().is_some_and(|stat| is_truncated(known, stat.size));
         let mut content = self.content.take();
         let is_other = content.as_mut().is_some_and(|content| self.is_not_in(content));
         self.content = content;
         !is_shorter && !is_other
+    }
+
+    /// Whether the open file holds all that was read of it, though it is shorter than it was seen to be.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn is_shortened(&mut self) -> io::Result<bool> {
+        let known = self.known();
+        if self.stat().is_none_or(|stat| is_truncated(known, stat.size)) {
+            return Ok(false);
+        }
+        let Some(content) = &mut self.content else { return Ok(false) };
+        let relation = identity::compare(content, &self.position, self.position.modified)?;
+        Ok(relation.goes_on())
+    }
+
+    /// What was seen behind its position is gone, up to the present end of its file. Returns how many
+    /// bytes that were.
+    pub(in crate::input) fn forgo_lost(&mut self) -> u64 {
+        let size = self.stat().map_or(self.position.offset, |stat| stat.size);
+        let lost = self.size().saturating_sub(size);
+        self.extent = Extent::Seen(size);
+        self.read_size = self.read_size.min(size);
+        self.pending = None;
+        lost
+    }
+
+    /// Whether what is open may be a log. What is empty may become one, and so may what cannot be told.
+    pub(in crate::input) fn may_be_a_log(&mut self) -> bool {
+        self.stat().is_none_or(|stat| stat.size == 0)
+            || self.content.as_mut().is_none_or(Content::looks_like_a_log)
     }
 
     /// Whether `content`, which should be that of its file, is not what was read; its last records may
@@ -125,6 +154,17 @@ impl Generation {
             Ok(Relation::Shorter) => true,
             Ok(Relation::GoesOn(_)) | Err(_) => false,
         }
+    }
+
+    /// Whether its file is deleted, was read to its end, and `found` goes on there: a longer copy of it.
+    ///
+    /// # Errors
+    /// It cannot be told for now.
+    pub(in crate::input) fn was_deleted_before(&self, found: &mut Found) -> io::Result<bool> {
+        if self.medium() != Medium::Deleted || self.unread() > 0 {
+            return Ok(false);
+        }
+        Ok(found.continues(&self.position)? && found.relation == Relation::GoesOn(Match::Exact))
     }
 
     /// Whether `found` is what rotation has made of its file. Logs may begin alike: where the file

@@ -314,6 +314,15 @@ impl Generation {
     }
 }
 
+/// Where a generation begins that was not known before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::input) enum Begin {
+    /// Nothing behind this was ever read.
+    At(Position),
+    /// What is before this was read, and may be under way.
+    Behind(Position),
+}
+
 /// The position at the start of a file.
 pub(in crate::input) fn start(stat: &Stat) -> Position {
     Position { modified: stat.modified, ..Position::default() }

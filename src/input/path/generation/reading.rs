@@ -3,31 +3,27 @@
 use std::io;
 use std::time::Instant;
 
+use super::super::reading::Pass;
 use super::super::transitions::{Phase, Progress};
 use super::{Extent, Generation};
-use crate::input::read::content::{Content, Stat};
 use crate::input::read::pending::Pending;
-use crate::input::read::reader::{Counts, MessageFormat, Read, ReadPlace, Reader, mark};
+use crate::input::read::reader::{Counts, Read, ReadPlace, Reader, mark};
 use crate::input::rotation::judge;
-use crate::pipeline::batch::Batch;
 use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::shown::Show;
 
 impl Generation {
-    /// Reads once into `batch`, no further than `bound`. `seen` is what was found at the path just now.
+    /// Reads once, no further than `bound`.
     ///
     /// # Errors
     /// It cannot be read.
-    pub(in crate::input) fn read(
+    pub(in crate::input::path) fn read(
         &mut self,
-        reader: &mut Reader,
-        format: MessageFormat<'_>,
         bound: u64,
-        seen: Option<Stat>,
-        batch: &mut Batch,
+        pass: &mut Pass<'_>,
         now: Instant,
     ) -> io::Result<Progress> {
-        let read = self.read_once(reader, format, bound, seen, batch, now);
+        let read = self.read_once(bound, pass, now);
         if self.is_cut() && !matches!(read, Ok(Read::Some { .. })) {
             let is_over = self.is_given_up(now);
             return Ok(if is_over { Progress::Damaged } else { Progress::Incomplete });
@@ -45,31 +41,16 @@ impl Generation {
             Read::NotYet(_) => Progress::Incomplete,
             // A copy may have been made before the last lines were read.
             Read::Rewritten if self.is_compressed() || self.is_copy() => Progress::NotItsCopy,
-            // What is rotated away is overwritten before it is deleted, with what is no log.
-            Read::Rewritten if self.phase != Phase::Current && !self.holds_a_log() => {
-                Progress::NotItsCopy
-            }
+            Read::Rewritten if self.is_shortened()? => Progress::Shortened,
             Read::Rewritten => Progress::Rewritten,
         })
     }
 
-    /// Whether what is open may be a log.
-    fn holds_a_log(&mut self) -> bool {
-        self.content.as_mut().is_some_and(Content::looks_like_a_log)
-    }
-
-    fn read_once(
-        &mut self,
-        reader: &mut Reader,
-        format: MessageFormat<'_>,
-        bound: u64,
-        seen: Option<Stat>,
-        batch: &mut Batch,
-        now: Instant,
-    ) -> io::Result<Read> {
-        let is_ours = |seen: &Stat| seen.inode == self.reads() && !self.is_compressed();
+    fn read_once(&mut self, bound: u64, pass: &mut Pass<'_>, now: Instant) -> io::Result<Read> {
         // A smaller size may have been seen before the one that is known.
-        let seen = seen.filter(|seen| is_ours(seen) && seen.size >= self.size());
+        let seen = pass.seen.take().filter(|seen| {
+            seen.inode == self.reads() && !self.is_compressed() && seen.size >= self.size()
+        });
         let known = self.known();
         let Some(content) = &mut self.content else { return Ok(Read::End { unfinished: 0 }) };
         // Taken before reading, so that a change while reading is not overlooked later.
@@ -80,7 +61,7 @@ impl Generation {
             }
             self.extent = Extent::Seen(stat.size);
         }
-        let before = reader.counts;
+        let (before, format) = (pass.reader.counts, pass.format);
         let modified = stat.map_or(self.position.modified, |stat| stat.modified);
         let size = stat.map_or(u64::MAX, |stat| stat.size);
         let mut pending = self.pending.take().map_or_else(Pending::default, |pending| *pending);
@@ -89,9 +70,9 @@ impl Generation {
         let seen = &mut pending;
         let mut place =
             ReadPlace { content, position, pending: seen, format, bound, size, source, modified };
-        let read = reader.read(&mut place, batch)?;
+        let read = pass.reader.read(&mut place, pass.batch)?;
         self.pending = pending.says_something(self.position.offset).then(|| Box::new(pending));
-        self.tell(before, reader);
+        self.tell(before, pass.reader);
         if let Some(stat) = stat.filter(|_| !matches!(read, Read::Rewritten)) {
             // What was written while it was read is seen by reading alone.
             let size = stat.size.max(self.position.offset);
@@ -103,7 +84,7 @@ impl Generation {
             self.position.modified = stat.modified;
         }
         if matches!(read, Read::Some { .. }) {
-            mark(batch, CheckpointBehind::reached(&self.source, self.position));
+            mark(pass.batch, CheckpointBehind::reached(&self.source, self.position));
         }
         Ok(read)
     }
@@ -146,22 +127,20 @@ impl Generation {
     }
 
     /// Sends the unfinished last line.
-    pub(in crate::input) fn read_unfinished(
+    pub(in crate::input::path) fn read_unfinished(
         &mut self,
-        reader: &mut Reader,
-        format: MessageFormat<'_>,
-        batch: &mut Batch,
+        pass: &mut Pass<'_>,
     ) -> io::Result<()> {
         let Some(content) = &mut self.content else { return Ok(()) };
-        let modified = self.position.modified;
+        let (modified, format) = (self.position.modified, pass.format);
         let (position, source) = (&mut self.position, &self.source);
         let (bound, size) = (u64::MAX, u64::MAX);
         let mut pending = self.pending.take().map_or_else(Pending::default, |pending| *pending);
         let pending = &mut pending;
         let place =
             &mut ReadPlace { content, position, pending, format, bound, size, source, modified };
-        reader.read_unfinished(place, batch)?;
-        mark(batch, CheckpointBehind::reached(&self.source, self.position));
+        pass.reader.read_unfinished(place, pass.batch)?;
+        mark(pass.batch, CheckpointBehind::reached(&self.source, self.position));
         Ok(())
     }
 }

@@ -5,21 +5,24 @@ use std::io;
 use super::{is_being_compressed, oldest, places};
 use crate::input::rotation::directories::{Directories, Sibling, Stranger};
 use crate::input::rotation::identity::Found;
-use crate::input::rotation::names::is_rotation_of;
+use crate::input::rotation::judge::{Match, Relation};
+use crate::input::rotation::names::{are_kin, is_rotation_of, telling_bases};
 use crate::pipeline::position::{Anchor, Head, Inode, Position, Source};
 
-/// Compares files of any name. Only what was read for long enough is known under a name that says
-/// nothing.
+/// Compares files of any name. Under a name that says nothing, only what was read for long enough is
+/// known. A rotated file that was followed under its own name may have the next name of its log by now.
 pub(super) fn search(
     directories: &Directories,
     source: &Source,
     position: &Position,
     is_taken: impl Fn(Inode) -> bool,
 ) -> io::Result<Option<Found>> {
-    if usize::from(position.anchor.len) < Anchor::MAX {
-        return Ok(None);
-    }
+    let is_known_anywhere = usize::from(position.anchor.len) == Anchor::MAX;
     for place in places(source) {
+        let may_have_kin = || !telling_bases(place).is_empty();
+        if !is_known_anywhere && !may_have_kin() {
+            continue;
+        }
         let (Some(directory), Some(name)) = (place.parent(), place.file_name()) else { continue };
         let listing = directories.listing(directory)?;
         let strangers = listing.strangers(directories);
@@ -34,6 +37,7 @@ pub(super) fn search(
                 || places(source).any(|place| place == path)
                 || is_rotation_of(name, name_of)
                 || is_being_compressed(place, path)
+                || !(is_known_anywhere || are_kin(place, path))
                 || !begins_with(directories, stranger, position.head)
             {
                 continue;
@@ -46,7 +50,7 @@ pub(super) fn search(
                 continue;
             };
             found.compare(position)?;
-            if found.relation.goes_on() {
+            if found.relation == Relation::GoesOn(Match::Exact) {
                 return Ok(Some(found));
             }
         }

@@ -283,8 +283,9 @@ fn a_listing_serves_in_a_burst_for_whatever_it_shows() {
     let gone = Gone::new();
     let files = Faulty::default();
     let directories = Directories::new(files.clone());
-    // The directory changes all the time.
+    // The directory changes all the time, and is listed when all that stands there is older.
     files.set_changed(None);
+    files.set_now(Some(i64::MAX));
     let lists = || files.counts().0;
     let successors = |number: u64| {
         let inode = Inode { number, ..gone.source.inode };
@@ -312,4 +313,11 @@ fn a_listing_serves_in_a_burst_for_whatever_it_shows() {
     assert_eq!((find(), lists()), (Some(again), 5));
     fs::remove_file(gone.dir.path().join("app.log.2")).unwrap();
     assert_eq!((find(), lists()), (None, 6));
+    // A file that is made as the directory is listed may have the number of one that was listed.
+    files.set_now(Some(0));
+    assert_eq!((successors(before.number), lists()), (vec![], 6));
+    gone.write("other", b"");
+    directories.turn_ends();
+    assert_eq!((successors(before.number), lists()), (vec![], 7));
+    assert_eq!((successors(before.number), lists()), (vec![], 8));
 }

@@ -27,7 +27,9 @@ struct State {
     lists: usize,
     opens: usize,
     /// Instead of the directory's own time.
-    changed: Option<i64>,
+    changed: Option<Option<i64>>,
+    /// Instead of the present time.
+    now: Option<i64>,
 }
 
 impl Faulty {
@@ -45,7 +47,11 @@ impl Faulty {
     }
 
     pub(in crate::input) fn set_changed(&self, changed: Option<i64>) {
-        self.state().changed = changed;
+        self.state().changed = Some(changed);
+    }
+
+    pub(in crate::input) fn set_now(&self, now: Option<i64>) {
+        self.state().now = now;
     }
 
     /// How often a directory was listed, and a file opened.
@@ -67,8 +73,14 @@ impl Files for Faulty {
         Disk.list(directory)
     }
 
-    fn changed(&self, _: &Path) -> Option<i64> {
-        self.state().changed
+    fn changed(&self, directory: &Path) -> Option<i64> {
+        let changed = self.state().changed;
+        changed.unwrap_or_else(|| Disk.changed(directory))
+    }
+
+    fn now(&self) -> i64 {
+        let now = self.state().now;
+        now.unwrap_or_else(|| Disk.now())
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
@@ -129,7 +141,7 @@ fn the_time_of_a_directory_is_trusted_once_it_is_past() {
 fn listing_of(names: &[String]) -> Listing {
     let entry =
         |(at, name): (usize, &String)| ListedName { name: name.into(), number: at as u64 % 7 };
-    Listing::new(Path::new("/d"), None, names.iter().enumerate().map(entry).collect())
+    Listing::new(Path::new("/d"), None, 0, names.iter().enumerate().map(entry).collect())
 }
 
 proptest! {

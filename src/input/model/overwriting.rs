@@ -1,0 +1,110 @@
+//! Content that is written over or cut short: `shred` on rotated files, lines taken back before they were
+//! read.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+
+use super::*;
+
+/// Overwrites a file from its start to its end, as `shred` does it.
+fn shred(world: &World, name: &str) {
+    let file = File::options().write(true).open(world.path(name)).unwrap();
+    let mut random = fastrand::Rng::with_seed(7);
+    let bytes: Vec<u8> = (0..file.metadata().unwrap().len()).map(|_| random.u8(..)).collect();
+    file.write_all_at(&bytes, 0).unwrap();
+}
+
+/// A log that was read, but for so many lines, and was rotated away unseen.
+fn rotated(unread: u8) -> World {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(60);
+    world.deliver_all();
+    world.write_lines(unread);
+    world.rename(true);
+    world
+}
+
+fn assert_exact(mut world: World) {
+    world.settle();
+    assert_eq!(world.received, world.written);
+    assert_eq!(world.banners[0], world.banners[1]);
+}
+
+#[test]
+fn random_bytes_in_a_file_that_was_rotated_unseen_are_not_sent() {
+    for is_open in [true, false] {
+        let mut world = rotated(0);
+        shred(&world, "app.log.1");
+        if !is_open {
+            world.stop(true);
+        }
+        // It is no log that came unseen either.
+        world.reopen();
+        world.write_lines(3);
+        world.rename(true);
+        assert_exact(world);
+    }
+}
+
+#[test]
+fn what_was_not_read_before_random_bytes_came_is_taken_from_a_copy() {
+    let world = rotated(20);
+    fs::copy(world.path("app.log.1"), world.path("saved")).unwrap();
+    shred(&world, "app.log.1");
+    assert_exact(world);
+}
+
+#[test]
+fn a_log_with_control_characters_that_began_anew_is_read_though_it_is_rotated_unseen() {
+    let mut world = rotated(0);
+    world.reopen();
+    world.write_lines(60);
+    world.deliver_all();
+    world.writer.set_len(0).unwrap();
+    for number in 120..130 {
+        world.write(&format!("{number}:8=FIX.4.4\x019=5\x0135=0\x01\n"));
+        world.written.push(number);
+    }
+    world.rename(true);
+    assert_exact(world);
+}
+
+#[test]
+fn lines_that_are_taken_back_before_they_are_read_do_not_have_others_sent_again() {
+    for read in [1, 60] {
+        for is_looked_at in [true, false] {
+            for is_rotated in [true, false] {
+                let mut world = World::new(Rotation::Rename);
+                world.write_lines(read);
+                world.deliver_all();
+                let size = fs::metadata(world.path("app.log")).unwrap().len();
+                world.write_lines(40);
+                world.look();
+                world.writer.set_len(size).unwrap();
+                world.written.truncate(read.into());
+                world.write_lines(1);
+                if is_rotated {
+                    world.rename(true);
+                }
+                if is_looked_at {
+                    world.look();
+                }
+                assert_exact(world);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_log_that_was_copied_and_truncated_and_begins_alike_is_read_from_its_copy() {
+    let mut world = World::of(Rotation::Rename, Kind { banner: 1500, ..Kind::default() });
+    world.write_banner();
+    world.deliver_all();
+    world.write_lines(40);
+    world.look();
+    fs::copy(world.path("app.log"), world.path("app.log.1")).unwrap();
+    world.writer.set_len(0).unwrap();
+    world.write_lines(1);
+    world.look();
+    assert_exact(world);
+}

@@ -1,0 +1,155 @@
+//! Looking again at what could not be told: rotated files that are not complete yet, searches that failed,
+//! and what has taken the place of a file.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+
+use super::acting::PATIENCE;
+use super::discovery::Between;
+use super::generation::{Generation, order_between};
+use super::reading::When;
+use super::unsettled::{FailedSearch, Unsettled, UnsettledFile};
+use super::{Context, FollowedPath};
+use crate::health::loss::{Amount, Reason};
+use crate::input::rotation::archive;
+use crate::shown::Show;
+
+/// How long to wait until unsettled files are looked at again.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl FollowedPath {
+    pub(super) fn unsettled(&mut self, now: Instant) -> &mut Unsettled {
+        self.unsettled.get_or_insert_with(|| {
+            let (files, searches) = (Vec::new(), Vec::new());
+            Box::new(Unsettled { files, searches, replaced: None, look_at: now + RETRY })
+        })
+    }
+
+    /// What took the place of the file at the path cannot be told. Returns whether to try again: for a
+    /// minute, unless it will not be told later either.
+    pub(super) fn may_be_told_later(&mut self, error: &io::Error, now: Instant) -> bool {
+        if archive::is_lasting(error) {
+            return false;
+        }
+        let until = *self.unsettled(now).replaced.get_or_insert(now + PATIENCE);
+        now < until
+    }
+
+    /// When to come back while it cannot be told what the path names.
+    pub(super) fn waits_for_replacement(&mut self, now: Instant) -> Option<When> {
+        let unsettled = self.unsettled.as_mut().filter(|unsettled| unsettled.replaced.is_some())?;
+        if now < unsettled.look_at {
+            return Some(When::At(unsettled.look_at));
+        }
+        unsettled.look_at = now + RETRY;
+        Some(When::Look)
+    }
+
+    /// Looks again at what could not be told. Returns when to do so again.
+    pub(super) fn settle_unsettled(&mut self, context: &mut Context<'_>) -> Option<Instant> {
+        let look_at = self.unsettled.as_ref()?.look_at;
+        if context.now < look_at {
+            return Some(look_at);
+        }
+        let unsettled = self.unsettled.take()?;
+        for failed in unsettled.searches {
+            self.search_again(failed, context);
+        }
+        if !unsettled.files.is_empty() {
+            self.open_all_older(context, true);
+        }
+        for file in unsettled.files {
+            self.settle_file(file, context);
+        }
+        self.unsettled.as_ref().map(|unsettled| unsettled.look_at)
+    }
+
+    fn settle_file(&mut self, mut file: UnsettledFile, context: &mut Context<'_>) {
+        let now = context.now;
+        let stat = match file.stat(&context.shared.directories) {
+            Err(error) if archive::is_passing(&error) => {
+                return self.unsettled(now).files.push(file);
+            }
+            stat => stat.ok().flatten(),
+        };
+        let is_known = |inode| context.shared.ownership.is_known(inode);
+        let Some(stat) = stat.filter(|stat| !is_known(stat.inode)) else { return };
+        if file.is_elsewhere(context.shared) {
+            return;
+        }
+        if std::mem::replace(&mut file.size, stat.size) != stat.size {
+            return self.unsettled(now).files.push(file);
+        }
+        match self.identify(file.path.clone(), context.shared) {
+            Err(error) if file.patience.is_over(now) => {
+                context.effects.losses.push((Reason::Unreadable, Amount::unknown()));
+                warn!(
+                    "{}: {} cannot be read ({error}), and is not waited for any more",
+                    self.path.shown(),
+                    file.path.shown()
+                );
+            }
+            Err(error) => self.unsettled(now).files.push(file.failing(&error, now)),
+            Ok(None) => {}
+            Ok(Some(mut found)) => {
+                if file.is_rewritten && !found.content.looks_like_a_log() {
+                    info!("{} holds no lines any more: it is not read", found.path.shown());
+                    return;
+                }
+                let (at, between) = self.place_after(Some(file.after));
+                let order = order_between(between.0, between.1);
+                let new = self.discovered(found, order, context);
+                self.older.insert(at, new);
+            }
+        }
+    }
+
+    /// Whether a generation in this place has to wait until it is known what came before it, and until
+    /// when at least.
+    pub(super) fn waits_for_unsettled(&self, order: u64) -> Option<Instant> {
+        let unsettled = self.unsettled.as_ref()?;
+        unsettled.is_awaited_by(order).then_some(unsettled.look_at)
+    }
+
+    fn search_again(&mut self, failed: FailedSearch, context: &mut Context<'_>) {
+        let FailedSearch { mut search, after, patience } = failed;
+        // Of what is found something may be what has become of the one that is searched from.
+        let at = self.older.iter().position(|it| it.source.id == search.source.id);
+        let opened = match at.filter(|&at| !self.older[at].is_open()) {
+            Some(at) => self.open_older(at, context, false).map(|_| ()),
+            None => Ok(()),
+        };
+        let from = at.and_then(|at| self.older.get(at)).filter(|it| !it.is_copy());
+        if let Some(stat) = from.and_then(Generation::stat) {
+            search.copied_before(&stat);
+        }
+        let siblings = match opened.and_then(|()| search.siblings(&context.shared.directories)) {
+            Ok(siblings) => siblings,
+            Err(error) if patience.is_over(context.now) => {
+                context.effects.losses.push((Reason::Unreadable, Amount::unknown()));
+                return warn!(
+                    "{}: files that were rotated cannot be looked for ({error}): what came and was \
+                     rotated away unseen is not read",
+                    self.path.shown()
+                );
+            }
+            Err(_) => {
+                let failed = FailedSearch { search, after, patience };
+                return self.unsettled(context.now).searches.push(failed);
+            }
+        };
+        let (_, between) = self.place_after(after);
+        let unknown = self.sift(siblings, &search, between, context);
+        let (at, _) = self.place_after(after);
+        self.insert_all_older(at, unknown);
+    }
+
+    /// Where in the row of older generations something stands that comes right behind `after`.
+    fn place_after(&self, after: Option<u64>) -> (usize, Between) {
+        let at = self.older.partition_point(|known| Some(known.order()) <= after);
+        let next = self.older.get(at).or(self.current.as_ref()).map(Generation::order);
+        (at, (after, next))
+    }
+}

@@ -13,7 +13,7 @@ const OUTSIDE: [&str; 5] = ["agent", "announce", "daemon", "exporter", "inspect"
 const SHELL: [&str; 8] =
     ["agent", "announce", "cli", "daemon", "exporter", "inspect", "service", "sys"];
 /// Files that only compute: no stage but their own room, no I/O, no clock.
-const PURE: [&str; 23] = [
+const PURE: [&str; 24] = [
     "input/path/generation/order.rs",
     "input/path/transitions.rs",
     "pipeline/batch.rs",
@@ -32,6 +32,7 @@ const PURE: [&str; 23] = [
     "input/rotation/judge.rs",
     "deliver/backoff.rs",
     "deliver/entry.rs",
+    "deliver/pattern.rs",
     "deliver/proof.rs",
     "deliver/ledger.rs",
     "deliver/transport/ending.rs",

@@ -13,12 +13,14 @@
 //! | `backoff` (pure) | when to try again |
 //! | `control` | the channels, and the one place where sending waits |
 //! | `session` | from one connection to the next |
-//! | `serve` | the service of one connection, its rotation, and when to part |
+//! | `serve`, `waiting` | the service of one connection, and when to part; how it waits meanwhile |
+//! | `rotation` | the connection that follows, and when it takes over |
+//! | `pattern` (pure) | whether connections end in the same way again and again |
 //! | `proof_timer` (pure) | for how long something has been unproven |
 //! | `fast_path` | the short way to a connection that is idle |
 //! | `transport` | what a way to the receiver can do: write, say what is proven, close |
 //! | `transport/ending` (pure) | what the end of a connection proves |
-//! | `transport/stream` | TCP and TLS at work, and how the end of a connection is seen |
+//! | `transport/stream` | TCP and TLS at work, how the end of a connection is seen, and its trial |
 //! | `transport/relp` | RELP at work: messages that the receiver answers |
 //! | `transport/relp/session` (pure) | numbers, the window, and what an answer proves |
 //! | `transport/relp/codec` (pure) | the frames of RELP |
@@ -26,6 +28,7 @@
 //! | `transport/tcp` | one TCP connection: bytes out, what the kernel says became of them |
 //! | `transport/tls` | sealing, and which plaintext lies before which byte on the wire |
 //! | `transport/datagrams` | the socket for datagrams, and which errors came back |
+//! | `transport/tls_clients` | what TLS keeps from one connection to the next |
 //! | `transport/target` | where to send and how |
 //! | `transport/connect` | from a host name to a TCP connection |
 //! | `transport/roots` | which authorities there are, and what is wrong where they should be |
@@ -53,15 +56,18 @@ mod fast_path;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod ledger;
+mod pattern;
 mod print;
 mod probe;
 mod proof;
 mod proof_timer;
 mod report;
 mod returns;
+mod rotation;
 mod serve;
 mod session;
 mod transport;
+mod waiting;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -126,6 +132,7 @@ pub async fn run(links: Links, meters: Sending) -> Outcome {
         ledger: Ledger::default(),
         backoff: Backoff::default(),
         memory: Memory::default(),
+        standby: None,
         report,
         meters,
         shown: Tally::default(),

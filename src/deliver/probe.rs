@@ -12,7 +12,8 @@ use super::transport::{Memory, Patience, Transport, datagrams};
 use super::{RelpLimits, Target, TransportKind};
 use crate::deliver::transport::connect::{self, ConnectError};
 use crate::deliver::transport::tcp::{Heard, Link};
-use crate::deliver::transport::trust::{self, Witness};
+use crate::deliver::transport::tls_clients::ClientSource;
+use crate::deliver::transport::trust::{self, Trust, Witness};
 
 /// How long a receiver has to say that it does not want us after all: over TLS 1.3 a missing
 /// client certificate shows only behind the handshake.
@@ -88,8 +89,9 @@ async fn session(
     witness: &Arc<Witness>,
 ) -> Result<Answer, String> {
     let told = |error: ConnectError| error.to_string();
-    let client = |trust: &_| trust::observed_client(trust, Arc::clone(witness));
-    let link = Link::open_as(target, client).await.map_err(told)?;
+    let client = |trust: &Trust| trust::observed_client(trust, Arc::clone(witness));
+    let opened = Link::open_as(target, ClientSource::Made(&client)).await;
+    let link = opened.map_err(told)?;
     let opened = Relp::begin(link, target, limits, &Memory::default()).await;
     let mut relp = opened.map_err(told)?;
     let (peer, protocol) = (relp.peer(), relp.protocol());
@@ -105,8 +107,8 @@ async fn session(
 }
 
 async fn stream(target: &Target, witness: &Arc<Witness>) -> Result<Answer, String> {
-    let client = |trust: &_| trust::observed_client(trust, Arc::clone(witness));
-    let opened = Link::open_as(target, client).await;
+    let client = |trust: &Trust| trust::observed_client(trust, Arc::clone(witness));
+    let opened = Link::open_as(target, ClientSource::Made(&client)).await;
     let mut link = opened.map_err(|error| error.to_string())?;
     let (peer, protocol) = (link.peer, link.protocol());
     let ended = |reason: &str| {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::transport::Why;
+use super::pattern::{EndedConnection, Ends, Pattern};
+use super::transport::{Impression, Why};
 use super::{Target, TransportKind};
 use crate::deliver::transport::connect::ConnectError;
 use crate::health::loss::{Amount, Reason};
@@ -28,6 +29,10 @@ pub(super) struct Report {
     unproven_since: Option<Instant>,
     /// The last connection came to nothing, which was said.
     useless: bool,
+    /// The last ends that were not our doing, and whether a warning has told of what they have in
+    /// common.
+    ends: Ends,
+    said_pattern: bool,
     meters: Sending,
 }
 
@@ -54,6 +59,8 @@ impl Report {
             said_in_vain: false,
             unproven_since: None,
             useless: false,
+            ends: Ends::default(),
+            said_pattern: false,
             meters,
         }
     }
@@ -138,6 +145,43 @@ impl Report {
             bytes => format!("; {bytes} bytes go out again that may not have arrived"),
         };
         info!("connected to {receiver}{again}{resent}");
+    }
+
+    /// A connection has ended: why, and what that proved.
+    pub(super) fn ended(&mut self, reason: &Why, impression: &Impression) {
+        let Impression { age, used, taken, proven, .. } = *impression;
+        if !age.is_zero() {
+            debug!(
+                "connection to {} ended {:.1} s after it was made and {:.1} s after its first \
+                 message: {reason}; of {taken} bytes {proven} are proven to be read",
+                self.receiver,
+                age.as_secs_f64(),
+                used.as_secs_f64()
+            );
+        }
+        if impression.is_trusted || !reason.is_theirs() {
+            self.ends.forget();
+            self.said_pattern &= !impression.is_trusted;
+            return;
+        }
+        let Some(pattern) = self.ends.note(EndedConnection { age, used, bytes: taken }) else {
+            return;
+        };
+        if !std::mem::replace(&mut self.said_pattern, true) {
+            let when = match pattern {
+                Pattern::Age(age) => format!("{:.1} s after it was made", age.as_secs_f64()),
+                Pattern::Used(used) => {
+                    format!("{:.1} s after its first message", used.as_secs_f64())
+                }
+                Pattern::Bytes(bytes) => format!("after some {bytes} bytes"),
+            };
+            warn!(
+                "{} has ended each of the last three connections {when}: it has a limit, does not \
+                 understand what it gets, or is a proxy whose server does not run. What an end leaves \
+                 unproven is sent again; let the receiver keep its connections open",
+                self.receiver
+            );
+        }
     }
 
     /// The connection ended without our doing; `useful` when the receiver read from it.

@@ -1,26 +1,15 @@
-//! The service of one connection at a time: what is written to it, when it is rotated, and when to
+//! The service of one connection at a time: what is written to it, what that proves, and when to
 //! part.
-//!
-//! # Rotation
-//! What is sent and not proven for `proof_interval` is proven by our own close. The next connection
-//! is opened first, while the one at work goes on. Then nothing more is sent for a round trip: our
-//! FIN goes out behind everything written, and the receiver's says that it has read all of it. What
-//! it does not prove is sent again on the next connection, which is ready. A host that sends
-//! nothing has nothing unproven, and keeps its connection for ever.
 
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::control::{Intent, Wait, Wakeup};
-use super::fast_path::Lease;
+use super::control::Intent;
 use super::proof_timer::ProofTimer;
+use super::rotation::Next;
 use super::session::Sender;
-use super::transport::connect::ConnectError;
-use super::transport::{self, Patience, Transport, Why};
+use super::transport::{Patience, Transport, Why};
 
 /// How long a connection may take to end in good order after sending was told to leave.
 const GRACE: Duration = Duration::from_secs(3);
@@ -28,35 +17,19 @@ const GRACE: Duration = Duration::from_secs(3);
 const ENOUGH: u64 = 64 << 10;
 /// A receiver that takes nothing for so long is worth a line in the log.
 const STALL: Duration = Duration::from_secs(5);
-/// How often it is looked whether a rotation that waits may go on.
-const ROTATION_LOOK: Duration = Duration::from_millis(100);
-
-/// A connection on its way.
-type Opening = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, ConnectError>> + Send>>;
-
-/// How far the rotation of a connection has come.
-enum Rotation {
-    /// It is not due, or not before then.
-    None(Option<Instant>),
-    /// The next connection is being opened.
-    Opening(Opening),
-    /// The next connection is open, and the one at work still serves.
-    Ready(Box<dyn Transport>),
-    /// The one at work is being closed.
-    Closing(Box<dyn Transport>),
-}
 
 /// One connection at work.
-struct Session {
-    transport: Box<dyn Transport>,
-    timer: ProofTimer,
-    rotation: Rotation,
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) transport: Box<dyn Transport>,
+    pub(super) timer: ProofTimer,
+    pub(super) next: Next,
     /// When it is left behind, whatever is unproven.
-    leave_by: Option<Instant>,
+    pub(super) leave_by: Option<Instant>,
     /// It was said that there is a connection.
-    is_reported: bool,
+    pub(super) is_reported: bool,
     /// So much goes out on it for the second time.
-    resent: u64,
+    pub(super) resent: u64,
 }
 
 /// How a connection ended.
@@ -67,42 +40,16 @@ pub(super) enum End {
     Lost(Why),
 }
 
-/// What was waited for.
-enum Happened {
-    Ready(io::Result<()>),
-    Opened(Result<Box<dyn Transport>, ConnectError>),
-}
-
 impl Session {
     /// What it wants for itself.
     fn intent(&self, ledger_is_full: bool) -> Intent {
-        match self.rotation {
-            Rotation::Closing(_) => Intent::Rotate,
+        match self.next {
+            Next::Due(_) => Intent::Rotate,
             // Too much is unconfirmed, which its end will confirm, or it has served for long enough.
             _ if ledger_is_full && !self.transport.proves_by_itself() => Intent::Renew,
             _ if self.transport.is_used_up() => Intent::Renew,
             _ => Intent::Serve,
         }
-    }
-
-    /// When there is something to do about the rotation.
-    fn rotates_at(&self, now: Instant) -> Option<Instant> {
-        match &self.rotation {
-            Rotation::None(not_before) if self.transport.is_rotatable() => {
-                self.timer.due_at().max(self.timer.due_at().and(*not_before))
-            }
-            Rotation::Ready(next) => {
-                Some(next.wake_at().map_or(now + ROTATION_LOOK, |at| at.min(now + ROTATION_LOOK)))
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether the next connection, which is open, is of use now; `None`: not any more.
-    fn is_next_ready(next: &mut dyn Transport, now: Instant) -> Option<bool> {
-        next.listen().ok()?;
-        next.advance(now).ok()?;
-        Some(next.can_write())
     }
 }
 
@@ -126,8 +73,8 @@ impl Sender {
             // What was acknowledged last may prove more, or that the receiver was reading.
             self.ledger.confirm_up_to(session.transport.last_proof());
             self.settle_accounts();
-            match (session.rotation, end) {
-                (Rotation::Closing(next), End::Lost(why)) if !self.control.is_called_away() => {
+            match (session.next, end) {
+                (Next::Due(next), End::Lost(why)) if !self.control.is_called_away() => {
                     session = self.rotated(session.transport, next, &why);
                     went_on = Ok(());
                 }
@@ -135,7 +82,12 @@ impl Sender {
                     let end = self.parted(Intent::Renew).unwrap_or(End::Lost(Why::Closed));
                     return (end, session.transport);
                 }
-                (_, end) => return (end, session.transport),
+                (next, end) => {
+                    if let Next::Ready(next) | Next::Due(next) = next {
+                        self.standby = Some(next);
+                    }
+                    return (end, session.transport);
+                }
             }
         }
     }
@@ -147,7 +99,7 @@ impl Sender {
         Session {
             transport,
             timer: ProofTimer::new(interval, failures, fastrand::f64()),
-            rotation: Rotation::None(None),
+            next: Next::None(None),
             leave_by: None,
             is_reported: false,
             resent,
@@ -155,8 +107,17 @@ impl Sender {
     }
 
     /// The connection at work is closed, and the next one takes over.
-    fn rotated(&mut self, old: Box<dyn Transport>, next: Box<dyn Transport>, why: &Why) -> Session {
+    fn rotated(
+        &mut self,
+        mut old: Box<dyn Transport>,
+        mut next: Box<dyn Transport>,
+        why: &Why,
+    ) -> Session {
+        let impression = old.impression();
+        self.report.ended(why, &impression);
+        self.memory.note(why, impression);
         old.abort();
+        next.take_turn(&self.memory);
         if self.ledger.is_settled() {
             self.memory.failed_rotations = 0;
         } else {
@@ -213,7 +174,7 @@ impl Sender {
     }
 
     /// More may be taken from the channel.
-    fn accepts(&self, session: &Session) -> bool {
+    pub(super) fn accepts(&self, session: &Session) -> bool {
         session.transport.can_write()
             && !self.ledger.is_full()
             && self.control.intent(session.intent(self.ledger.is_full())) == Intent::Serve
@@ -230,36 +191,6 @@ impl Sender {
             self.report.moving();
         }
         Ok(())
-    }
-
-    /// Opens the next connection when something has been unproven for too long, and begins to close
-    /// the one at work when that proves something.
-    fn rotate_if_due(&mut self, session: &mut Session, now: Instant) {
-        let rotation = std::mem::replace(&mut session.rotation, Rotation::None(None));
-        session.rotation = match rotation {
-            Rotation::None(not_before) => {
-                session.rotation = Rotation::None(not_before);
-                match session.rotates_at(now) {
-                    Some(at) if at <= now => {
-                        let (target, memory) = (self.target.clone(), self.memory.clone());
-                        Rotation::Opening(Box::pin(transport::open(target, memory)))
-                    }
-                    _ => Rotation::None(not_before),
-                }
-            }
-            Rotation::Ready(mut next) => match Session::is_next_ready(&mut *next, now) {
-                None => self.no_rotation(None, now),
-                Some(true) if session.transport.may_close(now) => Rotation::Closing(next),
-                Some(_) => Rotation::Ready(next),
-            },
-            other => other,
-        };
-    }
-
-    /// There is no next connection. The one at work may serve for long yet.
-    fn no_rotation(&mut self, error: Option<&ConnectError>, now: Instant) -> Rotation {
-        self.report.not_rotated(error);
-        Rotation::None(Some(now + self.target.proof_interval))
     }
 
     /// Ends our side once everything is written and nothing more will come, and the connection once
@@ -292,80 +223,5 @@ impl Sender {
             return Err(end);
         }
         Ok(())
-    }
-
-    /// Waits for something to do, and takes note of it. A connection that is ready for more is
-    /// leased out meanwhile.
-    async fn wait(&mut self, mut session: Session) -> (Session, Result<(), Why>) {
-        let transport = &*session.transport;
-        let pending = self.ledger.unwritten_bytes() > 0 || transport.has_unsent();
-        let accepts = !pending && self.accepts(&session);
-        let times = [transport.wake_at(), session.leave_by, session.rotates_at(Instant::now())];
-        let until = times.into_iter().flatten().min();
-        let wait = Wait { accepts, until, not_at_all: pending && transport.can_write() };
-        let ready = transport.readiness().wait();
-        let leased = accepts && transport.is_lendable();
-        let Session { transport, mut rotation, timer, leave_by, is_reported, resent } = session;
-        let kept = if leased {
-            self.lease(transport, until);
-            None
-        } else {
-            Some(transport)
-        };
-        let happened = async {
-            match &mut rotation {
-                Rotation::Opening(opening) => tokio::select! {
-                    biased;
-                    ready = ready => Happened::Ready(ready),
-                    opened = opening => Happened::Opened(opened),
-                },
-                _ => Happened::Ready(ready.await),
-            }
-        };
-        let wakeup = self.control.next(wait, happened).await;
-        let (transport, ended) = match kept {
-            Some(transport) => (transport, None),
-            None => {
-                let lease = self.control.fast_path.reclaim();
-                self.ledger = lease.ledger;
-                (lease.transport, lease.ended)
-            }
-        };
-        session = Session { transport, rotation, timer, leave_by, is_reported, resent };
-        let noted = self.note(&mut session, wakeup, ended.is_some());
-        (session, ended.map_or(noted, Err))
-    }
-
-    /// Takes note of what happened. First of all, for what was taken from a channel comes from
-    /// nowhere else again. To listen is left to those who find out what the end proves.
-    fn note(
-        &mut self,
-        session: &mut Session,
-        wakeup: Wakeup<Happened>,
-        has_ended: bool,
-    ) -> Result<(), Why> {
-        match wakeup {
-            Wakeup::Task(Happened::Ready(_)) if has_ended => {}
-            Wakeup::Task(Happened::Ready(Ok(()))) => session.transport.listen()?,
-            Wakeup::Task(Happened::Ready(Err(error))) => return Err(Why::Broken(error)),
-            Wakeup::Task(Happened::Opened(Ok(next))) => session.rotation = Rotation::Ready(next),
-            Wakeup::Task(Happened::Opened(Err(error))) => {
-                session.rotation = self.no_rotation(Some(&error), Instant::now());
-            }
-            Wakeup::Batch(batch) => self.take(batch),
-            Wakeup::Other => {}
-        }
-        Ok(())
-    }
-
-    fn lease(&mut self, transport: Box<dyn Transport>, wake_at: Option<Instant>) {
-        self.control.fast_path.lease(Lease {
-            transport,
-            ledger: std::mem::take(&mut self.ledger),
-            framing: self.target.encoder.framing(),
-            taken: self.control.taken,
-            wake_at,
-            ended: None,
-        });
     }
 }

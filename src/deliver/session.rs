@@ -10,6 +10,7 @@ use super::backoff::Backoff;
 use super::control::{Control, Intent, Wait, Wakeup};
 use super::ledger::{Ledger, Tally};
 use super::report::Report;
+use super::rotation::is_ready;
 use super::serve::End;
 use super::transport::{self, Memory, Transport, Why};
 use super::{Outcome, Target};
@@ -27,6 +28,8 @@ pub(super) struct Sender {
     pub(super) ledger: Ledger,
     pub(super) backoff: Backoff,
     pub(super) memory: Memory,
+    /// A connection that stood by when the last one ended.
+    pub(super) standby: Option<Box<dyn Transport>>,
     pub(super) report: Report,
     pub(super) meters: Sending,
     /// What of the ledger's tally the meters show already.
@@ -53,7 +56,7 @@ impl Sender {
             self.ledger.reframe(|batch| target.encoder.reframe(batch));
         }
         self.target = target;
-        (self.backoff, self.memory) = Default::default();
+        (self.backoff, self.memory, self.standby) = Default::default();
         self.report = Report::new(&self.target, self.meters.clone());
     }
 
@@ -74,7 +77,13 @@ impl Sender {
             } else {
                 self.ledger.confirmed() > before || began.elapsed() >= LASTING
             };
-            self.memory.note(&why, transport.impression());
+            let impression = transport.impression();
+            self.report.ended(&why, &impression);
+            self.memory.note(&why, impression);
+            if why.is_suspicious() {
+                // It was opened for a shorter trial than there has to be now.
+                self.standby = None;
+            }
             if is_useful {
                 self.backoff.reset();
             }
@@ -91,6 +100,13 @@ impl Sender {
 
     /// A connection; `None` when there is nothing to be sent any more, or nothing to this target.
     async fn connect(&mut self) -> Option<Box<dyn Transport>> {
+        if let Some(mut standby) = self.standby.take()
+            && !self.control.is_called_away()
+            && is_ready(&mut *standby, Instant::now()).is_some()
+        {
+            standby.take_turn(&self.memory);
+            return Some(standby);
+        }
         loop {
             let delay = self.backoff.next(fastrand::f64());
             self.pause(Instant::now() + delay).await?;

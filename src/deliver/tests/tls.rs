@@ -20,8 +20,10 @@ use tokio_rustls::server::TlsStream;
 
 use super::super::ledger::Ledger;
 use super::*;
+use crate::deliver::transport::connect::ConnectError;
 use crate::deliver::transport::tcp::Link;
-use crate::deliver::transport::trust::{Authorities, Trust};
+use crate::deliver::transport::tls_clients::ClientSource;
+use crate::deliver::transport::trust::{self, Authorities, Trust};
 use crate::pipeline::channel::Direct;
 
 /// An authority, and a receiver's certificate for 127.0.0.1 issued by it.
@@ -112,6 +114,10 @@ impl Authority {
     }
 }
 
+async fn open(target: &Target) -> Result<Link, ConnectError> {
+    Link::open(target, &Arc::default()).await
+}
+
 async fn accept(listener: &TcpListener, acceptor: &TlsAcceptor) -> TlsStream<TcpStream> {
     let (stream, _) = within(5, listener.accept()).await.unwrap();
     within(5, acceptor.accept(stream)).await.unwrap()
@@ -133,7 +139,7 @@ async fn verified_it_delivers_everything() {
         let (listener, address) = listen().await;
         let acceptor = authority.acceptor(&[version]);
         let target = authority.target(address);
-        let (link, _) = tokio::join!(Link::open(&target), accept(&listener, &acceptor));
+        let (link, _) = tokio::join!(open(&target), accept(&listener, &acceptor));
         assert_eq!(link.unwrap().protocol(), name);
         let sending = Sending::to(target);
         sending.feed(0..50_000, 777);
@@ -150,7 +156,7 @@ async fn refusal(target: Target, authority: &Authority, listener: TcpListener) -
         let (stream, _) = listener.accept().await.unwrap();
         let _ = acceptor.accept(stream).await;
     };
-    let (link, ()) = within(5, async { tokio::join!(Link::open(&target), receiver) }).await;
+    let (link, ()) = within(5, async { tokio::join!(open(&target), receiver) }).await;
     link.unwrap_err().to_string()
 }
 
@@ -180,7 +186,7 @@ async fn where_one_address_speaks_no_tls_another_is_tried() {
     let acceptor = authority.acceptor(&[&rustls::version::TLS13]);
     let target = Target { connect_timeout: Duration::from_secs(2), ..authority.target(first) };
     let addresses = vec![fourth, second, first, third];
-    let opened = Link::open_one(&target, addresses, crate::deliver::transport::trust::client);
+    let opened = Link::open_one(&target, addresses, ClientSource::Made(&trust::client));
     let (link, _, _) =
         within(5, async { tokio::join!(opened, accept(&listener, &acceptor), talks) }).await;
     assert_eq!(link.unwrap().peer, third);
@@ -216,7 +222,7 @@ async fn a_receiver_without_tls_is_told_from_one_with() {
         stream.write_all(b"220 hello, this is not TLS\r\n").await.unwrap();
         stream
     };
-    let (link, _) = within(5, async { tokio::join!(Link::open(&target), receiver) }).await;
+    let (link, _) = within(5, async { tokio::join!(open(&target), receiver) }).await;
     let error = link.unwrap_err().to_string();
     assert!(error.contains("check that destination.port speaks TLS"), "{error}");
 }
@@ -389,8 +395,10 @@ async fn before_its_keys_are_exhausted_a_connection_asks_for_another() {
     let acceptor = authority.acceptor(&[&rustls::version::TLS12]);
     let target = authority.target(address);
     let client = |_: &Trust| Ok(authority.client_whose_keys_last(64));
-    let (link, _stream) =
-        tokio::join!(Link::open_as(&target, client), accept(&listener, &acceptor));
+    let (link, _stream) = tokio::join!(
+        Link::open_as(&target, ClientSource::Made(&client)),
+        accept(&listener, &acceptor)
+    );
     let (mut link, mut ledger) = (link.unwrap(), Ledger::default());
     let mut send = |number| {
         ledger.push(numbered(number..number + 1, WIDTH));

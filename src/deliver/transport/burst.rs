@@ -1,5 +1,7 @@
-//! How much goes out at a time on a connection that has passed its trial (see [`super::ending`]).
-//! Pure.
+//! How much goes out at a time on a connection that has passed its trial (see [`super::ending`]),
+//! and how long a receiver then has to read that and to close. Pure.
+
+use std::time::Duration;
 
 /// After its first trial a receiver gets so much at a time, until it is trusted.
 const FIRST_BURST: usize = 8 << 10;
@@ -7,6 +9,10 @@ const FIRST_BURST: usize = 8 << 10;
 const LARGEST_BURST: usize = 60 << 10;
 /// However badly it goes, it gets no less.
 const SMALLEST_BURST: usize = 256;
+/// So long the next burst is waited with.
+const FIRST_PACE: Duration = Duration::from_millis(50);
+/// However badly it goes, it is not waited longer.
+const LONGEST_PACE: Duration = Duration::from_millis(400);
 /// Once a burst was too large, so many must go well before a larger one is tried.
 const PROBATION: u32 = 8;
 
@@ -18,13 +24,15 @@ pub(in crate::deliver) struct Burst {
     pub(in crate::deliver) bytes: usize,
     /// None has more.
     largest: usize,
+    /// How long after it the next one may come.
+    pub(in crate::deliver) pace: Duration,
     /// So many connections have gone well since that was last changed.
     went_well: u32,
 }
 
 impl Default for Burst {
     fn default() -> Self {
-        Self { bytes: FIRST_BURST, largest: LARGEST_BURST, went_well: 0 }
+        Self { bytes: FIRST_BURST, largest: LARGEST_BURST, pace: FIRST_PACE, went_well: 0 }
     }
 }
 
@@ -42,15 +50,18 @@ impl Burst {
         if self.went_well >= PROBATION {
             self.went_well = 0;
             self.largest = (self.largest * 2).min(LARGEST_BURST);
+            self.pace = (self.pace / 2).max(FIRST_PACE);
         }
         self.doubled()
     }
 
-    /// The connection ended with something unread or under way.
+    /// The connection ended with something unread or under way: a burst was too large, or came while
+    /// the receiver was closing behind the one before.
     #[must_use]
     pub(in crate::deliver) fn failed(self) -> Self {
         let half = (self.bytes / 2).max(SMALLEST_BURST);
-        Self { bytes: half, largest: half, went_well: 0 }
+        let pace = (self.pace * 2).min(LONGEST_PACE);
+        Self { bytes: half, largest: half, pace, went_well: 0 }
     }
 }
 
@@ -78,6 +89,10 @@ mod tests {
         for _ in 0..30 {
             burst = burst.failed();
         }
-        assert_eq!(burst.bytes, SMALLEST_BURST);
+        assert_eq!((burst.bytes, burst.pace), (SMALLEST_BURST, LONGEST_PACE));
+        for _ in 0..3 * PROBATION {
+            burst = burst.succeeded();
+        }
+        assert_eq!(burst.pace, FIRST_PACE);
     }
 }

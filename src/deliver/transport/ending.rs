@@ -2,14 +2,10 @@
 //!
 //! TCP says little about the process behind it. A server that reads everything and closes looks,
 //! from here, like a proxy that has no server, like one that does not understand what it reads, and
-//! like one that is stopped with messages unread. Three questions tell them apart, each of them a
-//! function below:
-//!
-//! 1. [`vouches`]: has the connection shown that somebody who understands is at its end?
-//! 2. [`close_from`]: from when on would the answer to our own close be one?
-//! 3. [`answer_proves`] and [`close_proves`]: does this end prove that all was read?
-//!
-//! Where the answer is no, nothing is lost: what the distance rule has not proven is sent again.
+//! like one that is stopped with messages unread. [`proves`] is the whole rule; [`vouches`] says
+//! whether somebody who understands is there, and [`close_from`] from when on it is worth while to
+//! close. Where the answer is no, nothing is lost: what the distance rule has not proven is sent
+//! again.
 
 use std::time::Duration;
 
@@ -33,18 +29,23 @@ const PROMPT: Duration = Duration::from_millis(300);
 const PHASE: std::ops::Range<u64> = 150..600;
 /// So long after the receiver's FIN its RST would have come.
 pub(in crate::deliver) const RESET_WAIT: Duration = Duration::from_millis(300);
-/// How long a suspicious receiver's connection is left alone: twice as long as the last one lasted,
-/// within this; and within [`LONGEST_QUIET`] when that was not the first.
+/// How long a suspicious receiver's connection is left alone: a quarter longer than what made it
+/// suspicious had lasted, and this, ...
+const QUIET_MARGIN: Duration = Duration::from_millis(500);
+/// ... within this; within [`LONGEST_QUIET`] when that was not the first; and no longer than need be
+/// once the receiver has passed a trial, if what made it suspicious lasted for so long that the end of
+/// a younger one is none of that.
 const QUIET: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3);
 /// See [`QUIET`].
 const LONGEST_QUIET: Duration = Duration::from_secs(60);
+/// See [`QUIET`].
+const FAR: Duration = Duration::from_secs(4);
 /// How long the first message is then watched: twice as long as the last connection was in use,
-/// within this.
+/// within this, ...
 const WATCH: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(300)..=Duration::from_millis(500);
-
-/// How long to wait between two bursts.
-pub(in crate::deliver) const PACE: Duration = Duration::from_millis(50);
+/// ... and so long once the receiver has passed a trial and ended as one that passes does.
+const WATCH_AGAIN: Duration = Duration::from_millis(200);
 
 /// What is known of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +57,7 @@ pub(in crate::deliver) struct Facts {
     /// Bytes acknowledged.
     pub(in crate::deliver) acked: u64,
     /// The trial that it has passed.
-    pub(in crate::deliver) passed: Option<Trial>,
+    pub(in crate::deliver) passed: Option<Passed>,
     /// A round trip.
     pub(in crate::deliver) round_trip: Duration,
     /// A middlebox is known to be between (`destination.proxied`).
@@ -72,11 +73,44 @@ pub(in crate::deliver) struct Trial {
     pub(in crate::deliver) quiet: Duration,
     /// Watched for so long.
     pub(in crate::deliver) watch: Duration,
-    /// It was left alone for longer than what made the receiver suspicious lasted.
-    pub(in crate::deliver) is_longer: bool,
+    /// So long lasted what made the receiver suspicious.
+    pub(in crate::deliver) outlives: Duration,
+    /// The receiver has passed one before.
+    pub(in crate::deliver) is_known: bool,
     /// Then it gets no more than so many bytes at a time, so that a receiver which closes by itself
     /// does so with nothing unread and nothing under way.
     pub(in crate::deliver) burst: Burst,
+}
+
+/// A trial that a connection has passed.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::deliver) struct Passed {
+    pub(in crate::deliver) trial: Trial,
+    /// It was left alone for so long, which is longer where another one was at work meanwhile.
+    pub(in crate::deliver) alone: Duration,
+}
+
+impl Passed {
+    /// Up to this age nothing but the receiver is expected to end it. What made the receiver
+    /// suspicious may be a time-out: the connection has outlived it while it was left alone, or is far
+    /// younger. And one that it has outlived for so long alone does not come soon after.
+    pub(in crate::deliver) fn holds_until(&self) -> Duration {
+        let soon = self.alone * 5 / 2 + self.trial.watch;
+        let outlives = self.trial.outlives;
+        if self.alone > outlives { soon } else { soon.min(outlives * 4 / 5) }
+    }
+}
+
+/// How a connection has ended in good order.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::deliver) enum GoodEnd {
+    /// The receiver closed by itself, and no RST came behind its FIN.
+    Closed,
+    /// It said `close_notify`, and closed only after we had. `was_quiet`: nothing was under way as it
+    /// said so.
+    Farewell { was_quiet: bool },
+    /// It answered our own close, `after` so long. `may_be_late`: it may have had much to read.
+    Answered { after: Duration, may_be_late: bool },
 }
 
 /// What makes a receiver suspicious: its last connection ended and proved nothing.
@@ -88,6 +122,8 @@ pub(in crate::deliver) struct Suspicion {
     pub(in crate::deliver) used: Duration,
     /// How many such ends there were in a row.
     pub(in crate::deliver) times: u32,
+    /// Since then it has passed a trial, and ended in a way that proved all.
+    pub(in crate::deliver) has_passed: bool,
     /// How much it gets at a time after a trial.
     pub(in crate::deliver) burst: Burst,
 }
@@ -96,12 +132,21 @@ impl Suspicion {
     /// The trial for the next connection: longer than what made it suspicious, and over when the
     /// [`PHASE`] begins, so that all of that serves for messages.
     pub(in crate::deliver) fn trial(&self) -> Trial {
-        let longest = if self.times > 1 { LONGEST_QUIET } else { *QUIET.end() };
-        let quiet = (self.age * 2).clamp(*QUIET.start(), longest);
-        let watch = (self.used * 2).clamp(*WATCH.start(), *WATCH.end());
+        let longest = match self.times {
+            _ if self.has_passed && self.age >= FAR => *QUIET.start(),
+            0 | 1 => *QUIET.end(),
+            _ => LONGEST_QUIET,
+        };
+        let quiet = (self.age * 5 / 4 + QUIET_MARGIN).clamp(*QUIET.start(), longest);
+        let watch = match self.has_passed {
+            true => WATCH_AGAIN,
+            false => (self.used * 2).clamp(*WATCH.start(), *WATCH.end()),
+        };
         let beyond = within_second(quiet + watch);
-        let quiet = quiet + Duration::from_millis((1000 + PHASE.start - beyond) % 1000);
-        Trial { quiet, watch, is_longer: quiet > self.age, burst: self.burst }
+        let aligned = quiet + Duration::from_millis((1000 + PHASE.start - beyond) % 1000);
+        // One that has passed is opened while another one is at work, and waits for that anyway.
+        let quiet = if self.has_passed { quiet } else { aligned };
+        Trial { quiet, watch, outlives: self.age, is_known: self.has_passed, burst: self.burst }
     }
 }
 
@@ -153,39 +198,49 @@ pub(in crate::deliver) fn prompt(facts: &Facts) -> Duration {
     PROMPT + facts.round_trip * 2
 }
 
-/// Our own close was answered by FIN `after` so long: whether all that was acknowledged is read.
-/// `facts` are those of the moment at which we closed.
+/// The rule for TCP and TLS: whether this end proves that all that was acknowledged is read. `facts`
+/// are those of the moment at which the one who closed first did so.
 ///
-/// A process that reads to the end and closes then answers at once, when nothing vouches for the
-/// connection as well. A late answer may be a proxy's time-out, or a receiver that hung and was
-/// stopped with messages unread, whose RST cannot be seen behind our own FIN. It counts where the
-/// receiver may have had much to read (`may_be_late`) and the connection is vouched for.
-pub(in crate::deliver) fn answer_proves(facts: &Facts, after: Duration, may_be_late: bool) -> bool {
-    if after <= prompt(facts) {
-        vouches(facts) || !facts.proxied
-    } else {
-        may_be_late && vouches(facts)
+/// - *The receiver closed.* It counts where somebody who understands is there; or where the connection
+///   has passed its trial a short while ago, and was closed in a part of a second in which it got
+///   messages and no time-out ends. Behind a proxy it is the proxy's close, and proves nothing.
+/// - *It said `close_notify` and waited for our close.* Its TLS library throws away what comes
+///   meanwhile (OpenSSL a record, GnuTLS everything), and what it had not handed out before. So that
+///   counts only after a trial, where one record at a time goes out, and when none was under way.
+/// - *It answered our close.* A process that reads to the end and closes then answers at once, so that
+///   a prompt answer counts wherever no proxy is known to be. A late one may be a proxy's time-out, or
+///   a receiver that hung and was stopped with messages unread, whose RST cannot be seen behind our own
+///   FIN. It counts where the receiver may have had much to read and somebody who understands is there.
+pub(in crate::deliver) fn proves(facts: &Facts, end: GoodEnd) -> bool {
+    match end {
+        GoodEnd::Closed => !facts.proxied && (vouches(facts) || is_after_trial(facts)),
+        GoodEnd::Farewell { was_quiet } => !facts.proxied && was_quiet && is_after_trial(facts),
+        GoodEnd::Answered { after, .. } if after <= prompt(facts) => {
+            vouches(facts) || !facts.proxied
+        }
+        GoodEnd::Answered { may_be_late, .. } => may_be_late && vouches(facts),
     }
 }
 
-/// The receiver closed by itself, and no RST came behind its FIN: whether all that was acknowledged
-/// is read. Behind a proxy that is the proxy's end, and proves nothing.
-///
-/// Either somebody who understands is there; or the connection has passed its trial a short while
-/// ago, and was closed in a part of a second in which it got messages and no time-out ends.
-pub(in crate::deliver) fn close_proves(facts: &Facts) -> bool {
-    let is_answer = facts.passed.is_some_and(|trial| {
-        let latest = PHASE.end + PROMPT.as_millis() as u64;
-        trial.is_longer
-            && facts.age <= trial.quiet * 3 / 2 + trial.watch
-            && (PHASE.start..latest).contains(&within_second(facts.age))
-    });
-    !facts.proxied && (vouches(facts) || is_answer)
+/// The connection has passed its trial a short while ago, and is closed in a part of a second in
+/// which it gets messages and no time-out ends.
+fn is_after_trial(facts: &Facts) -> bool {
+    let latest = PHASE.end + PROMPT.as_millis() as u64;
+    facts.passed.is_some_and(|passed| facts.age <= passed.holds_until())
+        && (PHASE.start..latest).contains(&within_second(facts.age))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn close_proves(facts: &Facts) -> bool {
+        proves(facts, GoodEnd::Closed)
+    }
+
+    fn answer_proves(facts: &Facts, after: Duration, may_be_late: bool) -> bool {
+        proves(facts, GoodEnd::Answered { after, may_be_late })
+    }
 
     fn seconds(seconds: f64) -> Duration {
         Duration::from_secs_f64(seconds)
@@ -251,12 +306,42 @@ mod tests {
         let suspicion = Suspicion { age: seconds(0.5), used: seconds(0.5), ..Suspicion::default() };
         let trial = suspicion.trial();
         assert_eq!((trial.quiet, trial.watch), (seconds(1.65), seconds(0.5)));
-        let passed = Some(trial);
-        for at_work in [2.15, 2.4, 2.6] {
-            assert!(close_proves(&Facts { passed, ..facts(at_work) }));
+        let passed = Some(Passed { trial, alone: trial.quiet });
+        for at_work in [2.15, 2.4, 2.6, 3.2] {
+            let facts = Facts { passed, ..facts(at_work) };
+            assert!(close_proves(&facts));
+            assert!(proves(&facts, GoodEnd::Farewell { was_quiet: true }));
+            assert!(!proves(&facts, GoodEnd::Farewell { was_quiet: false }));
         }
         assert!(!close_proves(&Facts { passed, ..facts(2.95) }), "a proxy may give up then");
-        assert!(!close_proves(&Facts { passed, ..facts(3.2) }), "it has not just passed");
+        assert!(!close_proves(&Facts { passed, ..facts(5.2) }), "it has not just passed");
+        // While the next one works for five seconds, this one is left alone.
+        let waited = Some(Passed { trial, alone: seconds(5.0) });
+        assert!(close_proves(&Facts { passed: waited, ..facts(10.5) }));
+        let again = Suspicion { has_passed: true, ..suspicion }.trial();
+        assert_eq!((again.quiet, again.watch), (seconds(1.125), seconds(0.2)));
+    }
+
+    /// It closes after 1,000 lines: after five seconds first, and much sooner where there are many
+    /// to be sent.
+    #[test]
+    fn one_with_a_larger_limit_is_not_left_alone_for_long_once_it_has_passed() {
+        let five = Suspicion { age: seconds(5.0), used: seconds(5.0), ..Suspicion::default() };
+        let trial = Suspicion { times: 2, ..five }.trial();
+        assert_eq!(trial.quiet, seconds(7.65));
+        let trial = Suspicion { times: 2, has_passed: true, ..five }.trial();
+        assert_eq!(trial.quiet, seconds(1.0));
+        let passed = Some(Passed { trial, alone: seconds(2.0) });
+        assert!(close_proves(&Facts { passed, ..facts(3.3) }));
+        assert!(!close_proves(&Facts { passed, ..facts(4.3) }), "near what it was suspicious of");
+    }
+
+    /// Whoever says close_notify and waits for ours has a library that throws away what comes.
+    #[test]
+    fn a_farewell_over_tls_proves_nothing_by_the_age_of_the_connection() {
+        let old = facts(3600.0);
+        assert!(close_proves(&old));
+        assert!(!proves(&old, GoodEnd::Farewell { was_quiet: true }));
     }
 
     /// The proxy's time-out is longer than the first trial.
@@ -270,7 +355,8 @@ mod tests {
                 suspicion = Suspicion { age: ends.age, used: ends.used, times, ..suspicion };
                 let trial = suspicion.trial();
                 if trial.quiet + trial.watch < ends.age {
-                    let tried = Facts { passed: Some(trial), ..ends };
+                    let passed = Some(Passed { trial, alone: trial.quiet });
+                    let tried = Facts { passed, ..ends };
                     assert!(!close_proves(&tried), "{gives_up} {times}");
                 }
             }

@@ -15,6 +15,7 @@ pub(super) mod stream;
 pub(super) mod target;
 pub(super) mod tcp;
 pub(super) mod tls;
+pub(super) mod tls_clients;
 pub(super) mod trust;
 pub(super) mod udp;
 mod why;
@@ -36,6 +37,7 @@ use self::ending::Suspicion;
 use self::relp::Relp;
 use self::stream::Stream;
 use self::target::{Target, TransportKind};
+use self::tls_clients::TlsClients;
 use self::udp::Datagrams;
 pub(super) use self::why::Why;
 use super::ledger::Ledger;
@@ -136,10 +138,18 @@ pub(super) trait Transport: Debug + Send {
         None
     }
 
+    /// The receiver is suspicious, and expected to end it before long: another one should stand by.
+    fn may_end_soon(&self, _now: Instant) -> bool {
+        false
+    }
+
     /// What its receiver is to be thought of.
     fn impression(&mut self) -> Impression {
         Impression::default()
     }
+
+    /// The one for which it stood by has ended, and left this.
+    fn take_turn(&mut self, _memory: &Memory) {}
 }
 
 /// How long the answer to our close is awaited.
@@ -158,12 +168,15 @@ pub(super) struct Impression {
     pub(super) age: Duration,
     /// How long it was in use.
     pub(super) used: Duration,
-    /// It was left alone on trial, outlived that, and ended with its first message.
-    pub(super) was_left_alone: bool,
+    /// Bytes it took from the ledger.
+    pub(super) taken: u64,
+    /// How many of them are proven to be read.
+    pub(super) proven: u64,
+    /// It outlived its trial, and ended with the first message or soon after: that does not make the
+    /// receiver more suspicious than it was.
+    pub(super) outlived: bool,
     /// It has been in use for so long, or for so much, that somebody who understands is there.
     pub(super) is_trusted: bool,
-    /// All that it was given is proven to be read.
-    pub(super) is_proven: bool,
     /// What it got last at a time, if it was on trial and got anything.
     pub(super) burst: Option<Burst>,
     /// How often in a row the receiver has refused the message that is the next to be sent.
@@ -181,6 +194,8 @@ pub(super) struct Memory {
     pub(super) failed_rotations: u32,
     /// How often in a row the receiver has refused the message that is the next to be sent.
     pub(super) rejections: u32,
+    /// What TLS keeps: whom it trusts, and sessions to be resumed.
+    pub(super) tls: Arc<TlsClients>,
 }
 
 impl Memory {
@@ -191,19 +206,20 @@ impl Memory {
             Why::Unreachable(error) => self.refused = error.address(),
             Why::Unproven { .. } | Why::Unused => {
                 let before = self.suspicion.unwrap_or_default();
-                // What it outlived on trial does not make it more suspicious.
-                let age = if impression.was_left_alone { before.age } else { impression.age };
+                let age = if impression.outlived { before.age } else { impression.age };
                 let (used, times) = (impression.used, before.times + 1);
-                self.suspicion = Some(Suspicion { age, used, times, ..before });
+                let has_passed = false;
+                self.suspicion = Some(Suspicion { age, used, times, has_passed, ..before });
             }
             _ if impression.is_trusted => self.suspicion = None,
-            Why::Unread | Why::Broken(_) => {
+            Why::Unread | Why::Farewell | Why::Broken(_) => {
                 if let Some(suspicion) = &mut self.suspicion {
                     suspicion.burst = impression.burst.unwrap_or(suspicion.burst).failed();
                 }
             }
-            Why::Closed if impression.is_proven => {
+            Why::Closed if impression.proven == impression.taken => {
                 if let Some(suspicion) = &mut self.suspicion {
+                    suspicion.has_passed = true;
                     suspicion.burst = impression.burst.unwrap_or(suspicion.burst).succeeded();
                 }
             }

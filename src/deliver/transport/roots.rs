@@ -28,6 +28,24 @@ pub(in crate::deliver) fn system() -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
+/// Where systems keep them (as rustls-native-certs looks for them, by openssl-probe).
+const USUAL: [&str; 8] = [
+    "/etc/ssl/certs",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/certs",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+];
+
+/// Where [`system`] finds them, as far as that is known.
+pub(in crate::deliver) fn places() -> Vec<PathBuf> {
+    let named: Vec<_> = named().into_iter().map(|(_, path)| path).collect();
+    if named.is_empty() { USUAL.map(PathBuf::from).into() } else { named }
+}
+
 /// How many [`system`] gives, and from where: "1 authority is trusted, that of SSL_CERT_FILE
 /// (/etc/ca.pem)".
 pub(in crate::deliver) fn described() -> String {

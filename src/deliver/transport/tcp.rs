@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt;
-use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::debug;
@@ -14,7 +13,7 @@ use tracing::debug;
 use super::connect::{self, ConnectError};
 use super::target::Target;
 use super::tls::Tls;
-use super::trust::{self, TlsError, Trust};
+use super::tls_clients::{ClientSource, TlsClients};
 use crate::deliver::ledger::Ledger;
 use crate::sys;
 
@@ -82,18 +81,21 @@ pub(in crate::deliver) struct Look {
 
 impl Link {
     /// Connects to `target`, TLS handshake included, within its `connect_timeout`.
-    pub(in crate::deliver) async fn open(target: &Target) -> Result<Self, ConnectError> {
-        Self::open_as(target, trust::client).await
+    pub(in crate::deliver) async fn open(
+        target: &Target,
+        clients: &Arc<TlsClients>,
+    ) -> Result<Self, ConnectError> {
+        Self::open_as(target, ClientSource::Kept(clients)).await
     }
 
-    /// The same with the settings of TLS that `client` makes.
+    /// The same with the settings of TLS from elsewhere.
     pub(in crate::deliver) async fn open_as(
         target: &Target,
-        client: impl Fn(&Trust) -> Result<ClientConfig, TlsError>,
+        clients: ClientSource<'_>,
     ) -> Result<Self, ConnectError> {
         let opened = async {
             let addresses = connect::resolve(&target.host, target.port).await?;
-            Self::open_one(target, addresses, client).await
+            Self::open_one(target, addresses, clients).await
         };
         timeout(target.connect_timeout, opened)
             .await
@@ -105,7 +107,7 @@ impl Link {
     pub(in crate::deliver) async fn open_one(
         target: &Target,
         mut addresses: Vec<SocketAddr>,
-        client: impl Fn(&Trust) -> Result<ClientConfig, TlsError>,
+        clients: ClientSource<'_>,
     ) -> Result<Self, ConnectError> {
         let mut failed = None;
         loop {
@@ -116,7 +118,10 @@ impl Link {
                 return Ok(Self::new(stream, peer, None));
             };
             addresses.retain(|&address| address != peer);
-            let made = async { Tls::handshake(&target.host, trust, client(trust)?, stream).await };
+            let made = async {
+                let client = clients.client(trust).await?;
+                Tls::handshake(&target.host, trust, client, stream).await
+            };
             // A silent one must leave time for the others.
             let share = target.connect_timeout / (addresses.len() as u32 + 1);
             let error = match timeout(share, made).await {

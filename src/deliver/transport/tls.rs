@@ -70,12 +70,12 @@ impl Tls {
     pub(in crate::deliver) async fn handshake(
         host: &str,
         trust: &Trust,
-        client: ClientConfig,
+        client: Arc<ClientConfig>,
         stream: TcpStream,
     ) -> Result<(TcpStream, Self), TlsError> {
         let name =
             ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Name(host.into()))?;
-        let connector = TlsConnector::from(Arc::new(client));
+        let connector = TlsConnector::from(client);
         let connected = connector.connect(name, stream).await;
         let stream = connected.map_err(|error| trust::explain(host, trust, error))?;
         let (stream, mut session) = stream.into_inner();

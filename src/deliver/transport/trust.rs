@@ -27,7 +27,7 @@ pub struct Trust {
     pub identity: Option<Identity>,
 }
 
-/// Whose certificates are trusted. Files are read at each connect.
+/// Whose certificates are trusted. Files are read when they have changed.
 #[derive(Debug, Clone, Default)]
 pub enum Authorities {
     /// The system's; `SSL_CERT_FILE` and `SSL_CERT_DIR` replace them.
@@ -39,7 +39,7 @@ pub enum Authorities {
     Given(Arc<RootCertStore>),
 }
 
-/// A certificate and its key, in PEM files that are read at each connect.
+/// A certificate and its key, in PEM files that are read when they have changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The certificate, and perhaps those of its issuers behind it.
@@ -65,6 +65,8 @@ pub(in crate::deliver) enum TlsError {
          SSL_CERT_FILE name a file of PEM certificates"
     )]
     NoRoots(String),
+    #[error("no thread can be started to read certificates; raise the limit of threads")]
+    NoThread,
     #[error("\"{0}\" is neither a host name nor an address that a certificate can carry")]
     Name(String),
     #[error("{key}: {}: {what}; let it name a file of PEM that this process can read", .path.shown())]

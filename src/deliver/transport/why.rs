@@ -17,6 +17,8 @@ pub(in crate::deliver) enum Why {
     Unused,
     /// The receiver has closed it, and its kernel threw messages away.
     Unread,
+    /// The receiver said that it closes over TLS, and waited for us.
+    Farewell,
     /// The receiver has answered our close too late for that to prove anything.
     LateAnswer(Duration),
     /// The receiver does not close it, though we have.
@@ -37,7 +39,7 @@ impl Why {
     /// In one word, for the meters.
     pub(in crate::deliver) fn kind(&self) -> &'static str {
         match self {
-            Self::Closed | Self::Unproven { .. } | Self::Unused => "closed",
+            Self::Closed | Self::Farewell | Self::Unproven { .. } | Self::Unused => "closed",
             Self::NotClosing | Self::LateAnswer(_) => "not_closing",
             Self::Renewed => "renewed",
             Self::Rejected(_) => "rejected",
@@ -46,6 +48,17 @@ impl Why {
             Self::Broken(error) if error.kind() == io::ErrorKind::ConnectionReset => "reset",
             Self::Broken(_) => "broken",
             Self::Unreachable(error) => error.kind(),
+        }
+    }
+
+    /// The other side has ended it, and not as an answer.
+    pub(in crate::deliver) fn is_theirs(&self) -> bool {
+        match self {
+            Self::Closed | Self::Unproven { .. } | Self::Unused | Self::Unread | Self::Farewell => {
+                true
+            }
+            Self::Broken(error) => error.kind() == io::ErrorKind::ConnectionReset,
+            _ => false,
         }
     }
 
@@ -68,6 +81,9 @@ impl fmt::Display for Why {
                  behind it does not run",
             ),
             Self::Unread => f.write_str("closed by the receiver with messages unread"),
+            Self::Farewell => f.write_str(
+                "closed by the receiver, whose TLS library may have thrown away what was under way",
+            ),
             Self::LateAnswer(after) => write!(
                 f,
                 "the receiver took {} ms to close it, so that nobody knows what it has read",

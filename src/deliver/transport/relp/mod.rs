@@ -79,7 +79,7 @@ impl Relp {
         limits: RelpLimits,
         memory: &Memory,
     ) -> Result<Self, ConnectError> {
-        let link = Link::open(target).await?;
+        let link = Link::open(target, &memory.tls).await?;
         Self::begin(link, target, limits, memory).await
     }
 

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Closing, State, Stream};
-use crate::deliver::transport::ending::{self, Facts, RESET_WAIT};
+use super::{Closing, Dismissal, State, Stream};
+use crate::deliver::transport::ending::{self, Facts, GoodEnd, RESET_WAIT};
 use crate::deliver::transport::tcp::Heard;
 use crate::deliver::transport::wire::Wire;
 use crate::deliver::transport::{Patience, Why};
@@ -32,11 +32,18 @@ const SETTLE: Duration = Duration::from_secs(2);
 const SETTLE_LOOK: Duration = Duration::from_millis(10);
 /// How long a receiver that said `close_notify` may take to close.
 const DISMISSAL: Duration = Duration::from_secs(3);
-/// How long before the end of that it gets our FIN.
-const PATIENCE: Duration = Duration::from_millis(2500);
+/// After so long of that it gets our FIN.
+const PATIENCE: Duration = Duration::from_millis(200);
 /// A receiver that ends its side so soon, before it got anything, may only say that it will not
 /// send.
 const AT_ACCEPT: Duration = Duration::from_millis(500);
+
+impl Dismissal {
+    /// Until then the receiver's FIN is awaited.
+    pub(super) fn until(&self) -> Instant {
+        self.since + DISMISSAL
+    }
+}
 
 impl<W: Wire> Stream<W> {
     /// Writing has failed. EPIPE on a connection that we have not shut down: the kernel had FIN
@@ -75,15 +82,24 @@ impl<W: Wire> Stream<W> {
             self.state = State::Alone;
             return Ok(());
         }
-        if let State::Closing(closing) = self.state {
-            return self.answered(now, closing);
-        }
-        let facts = self.facts(now);
-        if matches!(self.state, State::Watched(_)) || !ending::close_proves(&facts) {
+        let (facts, end, reset_by) = match self.state {
+            State::Closing(closing) => return self.answered(now, closing),
+            State::Dismissed(Dismissal { facts, was_quiet, .. }) if self.link.is_finished() => {
+                // Behind our FIN no reset can be seen.
+                (facts, GoodEnd::Farewell { was_quiet }, now)
+            }
+            State::Dismissed(Dismissal { facts, .. }) => (facts, GoodEnd::Closed, now + RESET_WAIT),
+            _ => (self.facts(now), GoodEnd::Closed, now + RESET_WAIT),
+        };
+        if matches!(self.state, State::Watched(_)) || !ending::proves(&facts, end) {
             let (after, over_tls) = (facts.used, self.link.is_encrypted());
-            return Err(Why::Unproven { after, over_tls, proxied: facts.proxied });
+            let is_trusted = ending::vouches(&facts);
+            return Err(match end {
+                GoodEnd::Farewell { .. } if is_trusted => Why::Farewell,
+                _ => Why::Unproven { after, over_tls, proxied: facts.proxied },
+            });
         }
-        self.state = State::PeerClosed { reset_by: now + RESET_WAIT, until: now + SETTLE };
+        self.state = State::PeerClosed { reset_by, until: now + SETTLE };
         Ok(())
     }
 
@@ -125,7 +141,8 @@ impl<W: Wire> Stream<W> {
     /// The receiver has answered our FIN with its own.
     fn answered(&mut self, now: Instant, closing: Closing) -> Result<(), Why> {
         let Closing { since, facts, may_be_late, .. } = closing;
-        if self.taken > 0 && !ending::answer_proves(&facts, now - since, may_be_late) {
+        let end = GoodEnd::Answered { after: now - since, may_be_late };
+        if self.taken > 0 && !ending::proves(&facts, end) {
             return Err(Why::LateAnswer(now - since));
         }
         self.state = State::PeerClosed { reset_by: now, until: now + SETTLE };
@@ -160,16 +177,22 @@ impl<W: Wire> Stream<W> {
 
     /// The receiver said `close_notify`.
     pub(super) fn dismissed(&mut self) {
-        if matches!(self.state, State::Open | State::Quiet(_) | State::Alone | State::Watched(_)) {
-            self.state = State::Dismissed(Instant::now() + DISMISSAL);
-        }
+        let was_watched = match self.state {
+            State::Open | State::Quiet(_) | State::Alone => false,
+            State::Watched(_) => true,
+            State::Closing(_) | State::Dismissed(_) | State::PeerClosed { .. } => return,
+        };
+        let since = Instant::now();
+        let was_quiet = self.link.look().is_ok_and(|look| !look.outstanding);
+        let facts = self.facts(since);
+        self.state = State::Dismissed(Dismissal { since, facts, was_quiet, was_watched });
     }
 
     /// A receiver that said `close_notify` closes soon. One that waits for our side to end first gets
     /// FIN after a while; not at once, and no `close_notify` in return, because closing a socket that
     /// holds one unread would make the kernel send RST.
     pub(super) fn hang_up_if_due(&mut self, now: Instant) {
-        if matches!(self.state, State::Dismissed(until) if now + PATIENCE >= until) {
+        if matches!(self.state, State::Dismissed(it) if now >= it.since + PATIENCE) {
             let _ = self.link.finish();
         }
     }
@@ -178,8 +201,9 @@ impl<W: Wire> Stream<W> {
     pub(super) fn state_ends(&self) -> Option<Instant> {
         match self.state {
             State::Open | State::Alone => None,
-            State::Dismissed(until) if !self.link.is_finished() => until.checked_sub(PATIENCE),
-            State::Quiet(until) | State::Watched(until) | State::Dismissed(until) => Some(until),
+            State::Dismissed(it) if !self.link.is_finished() => Some(it.since + PATIENCE),
+            State::Dismissed(it) => Some(it.until()),
+            State::Quiet(until) | State::Watched(until) => Some(until),
             State::Closing(closing) => Some(closing.until),
             State::PeerClosed { .. } => Some(Instant::now() + SETTLE_LOOK),
         }

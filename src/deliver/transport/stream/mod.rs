@@ -3,6 +3,7 @@
 //! how it is seen, in `end`.
 
 mod end;
+mod trial;
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,9 +12,9 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::time::Instant;
 
-use super::burst::Burst;
+use self::trial::Rations;
 use super::connect::ConnectError;
-use super::ending::{self, Facts, Trial};
+use super::ending::{self, Facts, Passed, Trial};
 use super::target::Target;
 use super::tcp::{Heard, Link, Look, Sent};
 use super::wire::Wire;
@@ -41,8 +42,8 @@ enum State {
     Open,
     /// Our FIN is sent, and the receiver's is awaited.
     Closing(Closing),
-    /// The receiver said `close_notify`; nothing is written any more, its FIN is awaited until then.
-    Dismissed(Instant),
+    /// The receiver said `close_notify`; nothing is written any more, and its FIN is awaited.
+    Dismissed(Dismissal),
     /// The receiver's FIN has come. Its reset would come until `reset_by`, and the fate of what was
     /// under way is awaited until `until`.
     PeerClosed {
@@ -61,20 +62,26 @@ struct Closing {
     may_be_late: bool,
 }
 
+/// The receiver's farewell, and how the end that follows is judged.
+#[derive(Debug, Clone, Copy)]
+struct Dismissal {
+    since: Instant,
+    /// As they were then.
+    facts: Facts,
+    /// Nothing was under way.
+    was_quiet: bool,
+    /// It came when the first message on trial had gone out.
+    was_watched: bool,
+}
+
 /// One connection at work.
 #[derive(Debug)]
 pub(in crate::deliver) struct Stream<W = Link> {
     link: W,
     state: State,
     trial: Option<Trial>,
-    /// The trial is passed.
-    is_tried: bool,
-    /// How much may be written yet: of the one message on trial, or of a burst. `None`: all.
-    left: Option<usize>,
-    /// The last burst.
-    burst: Option<Burst>,
-    /// When the next burst is due.
-    resume_at: Option<Instant>,
+    passed: Option<Passed>,
+    rations: Rations,
     /// The receiver ended its side before it got anything, and may read on.
     is_half_closed: bool,
     is_proxied: bool,
@@ -108,7 +115,7 @@ impl Stream {
         memory: &Memory,
     ) -> Result<Self, ConnectError> {
         let trial = memory.suspicion.map(|suspicion| suspicion.trial());
-        Ok(Self::new(Link::open(target).await?, trial, target.proxied))
+        Ok(Self::new(Link::open(target, &memory.tls).await?, trial, target.proxied))
     }
 }
 
@@ -125,10 +132,8 @@ impl<W: Wire> Stream<W> {
             link,
             state: trial.map_or(State::Open, |trial| State::Quiet(opened + trial.quiet)),
             trial,
-            is_tried: false,
-            left: None,
-            burst: None,
-            resume_at: None,
+            passed: None,
+            rations: Rations::default(),
             is_half_closed: false,
             is_proxied,
             evidence,
@@ -147,17 +152,28 @@ impl<W: Wire> Stream<W> {
         }
     }
 
+    /// It ends, if it does, with the first message on trial.
+    fn is_watched(&self) -> bool {
+        let is_dismissed = matches!(self.state, State::Dismissed(it) if it.was_watched);
+        matches!(self.state, State::Watched(_)) || is_dismissed
+    }
+
     /// What is known of the connection now.
     fn facts(&mut self, now: Instant) -> Facts {
         if let Ok(look) = self.link.look() {
             self.wire_acked = self.wire_acked.max(look.wire_acked);
             self.round_trip = look.round_trip;
         }
+        self.known_facts(now)
+    }
+
+    /// The same as far as the kernel was asked.
+    fn known_facts(&self, now: Instant) -> Facts {
         Facts {
             age: now - self.opened,
             used: self.began.map_or(Duration::ZERO, |began| now - began),
             acked: self.wire_acked,
-            passed: self.trial.filter(|_| self.is_tried),
+            passed: self.passed,
             round_trip: self.round_trip,
             proxied: self.is_proxied,
         }
@@ -180,45 +196,6 @@ impl<W: Wire> Stream<W> {
         Ok(look)
     }
 
-    /// How many bytes of what `ledger` has may be written now: on trial those of one message, then
-    /// those of a burst.
-    fn allowance(&mut self, ledger: &Ledger) -> usize {
-        if matches!(self.state, State::Alone) && self.left.is_none() {
-            self.left = ledger.unwritten_frames().next().map(<[u8]>::len);
-            return self.left.unwrap_or(0);
-        }
-        self.left.unwrap_or(usize::MAX)
-    }
-
-    /// Allows the next burst once the last one is acknowledged, or all to a receiver that is trusted
-    /// by now.
-    fn resume(&mut self, now: Instant) {
-        let is_trusted = self.impression().is_trusted;
-        let Some(trial) = self.trial.filter(|trial| trial.is_longer && !is_trusted) else {
-            (self.resume_at, self.left) = (None, None);
-            return;
-        };
-        let is_under_way = self.link.look().is_ok_and(|look| look.outstanding);
-        let wait = match is_under_way {
-            true => ending::PACE,
-            false => ending::until_phase(now - self.opened),
-        };
-        if wait.is_zero() {
-            let burst = self.burst.map_or(trial.burst, Burst::doubled);
-            (self.resume_at, self.left, self.burst) = (None, Some(burst.bytes), Some(burst));
-        } else {
-            self.resume_at = Some(now + wait);
-        }
-    }
-
-    /// On trial, the message is written: it is watched from now on.
-    fn watch_if_written(&mut self, now: Instant) {
-        if matches!(self.state, State::Alone) && self.left == Some(0) && !self.link.has_unsent() {
-            let watch = self.trial.map_or(Duration::ZERO, |trial| trial.watch);
-            self.state = State::Watched(now + watch);
-        }
-    }
-
     fn went_on(&mut self) {
         let now = Instant::now();
         self.began.get_or_insert(now);
@@ -228,10 +205,7 @@ impl<W: Wire> Stream<W> {
         } else {
             self.look_at.get_or_insert(now + LOOK_OUTSTANDING);
         }
-        self.watch_if_written(now);
-        if matches!(self.state, State::Open) && self.left == Some(0) {
-            self.resume_at.get_or_insert(now + ending::PACE);
-        }
+        self.ration_is_written(now);
     }
 }
 
@@ -250,8 +224,8 @@ impl<W: Wire> Transport for Stream<W> {
 
     fn write(&mut self, ledger: &mut Ledger) -> Result<(), Why> {
         let mut result = Ok(());
-        let is_burst = self.left.is_some();
-        if is_burst {
+        let is_rationed = self.rations.are_limited();
+        if is_rationed {
             // In one piece, so that a receiver does not close between its parts.
             self.link.cork(true);
         }
@@ -261,9 +235,7 @@ impl<W: Wire> Transport for Stream<W> {
             let sent = self.link.send(ledger, most);
             let taken = before - ledger.unwritten_bytes();
             self.taken += taken;
-            if let Some(left) = &mut self.left {
-                *left -= (taken as usize).min(*left);
-            }
+            self.rations.take(taken, self.link.is_encrypted());
             match sent {
                 Ok(Sent::Nothing) => break,
                 Ok(Sent::Blocked) => self.blocked = true,
@@ -274,7 +246,7 @@ impl<W: Wire> Transport for Stream<W> {
                 }
             }
         }
-        if is_burst {
+        if is_rationed {
             self.link.cork(false);
         }
         if self.unlooked > 0 {
@@ -301,11 +273,7 @@ impl<W: Wire> Transport for Stream<W> {
         match self.state {
             State::PeerClosed { reset_by, until } => self.settle(now, reset_by, until)?,
             State::Quiet(until) if now >= until => self.state = State::Alone,
-            State::Watched(until) if now >= until => {
-                self.is_tried = true;
-                self.state = State::Open;
-                self.resume_at = Some(now);
-            }
+            State::Watched(until) if now >= until => self.pass(now),
             _ => {}
         }
         if self.look_at.is_some_and(|at| at <= now) {
@@ -317,13 +285,10 @@ impl<W: Wire> Transport for Stream<W> {
                 Err(error) => self.broken(error)?,
             }
         }
-        if self.resume_at.is_some_and(|at| at <= now) {
-            self.resume(now);
-        }
+        self.resume_if_due(now);
         match self.state {
-            State::Closing(Closing { until, .. }) | State::Dismissed(until) if now >= until => {
-                Err(Why::NotClosing)
-            }
+            State::Closing(Closing { until, .. }) if now >= until => Err(Why::NotClosing),
+            State::Dismissed(dismissal) if now >= dismissal.until() => Err(Why::NotClosing),
             _ => Ok(self.proven),
         }
     }
@@ -367,7 +332,8 @@ impl<W: Wire> Transport for Stream<W> {
     }
 
     fn wake_at(&self) -> Option<Instant> {
-        [self.look_at, self.state_ends(), self.part_at, self.resume_at].into_iter().flatten().min()
+        let times = [self.look_at, self.state_ends(), self.part_at, self.rations.resume_at()];
+        times.into_iter().flatten().min()
     }
 
     fn readiness(&self) -> Readiness {
@@ -386,7 +352,7 @@ impl<W: Wire> Transport for Stream<W> {
         matches!(self.state, State::Open | State::Alone)
             && !self.blocked
             && self.unlooked < LOOK_BYTES
-            && (self.left != Some(0) || self.link.has_unsent())
+            && (!self.rations.are_used_up() || self.link.has_unsent())
     }
 
     fn has_unsent(&self) -> bool {
@@ -409,17 +375,32 @@ impl<W: Wire> Transport for Stream<W> {
         self.evidence.shows_reading()
     }
 
+    fn may_end_soon(&self, now: Instant) -> bool {
+        let is_at_work = !matches!(self.state, State::Quiet(_));
+        // One that does not pass shall not be given two at a time.
+        let is_tried = |trial: Trial| self.passed.is_some() || trial.is_known && is_at_work;
+        self.trial.is_some_and(is_tried) && !ending::vouches(&self.known_facts(now))
+    }
+
     fn impression(&mut self) -> Impression {
         let facts = self.facts(Instant::now());
-        let untried = Facts { passed: None, proxied: false, ..facts };
         Impression {
             age: facts.age,
             used: facts.used,
-            was_left_alone: matches!(self.state, State::Watched(_)),
-            is_trusted: ending::vouches(&untried),
-            is_proven: self.proven == self.taken,
-            burst: self.burst,
+            taken: self.taken,
+            proven: self.proven,
+            // Its end does not make the receiver more suspicious than it was.
+            outlived: self.is_watched()
+                || facts.passed.is_some_and(|passed| facts.age <= passed.holds_until()),
+            is_trusted: ending::vouches(&facts),
+            burst: self.rations.burst(),
             ..Impression::default()
+        }
+    }
+
+    fn take_turn(&mut self, memory: &Memory) {
+        if let (Some(trial), Some(suspicion)) = (&mut self.trial, memory.suspicion) {
+            trial.burst = suspicion.burst;
         }
     }
 }

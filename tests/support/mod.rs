@@ -10,7 +10,7 @@
 //! | [`Proxy`] | a proxy that ends TCP, with or without a server behind it |
 //! | [`Mounted`] | a file system that can be made not to answer |
 //! | [`assert_documented`] | what a command says, held against `docs/operating.md` |
-//! | [`peers`] | rsyslogd, syslog-ng, logrotate, promtool and others, unpacked on first use |
+//! | [`peers`] | rsyslogd, syslog-ng, proxies, logrotate, promtool and others, unpacked on first use |
 //!
 //! Every wait is bounded and waits for a condition. Every receiver has an address of its own.
 

@@ -10,6 +10,7 @@
 
 mod judge;
 mod logrotate;
+mod proxy;
 mod rsyslogd;
 mod sockets;
 mod syslog_ng;
@@ -22,6 +23,7 @@ use super::{Message, skip};
 
 pub use judge::Judge;
 pub use logrotate::Logrotate;
+pub use proxy::{Proxy, ProxyKind};
 pub use rsyslogd::{Imrelp, Rsyslogd};
 pub use syslog_ng::SyslogNg;
 pub use unpack::{COMPRESSORS, FAKETIME, PROMETHEUS, Program, RSYSLOG, RSYSLOG_RELP, SYSLOG_NG};

@@ -26,6 +26,14 @@ pub static PROMETHEUS: Bundle = Bundle::new("prometheus", &["prometheus"]);
 pub static COMPRESSORS: Bundle = Bundle::new("compressors", &["gzip", "zstd", "xz-utils", "bzip2"]);
 /// libfaketime, under which a program sees another time of day.
 pub static FAKETIME: Bundle = Bundle::new("faketime", &["libfaketime"]);
+/// Proxies.
+pub static HAPROXY: Bundle = Bundle::new("haproxy", &["haproxy"]);
+/// nginx, with the module for streams.
+pub static NGINX: Bundle = Bundle::new("nginx", &["nginx", "libnginx-mod-stream"]);
+/// socat.
+pub static SOCAT: Bundle = Bundle::new("socat", &["socat"]);
+/// stunnel.
+pub static STUNNEL: Bundle = Bundle::new("stunnel", &["stunnel4"]);
 /// syslog-ng.
 pub static SYSLOG_NG: Bundle = Bundle::new("syslog-ng", &["syslog-ng-core"]);
 

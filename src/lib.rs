@@ -29,6 +29,7 @@
 //! [`pipeline`] holds what crosses the borders between stages: batches, events, positions, and the
 //! channel of batches. [`health`] holds what the stages count, and shows that their loops go round.
 //! [`shown`] is how names from outside are put before people.
+//! [`standing`] tells who asks how things stand with the receiver.
 //! [`glob`] says what a glob matches.
 //! A stage imports no other stage; only [`agent`] and [`inspect`] know more than one.
 
@@ -56,6 +57,7 @@ pub mod pipeline;
 mod safe_open;
 pub mod service;
 pub mod shown;
+pub mod standing;
 mod sys;
 pub mod syslog;
 mod threads;

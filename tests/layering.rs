@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 /// Rooms that do work of their own and must not know each other.
 const STAGES: [&str; 6] = ["discover", "input", "filter", "syslog", "deliver", "checkpoint"];
 /// Those that may know several stages, and that none of them knows.
-const OUTSIDE: [&str; 5] = ["agent", "announce", "daemon", "exporter", "inspect"];
+const OUTSIDE: [&str; 6] = ["agent", "announce", "daemon", "exporter", "inspect", "standing"];
 /// What belongs to the whole program.
-const SHELL: [&str; 8] =
-    ["agent", "announce", "cli", "daemon", "exporter", "inspect", "service", "sys"];
+const SHELL: [&str; 9] =
+    ["agent", "announce", "cli", "daemon", "exporter", "inspect", "service", "standing", "sys"];
 /// Files that only compute: no stage but their own room, no I/O, no clock.
 const PURE: [&str; 24] = [
     "input/path/generation/order.rs",

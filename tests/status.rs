@@ -111,6 +111,41 @@ fn a_running_daemon_is_named_and_not_disturbed() {
     receiver.wait_for(20);
 }
 
+#[test]
+fn it_says_whether_the_receiver_is_there_and_what_is_not_proven_yet() {
+    let (site, mut receiver) = (Site::new(), Receiver::tcp());
+    receiver.down(End::Abrupt);
+    site.append("app.log", lines(1..=10));
+    let mut running = shipper(&site, &receiver.endpoint()).start();
+    let look = shipper(&site, &receiver.endpoint());
+    let told = |what: &str, holds: &dyn Fn(&Value) -> bool| {
+        wait_until(what, SOON, || holds(&as_json(&look)["receiver"]));
+        as_json(&look)["receiver"].clone()
+    };
+    let refused = told("an attempt has failed", &|it| it["error"].is_string());
+    assert_eq!(refused["connected"], false);
+    assert!(refused["error"].as_str().unwrap().contains("cannot connect to"), "{refused}");
+    let text = || String::from_utf8(status(&look, &[]).stdout).unwrap();
+    assert!(text().contains("\nreceiver: not connected"), "{}", text());
+    receiver.up();
+    receiver.wait_for(10);
+    let sent = told("it is sent", &|it| it["unproven"].as_u64() > Some(0));
+    assert_eq!(sent["connected"], true);
+    assert!(sent["since"].is_string() && sent["unproven_since"].is_string(), "{sent}");
+    assert!(
+        sent["error"].as_str().unwrap().contains("cannot connect to"),
+        "it is the last: {sent}"
+    );
+    let said = text();
+    for part in
+        ["\nreceiver: connected to ", " sent and not yet proven to be read", "; last error, "]
+    {
+        assert!(said.contains(part), "{said}");
+    }
+    running.term();
+    assert!(as_json(&look)["receiver"].is_null(), "nobody answers");
+}
+
 /// Delivered ends with a line, never goes back, and the receiver has all that it covers.
 #[test]
 fn under_load_no_more_is_delivered_than_the_receiver_has() {

@@ -24,6 +24,7 @@ use crate::pipeline::position::Record;
 use crate::service::log::{self, LogControl};
 use crate::service::signals::{self, Hangup, Request, Signals};
 use crate::shown::Show;
+use crate::standing::{self, Answering};
 use crate::threads;
 
 /// How many threads stay, so that all goes on where no more can be had: two for reading and
@@ -51,6 +52,8 @@ pub(super) struct Working {
     pub(super) meters: Meters,
     health: Health,
     pub(super) exporter: Option<Exporter>,
+    /// Tells `--status` of the receiver, as long as it is there.
+    _answering: Option<Answering>,
     /// The configuration that is being read.
     pub(super) loading: Option<Loading>,
 }
@@ -80,8 +83,18 @@ impl Process {
         let agent = Agent::start(&self.config, store, records, &meters, &health)?;
         let exporter = export(super::listens(&self.config), metrics, &meters, &agent)?;
         tokio::spawn(announce::run(meters.clone(), health.clone(), signals.stop.clone()));
-        let loading = None;
-        Ok(Working { process: self, agent, signals, meters, health, exporter, loading })
+        let answering = (!super::is_dry_run(&self.config))
+            .then(|| standing::answer(&self.config.state_dir, meters.sending.clone()));
+        Ok(Working {
+            process: self,
+            agent,
+            signals,
+            meters,
+            health,
+            exporter,
+            _answering: answering,
+            loading: None,
+        })
     }
 }
 

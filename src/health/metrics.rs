@@ -60,6 +60,10 @@ pub struct Reading {
 pub struct Sending {
     receiver: Arc<Mutex<Option<String>>>,
     trouble: Arc<Mutex<Option<String>>>,
+    /// What was the trouble last, though it may be over, and when, in seconds since the epoch.
+    last_trouble: Arc<Mutex<Option<(i64, String)>>>,
+    /// Since when there is a connection, or none, in seconds since the epoch; 0: none was made yet.
+    connected_since: Arc<AtomicI64>,
     /// 1 while there is a connection, else 0.
     pub connected: IntGauge,
     /// Connections that came about.
@@ -194,6 +198,8 @@ impl Sending {
         Ok(Self {
             receiver: Arc::default(),
             trouble: Arc::default(),
+            last_trouble: Arc::default(),
+            connected_since: Arc::default(),
             connected: maker.gauge("connected", "1 while connected to the receiver, else 0.")?,
             connections: maker.counter("connections_total", "Connections that came about.")?,
             failures: maker.counters(
@@ -245,7 +251,7 @@ impl Sending {
 
     /// There is a connection to `receiver`, as people know it.
     pub fn reached(&self, receiver: String) {
-        self.connected.set(1);
+        self.turned(1);
         self.connections.inc();
         *self.receiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -253,8 +259,28 @@ impl Sending {
 
     /// There is none any more.
     pub fn left(&self) {
-        self.connected.set(0);
+        self.turned(0);
         *self.receiver.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// There is a connection now, or there is none. One that follows another goes on with it.
+    fn turned(&self, connected: i64) {
+        if self.connected.get() != connected {
+            self.connected_since.store(jiff::Timestamp::now().as_second(), Ordering::Relaxed);
+        }
+        self.connected.set(connected);
+    }
+
+    /// Since when there is a connection, or none, in seconds since the epoch; 0: there was none yet.
+    #[must_use]
+    pub fn connected_since(&self) -> i64 {
+        self.connected_since.load(Ordering::Relaxed)
+    }
+
+    /// When an attempt or a connection last failed, in seconds since the epoch, and why.
+    #[must_use]
+    pub fn last_trouble(&self) -> Option<(i64, String)> {
+        self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whom there is a connection to.
@@ -272,6 +298,8 @@ impl Sending {
     /// An attempt to connect, or a connection, has failed.
     pub fn failed(&self, kind: &str, reason: &dyn std::fmt::Display) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_string());
+        *self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((jiff::Timestamp::now().as_second(), reason.to_string()));
         self.failures.with_label_values(&[kind]).inc();
         self.last_failure.with_label_values(&[kind]).set(jiff::Timestamp::now().as_second());
     }

@@ -14,11 +14,15 @@ use serde_json::ser::Formatter;
 use super::Out;
 use super::status::{File, Standing, Status};
 use crate::shown::is_odd;
+use crate::standing::ReceiverStanding;
 
 #[derive(Serialize)]
 struct Document<'a> {
     state_dir: String,
     daemon: DaemonJson,
+    /// How things stand with the receiver, if the daemon says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receiver: Option<ReceiverJson>,
     damage: &'a [String],
     /// Entries of `files` of which a file system does not answer.
     silent: &'a [String],
@@ -33,6 +37,32 @@ struct DaemonJson {
     /// Why it has refused its new configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ReceiverJson {
+    connected: bool,
+    since: Option<String>,
+    name: Option<String>,
+    unproven: u64,
+    unproven_since: Option<String>,
+    error: Option<String>,
+    error_at: Option<String>,
+}
+
+impl From<&ReceiverStanding> for ReceiverJson {
+    fn from(receiver: &ReceiverStanding) -> Self {
+        let time = |at: Option<i64>| Some(Timestamp::from_second(at?).ok()?.to_string());
+        Self {
+            connected: receiver.connected,
+            since: time(receiver.since),
+            name: receiver.name.clone(),
+            unproven: receiver.unproven,
+            unproven_since: time(receiver.unproven_since),
+            error: receiver.error.clone(),
+            error_at: time(receiver.error_at),
+        }
+    }
 }
 
 #[derive(Serialize, Default)]
@@ -75,6 +105,7 @@ pub(super) fn write(status: &Status, out: Out<'_>) -> io::Result<()> {
             pid: status.daemon.and_then(|daemon| daemon.pid),
             refused: status.refusal.clone(),
         },
+        receiver: status.receiver.as_ref().map(ReceiverJson::from),
         damage: &status.damage,
         silent: &status.silent,
         total,

@@ -21,6 +21,7 @@ use crate::mounts::{Mounts, Territory};
 use crate::pipeline::position::Record;
 use crate::safe_open::follow_links_in;
 use crate::shown::Show;
+use crate::standing::{self, ReceiverStanding};
 
 /// Everything `--status` tells.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(super) struct Status {
     pub(super) daemon: Option<Holder>,
     /// Why it has refused its new configuration, if it has.
     pub(super) refusal: Option<String>,
+    /// How things stand with the receiver, if the daemon says it.
+    pub(super) receiver: Option<ReceiverStanding>,
     /// What is wrong with the state.
     pub(super) damage: Vec<String>,
     /// Entries of which a file system does not answer, so that nobody knows what they match.
@@ -143,7 +146,10 @@ pub(super) fn run(
     let (files, silent) = patiently(records, config.as_ref().ok(), daemon);
     let absence = (!dir.exists()).then(|| absence(around.is_root));
     let refusal = daemon.and_then(|_| checkpoint::refusal(&dir));
-    let status = Status { state_dir: dir, daemon, refusal, damage, silent, absence, files };
+    let at = dir.clone();
+    let receiver = daemon.and_then(|_| ask(move || standing::ask(&at)).flatten());
+    let status =
+        Status { state_dir: dir, daemon, refusal, receiver, damage, silent, absence, files };
     if as_json {
         status.absence.iter().for_each(|why| complain(why));
         json::write(&status, out)?;

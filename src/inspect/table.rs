@@ -1,13 +1,14 @@
 //! The status as a table for people.
 
 use std::io;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::status::{File, Standing, Status};
 use super::{BAD, GOOD, HEADING, ODD, Out, access, words};
 use crate::shown::{Show, lines};
+use crate::standing::ReceiverStanding;
 
 const COLUMNS: [&str; 7] = ["SIZE", "DELIVERED", "BEHIND", "", "WRITTEN", "MOVED", "FILE"];
 
@@ -28,6 +29,9 @@ pub(super) fn write(status: &Status, now: SystemTime, out: Out<'_>) -> io::Resul
             out,
             "{BAD}its new configuration is refused{BAD:#}, the old one stays in force: {why}"
         )?;
+    }
+    if let Some(receiver) = &status.receiver {
+        write_receiver(receiver, now, out)?;
     }
     for damage in &status.damage {
         writeln!(out, "{ODD}warning{ODD:#}: {damage}; what is sound of it is shown")?;
@@ -60,6 +64,30 @@ pub(super) fn write(status: &Status, now: SystemTime, out: Out<'_>) -> io::Resul
         }
     }
     Ok(())
+}
+
+/// Whether the receiver is connected, since when, what is not proven yet, and the last error.
+fn write_receiver(receiver: &ReceiverStanding, now: SystemTime, out: Out<'_>) -> io::Result<()> {
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let ago = |at: i64| words::age(Duration::from_secs(now.saturating_sub(at.unsigned_abs())));
+    let lasting = receiver.since.map_or(String::new(), |at| format!(" for {}", ago(at)));
+    let name =
+        receiver.name.as_deref().map_or(String::new(), |name| format!(" to {}", lines(name)));
+    match receiver.connected {
+        true => write!(out, "receiver: {GOOD}connected{GOOD:#}{name}{lasting}")?,
+        false => write!(out, "receiver: {BAD}not connected{BAD:#}{lasting}")?,
+    }
+    if receiver.unproven > 0 {
+        let oldest = receiver
+            .unproven_since
+            .map_or(String::new(), |at| format!(", the oldest of it for {}", ago(at)));
+        let sent = words::bytes(receiver.unproven);
+        write!(out, "; {sent} sent and not yet proven to be read{oldest}")?;
+    }
+    if let (Some(error), Some(at)) = (&receiver.error, receiver.error_at) {
+        write!(out, "; last error, {} ago: {}", ago(at), lines(error))?;
+    }
+    writeln!(out)
 }
 
 fn row(file: &File, now: SystemTime) -> [String; 7] {

@@ -1,0 +1,169 @@
+//! How things stand with the receiver, told by the daemon to those who ask with `--status`: over a
+//! socket beside the positions, which only its own user and root may use. It costs nothing while
+//! nobody asks.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncWriteExt;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tracing::debug;
+
+use crate::health::metrics::Sending;
+use crate::threads;
+
+/// The socket in the state directory.
+const NAME: &str = "status";
+/// How long an answer may take to be read, and the daemon to give it.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// An answer is not longer than this.
+const LONGEST: u64 = 64 << 10;
+
+/// How things stand with the receiver. Times are in seconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverStanding {
+    /// There is a connection.
+    pub connected: bool,
+    /// Since when that is so, or is not so.
+    pub since: Option<i64>,
+    /// Whom it is to, as people know it.
+    pub name: Option<String>,
+    /// Bytes of messages that are sent and not yet proven to be read.
+    pub unproven: u64,
+    /// Since when the oldest of them are so.
+    pub unproven_since: Option<i64>,
+    /// Why the last attempt or connection that failed did so.
+    pub error: Option<String>,
+    /// When that was.
+    pub error_at: Option<i64>,
+}
+
+impl ReceiverStanding {
+    fn of(meters: &Sending) -> Self {
+        let (error_at, error) = meters.last_trouble().unzip();
+        let since = |at: i64| (at > 0).then_some(at);
+        Self {
+            connected: meters.connected.get() > 0,
+            since: since(meters.connected_since()),
+            name: meters.receiver(),
+            unproven: u64::try_from(meters.unproven_bytes.get()).unwrap_or(0),
+            unproven_since: since(meters.unproven_since.get()),
+            error,
+            error_at,
+        }
+    }
+}
+
+/// Answering; ends when it is dropped.
+#[derive(Debug)]
+pub struct Answering {
+    task: JoinHandle<()>,
+    socket: PathBuf,
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.task.abort();
+        // One that is left behind answers nobody.
+        let _ = fs::remove_file(&self.socket);
+    }
+}
+
+/// Answers those who ask `dir`. Where no socket can be made there, nobody is answered.
+#[must_use]
+pub fn answer(dir: &Path, meters: Sending) -> Answering {
+    let (socket, at) = (dir.join(NAME), dir.to_owned());
+    let task = tokio::spawn(async move {
+        let bound = threads::run("tell", move || bind(&at)).await;
+        let bound = bound.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+        match bound.and_then(tokio::net::UnixListener::from_std) {
+            Ok(listener) => serve(&listener, &meters).await,
+            Err(error) => debug!("--status is not told of the receiver: {error}"),
+        }
+    });
+    Answering { task, socket }
+}
+
+/// The path of a socket is short. By its directory's descriptor it is reached from anywhere.
+fn by_descriptor(dir: &File) -> PathBuf {
+    Path::new("/proc/self/fd").join(dir.as_raw_fd().to_string()).join(NAME)
+}
+
+fn bind(dir: &Path) -> io::Result<UnixListener> {
+    let dir = File::open(dir)?;
+    let path = by_descriptor(&dir);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+async fn serve(listener: &tokio::net::UnixListener, meters: &Sending) {
+    loop {
+        let Ok((mut stream, _)) = listener.accept().await else {
+            sleep(PATIENCE).await;
+            continue;
+        };
+        let text = serde_json::to_vec(&ReceiverStanding::of(meters)).unwrap_or_default();
+        // It fits in the socket's buffer, so that nobody waits for one who does not read.
+        let _ = timeout(PATIENCE, stream.write_all(&text)).await;
+    }
+}
+
+/// What the daemon that uses `dir` says; nothing when none answers, or only to others.
+#[must_use]
+pub fn ask(dir: &Path) -> Option<ReceiverStanding> {
+    let dir = File::open(dir).ok()?;
+    let stream = UnixStream::connect(by_descriptor(&dir)).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let mut text = Vec::new();
+    stream.take(LONGEST).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::metrics::Meters;
+
+    #[tokio::test]
+    async fn whoever_asks_is_told_as_long_as_somebody_answers() {
+        let dir = tempfile::tempdir().unwrap();
+        // Deeper than the path of a socket may be long.
+        let deep = dir.path().join("d".repeat(120));
+        fs::create_dir(&deep).unwrap();
+        let asked = |at: &Path| {
+            let at = at.to_owned();
+            tokio::task::spawn_blocking(move || ask(&at))
+        };
+        assert_eq!(asked(&deep).await.unwrap(), None);
+        let meters = Meters::new().unwrap().sending;
+        let answering = answer(&deep, meters.clone());
+        let first = loop {
+            match asked(&deep).await.unwrap() {
+                Some(standing) => break standing,
+                None => sleep(Duration::from_millis(5)).await,
+            }
+        };
+        assert!(!first.connected && first.error.is_none() && first.unproven == 0, "{first:?}");
+        meters.failed("dns", &"gone");
+        meters.reached("a:1".to_owned());
+        meters.unproven_bytes.set(7);
+        let then = asked(&deep).await.unwrap().unwrap();
+        assert_eq!((then.connected, then.name.as_deref(), then.unproven), (true, Some("a:1"), 7));
+        assert!(then.since.is_some() && then.error.as_deref() == Some("gone"), "{then:?}");
+        drop(answering);
+        assert_eq!(asked(&deep).await.unwrap(), None);
+    }
+}

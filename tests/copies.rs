@@ -3,8 +3,9 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::process::Command;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::support::peers::{COMPRESSORS, Logrotate, Program};
 use crate::support::{A_WHILE, Receiver, Report, Running, SOON, Shipper, Site, lines, wait_until};
@@ -260,4 +261,33 @@ fn many_copies_and_one_that_is_being_compressed_are_sent_once() {
     shipper.term();
     let report = Report::of(packed + 10, &receiver.frames());
     assert_eq!((report.missing, report.duplicates, report.foreign), (0, 0, 0), "{report}");
+}
+
+/// A program that compresses, and is fed without end.
+#[test]
+fn an_archive_that_inflates_without_end_delays_nobody_and_takes_no_memory() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", lines(1..=20));
+    site.append("other/b.log", "one\n");
+    let shipper = Shipper::new(&site).follow("app.log").follow("other/b.log");
+    let mut shipper = shipper.to(&receiver.endpoint()).reading_from_start().start();
+    receiver.wait_for(21);
+    shipper.term();
+    let gzip = "{ cat app.log; head -c 600M /dev/zero; } | gzip -1 >app.log.1.gz && rm app.log";
+    let made = Command::new("sh").args(["-c", gzip]).current_dir(site.dir()).status();
+    assert!(made.unwrap().success());
+    site.append("app.log", lines(21..=30));
+    shipper.restart();
+    // Each line of another log while the archive is looked through.
+    for number in 2..6 {
+        let line = format!("line {number}");
+        site.append("other/b.log", format!("{line}\n"));
+        let begun = Instant::now();
+        receiver.wait_for_text(&line);
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    }
+    receiver.wait_for_number(30, 2 * SOON);
+    shipper.wait_warning(&["app.log", "skipped ", " NUL bytes"]);
+    assert!(shipper.peak_rss() < 200 << 20, "{} bytes", shipper.peak_rss());
+    shipper.term();
 }

@@ -3,11 +3,12 @@
 use std::io;
 
 use super::composer::LINE_MAX;
+use super::content::Content;
 use super::pending::Pending;
 use super::reader::{CHUNK, Read, ReadPlace, Reader, head_at};
 use super::records::{self, leading_nuls, without_nuls_behind};
 use crate::pipeline::batch::Batch;
-use crate::pipeline::position::Anchor;
+use crate::pipeline::position::{Anchor, Head};
 
 /// No more is looked through at once, so that other files have their turn.
 const LOOKED_THROUGH: u64 = 32 << 20;
@@ -91,7 +92,13 @@ impl Reader {
                 place.pending.to = place.content.data_from(place.pending.to).min(bound);
             }
         }
-        Ok(Beyond::More)
+        let Pending { to, text_to, .. } = *place.pending;
+        Ok(match place.content {
+            // Nobody fills in what is compressed, and to come back here all of it would have to be
+            // decompressed anew, again and again where it has no end.
+            Content::Compressed(_) if text_to <= offset => Beyond::Text(to),
+            _ => Beyond::More,
+        })
     }
 
     /// Reads a record that does not fit into the buffer, of `len` bytes with its end; where its end is
@@ -149,7 +156,9 @@ impl Reader {
         self.counts.bytes += nuls;
         position.offset = at;
         position.anchor = Anchor::after(&[0; Anchor::MAX]);
-        position.head = head_at(place.content, at)?;
+        if usize::from(position.head.len) < Head::MAX {
+            position.head = head_at(place.content, at)?;
+        }
         *place.pending = Pending::default();
         Ok(MORE)
     }

@@ -279,3 +279,27 @@ async fn a_receiver_without_relp_is_named() {
         );
     }
 }
+
+/// What TCP has not proven is framed anew, and back again.
+#[tokio::test]
+async fn what_another_way_has_not_proven_moves_to_it_and_back() {
+    let ((_silent, silent), (listener, address)) = (listen().await, listen().await);
+    let receiver = RelpReceiver { each: 1_000, ..RelpReceiver::new(|_| "450 not now") };
+    receiver.serve(listener);
+    let sending = Sending::to(target(silent));
+    within(5, sending.feed(0..300, 100)).await.unwrap();
+    sending.retarget.send(over_relp(address, LIMITS)).unwrap();
+    while receiver.seen.lock().unwrap().got.is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let (plain, address) = listen().await;
+    sending.retarget.send(target(address)).unwrap();
+    let read = tokio::spawn(async move {
+        let (mut stream, _) = plain.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        frames(&bytes)
+    });
+    assert_eq!(sending.finish().await, (Outcome { messages: 0 }, 300));
+    assert_eq!(tally(&read.await.unwrap(), 300), (0, 0));
+}

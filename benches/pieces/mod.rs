@@ -8,7 +8,7 @@ use std::fs;
 
 use remote_syslog::filter::Patterns;
 use remote_syslog::pipeline::batch::Batch;
-use remote_syslog::syslog::{Encoder, Facility, Framing, Header, Priority, Severity};
+use remote_syslog::syslog::{Controls, Encoder, Facility, Framing, Header, Priority, Severity};
 use remote_syslog::{deliver, input};
 
 use load::{EXCLUDE, Load};
@@ -64,7 +64,7 @@ fn header() -> Header {
 
 fn encoded(content: &[u8]) -> Batch {
     let mut batch = Batch::default();
-    encoder(Framing::Newline).append_lines(HEADER, content, &mut batch);
+    encoder(Framing::Newline).append_lines(HEADER, content, Controls::None, &mut batch);
     batch
 }
 
@@ -84,7 +84,7 @@ fn encode(content: Vec<u8>) -> Box<dyn FnMut()> {
     Box::new(move || {
         for lines in chunks(&content) {
             batch.clear();
-            encoder(Framing::Newline).append_lines(HEADER, lines, &mut batch);
+            encoder(Framing::Newline).append_lines(HEADER, lines, Controls::None, &mut batch);
         }
     })
 }

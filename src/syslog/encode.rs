@@ -1,9 +1,18 @@
 //! From the bytes of a line to one frame. Knows no clock: the header comes with its time.
 
-use memchr::{memchr_iter, memchr2};
+use memchr::memchr_iter;
 
 use super::Framing;
 use crate::pipeline::batch::Batch;
+
+/// Whether text holds CR or NUL, as far as its reader knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Controls {
+    /// It holds none.
+    None,
+    /// It may hold some.
+    Some,
+}
 
 /// Appends frames to batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,17 +55,21 @@ impl Encoder {
         self.limit.saturating_sub(header.len())
     }
 
-    /// Appends one frame for each of whole `lines`, which end with a newline each. Returns how many
-    /// had to be cut.
-    pub fn append_lines(&self, header: &[u8], lines: &[u8], batch: &mut Batch) -> u64 {
-        // Looked for once, not once for each line.
-        let has_controls = memchr2(b'\r', 0, lines).is_some();
+    /// Appends one frame for each of whole `lines`, which end with a newline each and hold these
+    /// `controls`. Returns how many had to be cut.
+    pub fn append_lines(
+        &self,
+        header: &[u8],
+        lines: &[u8],
+        controls: Controls,
+        batch: &mut Batch,
+    ) -> u64 {
         let (room, trailer) = (self.room(header), self.framing.trailer());
         let (mut start, mut cut) = (0, 0);
         for newline in memchr_iter(b'\n', lines) {
             let line = &lines[start..newline];
             start = newline + 1;
-            if has_controls || line.len() > room {
+            if controls == Controls::Some || line.len() > room {
                 cut += u64::from(self.append(header, line, batch));
                 continue;
             }
@@ -190,7 +203,9 @@ mod tests {
             let cut = lines.iter().filter(|it| encoder.append(HEADER, it.as_bytes(), &mut each));
             let cut = cut.count() as u64;
             let joined: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
-            prop_assert_eq!(encoder.append_lines(HEADER, joined.as_bytes(), &mut all), cut);
+            let has_some = joined.contains(['\r', '\0']);
+            let controls = if has_some { Controls::Some } else { Controls::None };
+            prop_assert_eq!(encoder.append_lines(HEADER, joined.as_bytes(), controls, &mut all), cut);
             prop_assert_eq!((all.bytes, all.frames), (each.bytes, each.frames));
         }
 

@@ -11,7 +11,7 @@ use super::records;
 use crate::filter::without_byte_order_mark;
 use crate::input::FileSettings;
 use crate::pipeline::batch::Batch;
-use crate::syslog::{Encoder, Framing, Header, MessageTime, TimeFormat, Timestamps};
+use crate::syslog::{Controls, Encoder, Framing, Header, MessageTime, TimeFormat, Timestamps};
 
 /// Positions are marked this often within what is read at once: so much comes twice when a
 /// connection ends between two marks and there is no other before the end.
@@ -107,11 +107,12 @@ impl Composer {
         records::step(&buffer[text], STEP, STEP_ENCODED / (self.header.len() + 1))
     }
 
-    /// Appends those of whole `records` that no pattern drops. `is_start`: a file begins with them.
+    /// Appends those of whole `records`, which hold these `controls`, that no pattern drops. `is_start`:
+    /// a file begins with them.
     pub(super) fn append(
         &mut self,
         format: MessageFormat<'_>,
-        records: &[u8],
+        (records, controls): (&[u8], Controls),
         is_start: bool,
         batch: &mut Batch,
         counts: &mut Counts,
@@ -123,7 +124,9 @@ impl Composer {
         let before = batch.frames.len();
         for lines in kept.by_ref() {
             counts.cut += match &format.settings.time {
-                MessageTime::Read => self.encoder.append_lines(&self.header, lines, batch),
+                MessageTime::Read => {
+                    self.encoder.append_lines(&self.header, lines, controls, batch)
+                }
                 MessageTime::Written(written) => {
                     self.append_each(format.header, written.as_deref(), lines, batch)
                 }

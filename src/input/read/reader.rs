@@ -14,7 +14,7 @@ use super::records::{self, Split};
 use crate::pipeline::batch::{Batch, Mark};
 use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::position::{Anchor, Head, Position, Source, Update};
-use crate::syslog::{Encoder, Framing};
+use crate::syslog::{Controls, Encoder, Framing};
 
 /// How much of a file is read at once.
 pub(in crate::input) const CHUNK: usize = 256 << 10;
@@ -186,7 +186,8 @@ impl Reader {
         }
         let from = back + split.skipped + split.nuls;
         let text = from..from + split.records;
-        let (done, reached) = self.encode_steps(place, back, text.clone(), batch)?;
+        let (done, reached) =
+            self.encode_steps(place, back, (text.clone(), split.controls), batch)?;
         let starts = last_starts(&self.buffer[..reached], done, place.position);
         self.advance(place, done, reached - done, split.mid_record)?;
         place.position.starts = starts;
@@ -205,7 +206,7 @@ impl Reader {
         &mut self,
         place: &mut ReadPlace<'_>,
         back: usize,
-        text: Range<usize>,
+        (text, controls): (Range<usize>, Controls),
         batch: &mut Batch,
     ) -> io::Result<(usize, usize)> {
         let (mut done, mut from) = (back, text.start);
@@ -216,6 +217,7 @@ impl Reader {
             let records = &self.buffer[from..from + len];
             let is_start = place.position.offset == 0 && from == 0;
             self.counts.utf16 += u64::from(is_start && is_utf16(records));
+            let records = (records, controls);
             self.composer.append(place.format, records, is_start, batch, &mut self.counts);
             if from == text.start {
                 let rest = text.end - from - len;

@@ -3,7 +3,9 @@
 //! A record is a line. What is cut here is what is read at once; where it ends within a record, that
 //! record is read again later, whole. So nothing is kept between two pieces but where they meet.
 
-use memchr::{memchr, memchr_iter, memmem, memrchr};
+use memchr::{memchr, memchr_iter, memchr2, memmem, memrchr};
+
+use crate::syslog::Controls;
 
 /// What a piece of a file holds, as lengths: one part behind the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub(in crate::input) struct Split {
     pub(in crate::input) nuls: usize,
     /// Whole records, each with its end. None begins with NUL.
     pub(in crate::input) records: usize,
+    /// Of the characters that receivers take for the end of a message, in those records.
+    pub(in crate::input) controls: Controls,
     /// What lies behind: a record that is not finished, or NULs; or, where NULs stand between
     /// records, all from those on.
     pub(in crate::input) rest: usize,
@@ -51,7 +55,11 @@ pub(in crate::input) fn split(piece: &[u8], mid_record: bool) -> Split {
         nuls = 0;
     }
     let piece = &piece[nuls..];
-    let (end, has_more) = match memchr(0, piece).and_then(|_| memmem::find(piece, b"\n\0")) {
+    // Looked for at once: each search through all of it costs.
+    let control = memchr2(b'\r', 0, piece);
+    let controls = control.map_or(Controls::None, |_| Controls::Some);
+    let nul = control.and_then(|at| memchr(0, &piece[at..]));
+    let (end, has_more) = match nul.and_then(|_| memmem::find(piece, b"\n\0")) {
         Some(newline) => {
             let rest = &piece[newline + 1..];
             (newline + 1, leading_nuls(rest) < rest.len())
@@ -60,7 +68,7 @@ pub(in crate::input) fn split(piece: &[u8], mid_record: bool) -> Split {
     };
     let rest = &piece[end..];
     let text = without_nuls_behind(rest);
-    Split { skipped, mid_record, nuls, records: end, rest: rest.len(), text, has_more }
+    Split { skipped, mid_record, nuls, records: end, controls, rest: rest.len(), text, has_more }
 }
 
 /// With how many NULs `bytes` begin.
@@ -167,7 +175,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_byte_is_accounted_for(
-            piece in proptest::collection::vec(prop_oneof![Just(0u8), Just(b'\n'), any::<u8>()], 0..80),
+            piece in proptest::collection::vec(prop_oneof![Just(0u8), Just(b'\n'), Just(b'a'), any::<u8>()], 0..80),
             mid_record: bool,
         ) {
             let found = split(&piece, mid_record);
@@ -177,6 +185,9 @@ mod tests {
             prop_assert!(nuls.iter().all(|&byte| byte == 0));
             prop_assert!(records.is_empty() || records.ends_with(b"\n"));
             prop_assert!(!records.starts_with(b"\0") && memmem::find(records, b"\n\0").is_none());
+            prop_assert!(
+                found.controls == Controls::Some || memchr2(b'\r', 0, records).is_none()
+            );
             prop_assert!(found.has_more || !rest.contains(&b'\n'));
             prop_assert!(rest[found.text..].iter().all(|&byte| byte == 0));
             prop_assert!(found.text == 0 || rest[found.text - 1] != 0);

@@ -172,3 +172,51 @@ fn nor_by_a_path_of_its_own() {
     world.settle();
     assert_eq!(world.received, world.written);
 }
+
+/// Nothing stands at the path, and a rotated file from before beside it.
+fn not_begun(rotation: Rotation) -> World {
+    let mut world = World::new(rotation);
+    world.stop(true);
+    world.records.clear();
+    fs::remove_file(world.path("app.log")).unwrap();
+    fs::write(world.path("app.log.1"), "999:from before\n").unwrap();
+    world.writer_is_behind = true;
+    world.start();
+    world.look();
+    world
+}
+
+#[test]
+fn what_was_rotated_before_anybody_looked_at_its_path_is_read() {
+    for times in 1..=3 {
+        let mut world = not_begun(Rotation::Rename);
+        for _ in 0..times {
+            world.reopen();
+            world.write_lines(2);
+            world.rename(false);
+        }
+        world.reopen();
+        world.write_lines(1);
+        world.settle();
+        assert_eq!(world.received, world.written, "{times}");
+    }
+}
+
+#[test]
+fn a_copy_of_what_is_looked_at_for_the_first_time_is_read_only_for_what_that_lost() {
+    for (before, after) in [(2, 0), (2, 2), (50, 50)] {
+        let mut world = not_begun(Rotation::CopyTruncate);
+        world.reopen();
+        world.write_lines(before);
+        world.copy_truncate(true);
+        world.write_lines(after);
+        world.settle();
+        assert_eq!(world.received, world.written, "{before} {after}");
+        let mut world = not_begun(Rotation::CopyTruncate);
+        world.reopen();
+        world.write_lines(before);
+        fs::copy(world.path("app.log"), world.path("app.log.1")).unwrap();
+        world.settle();
+        assert_eq!(world.received, world.written, "{before}");
+    }
+}

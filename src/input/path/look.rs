@@ -138,6 +138,7 @@ impl FollowedPath {
         if !self.has_generations() {
             if let Some(stat) = stat {
                 self.begin_with(&stat, ReadFrom::Start, context);
+                self.look_for_newborn(context);
             }
             return stat.is_some();
         }

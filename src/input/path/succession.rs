@@ -16,6 +16,9 @@ use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::pipeline::position::{Position, Record, Source};
 use crate::shown::Show;
 
+/// How long a file may have had its name without being looked at, in nanoseconds.
+const UNSEEN_FOR: i64 = 60_000_000_000;
+
 impl FollowedPath {
     /// Takes up the generations that were known when the last run ended.
     pub(in crate::input) fn resume(
@@ -208,6 +211,19 @@ impl FollowedPath {
         let current = stat.map_or(source.inode, |stat| stat.inode);
         let between = (Some(source.order), None);
         let search = Search { source, kind: SearchKind::Successors { modified }, current };
+        let unknown = self.unknown_among(search, between, context);
+        self.older.extend(unknown);
+    }
+
+    /// Looks for what had the name of the current file, which is seen for the first time, and was rotated
+    /// away before anybody looked: on a busy machine that takes a while.
+    pub(super) fn look_for_newborn(&mut self, context: &mut Context<'_>) {
+        let Some(current) = &self.current else { return };
+        let source = Arc::clone(&current.source);
+        let Some(born) = source.inode.born else { return };
+        let since = context.shared.follows_since.max(born - UNSEEN_FOR);
+        let between = (None, Some(current.order()));
+        let search = Search { current: source.inode, source, kind: SearchKind::Newborn { since } };
         let unknown = self.unknown_among(search, between, context);
         self.older.extend(unknown);
     }

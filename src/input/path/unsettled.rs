@@ -59,6 +59,7 @@ pub(super) struct Search {
 pub(super) enum SearchKind {
     Successors { modified: i64 },
     Copies { after: i64, until: i64 },
+    Newborn { since: i64 },
 }
 
 impl Search {
@@ -77,6 +78,7 @@ impl Search {
             SearchKind::Copies { after, until } => {
                 archive::copies(directories, &self.source, after, until)
             }
+            SearchKind::Newborn { since } => archive::newborn(directories, &self.source, since),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::directories::{Directories, Listing, Sibling};
-use super::names::{is_rotation_of, is_telling_sibling_of, uncompressed};
+use super::names::{is_compressed, is_rotation_of, is_telling_sibling_of, uncompressed};
 use crate::input::read::content::Stat;
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::judge::{Relation, same_but_device};
@@ -177,6 +177,22 @@ pub(in crate::input) fn copies(
     copies.retain(|s| s.stat.size > 0 && s.stat.modified > after && s.stat.modified <= until);
     copies.sort_by_key(|sibling| sibling.stat.modified);
     Ok(copies)
+}
+
+/// The siblings that were born after a time, oldest first. Compression makes newborn files of old
+/// content: those are left out.
+pub(in crate::input) fn newborn(
+    directories: &Directories,
+    source: &Source,
+    since: i64,
+) -> io::Result<Vec<Sibling>> {
+    let mut newborn = siblings(directories, source)?;
+    newborn.retain(|sibling| {
+        let is_newborn = sibling.stat.inode.born.is_some_and(|born| born > since);
+        is_newborn && sibling.stat.size > 0 && !is_compressed(&sibling.path)
+    });
+    newborn.sort_by_key(|sibling| sibling.stat.inode.born);
+    Ok(newborn)
 }
 
 /// The siblings with a mere number in their names, which may be other logs.

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -89,10 +89,22 @@ impl Files for Disk {
     }
 }
 
+/// How many names a directory may have to be listed in every turn.
+const FEW: usize = 256;
+/// The listing of one that has more is kept for so many times as long as it took to make: a burst of
+/// changes is served in many turns, and to list for each would take the square of their number.
+const KEPT_TIMES: u32 = 10;
+
+struct KeptListing {
+    listing: Arc<Listing>,
+    /// It is forgotten with the first turn that ends after this time.
+    until: Instant,
+}
+
 /// The directories beside followed paths. Each is listed anew when a name in it has changed.
 pub(in crate::input) struct Directories {
     files: Box<dyn Files + Send>,
-    listings: RefCell<HashMap<PathBuf, Arc<Listing>>>,
+    listings: RefCell<HashMap<PathBuf, KeptListing>>,
     /// Looks through what is compressed.
     pub(super) seeker: Seeker,
 }
@@ -102,9 +114,15 @@ impl Directories {
         Self { files: Box::new(files), listings: RefCell::default(), seeker: Seeker::default() }
     }
 
-    /// Forgets what was listed: the scheduler calls it when it has served all that has happened.
+    /// Forgets what was listed, but for what took long and shortly before: the scheduler calls it when
+    /// it has served all that has happened.
     pub(in crate::input) fn turn_ends(&self) {
-        self.listings.borrow_mut().clear();
+        let mut listings = self.listings.borrow_mut();
+        if !listings.is_empty() {
+            let now = Instant::now();
+            listings.retain(|_, kept| kept.until > now);
+        }
+        drop(listings);
         self.seeker.turn_ends();
     }
 
@@ -114,19 +132,26 @@ impl Directories {
     /// The directory cannot be read.
     pub(super) fn listing(&self, directory: &Path) -> io::Result<Arc<Listing>> {
         let changed = self.files.changed(directory);
-        let known = self.listings.borrow().get(directory).map(Arc::clone);
+        let known = self.known(directory);
         if let Some(known) = known.filter(|known| changed.is_some() && known.changed == changed) {
             return Ok(known);
         }
         // The times are older than the listing, so a change that comes between is noticed.
-        let listed = self.files.now();
+        let (begun, listed) = (Instant::now(), self.files.now());
         let entries = self.files.list(directory)?;
+        let times = if entries.len() > FEW { KEPT_TIMES } else { 0 };
         let listing = Arc::new(Listing::new(directory, changed, listed, entries));
-        self.listings.borrow_mut().insert(directory.to_owned(), Arc::clone(&listing));
+        let until = begun + begun.elapsed() * times;
+        let kept = KeptListing { listing: Arc::clone(&listing), until };
+        self.listings.borrow_mut().insert(directory.to_owned(), kept);
         Ok(listing)
     }
 
-    /// The same, but what was listed before in this turn serves as well where it shows what is looked for:
+    fn known(&self, directory: &Path) -> Option<Arc<Listing>> {
+        self.listings.borrow().get(directory).map(|kept| Arc::clone(&kept.listing))
+    }
+
+    /// The same, but what was listed before serves as well where it shows what is looked for:
     /// in a burst of changes, time alone would have each lookup list anew.
     ///
     /// # Errors
@@ -136,7 +161,7 @@ impl Directories {
         directory: &Path,
         shows: impl FnOnce(&Listing) -> bool,
     ) -> io::Result<Arc<Listing>> {
-        let known = self.listings.borrow().get(directory).map(Arc::clone);
+        let known = self.known(directory);
         known.filter(|known| shows(known)).map_or_else(|| self.listing(directory), Ok)
     }
 

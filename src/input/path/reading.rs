@@ -96,7 +96,8 @@ impl FollowedPath {
         }
         let (header, settings) = (self.header(), Arc::clone(&self.settings));
         let format = MessageFormat { header: &header, settings: &settings };
-        let current_size = self.current_size();
+        let (current_size, current) = self.look_before_older();
+        let seen = seen.or(current);
         let mut pass = Pass { reader, batch, format, seen, current_size };
         let (when, is_held) = self.read_in_order(&mut wake, &mut pass, &mut context);
         let is_pending = is_held || self.unsettled.is_some();
@@ -152,10 +153,11 @@ impl FollowedPath {
         Arc::clone(self.header.get_or_insert_with(|| Arc::new(settings.header(path))))
     }
 
-    fn current_size(&self) -> Option<u64> {
-        let current = self.current.as_ref().filter(|_| !self.older.is_empty())?;
-        let stat = current.stat().or_else(|| Stat::at(&self.path).ok());
-        Some(stat.map_or(0, |stat| stat.size))
+    /// What the current file holds, where there are older ones, and what the kernel says of it.
+    fn look_before_older(&self) -> (Option<u64>, Option<Stat>) {
+        let current = self.current.as_ref().filter(|_| !self.older.is_empty());
+        let stat = current.map(|it| it.stat().or_else(|| Stat::at(&self.path).ok()));
+        (stat.map(|stat| stat.map_or(0, |stat| stat.size)), stat.flatten())
     }
 
     pub(super) fn get(&mut self, which: Which) -> Option<&mut Generation> {

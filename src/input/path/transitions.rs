@@ -3,6 +3,8 @@
 //! It is a match without guards, so the compiler rejects a missing rule and warns of one that can
 //! never apply.
 
+use crate::input::read::content::Stat;
+
 /// Where a generation is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::input) enum Phase {
@@ -81,6 +83,17 @@ pub(in crate::input) enum Medium {
     Deleted,
     /// An archive. It is complete.
     Archive,
+}
+
+impl Medium {
+    /// Of an open file, from what the kernel says of it; of archives it is not asked.
+    pub(in crate::input) fn of(stat: Option<&Stat>) -> Self {
+        match stat {
+            Some(stat) if stat.links == 0 => Self::Deleted,
+            Some(_) => Self::Linked,
+            None => Self::Archive,
+        }
+    }
 }
 
 /// What is known of a generation that was opened or read.

@@ -161,7 +161,7 @@ impl Generation {
     /// # Errors
     /// It cannot be told for now.
     pub(in crate::input) fn was_deleted_before(&self, found: &mut Found) -> io::Result<bool> {
-        if self.medium() != Medium::Deleted || self.unread() > 0 {
+        if self.medium_now() != Medium::Deleted || self.unread() > 0 {
             return Ok(false);
         }
         Ok(found.continues(&self.position)? && found.relation == Relation::GoesOn(Match::Exact))

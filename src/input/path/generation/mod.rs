@@ -58,6 +58,8 @@ pub(in crate::input) struct Generation {
     /// Since when it cannot be read.
     failing_since: Option<Instant>,
     reads: Reads,
+    /// How its file stood when it was read last.
+    medium: Medium,
     extent: Extent,
     /// The largest size at which a read found what was read before.
     read_size: u64,
@@ -87,6 +89,7 @@ impl Generation {
             quiet_since: now,
             failing_since: None,
             reads: Reads::Original,
+            medium: Medium::Linked,
             extent: Extent::Recorded(position.offset),
             read_size: position.offset,
             pending: None,
@@ -287,14 +290,14 @@ impl Generation {
         self.failing_since = None;
     }
 
-    /// How the file stands that is read.
+    /// How the file stood when it was read last.
     pub(in crate::input) fn medium(&self) -> Medium {
-        match self.stat() {
-            Some(stat) if stat.links == 0 => Medium::Deleted,
-            Some(_) => Medium::Linked,
-            None if self.is_open() => Medium::Archive,
-            None => Medium::Linked,
-        }
+        if self.is_open() { self.medium } else { Medium::Linked }
+    }
+
+    /// How the file stands that is open.
+    pub(in crate::input) fn medium_now(&self) -> Medium {
+        if self.is_open() { Medium::of(self.stat().as_ref()) } else { Medium::Linked }
     }
 
     /// Whether the checkpoint is to forget it. True once.

@@ -4,8 +4,9 @@ use std::io;
 use std::time::Instant;
 
 use super::super::reading::Pass;
-use super::super::transitions::{Phase, Progress};
+use super::super::transitions::{Medium, Phase, Progress};
 use super::{Extent, Generation};
+use crate::input::read::content::Stat;
 use crate::input::read::pending::Pending;
 use crate::input::read::reader::{Counts, Read, ReadPlace, Reader, mark};
 use crate::input::rotation::judge;
@@ -47,14 +48,20 @@ impl Generation {
     }
 
     fn read_once(&mut self, bound: u64, pass: &mut Pass<'_>, now: Instant) -> io::Result<Read> {
+        let is_ours = |seen: &mut Stat| seen.inode == self.reads() && !self.is_compressed();
         // A smaller size may have been seen before the one that is known.
-        let seen = pass.seen.take().filter(|seen| {
-            seen.inode == self.reads() && !self.is_compressed() && seen.size >= self.size()
-        });
+        let seen = pass.seen.take_if(is_ours).filter(|seen| seen.size >= self.size());
         let known = self.known();
         let Some(content) = &mut self.content else { return Ok(Read::End { unfinished: 0 }) };
         // Taken before reading, so that a change while reading is not overlooked later.
         let stat = seen.or_else(|| content.stat());
+        self.medium = Medium::of(stat.as_ref());
+        let was_read_to =
+            |it: Stat| (it.size, it.modified) == (self.position.offset, self.position.modified);
+        // A late writer is waited for, and has written nothing.
+        if self.was_sound && self.pending.is_none() && stat.is_some_and(was_read_to) {
+            return Ok(Read::End { unfinished: 0 });
+        }
         if let Some(stat) = stat.filter(|stat| stat.size < known.size) {
             if !judge::is_cut_back(known, stat.size) {
                 return Ok(Read::Rewritten);

@@ -33,7 +33,9 @@ pub(crate) fn check_records(data: &[u8]) {
         assert!(message.starts_with(HEADER) && message.len() <= HEADER.len() + usize::from(*limit));
         assert!(!message.iter().any(|byte| matches!(byte, b'\n' | b'\r' | 0)));
     }
-    assert_eq!(encoder.append_lines(HEADER, &whole.concat(), &mut all), cut);
+    let lines = whole.concat();
+    let controls = split(&lines, false).controls;
+    assert_eq!(encoder.append_lines(HEADER, &lines, controls, &mut all), cut);
     assert_eq!((&all.bytes, &all.frames), (&each.bytes, &each.frames));
     assert_eq!(each.frames.len(), whole.len());
 }

@@ -3,14 +3,14 @@
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use super::ownership::Ownership;
 use crate::filter::Patterns;
-use crate::input::read::content::Stat;
+use crate::input::read::content::{Stat, file_clock};
 use crate::input::rotation::directories::{Directories, Disk};
 use crate::mounts::Fence;
-use crate::pipeline::position::{SourceId, SourceIds, nanoseconds};
+use crate::pipeline::position::{SourceId, SourceIds};
 
 /// What all paths share.
 pub(in crate::input) struct Shared {
@@ -25,7 +25,7 @@ pub(in crate::input) struct Shared {
     pub(in crate::input) directories: Directories,
     /// Where the directory leads that was last asked for, and when.
     directory: Option<(PathBuf, Option<PathBuf>, Instant)>,
-    /// Since when its paths are followed, in nanoseconds since the epoch: what was born later is news.
+    /// Since when its paths are followed, as [`file_clock`] tells it: what was born since is news.
     pub(in crate::input) follows_since: i64,
     /// Descriptors are plenty: files may be kept open though there is nothing to read.
     pub(in crate::input) may_keep_open: bool,
@@ -52,7 +52,7 @@ impl Shared {
             ids,
             directories: Directories::new(Disk),
             directory: None,
-            follows_since: nanoseconds(SystemTime::now()).unwrap_or(i64::MAX),
+            follows_since: file_clock(),
             may_keep_open: true,
             may_linger: true,
             is_terse: false,
@@ -60,9 +60,9 @@ impl Shared {
     }
 
     /// Leaves out other files from now on, and follows others.
-    pub(in crate::input) fn change(&mut self, exclude_files: Patterns, now_ns: i64) {
+    pub(in crate::input) fn change(&mut self, exclude_files: Patterns) {
         self.exclude_files = exclude_files;
-        self.follows_since = now_ns;
+        self.follows_since = file_clock();
     }
 
     pub(super) fn is_excluded(&self, path: &Path) -> bool {

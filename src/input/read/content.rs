@@ -6,7 +6,9 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use rustix::fs::{OFlags, SeekFrom, seek};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
@@ -49,6 +51,13 @@ impl Stat {
     pub(in crate::input) fn at(path: &Path) -> io::Result<Self> {
         path.metadata().map(|metadata| Self::of(&metadata))
     }
+}
+
+/// A time that no file which is made from now on is born before, in nanoseconds since the epoch: the
+/// clock of files goes on in steps.
+pub(in crate::input) fn file_clock() -> i64 {
+    let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE).map(Duration::from);
+    now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
 }
 
 /// An open generation.

@@ -179,7 +179,7 @@ pub(in crate::input) fn copies(
     Ok(copies)
 }
 
-/// The siblings that were born after a time, oldest first. Compression makes newborn files of old
+/// The siblings that were born at a time or later, oldest first. Compression makes newborn files of old
 /// content: those are left out.
 pub(in crate::input) fn newborn(
     directories: &Directories,
@@ -188,10 +188,10 @@ pub(in crate::input) fn newborn(
 ) -> io::Result<Vec<Sibling>> {
     let mut newborn = siblings(directories, source)?;
     newborn.retain(|sibling| {
-        let is_newborn = sibling.stat.inode.born.is_some_and(|born| born > since);
+        let is_newborn = sibling.stat.inode.born.is_some_and(|born| born >= since);
         is_newborn && sibling.stat.size > 0 && !is_compressed(&sibling.path)
     });
-    newborn.sort_by_key(|sibling| sibling.stat.inode.born);
+    newborn.sort_by_key(|sibling| (sibling.stat.inode.born, sibling.stat.modified));
     Ok(newborn)
 }
 

@@ -112,7 +112,7 @@ impl Scheduler {
     ) -> Receiver<Vec<Event>> {
         let Reload { settings, entry_of, events } = reload;
         self.reader.change(settings.encoder);
-        self.shared.change(settings.exclude_files, now_ns);
+        self.shared.change(settings.exclude_files);
         self.files = settings.files;
         self.globs = settings.globs;
         let before = std::mem::replace(&mut self.entry_of, entry_of);

@@ -11,8 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use nix::time::{ClockId, clock_gettime};
-
 use super::names::{beginnings, uncompressed};
 use super::seeker::Seeker;
 use crate::input::read::content::{self, Stat};
@@ -28,7 +26,7 @@ pub(in crate::input) trait Files {
     /// Tells when a name in a directory changed last, in nanoseconds since the epoch. None means that
     /// it was so lately that another change would bear the same time.
     fn changed(&self, directory: &Path) -> Option<i64>;
-    /// The time that a file would bear which is made now, in nanoseconds since the epoch.
+    /// What [`content::file_clock`] tells.
     fn now(&self) -> i64;
     /// Does not follow a symbolic link.
     ///
@@ -75,9 +73,7 @@ impl Files for Disk {
     }
 
     fn now(&self) -> i64 {
-        // The kernel's clock for files, which is behind the others.
-        let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE).map_or(Duration::ZERO, Into::into);
-        i64::try_from(now.as_nanos()).unwrap_or_default()
+        content::file_clock()
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {

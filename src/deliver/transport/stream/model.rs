@@ -87,9 +87,12 @@ impl Peer {
 
     /// close(2): RST where something is unread, and the peer has not ended in good order before.
     fn close(&mut self) {
-        if !self.closed {
+        let is_unread = self.read < self.bytes.len();
+        // One that had ended its own side: behind our FIN its RST cannot be seen, as is documented.
+        let is_hidden = is_unread && self.fin && self.has_our_fin;
+        if !self.closed && !is_hidden {
             self.closed = true;
-            self.rst |= self.read < self.bytes.len() && !(self.fin && self.has_our_fin);
+            self.rst |= is_unread;
             self.fin = true;
         }
     }

@@ -58,9 +58,65 @@ pub fn re2(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::panic::catch_unwind;
     use std::path::Path;
+    use std::time::{Duration, Instant};
 
     use super::*;
+
+    /// Seeds changed at random, of `FUZZ_TARGET` (or all), for `FUZZ_SECONDS` each: where there is no
+    /// nightly toolchain. Nothing tells it which inputs lead further.
+    #[test]
+    #[ignore = "takes as long as one likes"]
+    fn changed_seeds_pass() {
+        let variable = |name| std::env::var(name).ok();
+        let seconds = variable("FUZZ_SECONDS").and_then(|text| text.parse().ok()).unwrap_or(10);
+        let chosen = variable("FUZZ_TARGET");
+        for (name, check) in TARGETS {
+            if chosen.as_ref().is_some_and(|chosen| chosen != name) {
+                continue;
+            }
+            let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
+            let seeds = fs::read_dir(directory).unwrap();
+            let seeds: Vec<_> = seeds.map(|it| fs::read(it.unwrap().path()).unwrap()).collect();
+            let (begun, mut cases) = (Instant::now(), 0_u64);
+            while begun.elapsed() < Duration::from_secs(seconds) {
+                let input = changed(&seeds);
+                let passed = catch_unwind(|| check(&input));
+                assert!(passed.is_ok(), "{name}, after {cases} cases: {}", input.escape_ascii());
+                cases += 1;
+            }
+            eprintln!("{name}: {cases} cases in {seconds} s");
+        }
+    }
+
+    /// Part of one seed and part of another, with a few bytes changed.
+    fn changed(seeds: &[Vec<u8>]) -> Vec<u8> {
+        let seed = || &seeds[fastrand::usize(..seeds.len())];
+        let mut input = seed().clone();
+        if fastrand::u8(..4) == 0 {
+            let other = seed();
+            input.truncate(fastrand::usize(..=input.len()));
+            input.extend_from_slice(&other[fastrand::usize(..=other.len())..]);
+        }
+        for _ in 0..fastrand::usize(..6) {
+            let at = fastrand::usize(..=input.len());
+            match fastrand::u8(..5) {
+                0 => input.insert(at, fastrand::u8(..)),
+                1 => {
+                    input.insert(at, *b"\n\0:'\"\\[]{}()*-,% 0".get(fastrand::usize(..18)).unwrap())
+                }
+                2 if at < input.len() => drop(input.remove(at)),
+                3 if at < input.len() => input[at] ^= 1 << fastrand::u8(..8),
+                _ => {
+                    let end = input.len().min(at + fastrand::usize(..16));
+                    let again = input[at..end].to_vec();
+                    input.splice(at..at, again);
+                }
+            }
+        }
+        input
+    }
 
     #[test]
     fn every_seed_passes() {

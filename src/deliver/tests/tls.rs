@@ -21,7 +21,7 @@ use tokio_rustls::server::TlsStream;
 use super::super::ledger::Ledger;
 use super::*;
 use crate::deliver::transport::connect::ConnectError;
-use crate::deliver::transport::tcp::Link;
+use crate::deliver::transport::tcp::{Link, Sent};
 use crate::deliver::transport::tls_clients::ClientSource;
 use crate::deliver::transport::trust::{self, Authorities, Trust};
 use crate::pipeline::channel::Direct;
@@ -413,4 +413,30 @@ async fn before_its_keys_are_exhausted_a_connection_asks_for_another() {
     }
     let error = (62..66).find_map(|number| send(number).err()).expect("no more is sealed");
     assert!(error.to_string().contains("seal"), "{error}");
+}
+
+/// What a receiver's library has read of a further record it throws away as the receiver closes.
+#[tokio::test]
+async fn a_piece_is_one_record_of_whole_frames() {
+    let authority = Authority::new(|_| ());
+    let (listener, address) = listen().await;
+    let acceptor = authority.acceptor(&[&rustls::version::TLS12]);
+    let target = authority.target(address);
+    let client = |_: &Trust| Ok(authority.client_whose_keys_last(u64::MAX));
+    let (link, _stream) = tokio::join!(
+        Link::open_as(&target, ClientSource::Made(&client)),
+        accept(&listener, &acceptor)
+    );
+    let (mut link, mut ledger) = (link.unwrap(), Ledger::default());
+    ledger.push(numbered(0..1000, WIDTH));
+    for most in [WIDTH, 8 << 10, 16 << 10, 60 << 10] {
+        let before = ledger.written();
+        let Sent::Some(sent) = link.send_piece(&mut ledger, most).unwrap() else {
+            panic!("the kernel takes so much")
+        };
+        let taken = (ledger.written() - before) as usize;
+        assert_eq!(taken, most.min(16 << 10) / WIDTH * WIDTH);
+        let overhead = sent - taken;
+        assert!(overhead < 2 * (5 + 16), "one header and one tag: {overhead}");
+    }
 }

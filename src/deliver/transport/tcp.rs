@@ -178,6 +178,17 @@ impl Link {
         self.flush()
     }
 
+    /// The same in one piece: over TLS one record.
+    pub(in crate::deliver) fn send_piece(
+        &mut self,
+        ledger: &mut Ledger,
+        most: usize,
+    ) -> io::Result<Sent> {
+        let Some(tls) = &mut self.tls else { return self.send(ledger, most) };
+        tls.seal_record(ledger, most)?;
+        self.flush()
+    }
+
     /// Says something that is no message, behind what was sent before. To be called when all of that is
     /// written.
     pub(in crate::deliver) fn say(&mut self, words: &[u8]) -> io::Result<()> {

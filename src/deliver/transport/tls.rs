@@ -101,26 +101,46 @@ impl Tls {
         }
         let mut left = most;
         while self.wire.len() < AHEAD && left > 0 {
-            let piece = ledger.unwritten(left.min(RECORD));
-            if piece.is_empty() {
-                break;
+            match self.seal_next(ledger, left)? {
+                0 => break,
+                count => left -= count,
             }
-            let count = piece.len();
-            self.collect()?;
-            self.session.writer().write_all(piece)?;
-            let before = self.wire.len();
-            self.pull()?;
-            let sealed = self.wire.len() - before;
-            if sealed < count {
-                // rustls takes what it will not seal (its keys are worn out) without an error.
-                return Err(io::Error::other("TLS does not seal any more"));
-            }
-            self.account.sealed(count, sealed);
-            self.left = self.left.saturating_sub(1);
-            ledger.wrote(count);
-            left -= count;
         }
         Ok(())
+    }
+
+    /// The same, and no more than fits into one record.
+    pub(in crate::deliver) fn seal_record(
+        &mut self,
+        ledger: &mut Ledger,
+        most: usize,
+    ) -> io::Result<()> {
+        if !self.has_unsent() {
+            self.seal_next(ledger, most)?;
+        }
+        Ok(())
+    }
+
+    /// Seals the next record of at most `most` bytes. Returns how many it holds.
+    fn seal_next(&mut self, ledger: &mut Ledger, most: usize) -> io::Result<usize> {
+        let piece = ledger.unwritten(most.min(RECORD));
+        let count = piece.len();
+        if count == 0 {
+            return Ok(0);
+        }
+        self.collect()?;
+        self.session.writer().write_all(piece)?;
+        let before = self.wire.len();
+        self.pull()?;
+        let sealed = self.wire.len() - before;
+        if sealed < count {
+            // rustls takes what it will not seal (its keys are worn out) without an error.
+            return Err(io::Error::other("TLS does not seal any more"));
+        }
+        self.account.sealed(count, sealed);
+        self.left = self.left.saturating_sub(1);
+        ledger.wrote(count);
+        Ok(count)
     }
 
     /// What is to be written next, TLS's own messages included.

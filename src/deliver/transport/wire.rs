@@ -21,6 +21,8 @@ pub(in crate::deliver) trait Wire: Debug + Send {
     fn socket(&self) -> Socket;
     /// Writes what comes next, once: as much as the kernel takes, and at most `most` bytes.
     fn send(&mut self, ledger: &mut Ledger, most: usize) -> io::Result<Sent>;
+    /// The same in one piece: over TLS one record.
+    fn send_piece(&mut self, ledger: &mut Ledger, most: usize) -> io::Result<Sent>;
     /// Has the kernel send nothing but full segments, until that is over.
     fn cork(&self, corked: bool);
     /// Reads and discards what the receiver sent, a bounded amount.
@@ -64,6 +66,10 @@ impl Wire for Link {
 
     fn send(&mut self, ledger: &mut Ledger, most: usize) -> io::Result<Sent> {
         self.send(ledger, most)
+    }
+
+    fn send_piece(&mut self, ledger: &mut Ledger, most: usize) -> io::Result<Sent> {
+        self.send_piece(ledger, most)
     }
 
     fn cork(&self, corked: bool) {

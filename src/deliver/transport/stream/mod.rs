@@ -232,7 +232,10 @@ impl<W: Wire> Transport for Stream<W> {
         while self.can_write() {
             let most = self.allowance(ledger);
             let before = ledger.unwritten_bytes();
-            let sent = self.link.send(ledger, most);
+            let sent = match self.rations.are_limited() {
+                true => self.link.send_piece(ledger, most),
+                false => self.link.send(ledger, most),
+            };
             let taken = before - ledger.unwritten_bytes();
             self.taken += taken;
             self.rations.take(taken, self.link.is_encrypted());

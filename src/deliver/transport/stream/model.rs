@@ -187,6 +187,10 @@ impl Wire for Model {
         Ok(Sent::Some(count))
     }
 
+    fn send_piece(&mut self, ledger: &mut Ledger, most: usize) -> io::Result<Sent> {
+        self.send(ledger, most)
+    }
+
     fn cork(&self, _corked: bool) {}
 
     fn receive(&mut self) -> io::Result<Heard> {

@@ -143,6 +143,8 @@ struct World {
     born: Option<SystemTime>,
     /// The rotated file that the writer still has open is `.1`.
     writer_is_behind: bool,
+    /// The inode of a copy that took the place of the log and was not looked at there yet.
+    unseen_copy: Option<u64>,
 }
 
 impl World {
@@ -177,6 +179,7 @@ impl World {
             heals_at: None,
             born: None,
             writer_is_behind: false,
+            unseen_copy: None,
         };
         world.heal();
         world.writer = world.create();

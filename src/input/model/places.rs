@@ -213,6 +213,22 @@ fn what_was_rotated_before_anybody_looked_at_its_path_is_read() {
 }
 
 #[test]
+fn what_was_compressed_before_anybody_looked_at_its_path_is_read() {
+    for rotation in [Rotation::Rename, Rotation::CopyTruncate] {
+        let mut world = not_begun(rotation);
+        world.reopen();
+        world.write_lines(50);
+        world.rename(false);
+        world.copy_truncate(true);
+        world.compress();
+        world.reopen();
+        world.write_lines(1);
+        world.settle();
+        assert_eq!(world.received, world.written, "{rotation:?}");
+    }
+}
+
+#[test]
 fn a_copy_of_what_is_looked_at_for_the_first_time_is_read_only_for_what_that_lost() {
     for (before, after) in [(2, 0), (2, 2), (50, 50)] {
         let mut world = not_begun(Rotation::CopyTruncate);

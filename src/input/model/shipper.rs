@@ -50,6 +50,9 @@ impl World {
     }
 
     pub(super) fn look(&mut self) {
+        if self.scheduler.is_some() && !self.writer_is_behind {
+            self.unseen_copy = None;
+        }
         for path in self.matching() {
             self.handle(Event::Look { path, entry: 0 });
         }
@@ -123,12 +126,15 @@ impl World {
         }
         let (_, spare) = mpsc::channel(1);
         let highest = self.records.keys().next_back().map_or(0, |id| id.0 + 1);
+        // The globs are kept, though nothing may be known of any file.
+        let has_run = self.next_id > 0 || highest > 0;
+        let matched = entry_of(true, self.all);
         let known = KnownFiles {
             records: self.records.values().cloned().collect(),
             last_run: self.records.values().map(|record| record.seen).max(),
             ids: SourceIds::from(SourceId(self.next_id.max(highest))),
             entry_of: entry_of(true, self.all),
-            matched_last: None,
+            matched_last: has_run.then_some(Box::new(move |path| matched(path).is_some())),
         };
         let mut scheduler = Scheduler::new(self.settings(), known, spare);
         scheduler.look_through(self.files.clone());

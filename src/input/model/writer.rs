@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -193,6 +194,7 @@ impl World {
         let mut copy = self.new_file(&name);
         copy.write_all(&fs::read(&path).unwrap()).unwrap();
         self.stamp(&copy);
+        self.unseen_copy = Some(name.metadata().unwrap().ino());
         fs::rename(name, &path).unwrap();
         self.writer = append(&path);
     }

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::directories::{Directories, Listing, Sibling};
-use super::names::{is_compressed, is_rotation_of, is_telling_sibling_of, uncompressed};
+use super::names::{is_rotation_of, is_telling_sibling_of, uncompressed};
 use crate::input::read::content::Stat;
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::judge::{Relation, same_but_device};
@@ -179,8 +179,7 @@ pub(in crate::input) fn copies(
     Ok(copies)
 }
 
-/// The siblings that were born at a time or later, oldest first. Compression makes newborn files of old
-/// content: those are left out.
+/// The siblings that were born at a time or later, oldest first.
 pub(in crate::input) fn newborn(
     directories: &Directories,
     source: &Source,
@@ -189,7 +188,7 @@ pub(in crate::input) fn newborn(
     let mut newborn = siblings(directories, source)?;
     newborn.retain(|sibling| {
         let is_newborn = sibling.stat.inode.born.is_some_and(|born| born >= since);
-        is_newborn && sibling.stat.size > 0 && !is_compressed(&sibling.path)
+        is_newborn && sibling.stat.size > 0
     });
     newborn.sort_by_key(|sibling| (sibling.stat.inode.born, sibling.stat.modified));
     Ok(newborn)

@@ -116,6 +116,8 @@ struct World {
     is_dated: bool,
     /// The globs match rotated files as well.
     all: bool,
+    /// The same of the run so far, or of the last one.
+    matched_all: bool,
     writer: File,
     /// What every file begins with, and how often that was written and received.
     banner: String,
@@ -139,6 +141,8 @@ struct World {
     /// What rotated files are looked for by, and when what fails is sound again.
     files: Faulty,
     heals_at: Option<Instant>,
+    /// Something has failed in this run of the shipper.
+    has_failed: bool,
     /// When the youngest file was born.
     born: Option<SystemTime>,
     /// The rotated file that the writer still has open is `.1`.
@@ -160,6 +164,7 @@ impl World {
             rotation,
             is_dated: kind.is_dated,
             all: rotation == Rotation::RenameWithinGlob,
+            matched_all: false,
             writer,
             banner: format!("#{}\n", "-".repeat(kind.banner)),
             banners: [0; 2],
@@ -177,6 +182,7 @@ impl World {
             clock: 0,
             files: Faulty::default(),
             heals_at: None,
+            has_failed: false,
             born: None,
             writer_is_behind: false,
             unseen_copy: None,
@@ -327,7 +333,7 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "not mended: it was not run without a failure"]
+    #[ignore = "not mended: a file that cannot be read keeps no place when another begins alike"]
     fn every_line_is_read_once_when_files_are_renamed_and_reading_fails(
         ops in failing_ops(),
         kind in kind(),
@@ -336,7 +342,7 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "not mended: lines out of order when copies could not be looked for"]
+    #[ignore = "not mended: a line comes twice when copies that begin alike could not be looked for"]
     fn every_line_is_read_once_when_files_are_copied_and_truncated_and_reading_fails(
         ops in failing_ops(),
         kind in kind(),
@@ -353,7 +359,7 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "not mended: a line is missing when what cannot be read is compressed"]
+    #[ignore = "not mended: a replaced log comes twice when its rotated copy cannot be read"]
     fn nor_twice_where_rotated_files_match_as_well_and_reading_fails(
         ops in failing_ops(),
         kind in kind(),

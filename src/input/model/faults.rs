@@ -20,14 +20,19 @@ impl World {
         let path = if rotated { newest } else { Some(self.path("app.log")) };
         if let Some(metadata) = path.and_then(|path| File::open(path).ok()?.metadata().ok()) {
             faults::fail(metadata.ino());
-            self.heals_at.get_or_insert(self.now + FAILS_FOR);
+            self.begin_failing();
         }
     }
 
     /// The directory cannot be listed.
     pub(super) fn fail_lists(&mut self) {
         self.files.fail(Call::List, Some(Errno::IO));
+        self.begin_failing();
+    }
+
+    fn begin_failing(&mut self) {
         self.heals_at.get_or_insert(self.now + FAILS_FOR);
+        self.has_failed = true;
     }
 
     /// Looks while all can be read.

@@ -128,7 +128,7 @@ impl World {
         let highest = self.records.keys().next_back().map_or(0, |id| id.0 + 1);
         // The globs are kept, though nothing may be known of any file.
         let has_run = self.next_id > 0 || highest > 0;
-        let matched = entry_of(true, self.all);
+        let matched = entry_of(true, std::mem::replace(&mut self.matched_all, self.all));
         let known = KnownFiles {
             records: self.records.values().cloned().collect(),
             last_run: self.records.values().map(|record| record.seen).max(),
@@ -179,8 +179,9 @@ impl World {
     pub(super) fn reload(&mut self, rotated: bool) {
         let rotated = rotated && self.rotation == Rotation::RenameWithinGlob;
         // What is named for the first time is old. Where the log is gone, what came after it unseen
-        // is not looked for at once.
-        if rotated && !self.all && !self.path("app.log").exists() {
+        // is not looked for at once; and globs find nothing where nothing can be listed.
+        let can_find = self.path("app.log").exists() && self.heals_at.is_none();
+        if rotated && !self.all && !can_find {
             return;
         }
         if self.all && !rotated && !self.can_exclude() {
@@ -189,6 +190,7 @@ impl World {
         self.all = rotated;
         self.reload_with(true, rotated);
         if self.scheduler.is_some() {
+            self.matched_all = rotated;
             self.sweep();
         }
     }
@@ -228,11 +230,14 @@ impl World {
     }
 
     pub(super) fn stop(&mut self, clean: bool) {
-        // What could not be looked for is not known to the next run.
-        if self.heals_at.is_some() {
+        // What could not be looked for, and was not since, is not known to the next run.
+        if std::mem::take(&mut self.has_failed) {
             self.heal();
-            self.pass(11);
-            self.read_all();
+            // Compressed meanwhile, it is looked at until it does not grow.
+            for _ in 0..3 {
+                self.pass(11);
+                self.read_all();
+            }
         }
         while clean && !self.unconfirmed.is_empty() {
             self.confirm();

@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 use super::generation::{Begin, Generation, orders_between, start};
 use super::unsettled::{FailedSearch, RetryLimit, Search, UnsettledFile};
 use super::{Candidate, Context, Effects, FollowedPath, Shared};
+use crate::input::read::content::Stat;
 use crate::input::rotation::archive;
 use crate::input::rotation::directories::Sibling;
 use crate::input::rotation::identity::Found;
@@ -47,13 +48,23 @@ impl FollowedPath {
                 let path = self.path.shown();
                 warn!("{path}: cannot look for files that were rotated: {error}");
                 if !archive::is_lasting(&error) {
-                    let patience = RetryLimit::with(&error, context.now);
-                    let failed = FailedSearch { search, after: between.0, patience };
-                    self.unsettled(context.now).searches.push(failed);
+                    self.search_later(search, between.0, &error, context.now);
                 }
                 Vec::new()
             }
         }
+    }
+
+    /// A search cannot be made for now. What it finds comes right behind `after`.
+    pub(super) fn search_later(
+        &mut self,
+        search: Search,
+        after: Option<u64>,
+        error: &io::Error,
+        now: Instant,
+    ) {
+        let patience = RetryLimit::with(error, now);
+        self.unsettled(now).searches.push(FailedSearch { search, after, patience });
     }
 
     pub(super) fn sift(
@@ -69,7 +80,6 @@ impl FollowedPath {
         }
         self.open_all_older(context, true);
         let orders = orders_between(between.0, between.1, siblings.len());
-        let mut after = between.0.unwrap_or_default();
         let mut has_numbered = None;
         for (Sibling { path, stat }, order) in siblings.into_iter().zip(orders) {
             let ownership = &context.shared.ownership;
@@ -95,15 +105,23 @@ impl FollowedPath {
                 Ok(None) => {}
                 Ok(Some(found)) => {
                     unknown.push(self.discovered(found, order, context));
-                    after = order;
                 }
                 Err(error) => {
                     debug!("{} is not complete yet: {error}", path.shown());
-                    let (inode, size, is_rewritten) = (stat.inode, stat.size, false);
+                    let Stat { inode, size, modified, .. } = stat;
                     let source = Arc::clone(&search.source);
                     let patience = RetryLimit::with(&error, context.now);
-                    let file =
-                        UnsettledFile { path, inode, source, after, size, is_rewritten, patience };
+                    let is_rewritten = false;
+                    let file = UnsettledFile {
+                        path,
+                        inode,
+                        source,
+                        order,
+                        size,
+                        modified,
+                        is_rewritten,
+                        patience,
+                    };
                     self.unsettled(context.now).files.push(file);
                 }
             }

@@ -197,9 +197,9 @@ impl FollowedPath {
         let Some(at) = self.older.iter().rposition(is_it) else { return };
         let Some(mut back) = self.older.remove(at) else { return };
         self.retire_current(now);
-        if let Some(last) = self.older.back() {
+        if let Some(last) = self.last_order() {
             info!("{} names a file again that it named before", self.path.shown());
-            back.ordered(super::generation::order_between(Some(last.order()), None));
+            back.ordered(super::generation::order_between(Some(last), None));
         }
         self.make_current(back);
     }

@@ -128,9 +128,9 @@ impl FollowedPath {
         self.current.as_ref().map(|current| current.source.inode)
     }
 
-    /// Whether files are read that the path named before.
+    /// Whether there are files that the path named before, or may have named.
     pub(in crate::input) fn has_older(&self) -> bool {
-        !self.older.is_empty()
+        !self.older.is_empty() || self.unsettled.is_some()
     }
 
     /// Whether the path names a file that is followed.
@@ -154,6 +154,12 @@ impl FollowedPath {
 
     fn newest_mut(&mut self) -> Option<&mut Generation> {
         self.current.as_mut().or_else(|| self.older.back_mut())
+    }
+
+    /// The last place that is taken, by what is known or by what is not known yet.
+    fn last_order(&self) -> Option<u64> {
+        let unsettled = self.unsettled.iter().filter_map(|unsettled| unsettled.last_order());
+        self.newest().map(Generation::order).into_iter().chain(unsettled).max()
     }
 
     /// The path names something else from now on, or nothing.

@@ -119,10 +119,11 @@ impl FollowedPath {
         let is_taken = |inode| ownership.is_taken(inode, self.id);
         let older = &mut self.older[at];
         let lack = older.may_lack();
-        let Some((stat, relation)) = older.open_past(directories, is_reused, is_taken, sure)?
-        else {
-            return Ok(true);
-        };
+        let opened = older.open_past(directories, is_reused, is_taken, sure);
+        if opened.as_ref().is_err_and(|error| !is_passing(error)) {
+            older.doubt_extent();
+        }
+        let Some((stat, relation)) = opened? else { return Ok(true) };
         ownership.claim(stat.inode, self.id);
         if let Some((lost, amount)) =
             lack.filter(|_| older.is_copy() && relation == Relation::Shorter)

@@ -33,12 +33,14 @@ impl FollowedPath {
         self.recently_read.remember(&generation.position);
         self.release(&generation, context.shared);
         context.effects.behind.push(CheckpointBehind::forget(generation.source.id));
-        let (inode, after) = (generation.reads(), generation.order());
+        let (inode, order) = (generation.reads(), generation.order());
         let (path, source) = (self.path.to_path_buf(), Arc::clone(&generation.source));
         // Of another size in any case: it is looked at again when it has been quiet.
         let size = u64::MAX;
         let (is_rewritten, patience) = (true, RetryLimit::Endless);
-        let file = UnsettledFile { path, inode, source, after, size, is_rewritten, patience };
+        let modified = generation.position.modified;
+        let file =
+            UnsettledFile { path, inode, source, order, size, modified, is_rewritten, patience };
         self.unsettled(context.now).files.push(file);
         Step::Stop(When::Again)
     }

@@ -1,6 +1,7 @@
 //! Looking again at what could not be told: rotated files that are not complete yet, searches that failed,
 //! and what has taken the place of a file.
 
+use std::cmp::Reverse;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -8,9 +9,9 @@ use tracing::{info, warn};
 
 use super::acting::PATIENCE;
 use super::discovery::Between;
-use super::generation::{Generation, order_between};
+use super::generation::Generation;
 use super::reading::When;
-use super::unsettled::{FailedSearch, Unsettled, UnsettledFile};
+use super::unsettled::{FailedSearch, RetryLimit, Unsettled, UnsettledFile};
 use super::{Context, FollowedPath};
 use crate::health::loss::{Amount, Reason};
 use crate::input::rotation::archive;
@@ -53,7 +54,9 @@ impl FollowedPath {
         if context.now < look_at {
             return Some(look_at);
         }
-        let unsettled = self.unsettled.take()?;
+        let mut unsettled = self.unsettled.take()?;
+        // The last first: one from an older file finds all that came since, also what came behind others.
+        unsettled.searches.sort_by_key(|failed| Reverse(failed.after));
         for failed in unsettled.searches {
             self.search_again(failed, context);
         }
@@ -68,42 +71,65 @@ impl FollowedPath {
 
     fn settle_file(&mut self, mut file: UnsettledFile, context: &mut Context<'_>) {
         let now = context.now;
-        let stat = match file.stat(&context.shared.directories) {
-            Err(error) if archive::is_passing(&error) => {
-                return self.unsettled(now).files.push(file);
-            }
-            stat => stat.ok().flatten(),
-        };
         let is_known = |inode| context.shared.ownership.is_known(inode);
+        let stat = match file.stat(&context.shared.directories, is_known) {
+            Err(error) => return self.settle_file_later(file, &error, context),
+            Ok(None) if file.patience != RetryLimit::Endless => {
+                let gone = io::ErrorKind::NotFound.into();
+                return self.give_up_file(&file, Reason::Removed, &gone, context);
+            }
+            Ok(stat) => stat,
+        };
         let Some(stat) = stat.filter(|stat| !is_known(stat.inode)) else { return };
         if file.is_elsewhere(context.shared) {
             return;
         }
+        file.modified = stat.modified;
         if std::mem::replace(&mut file.size, stat.size) != stat.size {
             return self.unsettled(now).files.push(file);
         }
         match self.identify(file.path.clone(), context.shared) {
-            Err(error) if file.patience.is_over(now) => {
-                context.effects.losses.push((Reason::Unreadable, Amount::unknown()));
-                warn!(
-                    "{}: {} cannot be read ({error}), and is not waited for any more",
-                    self.path.shown(),
-                    file.path.shown()
-                );
-            }
-            Err(error) => self.unsettled(now).files.push(file.failing(&error, now)),
+            Err(error) => self.settle_file_later(file, &error, context),
             Ok(None) => {}
             Ok(Some(mut found)) => {
                 if file.is_rewritten && !found.content.looks_like_a_log() {
                     info!("{} holds no lines any more: it is not read", found.path.shown());
                     return;
                 }
-                let (at, between) = self.place_after(Some(file.after));
-                let order = order_between(between.0, between.1);
-                let new = self.discovered(found, order, context);
+                let at = self.older.partition_point(|known| known.order() < file.order);
+                let new = self.discovered(found, file.order, context);
                 self.older.insert(at, new);
             }
         }
+    }
+
+    /// It cannot be told for now what a file is: it is looked at again, unless that has failed for long.
+    fn settle_file_later(
+        &mut self,
+        file: UnsettledFile,
+        error: &io::Error,
+        context: &mut Context<'_>,
+    ) {
+        match file.patience.is_over(context.now) {
+            true => self.give_up_file(&file, Reason::Unreadable, error, context),
+            false => self.unsettled(context.now).files.push(file.failing(error, context.now)),
+        }
+    }
+
+    /// It will not be told any more what a file is.
+    fn give_up_file(
+        &self,
+        file: &UnsettledFile,
+        reason: Reason,
+        error: &io::Error,
+        context: &mut Context<'_>,
+    ) {
+        context.effects.losses.push((reason, Amount::unknown()));
+        warn!(
+            "{}: {} cannot be read ({error}), and is not waited for any more",
+            self.path.shown(),
+            file.path.shown()
+        );
     }
 
     /// Whether a generation in this place has to wait until it is known what came before it, and until

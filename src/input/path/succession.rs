@@ -1,5 +1,6 @@
 //! From one generation of a path to the next: after a restart, or a rotation.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use super::reading::Which;
 use super::unsettled::{Search, SearchKind};
 use super::{Context, Effects, FollowedPath, Shared};
 use crate::input::read::content::{Content, Stat, open};
+use crate::input::rotation::archive;
 use crate::input::rotation::judge::Change;
 use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::pipeline::position::{Position, Record, Source};
@@ -110,15 +112,26 @@ impl FollowedPath {
         let kind = SearchKind::Copies { after: modified, until };
         let order = newest.order();
         let search = Search { source, kind, current: inode };
+        let is_missing = match is_missing {
+            // What is younger than its file is no copy of it, and nothing tells how old that is.
+            Err(error) if !archive::is_lasting(&error) => {
+                return self.search_later(search, previous, &error, context.now);
+            }
+            is_missing => is_missing.unwrap_or(false),
+        };
         let copies = self.unknown_among(search, (previous, Some(order)), context);
         self.place_copies_of_empty(copies, fingerprint, is_missing, context);
     }
 
     /// Whether the newest generation is older, and its file is not to be found.
-    fn is_newest_missing(&mut self, context: &mut Context<'_>) -> bool {
+    ///
+    /// # Errors
+    /// It cannot be told for now.
+    fn is_newest_missing(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
         let last = self.older.len().checked_sub(1).filter(|_| self.current.is_none());
-        let Some(at) = last.filter(|&at| !self.older[at].is_open()) else { return false };
-        self.open_older(at, context, false).is_ok() && !self.older[at].is_open()
+        let Some(at) = last.filter(|&at| !self.older[at].is_open()) else { return Ok(false) };
+        self.open_older(at, context, false)?;
+        Ok(!self.older[at].is_open())
     }
 
     fn place_copies_of_empty(
@@ -150,7 +163,12 @@ impl FollowedPath {
 
     /// Files that were rotated away may be compressed before they are read.
     pub(super) fn fingerprint_older(&mut self, context: &mut Context<'_>) {
-        for older in &mut self.older {
+        for at in 0..self.older.len() {
+            if self.older[at].is_unknown() {
+                // What cannot be told now is found when its turn comes.
+                let _ = self.open_older(at, context, true);
+            }
+            let older = &mut self.older[at];
             let position =
                 older.stat().and_then(|stat| older.fingerprint_unread(&self.path, &stat));
             if let Some(position) = position {
@@ -191,7 +209,7 @@ impl FollowedPath {
             file.metadata().is_ok_and(|metadata| Stat::of(&metadata).inode == stat.inode)
         });
         let content = content.map(Content::Plain);
-        let order = order_between(self.older.back().map(Generation::order), None);
+        let order = order_between(self.last_order(), None);
         // Another path may have read it.
         let let_go = context.shared.ownership.let_go(stat.inode);
         let begin = let_go.map_or(Begin::At(start(&stat)), Begin::Behind);

@@ -28,9 +28,14 @@ pub(super) struct Unsettled {
 }
 
 impl Unsettled {
+    /// The last place that a file of these has.
+    pub(super) fn last_order(&self) -> Option<u64> {
+        self.files.iter().map(|file| file.order).max()
+    }
+
     /// Whether what stands in this place waits for some of it.
     pub(super) fn is_awaited_by(&self, order: u64) -> bool {
-        let files = self.files.iter().map(|file| (file.patience, Some(file.after)));
+        let files = self.files.iter().map(|file| (file.patience, Some(file.order)));
         let searches = self.searches.iter().map(|failed| (failed.patience, failed.after));
         files.chain(searches).any(|(patience, after)| {
             patience != RetryLimit::Endless && after.is_none_or(|after| after < order)
@@ -89,10 +94,12 @@ pub(super) struct UnsettledFile {
     pub(super) inode: Inode,
     /// What it seems to have been rotated away from.
     pub(super) source: Arc<Source>,
-    /// The place of what came before it.
-    pub(super) after: u64,
+    /// Its place among the generations of the path.
+    pub(super) order: u64,
     /// How large it was when it was last looked at.
     pub(super) size: u64,
+    /// When it was written last, in nanoseconds since the epoch. Compression leaves that as it is.
+    pub(super) modified: i64,
     /// It was read here before it was written over.
     pub(super) is_rewritten: bool,
     pub(super) patience: RetryLimit,
@@ -126,11 +133,15 @@ const COMPRESSED: [&str; 4] = [".gz", ".zst", ".xz", ".bz2"];
 
 impl UnsettledFile {
     /// What the kernel says of it, wherever rotation has moved it; or of what compression has made of it.
-    /// Nothing where it is gone.
+    /// Nothing where it is gone. What is not read yet, as `is_known` says, comes first.
     ///
     /// # Errors
     /// When it cannot be told for now.
-    pub(super) fn stat(&mut self, directories: &Directories) -> io::Result<Option<Stat>> {
+    pub(super) fn stat(
+        &mut self,
+        directories: &Directories,
+        is_known: impl Fn(Inode) -> bool,
+    ) -> io::Result<Option<Stat>> {
         if let Some(moved) = archive::moved(directories, &self.path, self.inode)? {
             self.path = moved;
             return Stat::at(&self.path).map(|stat| Some(stat).filter(|s| self.is(s)));
@@ -143,11 +154,28 @@ impl UnsettledFile {
             path.as_mut_os_string().push(extension);
             path
         });
-        let Some(path) = compressed.find(|path| path.exists()) else { return Ok(None) };
+        let path = compressed.find(|path| path.exists());
+        let path = path.map_or_else(
+            || self.compressed_elsewhere(directories, is_known),
+            |path| Ok(Some(path)),
+        )?;
+        let Some(path) = path else { return Ok(None) };
         self.path = path;
         let stat = Stat::at(&self.path).ok();
         self.inode = stat.map_or(self.inode, |stat| stat.inode);
         Ok(stat)
+    }
+
+    /// What compression has made of it, and has another name by now.
+    fn compressed_elsewhere(
+        &self,
+        directories: &Directories,
+        is_known: impl Fn(Inode) -> bool,
+    ) -> io::Result<Option<PathBuf>> {
+        let mut archives = archive::archives_of(directories, &self.source, self.modified)?;
+        // Where another search has found it already, that is to be known.
+        archives.sort_by_key(|archive| is_known(archive.stat.inode));
+        Ok(archives.into_iter().next().map(|archive| archive.path))
     }
 
     /// Its size may have changed, and nothing else.

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::directories::{Directories, Listing, Sibling};
-use super::names::{is_rotation_of, is_telling_sibling_of, uncompressed};
+use super::names::{is_compressed, is_rotation_of, is_telling_sibling_of, uncompressed};
 use crate::input::read::content::Stat;
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::judge::{Relation, same_but_device};
@@ -192,6 +192,20 @@ pub(in crate::input) fn newborn(
     });
     newborn.sort_by_key(|sibling| (sibling.stat.inode.born, sibling.stat.modified));
     Ok(newborn)
+}
+
+/// The compressed siblings whose content was written last at `modified`.
+///
+/// # Errors
+/// The directory cannot be listed.
+pub(in crate::input) fn archives_of(
+    directories: &Directories,
+    source: &Source,
+    modified: i64,
+) -> io::Result<Vec<Sibling>> {
+    let mut archives = siblings(directories, source)?;
+    archives.retain(|s| s.stat.modified == modified && is_compressed(&s.path));
+    Ok(archives)
 }
 
 /// The siblings with a mere number in their names, which may be other logs.

@@ -220,6 +220,16 @@ impl Generation {
         }
     }
 
+    /// Its file cannot be looked at, and may hold more by now than was seen of it.
+    pub(in crate::input) fn doubt_extent(&mut self) {
+        self.extent = Extent::Recorded(self.size());
+    }
+
+    /// Whether nothing was read of it, and nobody knows what it holds.
+    pub(in crate::input) fn is_unknown(&self) -> bool {
+        self.position.offset == 0 && !self.is_open() && matches!(self.extent, Extent::Recorded(_))
+    }
+
     /// What may be lost when it is not to be found any more, in words and in numbers.
     pub(in crate::input) fn may_lack(&self) -> Option<(String, Amount)> {
         match (self.unread(), self.extent) {
@@ -282,6 +292,7 @@ impl Generation {
 
     /// Reading or opening it has failed. Returns for how long it has by now.
     pub(in crate::input) fn failing(&mut self, now: Instant) -> Duration {
+        self.doubt_extent();
         now.saturating_duration_since(*self.failing_since.get_or_insert(now))
     }
 

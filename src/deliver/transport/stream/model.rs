@@ -4,7 +4,7 @@
 //!
 //! `REMOTE_SYSLOG_DELIVERY_CASES` says how many cases are tried.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use fastrand::Rng;
@@ -15,6 +15,15 @@ use crate::deliver::testing::{numbered, offsets};
 
 /// Bytes of a frame.
 const WIDTH: usize = 100;
+
+/// Plaintext of one record of TLS.
+const RECORD: usize = 16 << 10;
+
+/// So long no age speaks for a connection.
+const YOUNG: Duration = Duration::from_secs(30);
+
+/// How long a worker takes to read a record.
+const READING: Duration = Duration::from_millis(20);
 
 /// How long a receiver takes to see that it does not understand.
 const MISFIT: Duration = Duration::from_millis(50);
@@ -28,6 +37,11 @@ enum Kind {
     Misfit,
     /// It closes after so many frames.
     Worker(usize),
+    /// The same over TLS: it says `close_notify` and waits for our close. Its library throws away the
+    /// record that comes meanwhile, or has come, and then the socket is closed at once. Two risks are
+    /// documented and left out: that it hangs, so that a record lies behind the one at which it closes,
+    /// and that its connection is old, where records are no longer given one at a time.
+    TlsWorker(usize),
     /// It ends its own side as it accepts.
     HalfCloser,
     /// It never answers a close.
@@ -40,7 +54,7 @@ impl Kind {
     /// It acts at a certain time, whatever else there is to do. One that ended its own side reads
     /// at once here: that it may hang as we stop is a risk that is documented.
     fn has_its_own_time(self) -> bool {
-        matches!(self, Self::Misfit | Self::HalfCloser | Self::Proxy(_))
+        matches!(self, Self::Misfit | Self::HalfCloser | Self::Proxy(_) | Self::TlsWorker(_))
     }
 }
 
@@ -51,6 +65,10 @@ struct Peer {
     /// What has arrived, of which the receiver has read some.
     bytes: Vec<u8>,
     read: usize,
+    /// Where the records of TLS that its library has not taken yet end.
+    records: VecDeque<usize>,
+    /// It has said `close_notify`.
+    farewell: bool,
     /// The receive buffer; the window is what is free of it.
     buffer: usize,
     hangs: bool,
@@ -76,6 +94,8 @@ impl Peer {
             accepted: Instant::now(),
             bytes: Vec::new(),
             read: 0,
+            records: VecDeque::new(),
+            farewell: false,
             buffer,
             hangs: false,
             has_our_fin: false,
@@ -106,6 +126,38 @@ impl Peer {
         }
     }
 
+    /// Stores the frames that it has read, of which it had read some `before`.
+    fn store(&self, before: usize, stored: &mut BTreeSet<u64>) {
+        for number in before / WIDTH..self.read / WIDTH {
+            let frame = &self.bytes[number * WIDTH..][..WIDTH];
+            stored.insert(std::str::from_utf8(frame).unwrap().trim().parse().unwrap());
+        }
+    }
+
+    /// The turn of a worker over TLS.
+    fn tls_turn(&mut self, frames: usize, stored: &mut BTreeSet<u64>) {
+        while !self.farewell
+            && let Some(end) = self.records.pop_front()
+        {
+            let before = std::mem::replace(&mut self.read, end);
+            self.store(before, stored);
+            self.farewell = self.read >= frames * WIDTH;
+        }
+        self.farewell |= self.has_our_fin;
+        let is_young = self.accepted.elapsed() < YOUNG;
+        if self.farewell
+            && let Some(record) = self.records.pop_front()
+        {
+            if is_young {
+                // Thrown away: nobody sees that it is not read.
+                self.read = record;
+            }
+            self.close();
+        } else if self.has_our_fin {
+            self.close();
+        }
+    }
+
     /// The receiving process has its turn; `stored` are the frames it has read.
     fn turn(&mut self, most: usize, stored: &mut BTreeSet<u64>) {
         if self.closed || self.hangs {
@@ -119,16 +171,16 @@ impl Peer {
             }
             return;
         }
+        if let Kind::TlsWorker(frames) = self.kind {
+            return self.tls_turn(frames, stored);
+        }
         let before = self.read;
         self.read = self.read.saturating_add(most).min(self.bytes.len());
         if self.read > before && self.kind == Kind::Misfit {
             self.read = self.bytes.len();
             return self.close();
         }
-        for number in before / WIDTH..self.read / WIDTH {
-            let frame = &self.bytes[number * WIDTH..][..WIDTH];
-            stored.insert(std::str::from_utf8(frame).unwrap().trim().parse().unwrap());
-        }
+        self.store(before, stored);
         let is_done = matches!(self.kind, Kind::Worker(frames) if self.read >= frames * WIDTH);
         let is_answered = self.has_our_fin && self.read == self.bytes.len();
         if is_done || is_answered && self.kind != Kind::Endless {
@@ -142,6 +194,7 @@ impl Peer {
 struct Model {
     peer: Arc<Mutex<Peer>>,
     finished: bool,
+    has_heard_farewell: bool,
 }
 
 impl Wire for Model {
@@ -154,7 +207,7 @@ impl Wire for Model {
     }
 
     fn is_encrypted(&self) -> bool {
-        false
+        matches!(self.peer.lock().unwrap().kind, Kind::TlsWorker(_))
     }
 
     fn socket(&self) -> super::super::Socket {
@@ -162,6 +215,19 @@ impl Wire for Model {
     }
 
     fn send(&mut self, ledger: &mut Ledger, most: usize) -> io::Result<Sent> {
+        let mut total = 0;
+        loop {
+            match self.send_piece(ledger, most - total)? {
+                Sent::Some(count) if self.is_encrypted() && total + count < most => total += count,
+                Sent::Some(count) => return Ok(Sent::Some(total + count)),
+                _ if total > 0 => return Ok(Sent::Some(total)),
+                other => return Ok(other),
+            }
+        }
+    }
+
+    fn send_piece(&mut self, ledger: &mut Ledger, most: usize) -> io::Result<Sent> {
+        let is_encrypted = self.is_encrypted();
         let mut peer = self.peer.lock().unwrap();
         if peer.rst {
             let kind =
@@ -169,6 +235,7 @@ impl Wire for Model {
             return Err(kind.into());
         }
         let room = peer.buffer - (peer.bytes.len() - peer.read);
+        let most = if is_encrypted { most.min(RECORD) } else { most };
         let piece = ledger.unwritten(most);
         if piece.is_empty() {
             return Ok(Sent::Nothing);
@@ -183,18 +250,21 @@ impl Wire for Model {
         }
         let count = piece.len().min(room);
         peer.bytes.extend_from_slice(&piece[..count]);
+        if is_encrypted {
+            let end = peer.bytes.len();
+            peer.records.push_back(end);
+        }
         ledger.wrote(count);
         Ok(Sent::Some(count))
-    }
-
-    fn send_piece(&mut self, ledger: &mut Ledger, most: usize) -> io::Result<Sent> {
-        self.send(ledger, most)
     }
 
     fn cork(&self, _corked: bool) {}
 
     fn receive(&mut self) -> io::Result<Heard> {
         let peer = self.peer.lock().unwrap();
+        if peer.farewell && !std::mem::replace(&mut self.has_heard_farewell, true) {
+            return Ok(Heard::CloseNotify);
+        }
         match (peer.fin, peer.rst) {
             (true, _) => Ok(Heard::Fin),
             (false, true) => Err(io::ErrorKind::ConnectionReset.into()),
@@ -341,6 +411,7 @@ impl World {
                 let peer = self.peer.lock().unwrap();
                 match peer.kind {
                     Kind::Proxy(after) if !peer.closed => Some(peer.accepted + after),
+                    Kind::TlsWorker(_) if !peer.closed => Some(now + READING),
                     Kind::Misfit | Kind::HalfCloser if peer.read < peer.bytes.len() => {
                         Some(now + MISFIT)
                     }
@@ -361,7 +432,7 @@ impl World {
         let has_news = {
             let peer = self.peer.lock().unwrap();
             // Its early FIN is no news any more; the reset behind it is.
-            peer.rst || peer.fin && !self.stream.is_half_closed
+            peer.rst || peer.farewell || peer.fin && !self.stream.is_half_closed
         };
         match self.stream.state {
             State::PeerClosed { .. } => Ok(()),
@@ -413,11 +484,12 @@ impl World {
 }
 
 fn kind(rng: &mut Rng) -> Kind {
-    match rng.u8(..10) {
+    match rng.u8(..11) {
         0 => Kind::Misfit,
         1 => Kind::Worker(rng.usize(1..300)),
         2 => Kind::HalfCloser,
         3 => Kind::Endless,
+        6 => Kind::TlsWorker(rng.usize(1..300)),
         4 | 5 => Kind::Proxy(Duration::from_secs([0, 1, 3, 5, 10, 20][rng.usize(..6)])),
         _ => Kind::Reader,
     }
@@ -430,7 +502,7 @@ fn connect(
     is_proxied: bool,
 ) -> (Arc<Mutex<Peer>>, Stream<Model>) {
     let peer = Arc::new(Mutex::new(Peer::new(kind, rng.usize(20_000..200_000))));
-    let wire = Model { peer: Arc::clone(&peer), finished: false };
+    let wire = Model { peer: Arc::clone(&peer), finished: false, has_heard_farewell: false };
     let trial = memory.suspicion.map(|suspicion| suspicion.trial());
     (peer, Stream::new(wire, trial, is_proxied))
 }

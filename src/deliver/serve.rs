@@ -9,7 +9,7 @@ use super::control::Intent;
 use super::proof_timer::ProofTimer;
 use super::rotation::Next;
 use super::session::Sender;
-use super::transport::{Patience, Transport, Why};
+use super::transport::{Memory, Patience, Transport, Why};
 
 /// How long a connection may take to end in good order after sending was told to leave.
 const GRACE: Duration = Duration::from_secs(3);
@@ -95,7 +95,9 @@ impl Sender {
     fn begin(&mut self, transport: Box<dyn Transport>) -> Session {
         let resent = self.ledger.written_bytes();
         self.ledger.connected();
-        let (interval, failures) = (self.target.proof_interval, self.memory.failed_rotations);
+        let Memory { rotates_within, failed_rotations: failures, .. } = self.memory;
+        let interval = self.target.proof_interval;
+        let interval = rotates_within.map_or(interval, |within| within.min(interval));
         Session {
             transport,
             timer: ProofTimer::new(interval, failures, fastrand::f64()),

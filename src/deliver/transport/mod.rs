@@ -183,6 +183,9 @@ pub(super) struct Impression {
     pub(super) rejections: u32,
 }
 
+/// However soon a receiver ends its connections, they are not rotated sooner than this for that.
+const SHORTEST_ROTATION: Duration = Duration::from_secs(1);
+
 /// What one transport leaves to the next one to the same receiver.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Memory {
@@ -192,6 +195,9 @@ pub(super) struct Memory {
     pub(super) suspicion: Option<Suspicion>,
     /// How often in a row a rotation has proven nothing.
     pub(super) failed_rotations: u32,
+    /// Connections are rotated within this time, whatever is configured: the receiver has ended one by
+    /// itself in a way that does not prove what was sent.
+    pub(super) rotates_within: Option<Duration>,
     /// How often in a row the receiver has refused the message that is the next to be sent.
     pub(super) rejections: u32,
     /// What TLS keeps: whom it trusts, and sessions to be resumed.
@@ -202,6 +208,17 @@ impl Memory {
     /// Takes note of how a connection ended.
     pub(super) fn note(&mut self, why: &Why, impression: Impression) {
         self.rejections = impression.rejections;
+        match why {
+            // Our own close would have proven it in time.
+            Why::Farewell => {
+                self.rotates_within = Some((impression.used / 2).max(SHORTEST_ROTATION))
+            }
+            Why::Closed if impression.proven == impression.taken => {
+                self.rotates_within =
+                    self.rotates_within.map(|within| within.saturating_mul(9) / 8);
+            }
+            _ => {}
+        }
         match why {
             Why::Unreachable(error) => self.refused = error.address(),
             Why::Unproven { .. } | Why::Unused => {
@@ -267,5 +284,37 @@ impl Readiness {
             Socket::Datagrams(socket) => socket.ready(interest).await,
         };
         ready.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A worker over TLS with a limit that a quiet log reaches after 100 s each time.
+    #[test]
+    fn a_receiver_that_says_farewell_is_forestalled_by_rotation() {
+        let seconds = Duration::from_secs;
+        let ended = |used: Duration, proven| Impression {
+            age: used,
+            used,
+            taken: 100,
+            proven,
+            is_trusted: true,
+            ..Impression::default()
+        };
+        let mut memory = Memory::default();
+        memory.note(&Why::Closed, ended(seconds(100), 100));
+        assert_eq!(memory.rotates_within, None);
+        memory.note(&Why::Farewell, ended(seconds(100), 0));
+        assert_eq!(memory.rotates_within, Some(seconds(50)));
+        let mut rotations = 0;
+        while memory.rotates_within.unwrap() < seconds(100) {
+            memory.note(&Why::Closed, ended(memory.rotates_within.unwrap(), 100));
+            rotations += 1;
+        }
+        assert_eq!(rotations, 6, "so many prove something for each that is repeated");
+        memory.note(&Why::Farewell, ended(Duration::from_millis(100), 0));
+        assert_eq!(memory.rotates_within, Some(seconds(1)));
     }
 }

@@ -333,7 +333,7 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "not mended: a file that cannot be read keeps no place when another begins alike"]
+    #[ignore = "not mended: lines out of order when what came unseen could not be looked for twice"]
     fn every_line_is_read_once_when_files_are_renamed_and_reading_fails(
         ops in failing_ops(),
         kind in kind(),

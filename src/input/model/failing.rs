@@ -98,17 +98,17 @@ fn what_cannot_be_told_is_looked_at_again_though_nothing_is_written() {
 
 #[test]
 fn files_that_cannot_be_read_are_read_in_their_order() {
-    use Op::{FailReads, Rotations, TakeBack};
+    use Op::{FailReads, Fill, Look, Rotations};
     let fail = [FailReads { rotated: true }, FailReads { rotated: false }];
-    let ops = [Rotations(3), fail[0], fail[1], Rotations(2), TakeBack { all: false }];
+    let ops = [Rotations(3), fail[0], fail[1], Rotations(2), Look, Fill];
     assert_exact(Rotation::Rename, &ops);
 }
 
 #[test]
 fn what_could_not_be_read_is_looked_at_again_before_it_is_compressed() {
-    use Op::{Compress, FailReads, PutBack, Recreate, Rotations, TakeBack};
+    use Op::{Compress, FailReads, Fill, Look, PutBack, Recreate, Rotations};
     let begin = [Recreate, FailReads { rotated: false }, Rotations(2)];
-    let ops = [&begin[..], &[TakeBack { all: false }, PutBack, Compress]].concat();
+    let ops = [&begin[..], &[Look, Fill, PutBack, Compress]].concat();
     assert_exact(Rotation::Rename, &ops);
 }
 

@@ -26,7 +26,11 @@ impl World {
         if self.writer_is_behind || self.in_place.is_some() {
             return;
         }
-        // Where nothing was read of a file, and another one begins alike, that may be a copy of it.
+        // Where nothing was read of a file, and another one begins alike, that may be a copy of it. So it is
+        // read before, if it can be.
+        if self.heals_at.is_some() {
+            return;
+        }
         self.read_all();
         let (Some(rest), Some(&number)) = (&self.partial, self.written.last()) else { return };
         let text = super::writer::text(number);

@@ -8,7 +8,8 @@ use std::fs;
 
 use remote_syslog::filter::Patterns;
 use remote_syslog::pipeline::batch::Batch;
-use remote_syslog::syslog::{Controls, Encoder, Facility, Framing, Header, Priority, Severity};
+use remote_syslog::pipeline::controls::Controls;
+use remote_syslog::syslog::{Encoder, Facility, Framing, Header, Priority, Severity};
 use remote_syslog::{deliver, input};
 
 use load::{EXCLUDE, Load};

@@ -4,6 +4,7 @@
 pub mod batch;
 pub mod channel;
 pub mod checkpoint;
+pub mod controls;
 pub mod event;
 pub mod framing;
 pub mod globs;

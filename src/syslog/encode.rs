@@ -4,15 +4,7 @@ use memchr::memchr_iter;
 
 use super::Framing;
 use crate::pipeline::batch::Batch;
-
-/// Whether text holds CR or NUL, as far as its reader knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Controls {
-    /// It holds none.
-    None,
-    /// It may hold some.
-    Some,
-}
+use crate::pipeline::controls::Controls;
 
 /// Appends frames to batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ mod timestamp;
 mod written;
 
 pub use crate::pipeline::framing::Framing;
-pub use encode::{Controls, Encoder};
+pub use encode::Encoder;
 pub use header::{APP_NAME_MAX, HOSTNAME_MAX, Header, field};
 pub use priority::{Facility, Priority, Severity, UnknownName};
 pub use timestamp::Timestamps;

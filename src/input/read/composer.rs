@@ -11,7 +11,8 @@ use super::records;
 use crate::filter::without_byte_order_mark;
 use crate::input::FileSettings;
 use crate::pipeline::batch::Batch;
-use crate::syslog::{Controls, Encoder, Framing, Header, MessageTime, TimeFormat, Timestamps};
+use crate::pipeline::controls::Controls;
+use crate::syslog::{Encoder, Framing, Header, MessageTime, TimeFormat, Timestamps};
 
 /// Positions are marked this often within what is read at once: so much comes twice when a
 /// connection ends between two marks and there is no other before the end.

@@ -13,8 +13,9 @@ use super::pending::Pending;
 use super::records::{self, Split};
 use crate::pipeline::batch::{Batch, Mark};
 use crate::pipeline::checkpoint::CheckpointBehind;
+use crate::pipeline::controls::Controls;
 use crate::pipeline::position::{Anchor, Head, Position, Source, Update};
-use crate::syslog::{Controls, Encoder, Framing};
+use crate::syslog::{Encoder, Framing};
 
 /// How much of a file is read at once.
 pub(in crate::input) const CHUNK: usize = 256 << 10;

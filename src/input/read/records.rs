@@ -5,7 +5,7 @@
 
 use memchr::{memchr, memchr_iter, memchr2, memmem, memrchr};
 
-use crate::syslog::Controls;
+use crate::pipeline::controls::Controls;
 
 /// What a piece of a file holds, as lengths: one part behind the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -217,7 +217,13 @@ impl World {
             Op::Sweep => self.sweep(),
             Op::Fill => drop(self.fill()),
             Op::Confirm => self.confirm(),
-            Op::Pass(tenths) => self.pass(u64::from(tenths)),
+            Op::Pass(tenths) => {
+                // What is renamed is heard of at once, and nobody waits for a sweep for so long.
+                if tenths > 100 {
+                    self.look();
+                }
+                self.pass(u64::from(tenths));
+            }
             Op::Stop { clean } => self.stop(clean),
             Op::Start => self.start(),
             Op::Reload { rotated } => self.reload(rotated),

@@ -465,3 +465,10 @@ fn half_a_line_before_nuls_is_read_from_a_file_that_was_rotated_unseen() {
     let ops = [Partial, PutBack, TakeBack { all: false }, Preallocate(1), Rotations(2)];
     assert_exact(Rotation::Rename, &ops);
 }
+
+#[test]
+fn what_was_rotated_within_the_glob_before_a_stop_is_no_new_file() {
+    use Op::{Fill, Look, Pass, Rename, Rotations, Stop};
+    let ops = [Rotations(3), Look, Rename { create: false }, Pass(110), Fill, Stop { clean: true }];
+    assert_exact(Rotation::RenameWithinGlob, &ops);
+}

@@ -30,10 +30,18 @@ pub(in crate::input) struct Found {
 
 /// What is not complete and was written so lately is being written.
 const ONGOING: Duration = Duration::from_secs(30);
+/// Clocks differ by so much at most.
+const AHEAD: Duration = Duration::from_secs(3600);
+
 /// Whether a file was written within the last [`ONGOING`], or is about to be by its time.
 fn is_fresh(stat: &Stat) -> bool {
     let now = nanoseconds(SystemTime::now()).unwrap_or_default();
-    now.abs_diff(stat.modified) < ONGOING.as_nanos() as u64
+    is_fresh_at(now, stat.modified)
+}
+
+fn is_fresh_at(now: i64, modified: i64) -> bool {
+    let limit = if modified > now { AHEAD } else { ONGOING };
+    u128::from(now.abs_diff(modified)) < limit.as_nanos()
 }
 
 impl Found {

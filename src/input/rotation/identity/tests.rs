@@ -67,3 +67,10 @@ fn a_copy_begins_and_ends_like_what_was_read_and_has_its_length() {
         assert_eq!(is("one\n"), (false, gz.is_empty()));
     }
 }
+
+#[test]
+fn what_was_written_lately_or_will_be_soon_is_fresh() {
+    const SECOND: i64 = 1_000_000_000;
+    let is_fresh = |seconds: i64| is_fresh_at(0, seconds * SECOND);
+    assert_eq!([-31, -29, 0, 70, 3599, 3601].map(is_fresh), [false, true, true, true, true, false]);
+}

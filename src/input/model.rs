@@ -149,8 +149,6 @@ struct World {
     born: Option<SystemTime>,
     /// The rotated file that the writer still has open is `.1`.
     writer_is_behind: bool,
-    /// The inode of a copy that took the place of the log and was not looked at there yet.
-    unseen_copy: Option<u64>,
 }
 
 impl World {
@@ -187,7 +185,6 @@ impl World {
             has_failed: false,
             born: None,
             writer_is_behind: false,
-            unseen_copy: None,
         };
         world.heal();
         world.writer = world.create();

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 
 use super::*;
 
@@ -68,12 +68,7 @@ impl World {
         // Who appends cannot write elsewhere.
         let name = format!("/proc/self/fd/{}", self.writer.as_raw_fd());
         let file = File::options().read(true).write(true).open(name).unwrap();
-        let metadata = file.metadata().unwrap();
-        // The same for a copy that took the place of the log and was rotated before anybody knew it.
-        if self.writer_is_behind && self.unseen_copy == Some(metadata.ino()) {
-            return;
-        }
-        let mut content = vec![0; metadata.len() as usize];
+        let mut content = vec![0; file.metadata().unwrap().len() as usize];
         file.read_exact_at(&mut content, 0).unwrap();
         let last = super::writer::text(old);
         // It may have been begun and lost, or be longer by now. A rotated file that holds nothing else is another

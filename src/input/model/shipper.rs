@@ -50,9 +50,6 @@ impl World {
     }
 
     pub(super) fn look(&mut self) {
-        if self.scheduler.is_some() && !self.writer_is_behind {
-            self.unseen_copy = None;
-        }
         for path in self.matching() {
             self.handle(Event::Look { path, entry: 0 });
         }

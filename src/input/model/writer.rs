@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -194,7 +193,6 @@ impl World {
         let mut copy = self.new_file(&name);
         copy.write_all(&fs::read(&path).unwrap()).unwrap();
         self.stamp(&copy);
-        self.unseen_copy = Some(name.metadata().unwrap().ino());
         fs::rename(name, &path).unwrap();
         self.writer = append(&path);
     }

@@ -3,11 +3,11 @@
 
 use std::cmp::Reverse;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::{info, warn};
 
-use super::acting::PATIENCE;
+use super::acting::{PATIENCE, RETRY};
 use super::discovery::Between;
 use super::generation::Generation;
 use super::reading::When;
@@ -16,9 +16,6 @@ use super::{Context, FollowedPath};
 use crate::health::loss::{Amount, Reason};
 use crate::input::rotation::archive;
 use crate::shown::Show;
-
-/// How long to wait until unsettled files are looked at again.
-const RETRY: Duration = Duration::from_secs(1);
 
 impl FollowedPath {
     pub(super) fn unsettled(&mut self, now: Instant) -> &mut Unsettled {

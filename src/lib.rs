@@ -17,6 +17,7 @@
 //! | [`discover`] | globs and directory watches become "found" and "changed" events | yes |
 //! | [`input`] | followed files become [`pipeline::batch::Batch`]es of encoded messages | yes |
 //! | [`filter`] | keeps or drops a line | no |
+//! | [`text`] | what becomes of the text of a record before it is sent | no |
 //! | [`syslog`] | RFC 5424 messages and their framing | no |
 //! | [`deliver`] | batches go over UDP, TCP, TLS or RELP; the ledger says what has arrived | yes |
 //! | [`checkpoint`] | positions of confirmed lines, saved and loaded | yes |
@@ -60,4 +61,5 @@ pub mod shown;
 pub mod standing;
 mod sys;
 pub mod syslog;
+pub mod text;
 mod threads;

@@ -1,12 +1,15 @@
 //! Which lines are kept. Pure.
 //!
 //! Patterns are written in the RE2 syntax of remote_syslog2 and mean what they meant there: [`re2`]
-//! reads them. Each line is judged by itself; [`scan`] finds the few of many that are worth it.
+//! reads them. Each line is judged by itself; [`scan`] finds the few of many that are worth it, for
+//! [`Patterns`] as for those who look for something else in lines ([`search`], [`pattern`]).
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod pattern;
 mod re2;
 mod scan;
+mod search;
 
 use std::borrow::Cow;
 use std::slice::from_ref;
@@ -16,7 +19,9 @@ use regex_automata::meta;
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_syntax::hir::Hir;
 
+pub use self::pattern::{Pattern, Spans};
 use self::scan::Scan;
+pub use self::search::{Finder, Search};
 
 /// How much memory the automaton of all patterns together may take, in bytes.
 const SIZE_LIMIT: usize = 64 << 20;

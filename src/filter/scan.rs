@@ -40,6 +40,22 @@ impl Scan {
         literals(patterns).or_else(|| automaton(patterns)).unwrap_or(Self::Lines)
     }
 
+    /// Several, by which any of these patterns is found: literals for those that have some, and one
+    /// automaton for the others.
+    pub(super) fn several(patterns: &[Hir]) -> Vec<Self> {
+        let (with, without): (Vec<_>, Vec<_>) =
+            patterns.iter().cloned().partition(|pattern| literals(from_ref(pattern)).is_some());
+        let mut scans = Vec::new();
+        match literals(&with) {
+            Some(scan) => scans.push(scan),
+            None => scans.extend(with.iter().filter_map(|pattern| literals(from_ref(pattern)))),
+        }
+        if !without.is_empty() {
+            scans.push(automaton(&without).unwrap_or(Self::Lines));
+        }
+        scans
+    }
+
     /// How to find them in `lines`.
     pub(super) fn of(&self, lines: &[u8]) -> &Self {
         match self {
@@ -68,6 +84,9 @@ impl Scan {
 /// The search for literals of which each match of any of `patterns` holds one, where there are
 /// such for all of them.
 fn literals(patterns: &[Hir]) -> Option<Scan> {
+    if patterns.is_empty() {
+        return None;
+    }
     let mut all = Seq::empty();
     for pattern in patterns {
         all.union(&mut required(pattern)?);

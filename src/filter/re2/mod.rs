@@ -25,9 +25,20 @@ use self::repeat::Piece;
 /// Deeper nesting is refused, since what walks the result takes a stack frame for each level.
 const DEEPEST: u32 = 1000;
 
-/// What `pattern` means.
+/// What `pattern` means, where only whether there is a match counts: groups have no numbers, which keeps
+/// the search for literals simple.
 pub(super) fn parse(pattern: &str) -> Result<Hir, Re2Error> {
-    let mut parser = Parser { input: Input::new(pattern), groups: vec![Group::default()] };
+    parse_with(pattern, None)
+}
+
+/// What `pattern` means, with its groups by number and name. Of several with one name, the first has it.
+pub(super) fn parse_with_groups(pattern: &str) -> Result<Hir, Re2Error> {
+    parse_with(pattern, Some(Numbers::default()))
+}
+
+fn parse_with<'a>(pattern: &'a str, numbers: Option<Numbers<'a>>) -> Result<Hir, Re2Error> {
+    let (input, groups) = (Input::new(pattern), vec![Group::default()]);
+    let mut parser = Parser { input, groups, numbers };
     while parser.step()? {}
     let mut groups = parser.groups;
     match (groups.pop(), groups.is_empty()) {
@@ -40,9 +51,18 @@ struct Parser<'a> {
     input: Input<'a>,
     /// Those that are open, the pattern as a whole first.
     groups: Vec<Group>,
+    /// Those that were given out, where groups have any.
+    numbers: Option<Numbers<'a>>,
 }
 
-impl Parser<'_> {
+/// The numbers and names of groups that were given out. The pattern as a whole is 0.
+#[derive(Default)]
+struct Numbers<'a> {
+    last: u32,
+    names: Vec<&'a str>,
+}
+
+impl<'a> Parser<'a> {
     /// Reads one piece of the pattern. False at its end.
     fn step(&mut self) -> Result<bool, Re2Error> {
         let flags = self.group().flags;
@@ -94,10 +114,22 @@ impl Parser<'_> {
         let flags = self.group().flags;
         match group::opening(&mut self.input, flags)? {
             GroupOpening::Group(flags) => self.groups.push(Group::new(flags)),
+            GroupOpening::Numbered(flags, name) => {
+                let group = self.numbered(flags, name);
+                self.groups.push(group);
+            }
             // They change nothing that was read: a repetition behind them is of what is before them.
             GroupOpening::Flags(flags) => self.group().flags = flags,
         }
         Ok(())
+    }
+
+    fn numbered(&mut self, flags: group::Flags, name: Option<&'a str>) -> Group {
+        let Some(numbers) = &mut self.numbers else { return Group::new(flags) };
+        numbers.last += 1;
+        let name = name.filter(|name| !numbers.names.contains(name));
+        numbers.names.extend(name);
+        Group::numbered(flags, numbers.last, name)
     }
 
     fn close(&mut self) -> Result<(), Re2Error> {
@@ -125,10 +157,11 @@ impl Parser<'_> {
             repeat::operator(&mut self.input)?;
             return Err(Re2Error::Stacked(start.up_to(self.input).to_owned()));
         }
+        let is_lazy = self.group().flags.is_lazy;
         let Some(piece) = self.group().last() else {
             return Err(Re2Error::NothingToRepeat(written.to_owned()));
         };
-        let repeated = times.of(std::mem::take(piece), written)?;
+        let repeated = times.of(std::mem::take(piece), is_lazy, written)?;
         if repeated.height > DEEPEST {
             return Err(Re2Error::TooDeep);
         }

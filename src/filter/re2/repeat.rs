@@ -37,11 +37,14 @@ pub(super) struct Times {
     max: Option<u32>,
     /// Written with braces: only these are held against [`MOST_COPIES`].
     is_counted: bool,
+    /// A `?` stands behind it: other greed than where there is none.
+    is_turned: bool,
 }
 
 impl Times {
-    /// `piece`, so often; `written` is the operator, for the error.
-    pub(super) fn of(&self, piece: Piece, written: &str) -> Result<Piece, Re2Error> {
+    /// `piece`, so often; `written` is the operator, for the error. `is_lazy`: as few as possible, unless a
+    /// `?` turns that.
+    pub(super) fn of(&self, piece: Piece, is_lazy: bool, written: &str) -> Result<Piece, Re2Error> {
         let factor = if self.is_counted { self.max.unwrap_or(self.min.max(1)) } else { 1 };
         let copies = piece.copies * factor;
         let is_many = self.min >= 2 || self.max.is_some_and(|max| max >= 2);
@@ -49,9 +52,8 @@ impl Times {
             return Err(Re2Error::TooMany(written.to_owned()));
         }
         let Piece { hir, height, .. } = piece;
-        // Only whether there is a match counts, not which; so greed makes no difference.
-        let repetition =
-            Repetition { min: self.min, max: self.max, greedy: true, sub: Box::new(hir) };
+        let greedy = is_lazy == self.is_turned;
+        let repetition = Repetition { min: self.min, max: self.max, greedy, sub: Box::new(hir) };
         Ok(Piece { hir: Hir::repetition(repetition), height: height + 1, copies })
     }
 }
@@ -69,8 +71,7 @@ pub(super) fn follows(input: Input<'_>) -> bool {
 /// Reads a repetition with the `?` behind it. `None`, and nothing is read, where there is none.
 pub(super) fn operator(input: &mut Input<'_>) -> Result<Option<Times>, Re2Error> {
     let start = *input;
-    let times = |min, max| Times { min, max, is_counted: false };
-    let times = match input.peek() {
+    let (min, max) = match input.peek() {
         Some('{') => {
             let Some((min, max)) = count(input) else { return Ok(None) };
             let written = || start.up_to(*input).to_owned();
@@ -80,17 +81,17 @@ pub(super) fn operator(input: &mut Input<'_>) -> Result<Option<Times>, Re2Error>
             if max.is_some_and(|max| max < min) {
                 return Err(Re2Error::CountsDown(written()));
             }
-            input.eat("?");
-            return Ok(Some(Times { min, max, is_counted: true }));
+            let is_turned = input.eat("?");
+            return Ok(Some(Times { min, max, is_counted: true, is_turned }));
         }
-        Some('*') => times(0, None),
-        Some('+') => times(1, None),
-        Some('?') => times(0, Some(1)),
+        Some('*') => (0, None),
+        Some('+') => (1, None),
+        Some('?') => (0, Some(1)),
         _ => return Ok(None),
     };
     input.next();
-    input.eat("?");
-    Ok(Some(times))
+    let is_turned = input.eat("?");
+    Ok(Some(Times { min, max, is_counted: false, is_turned }))
 }
 
 /// Reads `{2}`, `{2,}` or `{2,3}`. `None`, and nothing is read, where the text is none of these.

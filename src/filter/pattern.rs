@@ -1,0 +1,135 @@
+//! One pattern by itself: where it matches, and what its groups hold.
+
+use std::ops::Range;
+
+use regex_automata::MatchKind;
+use regex_automata::meta;
+use regex_syntax::hir::Hir;
+
+use super::{PatternError, SIZE_LIMIT, decoded, re2};
+
+/// A pattern whose matches are found from the left, the first alternative that fits counting, as Go does.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    text: String,
+    pub(super) hir: Hir,
+    regex: meta::Regex,
+}
+
+/// One match of a pattern: what of the text it spans, then what of it each group holds.
+pub type Spans = [Option<Range<usize>>];
+
+impl Pattern {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// It is no regular expression.
+    pub fn new(text: &str) -> Result<Self, PatternError> {
+        let error = |reason: String| PatternError { index: 0, pattern: text.to_owned(), reason };
+        let hir = re2::parse_with_groups(text).map_err(|reason| error(reason.to_string()))?;
+        let config = meta::Config::new()
+            .match_kind(MatchKind::LeftmostFirst)
+            .utf8_empty(true)
+            .nfa_size_limit(Some(SIZE_LIMIT));
+        let regex = meta::Builder::new().configure(config).build_from_hir(&hir);
+        let regex = regex.map_err(|_| error("it takes too much memory; repeat less".to_owned()))?;
+        Ok(Self { text: text.to_owned(), hir, regex })
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The number of the group of that name, or that is written as a number. 0 is all of a match.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<usize> {
+        let groups = self.regex.group_info();
+        let number = name.parse().ok();
+        let named = || groups.to_index(regex_automata::PatternID::ZERO, name);
+        number
+            .or_else(named)
+            .filter(|&number| number < groups.group_len(regex_automata::PatternID::ZERO))
+    }
+
+    /// Whether it matches anywhere in `text`. Each byte that is not UTF-8 counts as U+FFFD.
+    #[must_use]
+    pub fn matches(&self, text: &[u8]) -> bool {
+        self.regex.is_match(text)
+            || std::str::from_utf8(text).is_err() && self.regex.is_match(&*decoded(text))
+    }
+
+    /// Tells each match in `text`, from the left, as places in `text`; none overlaps another. Each byte
+    /// that is not UTF-8 counts as U+FFFD.
+    pub fn each_match(&self, text: &[u8], mut tell: impl FnMut(&Spans)) {
+        let is_text = std::str::from_utf8(text).is_ok();
+        let seen = if is_text { text.into() } else { decoded(text) };
+        let replaced = if is_text { Vec::new() } else { replaced(text) };
+        // A byte that is not UTF-8 has become three.
+        let raw = |at: usize| at - 2 * replaced.partition_point(|&place| place < at);
+        let mut spans = Vec::new();
+        for captures in self.regex.captures_iter(&*seen) {
+            spans.clear();
+            spans.extend(captures.iter().map(|span| span.map(|it| raw(it.start)..raw(it.end))));
+            tell(&spans);
+        }
+    }
+}
+
+/// Where the characters U+FFFD stand in [`decoded`] text that stand for bytes which are not UTF-8.
+fn replaced(text: &[u8]) -> Vec<usize> {
+    let (mut places, mut at) = (Vec::new(), 0);
+    for chunk in text.utf8_chunks() {
+        at += chunk.valid().len();
+        for _ in chunk.invalid() {
+            places.push(at);
+            at += '\u{FFFD}'.len_utf8();
+        }
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, text: &[u8]) -> Vec<Vec<Option<Vec<u8>>>> {
+        let mut all = Vec::new();
+        Pattern::new(pattern).unwrap().each_match(text, |spans| {
+            let held = |span: &Option<Range<usize>>| span.clone().map(|it| text[it].to_vec());
+            all.push(spans.iter().map(held).collect());
+        });
+        all
+    }
+
+    #[test]
+    fn groups_have_numbers_and_names() {
+        let pattern = Pattern::new("(a)(?:b)(?P<name>c)|(?<other>d)").unwrap();
+        assert_eq!(
+            ["0", "1", "name", "other", "4", "x"].map(|it| pattern.group(it)),
+            [Some(0), Some(1), Some(2), Some(3), None, None]
+        );
+        let some = |text: &str| Some(text.as_bytes().to_vec());
+        assert_eq!(
+            matches("(a)(?:b)(c)|(d)", b"abcd"),
+            [vec![some("abc"), some("a"), some("c"), None], vec![some("d"), None, None, some("d")],]
+        );
+    }
+
+    #[test]
+    fn greed_is_that_of_re2() {
+        let first = |pattern: &str| matches(pattern, b"aaa")[0][0].clone().unwrap();
+        assert_eq!(
+            ["a+", "a+?", "(?U)a+", "(?U)a+?", "a{1,2}?", "a{2,}"].map(first),
+            [&b"aaa"[..], b"a", b"a", b"aaa", b"a", b"aaa"]
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_part_of_matches() {
+        let found = matches("=(.*);", b"\xFF\xE9=a\xFFb\xC3\xA9\xC3;x");
+        assert_eq!(found[0][1].as_deref(), Some(&b"a\xFFb\xC3\xA9\xC3"[..]));
+        assert!(Pattern::new("^.=$").unwrap().matches(b"\xFF="));
+    }
+}

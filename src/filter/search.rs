@@ -1,0 +1,116 @@
+//! Which of many lines some patterns may match, asked line by line.
+
+use super::line_at;
+use super::pattern::Pattern;
+use super::scan::Scan;
+
+/// Finds, among very many lines at once, those that any of some patterns may match. What is found may be
+/// too much, and is never too little.
+#[derive(Debug, Clone, Default)]
+pub struct Finder {
+    scans: Vec<Scan>,
+}
+
+/// A search of lines that is under way.
+#[derive(Debug)]
+pub struct Search<'a> {
+    lines: &'a [u8],
+    parts: Vec<Part<'a>>,
+}
+
+/// How far one scan has come.
+#[derive(Debug)]
+struct Part<'a> {
+    scan: &'a Scan,
+    /// Where the next line may match, as it was seen last; none any more.
+    next: Option<usize>,
+}
+
+impl Finder {
+    /// For these patterns.
+    #[must_use]
+    pub fn new<'p>(patterns: impl IntoIterator<Item = &'p Pattern>) -> Self {
+        let patterns: Vec<_> = patterns.into_iter().map(|pattern| pattern.hir.clone()).collect();
+        Self { scans: Scan::several(&patterns) }
+    }
+
+    /// Begins to search whole `lines`, each with its newline.
+    #[must_use]
+    pub fn search<'a>(&'a self, lines: &'a [u8]) -> Search<'a> {
+        let part = |scan: &'a Scan| {
+            let scan = scan.of(lines);
+            Part { scan, next: scan.candidate(lines, 0) }
+        };
+        Search { lines, parts: self.scans.iter().map(part).collect() }
+    }
+}
+
+impl Search<'_> {
+    /// Where the next line that may match begins, and where it ends before its newline. `from` is at the start of
+    /// a line, and not before what was asked last.
+    pub fn line_from(&mut self, from: usize) -> Option<(usize, usize)> {
+        let lines = self.lines;
+        let places = self.parts.iter_mut().filter_map(|part| part.place_from(lines, from));
+        line_at(lines, from, places.min())
+    }
+
+    /// Whether anything may match in the lines from `from` to `to`. `from` is as above.
+    pub fn may_match(&mut self, from: usize, to: usize) -> bool {
+        let lines = self.lines;
+        let mut places = self.parts.iter_mut().filter_map(|part| part.place_from(lines, from));
+        places.any(|place| place < to)
+    }
+}
+
+impl Part<'_> {
+    fn place_from(&mut self, lines: &[u8], from: usize) -> Option<usize> {
+        if self.next? < from {
+            self.next = self.scan.candidate(lines, from);
+        }
+        self.next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Some that are found by literals, some that are not.
+    const PATTERNS: [&str; 9] =
+        ["secret", "(abc|bcd)+", r"\d{4}", "^a", "c$", "(?i)key=", "a.c", "@", r"^\s*$"];
+
+    proptest! {
+        #[test]
+        fn no_line_that_matches_is_overlooked(
+            lines in proptest::collection::vec("[abcd@1 \\r\u{E9}]{0,8}|secret=[a-z]{0,3}|KEY=k", 0..12),
+            bad in proptest::collection::vec(any::<bool>(), 12),
+            chosen in proptest::sample::subsequence(PATTERNS.to_vec(), 0..4),
+        ) {
+            let patterns: Vec<_> = chosen.iter().map(|it| Pattern::new(it).unwrap()).collect();
+            let mut text = Vec::new();
+            for (line, bad) in lines.iter().zip(bad) {
+                text.extend_from_slice(line.as_bytes());
+                text.extend_from_slice(if bad { b"\xFF\n" } else { b"\n" });
+            }
+            let finder = Finder::new(&patterns);
+            let (mut by_line, mut search) = (finder.search(&text), finder.search(&text));
+            let (mut start, mut found) = (0, search.line_from(0));
+            for end in memchr::memchr_iter(b'\n', &text) {
+                let line = &text[start..end];
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                let is_found = found == Some((start, end));
+                if is_found {
+                    found = search.line_from(end + 1);
+                }
+                let may_match = by_line.may_match(start, end + 1);
+                if patterns.iter().any(|pattern| pattern.matches(line)) {
+                    prop_assert!(is_found && may_match, "{:?}", String::from_utf8_lossy(line));
+                }
+                start = end + 1;
+            }
+            prop_assert_eq!(found, None);
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! What never leaves the host: parts of lines that patterns match. Pure.
+
+use std::ops::Range;
+
+use crate::filter::{Finder, Pattern, PatternError, Search, Spans};
+use crate::text::presets;
+
+/// What stands in the place of what was matched, unless it is said otherwise.
+pub const REDACTED: &str = "[redacted]";
+
+/// Patterns of what is replaced in every line, in this order: each sees what those before it have left.
+#[derive(Debug, Clone, Default)]
+pub struct Redactions {
+    rules: Vec<Redaction>,
+    finder: Finder,
+}
+
+/// One pattern, and what stands in the place of what it matches.
+#[derive(Debug, Clone)]
+pub struct Redaction {
+    pattern: Pattern,
+    replacement: Vec<Part>,
+    /// Whether what is matched is meant.
+    is_meant: fn(&[u8]) -> bool,
+}
+
+/// A part of a replacement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(Vec<u8>),
+    /// What this group holds.
+    Group(usize),
+}
+
+/// A redaction that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RedactionError {
+    /// Its pattern is no regular expression.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// Its replacement names a group that the pattern does not have.
+    #[error(
+        "the replacement {replacement:?} names the group {group:?}, which the pattern {pattern:?} does not have"
+    )]
+    Group {
+        /// As it was written.
+        replacement: String,
+        /// What stands behind the `$`.
+        group: String,
+        /// As it was written.
+        pattern: String,
+    },
+}
+
+impl Redaction {
+    /// What `pattern` matches becomes `replacement`, in which `$1`, `$name` and `${name}` are what groups hold, and
+    /// `$$` is a `$`, as in Go.
+    ///
+    /// # Errors
+    /// The pattern is no regular expression, or has no such group.
+    pub fn new(pattern: &str, replacement: &str) -> Result<Self, RedactionError> {
+        let pattern = Pattern::new(pattern)?;
+        let replacement = parts(&pattern, replacement)?;
+        Ok(Self { pattern, replacement, is_meant: |_| true })
+    }
+
+    /// The preset of that name; nothing where there is none. See [`presets::NAMES`].
+    #[must_use]
+    pub fn preset(name: &str) -> Option<Self> {
+        let preset = presets::of(name)?;
+        let redaction = Self::new(preset.pattern, preset.replacement).ok()?;
+        Some(Self { is_meant: preset.is_meant, ..redaction })
+    }
+
+    /// Appends `text` to `out` with all that matches replaced. False, and nothing is appended, where nothing
+    /// does.
+    fn apply(&self, text: &[u8], out: &mut Vec<u8>) -> bool {
+        let mut done = 0;
+        let mut replace = |whole: Range<usize>, spans: &Spans| {
+            out.extend_from_slice(&text[done..whole.start]);
+            for part in &self.replacement {
+                match part {
+                    Part::Text(bytes) => out.extend_from_slice(bytes),
+                    Part::Group(group) => {
+                        let span = spans.get(*group).cloned().flatten();
+                        out.extend_from_slice(span.map_or(&[], |span| &text[span]));
+                    }
+                }
+            }
+            done = whole.end;
+        };
+        self.pattern.each_match(text, |spans| {
+            let whole = spans.first().cloned().flatten().filter(|whole| !whole.is_empty());
+            if let Some(whole) = whole.filter(|whole| (self.is_meant)(&text[whole.clone()])) {
+                replace(whole, spans);
+            }
+        });
+        if done > 0 {
+            out.extend_from_slice(&text[done..]);
+        }
+        done > 0
+    }
+}
+
+impl Redactions {
+    /// All of these, one after the other.
+    #[must_use]
+    pub fn new(rules: Vec<Redaction>) -> Self {
+        let finder = Finder::new(rules.iter().map(|rule| &rule.pattern));
+        Self { rules, finder }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Begins to search whole `lines` for what may have to be replaced.
+    #[must_use]
+    pub fn search<'a>(&'a self, lines: &'a [u8]) -> Search<'a> {
+        self.finder.search(lines)
+    }
+
+    /// Replaces in `text` all that matches; `scratch` is room to work in.
+    pub fn apply(&self, text: &mut Vec<u8>, scratch: &mut Vec<u8>) {
+        for rule in &self.rules {
+            scratch.clear();
+            if rule.apply(text, scratch) {
+                std::mem::swap(text, scratch);
+            }
+        }
+    }
+}
+
+/// The parts of a replacement.
+fn parts(pattern: &Pattern, replacement: &str) -> Result<Vec<Part>, RedactionError> {
+    let (mut parts, mut text, mut rest) = (Vec::new(), Vec::new(), replacement);
+    while let Some((before, behind)) = rest.split_once('$') {
+        text.extend_from_slice(before.as_bytes());
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let (name, behind) = match behind.strip_prefix('{').and_then(|it| it.split_once('}')) {
+            Some(braced) => braced,
+            None => behind.split_at(behind.find(|c| !is_of_name(c)).unwrap_or(behind.len())),
+        };
+        rest = behind;
+        if let (true, Some(behind)) = (name.is_empty(), rest.strip_prefix('$')) {
+            text.push(b'$');
+            rest = behind;
+            continue;
+        }
+        let Some(group) = pattern.group(name) else {
+            let (replacement, group) = (replacement.to_owned(), name.to_owned());
+            let pattern = pattern.text().to_owned();
+            return Err(RedactionError::Group { replacement, group, pattern });
+        };
+        parts.push(Part::Text(std::mem::take(&mut text)));
+        parts.push(Part::Group(group));
+    }
+    text.extend_from_slice(rest.as_bytes());
+    parts.push(Part::Text(text));
+    parts.retain(|part| *part != Part::Text(Vec::new()));
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn redacted(rules: &[(&str, &str)], text: &[u8]) -> Vec<u8> {
+        let rules = rules.iter().map(|(pattern, with)| Redaction::new(pattern, with).unwrap());
+        applied(&Redactions::new(rules.collect()), text)
+    }
+
+    fn applied(redactions: &Redactions, text: &[u8]) -> Vec<u8> {
+        let (mut text, mut scratch) = (text.to_vec(), Vec::new());
+        redactions.apply(&mut text, &mut scratch);
+        text
+    }
+
+    fn preset(name: &str, text: &str) -> String {
+        let redactions = Redactions::new(vec![Redaction::preset(name).unwrap()]);
+        String::from_utf8(applied(&redactions, text.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn every_match_is_replaced_and_groups_stay() {
+        let user = [("user=(\\w+)", "user=[$1]")];
+        assert_eq!(redacted(&user, b"a user=x, user=yz."), b"a user=[x], user=[yz].");
+        let named = [("(?P<key>k)(v)", "${key}$$$2_")];
+        let error = Redaction::new(named[0].0, named[0].1).unwrap_err().to_string();
+        assert!(error.contains("the group \"2_\""), "{error}");
+        assert_eq!(redacted(&[("(?P<key>k)(v)", "${key}$$${2}_")], b"akvb"), b"ak$v_b");
+        assert_eq!(redacted(&[("x", REDACTED)], b"no such thing"), b"no such thing");
+        // What matches nothing at all hides nothing.
+        assert_eq!(redacted(&[("x*", "-")], b"axxb"), b"a-b");
+        assert!(Redaction::new("(", "").is_err() && Redaction::new("a", "$").is_err());
+    }
+
+    #[test]
+    fn one_sees_what_those_before_it_have_left() {
+        assert_eq!(redacted(&[("a", "b"), ("b+", "c")], b"abx"), b"cx");
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_replaced_and_the_rest_stays_as_it_is() {
+        let rule = [("password=([^ ]*)", "password=***")];
+        assert_eq!(redacted(&rule, b"\xFF password=a\xE9b\xFF \xFE"), b"\xFF password=*** \xFE");
+    }
+
+    #[test]
+    fn a_card_number_is_one_that_adds_up() {
+        for card in
+            ["4111111111111111", "4111 1111 1111 1111", "5500-0000-0000-0004", "378282246310005"]
+        {
+            assert_eq!(preset("card", &format!("paid by {card}.")), "paid by [redacted].");
+        }
+        for other in
+            ["4111111111111112", "1234567890123", "x4111111111111111", "41111111111111110000"]
+        {
+            let line = format!("id {other}.");
+            assert_eq!(preset("card", &line), line);
+        }
+    }
+
+    #[test]
+    fn presets_find_what_they_are_called_after() {
+        assert_eq!(preset("email", "to a.b+c@mail.example.org, ok"), "to [redacted], ok");
+        assert_eq!(preset("email", "user@host and @x"), "user@host and @x");
+        assert_eq!(
+            preset("ipv4", "from 10.0.0.255:80 to 1.2.3.4"),
+            "from [redacted]:80 to [redacted]"
+        );
+        assert_eq!(preset("ipv4", "version 1.2.3 and 300.1.1.1"), "version 1.2.3 and 300.1.1.1");
+        let bearer = preset("bearer", "Authorization: Bearer eyJ.a-b_c/d+e== end");
+        assert_eq!(bearer, "Authorization: Bearer [redacted] end");
+        assert_eq!(preset("bearer", "bearer  abc"), "bearer  [redacted]");
+        for (given, expected) in [
+            ("password=hunter2 x", "password=[redacted] x"),
+            ("db_Password: \"a b\", y", "db_Password: \"[redacted]\", y"),
+            ("{\"passwd\":\"a\\\"b\",\"z\":1}", "{\"passwd\":\"[redacted]\",\"z\":1}"),
+            ("pwd='x y';", "pwd='[redacted]';"),
+            ("api_key = k,secret:s", "api_key = [redacted],secret:[redacted]"),
+            ("&access_token=t&b", "&access_token=[redacted]&b"),
+            ("the password is good", "the password is good"),
+        ] {
+            assert_eq!(preset("password", given), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_secret_is_left(
+            parts in proptest::collection::vec(("[a-z =:\"\u{E9}]{0,9}", 0usize..5, any::<bool>()), 0..9),
+        ) {
+            let secrets = [
+                "4111111111111111", "jane.doe@mail.example.com", "192.168.17.250",
+                "Bearer abcDEF123.xyz", "password=hunter2secret",
+            ];
+            // What must not be seen of each.
+            let hidden = ["411111111111", "jane.doe", "168.17", "abcDEF", "hunter2"];
+            let names = ["card", "email", "ipv4", "bearer", "password"];
+            let rules = names.map(|name| Redaction::preset(name).unwrap());
+            let redactions = Redactions::new(rules.to_vec());
+            let mut text = Vec::new();
+            for (around, secret, is_bad) in &parts {
+                text.extend_from_slice(around.as_bytes());
+                text.extend_from_slice(if *is_bad { b" \xFF " } else { b" " });
+                text.extend_from_slice(secrets[*secret].as_bytes());
+                text.push(b' ');
+            }
+            let left = applied(&redactions, &text);
+            let left = String::from_utf8_lossy(&left);
+            for hidden in hidden {
+                prop_assert!(!left.contains(hidden), "{}", left);
+            }
+            // And the search over many lines finds each line that is changed.
+            text.push(b'\n');
+            let is_found = redactions.search(&text).line_from(0).is_some();
+            prop_assert_eq!(is_found, !parts.is_empty());
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A severity that a line says of itself. Pure.
+
+use crate::filter::{Finder, Pattern, Search};
+use crate::syslog::Severity;
+
+/// Patterns, each with the severity of the lines that it matches. The first that matches counts.
+#[derive(Debug, Clone, Default)]
+pub struct SeverityRules {
+    rules: Vec<(Severity, Pattern)>,
+    finder: Finder,
+}
+
+impl SeverityRules {
+    /// These, in this order.
+    #[must_use]
+    pub fn new(rules: Vec<(Severity, Pattern)>) -> Self {
+        let finder = Finder::new(rules.iter().map(|(_, pattern)| pattern));
+        Self { rules, finder }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Begins to search whole `lines` for those whose severity some pattern may tell.
+    #[must_use]
+    pub fn search<'a>(&'a self, lines: &'a [u8]) -> Search<'a> {
+        self.finder.search(lines)
+    }
+
+    /// What `text` says.
+    #[must_use]
+    pub fn of(&self, text: &[u8]) -> Option<Severity> {
+        self.rules.iter().find(|(_, pattern)| pattern.matches(text)).map(|&(severity, _)| severity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_that_matches_counts() {
+        let rule =
+            |severity: &str, pattern| (severity.parse().unwrap(), Pattern::new(pattern).unwrap());
+        let rules = SeverityRules::new(vec![rule("err", "ERROR|FATAL"), rule("warn", "WARN")]);
+        let of = |text: &str| rules.of(text.as_bytes());
+        assert_eq!(of("WARN then ERROR"), "err".parse().ok());
+        assert_eq!(of("a WARNING"), "warn".parse().ok());
+        assert_eq!(of("INFO"), None);
+        assert!(SeverityRules::default().is_empty() && SeverityRules::default().of(b"").is_none());
+    }
+}

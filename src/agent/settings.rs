@@ -15,7 +15,7 @@ use crate::health::readiness::FirstPass;
 use crate::input::{self, EntryOf, FileSettings, MatchedLast};
 use crate::mounts::{Fence, SharedMounts, Territory};
 use crate::pipeline::globs::FollowedGlobs;
-use crate::syslog::MessageTime;
+use crate::syslog::{MessageTime, StructuredData};
 
 /// What a shard gets.
 pub(super) struct ShardSettings {
@@ -91,6 +91,8 @@ fn input(config: &Config, fence: Fence, meters: &Meters, vitals: &Vitals) -> inp
         tag: entry.tag.clone(),
         time: entry.time.clone(),
         exclude: Arc::clone(&exclude),
+        text: None,
+        structured_data: StructuredData::default(),
     });
     input::Settings {
         files: files.map(Arc::new).collect(),

@@ -249,7 +249,7 @@ fn seen(line: &[u8]) -> &[u8] {
 
 /// Where the line begins and ends (before its newline) that holds the byte at `place`; `from` is at
 /// the start of a line. Nothing is behind the last newline.
-fn line_at(lines: &[u8], from: usize, place: Option<usize>) -> Option<(usize, usize)> {
+pub(crate) fn line_at(lines: &[u8], from: usize, place: Option<usize>) -> Option<(usize, usize)> {
     let place = place?;
     let start = memchr::memrchr(b'\n', &lines[from..place]).map_or(from, |at| from + at + 1);
     let end = place + memchr::memchr(b'\n', &lines[place..])?;

@@ -12,7 +12,7 @@ use crate::input::read::reader::{CHUNK, MessageFormat, Read, ReadPlace, Reader};
 use crate::input::read::records;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::{Position, Source, SourceId};
-use crate::syslog::{Encoder, Facility, Header, MessageTime, Priority, Severity};
+use crate::syslog::{Encoder, Facility, Header, MessageTime, Priority, Severity, StructuredData};
 
 /// Cuts a file's `content` into lines, a piece at a time.
 pub fn split(content: &[u8]) {
@@ -47,6 +47,8 @@ pub fn read(
         tag: None,
         time: MessageTime::Read,
         exclude: Arc::default(),
+        text: None,
+        structured_data: StructuredData::default(),
     };
     Ok(move || {
         let (mut position, mut pending) = (Position::default(), Pending::default());

@@ -24,7 +24,8 @@ use crate::health::metrics::Reading;
 use crate::health::readiness::FirstPass;
 use crate::mounts::Fence;
 use crate::pipeline::globs::FollowedGlobs;
-use crate::syslog::{Encoder, Header, MessageTime, Priority};
+use crate::syslog::{Encoder, Header, MessageTime, Priority, StructuredData};
+use crate::text::TextRules;
 
 pub use self::rotation::names::is_compressed;
 pub use self::scheduler::{EntryOf, InputLinks, KnownFiles, MatchedLast, Reload, run};
@@ -69,6 +70,10 @@ pub struct FileSettings {
     pub time: MessageTime,
     /// Lines that are not sent. Shared, for what searching them needs is large.
     pub exclude: Arc<Patterns>,
+    /// What is done with the text of records. None where it is sent as it stands.
+    pub text: Option<Arc<TextRules>>,
+    /// Sent beside the token.
+    pub structured_data: StructuredData,
 }
 
 impl FileSettings {
@@ -76,6 +81,8 @@ impl FileSettings {
     fn header(&self, path: &Path) -> Header {
         let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let tag = self.tag.clone().unwrap_or_else(name);
-        Header::new(self.priority, &self.hostname, &tag, self.token.as_deref())
+        let fields = (self.priority, &*self.hostname, &*tag);
+        let path = path.to_string_lossy();
+        Header::with_data(fields, self.token.as_deref(), &self.structured_data, &path)
     }
 }

@@ -1,42 +1,97 @@
 //! The HEADER and STRUCTURED-DATA of the messages of one file (RFC 5424, section 6).
 
-use super::Priority;
+use std::io::Write as _;
+
+use super::structured::{ENTERPRISE, MessagePlace, StructuredData};
+use super::{Priority, Severity};
 
 /// Everything of a message before its text except the time: rendered once per file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
+    priority: Priority,
     before_time: Vec<u8>,
     after_time: Vec<u8>,
+    /// What follows where messages say where they stand: up to the first number of that.
+    place: Option<Vec<u8>>,
+}
+
+/// What the header of one message says of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OwnHeader<'a> {
+    /// TIMESTAMP.
+    pub timestamp: &'a str,
+    /// Another severity than that of all.
+    pub severity: Option<Severity>,
+    /// Where it stands, should messages say so.
+    pub place: Option<MessagePlace>,
 }
 
 /// Longest HOSTNAME in octets.
 pub const HOSTNAME_MAX: usize = 255;
 /// Longest APP-NAME in octets.
 pub const APP_NAME_MAX: usize = 48;
-/// Enterprise number under which Papertrail-like receivers look for the token.
-const TOKEN_ENTERPRISE: &str = "41058";
 
 impl Header {
     /// The header of messages from `app_name` (the tag) on `hostname`. Both are made valid;
     /// `token` must be a valid SD-NAME.
     #[must_use]
     pub fn new(priority: Priority, hostname: &str, app_name: &str, token: Option<&str>) -> Self {
-        let data =
-            token.map_or_else(|| "-".to_owned(), |token| format!("[{token}@{TOKEN_ENTERPRISE}]"));
+        Self::with_data((priority, hostname, app_name), token, &StructuredData::default(), "")
+    }
+
+    /// The same, with more structured data; `path` names the file to the receiver.
+    #[must_use]
+    pub fn with_data(
+        (priority, hostname, app_name): (Priority, &str, &str),
+        token: Option<&str>,
+        data: &StructuredData,
+        path: &str,
+    ) -> Self {
+        let token = token.map_or_else(String::new, |token| format!("[{token}@{ENTERPRISE}]"));
+        let elements = token + &data.fields();
+        let place = data.place(path).map(String::into_bytes);
+        let elements = match (elements.is_empty(), &place) {
+            (true, None) => "- ".to_owned(),
+            (_, None) => elements + " ",
+            // The last element follows with each message.
+            (_, Some(_)) => elements,
+        };
         let hostname = field(hostname, HOSTNAME_MAX);
         let app_name = field(app_name, APP_NAME_MAX);
         Self {
+            priority,
             before_time: format!("<{priority}>1 ").into_bytes(),
-            after_time: format!(" {hostname} {app_name} - - {data} ").into_bytes(),
+            after_time: format!(" {hostname} {app_name} - - {elements}").into_bytes(),
+            place,
         }
+    }
+
+    /// Whether it says where each message stands.
+    #[must_use]
+    pub fn says_place(&self) -> bool {
+        self.place.is_some()
     }
 
     /// Renders the header with `timestamp` into `out`, which is emptied first.
     pub fn render(&self, timestamp: &str, out: &mut Vec<u8>) {
+        self.render_own(OwnHeader { timestamp, ..OwnHeader::default() }, out);
+    }
+
+    /// Renders the header of one message into `out`, which is emptied first.
+    pub fn render_own(&self, own: OwnHeader<'_>, out: &mut Vec<u8>) {
         out.clear();
-        out.extend_from_slice(&self.before_time);
-        out.extend_from_slice(timestamp.as_bytes());
+        match own.severity {
+            None => out.extend_from_slice(&self.before_time),
+            // Writing into a Vec cannot fail.
+            Some(severity) => drop(write!(out, "<{}>1 ", self.priority.with(severity))),
+        }
+        out.extend_from_slice(own.timestamp.as_bytes());
         out.extend_from_slice(&self.after_time);
+        if let Some(before) = &self.place {
+            let place = own.place.unwrap_or_default();
+            out.extend_from_slice(before);
+            let _ = write!(out, "{}\" offset=\"{}\"] ", place.content, place.offset);
+        }
     }
 }
 
@@ -72,6 +127,29 @@ mod tests {
             rendered("web1", "a.log", Some("ABC")),
             "<13>1 2026-11-23T10:20:30Z web1 a.log - - [ABC@41058] "
         );
+    }
+
+    #[test]
+    fn one_message_may_have_a_severity_and_a_place_of_its_own() {
+        let priority = Priority::new(Facility::USER, Severity::NOTICE);
+        let param = ("env".to_owned(), "prod".to_owned());
+        let header = |data: &StructuredData, token| {
+            let header = Header::with_data((priority, "h", "a"), token, data, "/var/log/a]b");
+            let place = Some(MessagePlace { content: 7, offset: 120 });
+            let own = OwnHeader { timestamp: "T", severity: "err".parse().ok(), place };
+            let mut out = b"left over".to_vec();
+            header.render_own(own, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let fields = StructuredData::new(vec![param.clone()], false);
+        assert_eq!(header(&fields, None), "<11>1 T h a - - [fields@41058 env=\"prod\"] ");
+        let all = StructuredData::new(vec![param], true);
+        assert_eq!(
+            header(&all, Some("ABC")),
+            "<11>1 T h a - - [ABC@41058][fields@41058 env=\"prod\"]\
+             [file@41058 path=\"/var/log/a\\]b\" content=\"7\" offset=\"120\"] "
+        );
+        assert_eq!(header(&StructuredData::default(), None), "<11>1 T h a - - - ");
     }
 
     #[test]

@@ -4,12 +4,14 @@ mod encode;
 mod header;
 mod priority;
 mod reframe;
+mod structured;
 mod timestamp;
 mod written;
 
 pub use crate::pipeline::framing::Framing;
 pub use encode::Encoder;
-pub use header::{APP_NAME_MAX, HOSTNAME_MAX, Header, field};
+pub use header::{APP_NAME_MAX, HOSTNAME_MAX, Header, OwnHeader, field};
 pub use priority::{Facility, Priority, Severity, UnknownName};
+pub use structured::{MessagePlace, StructuredData, param_name};
 pub use timestamp::Timestamps;
 pub use written::{MessageTime, TimeFormat};

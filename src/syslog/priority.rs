@@ -92,6 +92,12 @@ impl Priority {
     pub fn new(facility: Facility, severity: Severity) -> Self {
         Self(facility.0 * 8 + severity.0)
     }
+
+    /// The same facility with another severity.
+    #[must_use]
+    pub fn with(self, severity: Severity) -> Self {
+        Self(self.0 / 8 * 8 + severity.0)
+    }
 }
 
 impl fmt::Display for Priority {

@@ -3,7 +3,9 @@
 pub mod color;
 pub mod presets;
 mod redact;
+mod rules;
 mod severity;
 
 pub use self::redact::{REDACTED, Redaction, RedactionError, Redactions};
+pub use self::rules::{TextRules, TextSearch, Workspace};
 pub use self::severity::SeverityRules;

@@ -17,7 +17,7 @@ use crate::mounts::Fence;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::event::Event;
 use crate::pipeline::position::{Record, SourceId, SourceIds, Update, nanoseconds};
-use crate::syslog::{Encoder, Facility, Framing, MessageTime, Priority, Severity};
+use crate::syslog::{Encoder, Facility, Framing, MessageTime, Priority, Severity, StructuredData};
 
 impl World {
     /// The paths that match.
@@ -211,6 +211,8 @@ impl World {
             tag: None,
             time: MessageTime::Read,
             exclude: Arc::new(exclude),
+            text: None,
+            structured_data: StructuredData::default(),
         };
         Settings {
             files: vec![Arc::new(file)],

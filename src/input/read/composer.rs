@@ -1,4 +1,5 @@
-//! From records to messages in a batch.
+//! From records to messages in a batch: what stands in the file, as it stands there. Where more is done with it,
+//! see [`super::rewriting`].
 
 use std::ops::Range;
 
@@ -12,7 +13,11 @@ use crate::filter::without_byte_order_mark;
 use crate::input::FileSettings;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::controls::Controls;
-use crate::syslog::{Encoder, Framing, Header, MessageTime, TimeFormat, Timestamps};
+use crate::pipeline::position::Source;
+use crate::syslog::{
+    Encoder, Framing, Header, MessagePlace, MessageTime, OwnHeader, Severity, Timestamps,
+};
+use crate::text::Workspace;
 
 /// Positions are marked this often within what is read at once: so much comes twice when a
 /// connection ends between two marks and there is no other before the end.
@@ -26,6 +31,13 @@ pub(super) const STEP_ENCODED: usize = 128 << 10;
 /// all the same, since it has to fit into memory.
 pub(super) const LINE_MAX: usize = 16 << 20;
 
+/// Of a record that is too long for a message, at least so much is read where its text may become another: what
+/// is replaced may be longer than a message itself.
+const REWRITTEN_MIN: usize = 256 << 10;
+/// So much of the end of such a record is not sent where more of it follows: something that is to be replaced may
+/// have begun there.
+pub(super) const MARGIN: usize = 4 << 10;
+
 /// No TIMESTAMP is shorter.
 const SHORTEST: &str = "2026-11-29T12:00:00Z";
 
@@ -38,7 +50,7 @@ pub(in crate::input) struct MessageFormat<'a> {
 
 /// Makes messages of records, those of one file after those of another.
 pub(super) struct Composer {
-    encoder: Encoder,
+    pub(super) encoder: Encoder,
     timestamps: Timestamps,
     /// The zone of [`Self::timestamps`].
     zone: TimeZone,
@@ -47,8 +59,41 @@ pub(super) struct Composer {
     now: String,
     /// When the file that is read now was written last, where its messages say so.
     modified: Timestamp,
-    /// The header of what is appended: of one line, where each has a time of its own, else of all.
-    header: Vec<u8>,
+    /// The header of what is appended, where none has its own.
+    pub(super) header: Vec<u8>,
+    /// The number of the content that is read.
+    content: u64,
+    pub(super) own: OwnMessage,
+}
+
+/// What is made for one message.
+#[derive(Default)]
+pub(super) struct OwnMessage {
+    pub(super) header: Vec<u8>,
+    pub(super) work: Workspace,
+}
+
+/// Records that stand together in a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'a> {
+    /// Each with its end, or one without.
+    pub(super) records: &'a [u8],
+    pub(super) controls: Controls,
+    /// Where the first begins in the content, in bytes.
+    pub(super) offset: u64,
+}
+
+impl Piece<'_> {
+    /// Whether the file begins with them.
+    pub(super) fn is_start(&self) -> bool {
+        self.offset == 0
+    }
+
+    /// Where `lines` stand, which are a part of the records.
+    fn part(&self, lines: &[u8]) -> Range<usize> {
+        let start = lines.as_ptr() as usize - self.records.as_ptr() as usize;
+        start..start + lines.len()
+    }
 }
 
 impl Composer {
@@ -62,6 +107,8 @@ impl Composer {
             now: String::new(),
             modified: Timestamp::UNIX_EPOCH,
             header: Vec::new(),
+            content: 0,
+            own: OwnMessage::default(),
         }
     }
 
@@ -80,9 +127,15 @@ impl Composer {
         self.timestamps.of(self.read_at).clone_into(&mut self.now);
     }
 
-    /// To be called before records are appended of a file that was `modified` then, in nanoseconds
-    /// since the epoch. Returns how long one may be at most.
-    pub(super) fn begin(&mut self, format: MessageFormat<'_>, modified: i64) -> usize {
+    /// To be called before records are appended of the content of `source`, which was `modified` then, in
+    /// nanoseconds since the epoch. Returns how long one may be at most.
+    pub(super) fn begin(
+        &mut self,
+        format: MessageFormat<'_>,
+        source: &Source,
+        modified: i64,
+    ) -> usize {
+        self.content = source.id.0;
         let timestamp = match &format.settings.time {
             MessageTime::Read => &self.now,
             MessageTime::Written(_) => {
@@ -93,13 +146,36 @@ impl Composer {
             }
         };
         format.header.render(timestamp, &mut self.header);
-        self.encoder.room(&self.header).min(LINE_MAX)
+        let room = self.encoder.room(&self.header).min(LINE_MAX);
+        match format.settings.text.is_some() {
+            true => room.max(REWRITTEN_MIN) + MARGIN,
+            false => room,
+        }
     }
 
-    /// Turns to a line that says when it was written, perhaps in this format.
-    fn turn_to(&mut self, line: &[u8], written: Option<&TimeFormat>, header: &Header) {
-        let said = written.and_then(|format| format.find(line, self.read_at, &self.zone));
-        header.render(self.timestamps.of(said.unwrap_or(self.modified)), &mut self.header);
+    /// Renders the header of a message that has its own, for the record `line` that begins at `offset`.
+    pub(super) fn render_own(
+        &mut self,
+        format: MessageFormat<'_>,
+        line: &[u8],
+        offset: u64,
+        severity: Option<Severity>,
+    ) {
+        let timestamp = match &format.settings.time {
+            MessageTime::Read => &self.now,
+            MessageTime::Written(written) => {
+                let format = written.as_deref();
+                let said = format.and_then(|format| format.find(line, self.read_at, &self.zone));
+                self.timestamps.of(said.unwrap_or(self.modified))
+            }
+        };
+        let place = Some(MessagePlace { content: self.content, offset });
+        format.header.render_own(OwnHeader { timestamp, severity, place }, &mut self.own.header);
+    }
+
+    /// Whether each message of a file has a header of its own.
+    pub(super) fn is_each_own(format: MessageFormat<'_>) -> bool {
+        format.settings.time != MessageTime::Read || format.header.says_place()
     }
 
     /// How many of the records at `text` in `buffer` are appended at once, as bytes; at least one
@@ -108,49 +184,64 @@ impl Composer {
         records::step(&buffer[text], STEP, STEP_ENCODED / (self.header.len() + 1))
     }
 
-    /// Appends those of whole `records`, which hold these `controls`, that no pattern drops. `is_start`:
-    /// a file begins with them.
+    /// Appends those of whole records that no pattern drops.
     pub(super) fn append(
         &mut self,
         format: MessageFormat<'_>,
-        (records, controls): (&[u8], Controls),
-        is_start: bool,
+        piece: Piece<'_>,
         batch: &mut Batch,
         counts: &mut Counts,
     ) {
-        let mut kept = format.settings.exclude.kept(records);
-        if is_start {
+        let mut kept = format.settings.exclude.kept(piece.records);
+        if piece.is_start() {
             kept = kept.of_file_start();
         }
         let before = batch.frames.len();
+        let rules = format.settings.text.as_deref();
+        let mut search = rules.map(|rules| (rules, rules.search(piece.records)));
         for lines in kept.by_ref() {
-            counts.cut += match &format.settings.time {
-                MessageTime::Read => {
-                    self.encoder.append_lines(&self.header, lines, controls, batch)
+            counts.cut += match &mut search {
+                Some((rules, search)) => {
+                    let lines = piece.part(lines);
+                    self.append_rewritten(format, piece, lines, (rules, search), batch)
                 }
-                MessageTime::Written(written) => {
-                    self.append_each(format.header, written.as_deref(), lines, batch)
-                }
+                None => self.append_as_they_stand(format, piece, piece.part(lines), batch),
             };
         }
         counts.excluded += kept.dropped;
         counts.lines += (batch.frames.len() - before) as u64 + kept.dropped;
     }
 
-    /// Appends whole `lines`, each with a header of its own. Returns how many had to be cut.
-    fn append_each(
+    /// Appends the whole `lines` of a piece. Returns how many had to be cut.
+    pub(super) fn append_as_they_stand(
         &mut self,
-        header: &Header,
-        written: Option<&TimeFormat>,
-        lines: &[u8],
+        format: MessageFormat<'_>,
+        piece: Piece<'_>,
+        lines: Range<usize>,
         batch: &mut Batch,
     ) -> u64 {
-        let (mut start, mut cut) = (0, 0);
-        for newline in memchr_iter(b'\n', lines) {
-            let line = &lines[start..newline];
-            start = newline + 1;
-            self.turn_to(line, written, header);
-            cut += u64::from(self.encoder.append(&self.header, line, batch));
+        if Self::is_each_own(format) {
+            return self.append_each(format, piece, lines, batch);
+        }
+        let lines = &piece.records[lines];
+        self.encoder.append_lines(&self.header, lines, piece.controls, batch)
+    }
+
+    /// The same, each with a header of its own.
+    fn append_each(
+        &mut self,
+        format: MessageFormat<'_>,
+        piece: Piece<'_>,
+        lines: Range<usize>,
+        batch: &mut Batch,
+    ) -> u64 {
+        let (mut start, mut cut) = (lines.start, 0);
+        for newline in memchr_iter(b'\n', &piece.records[lines.clone()]) {
+            let end = lines.start + newline;
+            let line = &piece.records[start..end];
+            self.render_own(format, line, piece.offset + start as u64, None);
+            cut += u64::from(self.encoder.append(&self.own.header, line, batch));
+            start = end + 1;
         }
         cut
     }
@@ -164,25 +255,32 @@ impl Composer {
         batch.bytes.reserve_exact((probably + probably / 16).min(most));
     }
 
-    /// Appends a record without its end, unless a pattern drops it. `is_start`: a file begins with it.
+    /// Appends a record without its end, unless a pattern drops it. `is_cut`: there is more of it, which is left
+    /// out.
     pub(super) fn append_unended(
         &mut self,
         format: MessageFormat<'_>,
-        record: &[u8],
-        is_start: bool,
+        piece: Piece<'_>,
+        is_cut: bool,
         batch: &mut Batch,
         counts: &mut Counts,
     ) {
-        let seen = if is_start { without_byte_order_mark(record) } else { record };
+        let record = piece.records;
+        let seen = if piece.is_start() { without_byte_order_mark(record) } else { record };
         counts.lines += 1;
         if format.settings.exclude.drops(seen) {
             counts.excluded += 1;
             return;
         }
-        if let MessageTime::Written(written) = &format.settings.time {
-            self.turn_to(record, written.as_deref(), format.header);
-        }
-        if self.encoder.append(&self.header, record, batch) || record.len() > LINE_MAX {
+        let was_cut = if let Some(rules) = format.settings.text.as_deref() {
+            self.append_one(format, rules, piece, is_cut, batch)
+        } else if Self::is_each_own(format) {
+            self.render_own(format, record, piece.offset, None);
+            self.encoder.append(&self.own.header, record, batch)
+        } else {
+            self.encoder.append(&self.header, record, batch)
+        };
+        if was_cut || is_cut || record.len() > LINE_MAX {
             counts.cut += 1;
         }
     }

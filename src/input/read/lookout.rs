@@ -2,12 +2,13 @@
 
 use std::io;
 
-use super::composer::LINE_MAX;
+use super::composer::{LINE_MAX, Piece};
 use super::content::Content;
 use super::pending::Pending;
 use super::reader::{CHUNK, Read, ReadPlace, Reader, head_at};
 use super::records::{self, leading_nuls, without_nuls_behind};
 use crate::pipeline::batch::Batch;
+use crate::pipeline::controls::Controls;
 use crate::pipeline::position::{Anchor, Head};
 
 /// No more is looked through at once, so that other files have their turn.
@@ -42,7 +43,7 @@ impl Reader {
         {
             return Ok(Read::NotYet(until));
         }
-        let most = self.composer.begin(place.format, place.modified) as u64;
+        let most = self.composer.begin(place.format, place.source, place.modified) as u64;
         match self.look_beyond(place, most)? {
             Beyond::End => {
                 place.pending.has_no_gap();
@@ -140,9 +141,10 @@ impl Reader {
         batch: &mut Batch,
     ) -> io::Result<Read> {
         let back = place.back();
-        self.composer.begin(place.format, place.modified);
-        let (record, is_start) = (&self.buffer[back..back + text], place.position.offset == 0);
-        self.composer.append_unended(place.format, record, is_start, batch, &mut self.counts);
+        self.composer.begin(place.format, place.source, place.modified);
+        let (records, offset) = (&self.buffer[back..back + text], place.position.offset);
+        let piece = Piece { records, controls: Controls::Some, offset };
+        self.composer.append_unended(place.format, piece, true, batch, &mut self.counts);
         self.advance(place, back, text, true)?;
         *place.pending = Pending::default();
         Ok(MORE)
@@ -169,7 +171,8 @@ impl Reader {
         place: &mut ReadPlace<'_>,
         batch: &mut Batch,
     ) -> io::Result<()> {
-        let (back, most) = (place.back(), self.composer.begin(place.format, place.modified));
+        let (back, most) =
+            (place.back(), self.composer.begin(place.format, place.source, place.modified));
         let known = place.pending.text_to.saturating_sub(place.position.offset);
         let len = usize::try_from(known).unwrap_or(LINE_MAX).min(most + 1).max(CHUNK);
         self.buffer.resize(len.max(self.buffer.len()) + back, 0);
@@ -178,9 +181,10 @@ impl Reader {
         let result = read.and_then(|count| {
             let text = back + without_nuls_behind(&self.buffer[back.min(count)..count]);
             if text > back {
-                let (record, is_cut) = (&self.buffer[back..text], known > (text - back) as u64);
-                let (is_start, counts) = (place.position.offset == 0, &mut self.counts);
-                self.composer.append_unended(place.format, record, is_start, batch, counts);
+                let (records, is_cut) = (&self.buffer[back..text], known > (text - back) as u64);
+                let (offset, counts) = (place.position.offset, &mut self.counts);
+                let piece = Piece { records, controls: Controls::Some, offset };
+                self.composer.append_unended(place.format, piece, is_cut, batch, counts);
                 self.advance(place, back, text - back, is_cut)?;
                 *place.pending = Pending::default();
             }

@@ -10,3 +10,4 @@ pub(in crate::input) mod pending;
 pub(in crate::input) mod plausible;
 pub(in crate::input) mod reader;
 pub(in crate::input) mod records;
+mod rewriting;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub(in crate::input) use super::composer::MessageFormat;
-use super::composer::{Composer, ENCODED};
+use super::composer::{Composer, ENCODED, Piece};
 use super::content::Content;
 use super::overwritten::last_starts;
 use super::pending::Pending;
@@ -211,15 +211,15 @@ impl Reader {
         batch: &mut Batch,
     ) -> io::Result<(usize, usize)> {
         let (mut done, mut from) = (back, text.start);
-        self.composer.begin(place.format, place.modified);
+        self.composer.begin(place.format, place.source, place.modified);
         let before = batch.bytes.len();
         while from < text.end {
             let len = self.composer.step(&self.buffer, from..text.end);
             let records = &self.buffer[from..from + len];
-            let is_start = place.position.offset == 0 && from == 0;
-            self.counts.utf16 += u64::from(is_start && is_utf16(records));
-            let records = (records, controls);
-            self.composer.append(place.format, records, is_start, batch, &mut self.counts);
+            let offset = place.position.offset + (from - done) as u64;
+            let piece = Piece { records, controls, offset };
+            self.counts.utf16 += u64::from(piece.is_start() && is_utf16(records));
+            self.composer.append(place.format, piece, batch, &mut self.counts);
             if from == text.start {
                 let rest = text.end - from - len;
                 Composer::reserve(batch.bytes.len() - before, len, rest, batch);

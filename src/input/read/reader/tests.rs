@@ -8,7 +8,8 @@ use crate::input::FileSettings;
 use crate::input::read::composer::{LINE_MAX, STEP_ENCODED};
 use crate::input::read::content::{Stat, open};
 use crate::pipeline::position::SourceId;
-use crate::syslog::{Facility, Header, MessageTime, Priority, Severity};
+use crate::syslog::{Facility, Header, MessageTime, Priority, Severity, StructuredData};
+use crate::text::{Redaction, Redactions, TextRules};
 
 /// A file that is written and read.
 struct Log {
@@ -43,6 +44,8 @@ impl Log {
             tag: Some("t".to_owned()),
             time: MessageTime::Read,
             exclude: Arc::default(),
+            text: None,
+            structured_data: StructuredData::default(),
         };
         let header = settings.header(&path);
         let mut rendered = Vec::new();
@@ -63,6 +66,12 @@ impl Log {
             settings,
             header,
         }
+    }
+
+    /// What is done with the text of records.
+    fn with_rules(mut self, rules: TextRules) -> Self {
+        self.settings.text = Some(Arc::new(rules));
+        self
     }
 
     fn size(&self) -> u64 {
@@ -94,6 +103,17 @@ impl Log {
             }
         }
         panic!("reading does not end");
+    }
+
+    /// What is there without its end will have none.
+    fn read_unfinished(&mut self) {
+        let format = MessageFormat { header: &self.header, settings: &self.settings };
+        let (content, source) = (&mut self.content, &self.source);
+        let (position, pending) = (&mut self.position, &mut self.pending);
+        let (bound, size, modified) = (u64::MAX, u64::MAX, 0);
+        let mut place =
+            ReadPlace { content, position, pending, format, bound, size, source, modified };
+        self.reader.read_unfinished(&mut place, &mut self.batch).unwrap();
     }
 
     /// The texts of all messages so far.
@@ -312,5 +332,78 @@ proptest! {
         // Of what lies before a read less may be known.
         let starts = whole.position.starts;
         prop_assert_eq!(Position { starts, ..cut.position }, whole.position);
+    }
+}
+
+/// Cards and one word are replaced.
+fn redacting() -> TextRules {
+    let word = Redaction::new("secret", "***").unwrap();
+    let card = Redaction::preset("card").unwrap();
+    TextRules { redactions: Redactions::new(vec![card, word]), ..TextRules::default() }
+}
+
+const CARD: &str = "4111111111111111";
+
+#[test]
+fn a_message_is_cut_behind_redacting_and_not_within_what_is_replaced() {
+    // The limit lies within the card; what is replaced is shorter than what stands there.
+    let mut log = Log::new(Some(20)).with_rules(redacting());
+    log.append(format!("0123456789{CARD} and more\n").as_bytes());
+    log.append(format!("0123456789 {CARD} and more\n").as_bytes());
+    log.read_all();
+    assert_eq!(log.texts()[1], b"0123456789 [redacted");
+    assert!(log.texts().iter().all(|text| text.len() <= 20));
+}
+
+#[test]
+fn what_is_replaced_is_not_cut_where_a_line_is_too_long_to_be_read_whole() {
+    for before in [CHUNK - 20, 2 * CHUNK, 300 << 10, (256 << 10) + 4090, (260 << 10) - 8] {
+        let mut log = Log::new(Some(1000)).with_rules(redacting());
+        // All that comes before is replaced by less than fits into a message.
+        let mut line = "secret".repeat(before / 6);
+        line.push_str(&format!(" {CARD} {CARD}"));
+        line.push_str(&" x".repeat(CHUNK));
+        log.append(line.as_bytes());
+        log.append(b"\nthe next line\n");
+        log.read_all();
+        let texts = log.texts();
+        assert_eq!(texts.len(), 2, "{before}");
+        let text = String::from_utf8_lossy(&texts[0]);
+        assert!(!text.contains("4111") && !text.contains("secret"), "{before}: {text}");
+        assert_eq!(texts[1], b"the next line");
+    }
+}
+
+#[test]
+fn a_line_without_its_end_is_redacted_too() {
+    let mut log = Log::new(None).with_rules(redacting());
+    log.append(format!("\u{FEFF}the {CARD} of").as_bytes());
+    assert_eq!(log.read_all(), 26);
+    log.read_unfinished();
+    assert_eq!(log.texts(), ["\u{FEFF}the [redacted] of".as_bytes()]);
+}
+
+proptest! {
+    #[test]
+    fn no_secret_passes_however_a_file_is_read(
+        parts in proptest::collection::vec("secret|sec|ret|\n|\r\n|a |  4111111111111111  |\u{E9}", 0..60),
+        limit in proptest::option::of(0usize..40),
+        pieces in 1usize..6,
+    ) {
+        let mut log = Log::new(limit).with_rules(redacting());
+        let text = parts.concat() + "\nend\n";
+        for piece in text.as_bytes().chunks(text.len().div_ceil(pieces)) {
+            log.append(piece);
+            log.read_all();
+        }
+        for (message, line) in log.texts().iter().zip(text.lines()) {
+            let message = String::from_utf8_lossy(message);
+            prop_assert!(!message.contains("secret") && !message.contains("4111"), "{message}");
+            if limit.is_none() {
+                let expected = line.replace("secret", "***").replace(CARD, "[redacted]");
+                prop_assert_eq!(message.trim_end(), expected.trim_end());
+            }
+        }
+        prop_assert_eq!(log.texts().len(), text.lines().count());
     }
 }

@@ -1,0 +1,138 @@
+//! All that is done with the text of the records of one file. Pure.
+
+use memchr::memchr;
+
+use super::color::{ESCAPE, strip};
+use super::{Redactions, SeverityRules};
+use crate::filter::Search;
+use crate::syslog::Severity;
+
+/// What is done with the text of a record, in the order of the fields. A file of which nothing is asked has none
+/// of this: see [`TextRules::is_idle`].
+#[derive(Debug, Clone, Default)]
+pub struct TextRules {
+    /// Colours are left out.
+    pub strip_color: bool,
+    /// What the text says of its severity.
+    pub severity: SeverityRules,
+    /// What is replaced.
+    pub redactions: Redactions,
+}
+
+/// Room to work in, used again for each record.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    /// The text of the record, as it becomes.
+    pub text: Vec<u8>,
+    scratch: Vec<u8>,
+}
+
+/// The search of many lines for those whose messages are not just what stands there.
+#[derive(Debug)]
+pub struct TextSearch<'a> {
+    lines: &'a [u8],
+    parts: Vec<Search<'a>>,
+    /// Where the next escape sequence begins, if those are looked for.
+    escape: Option<usize>,
+}
+
+impl TextRules {
+    /// Whether every message is what stands in the file.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        !self.strip_color && self.severity.is_empty() && self.redactions.is_empty()
+    }
+
+    /// Begins to search whole `lines`, each with its newline.
+    #[must_use]
+    pub fn search<'a>(&'a self, lines: &'a [u8]) -> TextSearch<'a> {
+        let mut parts = Vec::new();
+        if !self.severity.is_empty() {
+            parts.push(self.severity.search(lines));
+        }
+        if !self.redactions.is_empty() {
+            parts.push(self.redactions.search(lines));
+        }
+        let escape = if self.strip_color { memchr(ESCAPE, lines) } else { None };
+        TextSearch { lines, parts, escape }
+    }
+
+    /// Does all of it with the text in `work`. Returns the severity that it says itself.
+    pub fn apply(&self, work: &mut Workspace) -> Option<Severity> {
+        let Workspace { text, scratch } = work;
+        if self.strip_color && memchr(ESCAPE, text).is_some() {
+            scratch.clear();
+            strip(text, scratch);
+            std::mem::swap(text, scratch);
+        }
+        let severity = self.severity.of(text);
+        self.redactions.apply(text, scratch);
+        severity
+    }
+}
+
+impl TextSearch<'_> {
+    /// Where the next line with something to do begins, and where it ends before its newline. `from` is at the start
+    /// of a line, and not before what was asked last.
+    pub fn line_from(&mut self, from: usize) -> Option<(usize, usize)> {
+        let found = self.parts.iter_mut().filter_map(|part| part.line_from(from));
+        let colored = escape_from(&mut self.escape, self.lines, from);
+        let colored = colored.and_then(|at| crate::filter::line_at(self.lines, from, Some(at)));
+        found.chain(colored).min()
+    }
+
+    /// Whether there is something to do with the lines from `from` to `to`. `from` is as above.
+    pub fn may_change(&mut self, from: usize, to: usize) -> bool {
+        let escape = escape_from(&mut self.escape, self.lines, from);
+        self.parts.iter_mut().any(|part| part.may_match(from, to))
+            | escape.is_some_and(|at| at < to)
+    }
+}
+
+/// The next escape sequence behind `from`.
+fn escape_from(escape: &mut Option<usize>, lines: &[u8], from: usize) -> Option<usize> {
+    if (*escape)? < from {
+        *escape = memchr(ESCAPE, &lines[from..]).map(|at| from + at);
+    }
+    *escape
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Pattern;
+    use crate::text::Redaction;
+
+    fn rules() -> TextRules {
+        let severity = ("err".parse().unwrap(), Pattern::new("ERROR").unwrap());
+        TextRules {
+            strip_color: true,
+            severity: SeverityRules::new(vec![severity]),
+            redactions: Redactions::new(vec![Redaction::preset("card").unwrap()]),
+        }
+    }
+
+    #[test]
+    fn colours_hide_nothing_from_what_comes_behind_them() {
+        let mut work = Workspace::default();
+        work.text.extend_from_slice(b"\x1B[31mERR\x1B[0mOR 4111 1111\x1B[0m 1111 1111");
+        assert_eq!(rules().apply(&mut work), "err".parse().ok());
+        assert_eq!(work.text, b"ERROR [redacted]");
+    }
+
+    #[test]
+    fn only_lines_with_something_to_do_are_found() {
+        let rules = rules();
+        let lines = b"one\nan ERROR\nthree\n\x1B[m\nfive\n4111111111111111\nseven\n";
+        let (mut search, mut from, mut found) = (rules.search(lines), 0, Vec::new());
+        while let Some((start, end)) = search.line_from(from) {
+            found.push(&lines[start..end]);
+            from = end + 1;
+        }
+        assert_eq!(found, [&b"an ERROR"[..], b"\x1B[m", b"4111111111111111"]);
+        let mut search = rules.search(lines);
+        assert!(!search.may_change(0, 4) && search.may_change(4, 13));
+        assert!(!search.may_change(13, 19) && search.may_change(13, 23));
+        assert!(TextRules::default().is_idle() && !rules.is_idle());
+    }
+}

@@ -20,11 +20,7 @@ const TRIED: usize = 40_000;
 /// What we say of a glob that is one component, and of names in the directory.
 fn judged(glob: &[u8], names: &[Vec<u8>]) -> Option<Vec<bool>> {
     let glob = Glob::parse(Path::new("/"), Path::new(OsStr::from_bytes(glob))).ok()?;
-    let globs = Globs::new(&[FileEntry {
-        glob,
-        tag: None,
-        time: remote_syslog::syslog::MessageTime::Read,
-    }]);
+    let globs = Globs::new(&[FileEntry::plain(glob)]);
     let matches =
         |name: &Vec<u8>| globs.entry_of(&Path::new("/").join(OsStr::from_bytes(name))).is_some();
     Some(names.iter().map(matches).collect())

@@ -15,7 +15,7 @@ use crate::health::readiness::FirstPass;
 use crate::input::{self, EntryOf, FileSettings, MatchedLast};
 use crate::mounts::{Fence, SharedMounts, Territory};
 use crate::pipeline::globs::FollowedGlobs;
-use crate::syslog::{MessageTime, StructuredData};
+use crate::syslog::StructuredData;
 
 /// What a shard gets.
 pub(super) struct ShardSettings {
@@ -64,7 +64,7 @@ pub(super) fn shard(
 pub(super) fn matched_by(globs: &FollowedGlobs) -> Option<MatchedLast> {
     let entry = |glob: &String| {
         let glob = Glob::parse(Path::new("/"), Path::new(glob)).ok()?;
-        Some(FileEntry { glob, tag: None, time: MessageTime::Read })
+        Some(FileEntry::plain(glob))
     };
     let entries: Option<Vec<_>> = globs.files.iter().map(entry).collect();
     let entries = Globs::new(&entries?);
@@ -83,14 +83,13 @@ fn globs(config: &Config) -> FollowedGlobs {
 }
 
 fn input(config: &Config, fence: Fence, meters: &Meters, vitals: &Vitals) -> input::Settings {
-    let exclude = Arc::new(config.exclude_patterns.clone());
-    let files = config.files.iter().map(|entry| FileSettings {
-        priority: config.priority,
-        hostname: config.hostname.clone(),
+    let files = config.files.iter().map(|FileEntry { messages, .. }| FileSettings {
+        priority: messages.priority(),
+        hostname: messages.hostname.clone(),
         token: config.destination.token.clone(),
-        tag: entry.tag.clone(),
-        time: entry.time.clone(),
-        exclude: Arc::clone(&exclude),
+        tag: messages.tag.clone(),
+        time: messages.time(),
+        exclude: Arc::clone(&messages.exclude),
         text: None,
         structured_data: StructuredData::default(),
     });

@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::keys::Key;
 use crate::shown::{Show, escaped};
 
 /// Where a setting was typed.
@@ -60,10 +59,10 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem with the value of `key`.
-    pub(super) fn of(key: Key, place: &Place, text: impl Into<String>) -> Self {
+    /// A problem with the value of the key of that name.
+    pub(super) fn of(key: &str, place: &Place, text: impl Into<String>) -> Self {
         let named_by_place = matches!(place, Place::Variable(_) | Place::Flag(_));
-        let key = if named_by_place { "" } else { key.name() };
+        let key = if named_by_place { "" } else { key };
         Self { place: place.clone(), key: key.to_owned(), text: text.into() }
     }
 
@@ -96,9 +95,8 @@ pub struct ConfigErrors {
 }
 
 impl ConfigErrors {
-    /// Brings `problems` into the order in which they are printed.
+    /// `problems` and `warnings` in the order in which they are printed.
     pub(super) fn new(mut problems: Vec<Problem>, warnings: Vec<Warning>) -> Self {
-        problems.sort_by(|a, b| a.place.cmp(&b.place));
         problems.dedup();
         Self { problems, warnings }
     }

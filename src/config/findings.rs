@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::{Place, Problem, Warning};
-use super::keys::Key;
 
 /// How many problems are told, and how many warnings. Whoever has more has another problem.
 const TOLD_MAX: usize = 100;
@@ -14,8 +13,8 @@ const TOLD_MAX: usize = 100;
 pub(super) struct Findings {
     problems: Told,
     warnings: Told,
-    /// Warnings, by their place among the others, about a key that was probably meant to be this one.
-    misspelt: Vec<(usize, Key)>,
+    /// Warnings, by their number among the others, about a key that was probably meant to be this one.
+    misspelt: Vec<(usize, String)>,
 }
 
 /// The first of them.
@@ -38,6 +37,7 @@ impl Told {
     }
 
     fn into_vec(mut self, remedy: &str) -> Vec<Problem> {
+        self.first.sort_by(|a, b| a.place.cmp(&b.place));
         if self.more > 0 {
             // Of the last that is told: it stands behind the others.
             let file = match self.first.last().map(|problem| &problem.place) {
@@ -61,9 +61,9 @@ impl Findings {
     }
 
     /// Warns of a key that was probably `meant` to be that one.
-    pub(super) fn misspelt(&mut self, warning: Warning, meant: Option<Key>) {
+    pub(super) fn misspelt(&mut self, warning: Warning, meant: Option<&str>) {
         if let Some(key) = meant.filter(|_| self.warnings.has_room()) {
-            self.misspelt.push((self.warnings.first.len(), key));
+            self.misspelt.push((self.warnings.first.len(), key.to_owned()));
         }
         self.warnings.push(warning);
     }
@@ -79,7 +79,7 @@ impl Findings {
     }
 
     /// Says what follows where `key` was misspelt.
-    pub(super) fn add_consequence(&mut self, key: Key, consequence: &str) {
+    pub(super) fn add_consequence(&mut self, key: &str, consequence: &str) {
         for (index, _) in self.misspelt.iter().filter(|(_, meant)| *meant == key) {
             let text = &mut self.warnings.first[*index].text;
             text.push(' ');
@@ -87,7 +87,7 @@ impl Findings {
         }
     }
 
-    /// The problems and the warnings.
+    /// The problems and the warnings, each in the order of their places.
     pub(super) fn into_parts(self) -> (Vec<Problem>, Vec<Warning>) {
         let problems = self.problems.into_vec("mend those first");
         (problems, self.warnings.into_vec("look at those first"))
@@ -104,9 +104,9 @@ mod tests {
         let mut findings = Findings::default();
         for line in 0..TOLD_MAX + 7 {
             findings.problem(Problem::at(place(line), "", "bad; mend it"));
-            findings.misspelt(Problem::at(place(line), "", "odd; look"), Some(Key::Port));
+            findings.misspelt(Problem::at(place(line), "", "odd; look"), Some("destination.port"));
         }
-        findings.add_consequence(Key::Port, "So it is.");
+        findings.add_consequence("destination.port", "So it is.");
         assert!(findings.may_hold(|_| false) && !findings.has_room_for_warnings());
         let (problems, warnings) = findings.into_parts();
         for (told, remedy) in [(&problems, "mend"), (&warnings, "look at")] {

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::document::reader::SourceReader;
+use super::document::spots::Spots;
+use super::document::{FileKeys, leaf, outline};
 use super::file::FileReader;
 use super::findings::Findings;
 use super::{Mode, Place, Surroundings, resolve};
@@ -20,11 +23,15 @@ pub(crate) fn check(data: &[u8]) {
     };
     let file = Arc::new(PathBuf::from("/c.yml"));
     let mut findings = Findings::default();
-    let layer = FileReader { file: Arc::clone(&file), findings: &mut findings }.bytes(data);
-    let blame = layer.is_some().then_some(Place::File(file));
-    let layers = layer.into_iter().collect();
-    let raw = resolve::Raw { layers, arguments: Vec::new(), mode: Mode::Daemon, blame };
-    let (problems, warnings) = match resolve::resolve(&raw, &around, findings) {
+    let tree = FileReader { file: Arc::clone(&file), findings: &mut findings }.bytes(data);
+    let blame = tree.is_some().then_some(Place::File(file));
+    let names = outline::of::<FileKeys>();
+    let mut reader = SourceReader { findings: &mut findings, spots: Spots::default(), names };
+    let trees: Vec<_> = tree.iter().collect();
+    let document = reader.read(&trees);
+    let (spots, arguments) = (reader.spots, leaf::List::default());
+    let typed = resolve::Typed { document, arguments, spots, mode: Mode::Daemon, blame };
+    let (problems, warnings) = match resolve::resolve(&typed, &around, findings) {
         Ok(loaded) => {
             assert!(!loaded.config.files.is_empty() && !loaded.config.destination.host.is_empty());
             (Vec::new(), loaded.warnings)

@@ -3,11 +3,11 @@
 //! Nothing downstream sees an `Option` it must default or a string it must parse.
 //!
 //! ```text
-//! flags ────────┐
-//! environment ──┼─► raw (what was typed, with its place) ─► resolve ─► Config
-//! yaml ─► file ─┘                                           value, entry, log_filter: what it means
+//! flags, environment: source ─┬─► trees ─► document (typed, with places) ─► resolve ─► Config
+//! yaml ─► file ───────────────┘                                             value, entry, log_filter: what it means
 //! ```
 
+mod document;
 mod entry;
 mod error;
 mod file;
@@ -16,8 +16,8 @@ mod findings;
 pub(crate) mod fuzz;
 mod keys;
 mod log_filter;
-mod raw;
 mod resolve;
+mod source;
 mod surroundings;
 #[cfg(test)]
 mod tests;
@@ -33,8 +33,11 @@ use std::time::Duration;
 use crate::cli::Cli;
 use crate::filter::Patterns;
 use crate::glob::Glob;
-use crate::syslog::{Framing, MessageTime, Priority};
+use crate::syslog::{Facility, Framing, MessageTime, Priority, Severity, TimeFormat};
 
+use document::reader::SourceReader;
+use document::spots::Spots;
+use document::{FileKeys, outline};
 use findings::Findings;
 
 pub use error::{ConfigErrors, Place, Problem, Warning};
@@ -77,18 +80,22 @@ pub fn state_dir(cli: &Cli, around: &Surroundings) -> Option<PathBuf> {
 }
 
 /// Everything that was typed, from all sources.
-fn typed(cli: &Cli, around: &Surroundings, findings: &mut Findings) -> resolve::Raw {
+fn typed(cli: &Cli, around: &Surroundings, findings: &mut Findings) -> resolve::Typed {
     let named = config_file(cli, around);
     let path = around.cwd.join(named.unwrap_or(&around.default_file));
     let file = file::read(&path, named.is_some(), findings);
     let place = if path.exists() { Place::File } else { Place::NoFile };
     let blame = file.as_ref().map(|_| place(Arc::new(path)));
-    let layers = vec![
-        raw::flags(cli),
-        raw::environment(&around.variables, findings),
-        file.unwrap_or_default(),
-    ];
-    resolve::Raw { layers, arguments: raw::arguments(cli), mode: mode(cli), blame }
+    let names = outline::of::<FileKeys>();
+    let [flags, arguments] = [source::flags(cli), source::arguments(cli)];
+    let variables = source::environment(&around.variables, &names);
+    let mut reader = SourceReader { findings, spots: Spots::default(), names };
+    let layers: Vec<_> = [&flags, &variables].into_iter().chain(&file).collect();
+    let document = reader.read::<FileKeys>(&layers);
+    let arguments = reader.read::<FileKeys>(&[&arguments]).own.files;
+    let SourceReader { findings, spots, names } = reader;
+    source::warn_of_misspelt(&around.variables, &names, findings);
+    resolve::Typed { document, arguments, spots, mode: mode(cli), blame }
 }
 
 fn mode(cli: &Cli) -> Mode {
@@ -101,7 +108,7 @@ fn mode(cli: &Cli) -> Mode {
 
 /// The file that was named by a flag or a variable.
 fn config_file<'a>(cli: &'a Cli, around: &'a Surroundings) -> Option<&'a Path> {
-    let variable = around.variables.get(OsStr::new(raw::CONFIG_FILE_VARIABLE));
+    let variable = around.variables.get(OsStr::new(source::CONFIG_FILE_VARIABLE));
     let named = [cli.config_file.as_ref(), variable].into_iter().flatten();
     named.map(Path::new).find(|path| !path.as_os_str().is_empty())
 }
@@ -118,14 +125,10 @@ pub struct Config {
     pub exclude_files: Patterns,
     /// Directories below which symbolic links are followed, whoever they belong to.
     pub follow_links_in: Vec<PathBuf>,
-    /// Lines that are not sent.
-    pub exclude_patterns: Patterns,
+    /// What messages hold where an entry of `files` does not say otherwise.
+    pub messages: Arc<Messages>,
     /// Where messages go.
     pub destination: Destination,
-    /// HOSTNAME of the messages.
-    pub hostname: String,
-    /// PRI of the messages.
-    pub priority: Priority,
     /// How often the globs are looked through anew, whatever inotify says.
     pub sweep_interval: Duration,
     /// Rely on looking alone, without inotify.
@@ -174,26 +177,78 @@ pub enum Mode {
 }
 
 /// One entry of `files`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct FileEntry {
     /// Which paths to follow.
     pub glob: Glob,
-    /// APP-NAME of the messages; by default the file's own name.
+    /// What their messages hold.
+    pub messages: Arc<Messages>,
+}
+
+/// What the messages of a file hold: the settings that there are for all files and for some.
+#[derive(Debug, Clone)]
+pub struct Messages {
+    /// APP-NAME; by default the file's own name.
     pub tag: Option<String>,
-    /// TIMESTAMP of the messages.
-    pub time: MessageTime,
+    /// HOSTNAME.
+    pub hostname: String,
+    /// One half of PRI.
+    pub facility: Facility,
+    /// The other half.
+    pub severity: Severity,
+    /// TIMESTAMP is the time of writing, not that of reading.
+    pub is_written: bool,
+    /// How a line says when it was written.
+    pub time_format: Option<Arc<TimeFormat>>,
+    /// Lines that are not sent. Shared, for what searching them needs is large.
+    pub exclude: Arc<Patterns>,
+}
+
+impl Messages {
+    /// What they hold unless told otherwise.
+    #[must_use]
+    pub fn new(hostname: String) -> Self {
+        Self {
+            tag: None,
+            hostname,
+            facility: Facility::USER,
+            severity: Severity::NOTICE,
+            is_written: false,
+            time_format: None,
+            exclude: Arc::default(),
+        }
+    }
+
+    /// PRI.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        Priority::new(self.facility, self.severity)
+    }
+
+    /// TIMESTAMP.
+    #[must_use]
+    pub fn time(&self) -> MessageTime {
+        match self.is_written {
+            true => MessageTime::Written(self.time_format.clone()),
+            false => MessageTime::Read,
+        }
+    }
+}
+
+impl FileEntry {
+    /// An entry without settings of its own.
+    #[must_use]
+    pub fn plain(glob: Glob) -> Self {
+        Self { glob, messages: Arc::new(Messages::new(String::new())) }
+    }
 }
 
 #[cfg(test)]
 impl FileEntry {
-    /// An entry without a tag, for `glob` as seen from `base`.
+    /// An entry without settings of its own, for `glob` as seen from `base`.
     #[allow(clippy::unwrap_used, reason = "a test that is written wrong has to fail")]
     pub(crate) fn of(base: &Path, glob: &str) -> Self {
-        Self {
-            glob: Glob::parse(base, Path::new(glob)).unwrap(),
-            tag: None,
-            time: MessageTime::Read,
-        }
+        Self::plain(Glob::parse(base, Path::new(glob)).unwrap())
     }
 }
 
@@ -243,7 +298,7 @@ impl Destination {
     /// The key that gives `max_message`.
     #[must_use]
     pub fn limit_key(&self) -> &'static str {
-        resolve::limit_key(self.protocol).name()
+        resolve::limit_key(self.protocol)
     }
 }
 

@@ -2,21 +2,22 @@
 
 mod advice;
 mod lists;
-mod time;
+mod messages;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::document::leaf::{List, One, Spot};
+use super::document::meaning::{FilePath, Meaning, Switch, Timeout};
+use super::document::spots::Spots;
+use super::document::{DaemonKeys, DestinationKeys, FileItem, FileKeys};
 use super::error::{ConfigErrors, Place, Problem};
 use super::findings::Findings;
-use super::keys::Key;
-use super::raw::{Item, Items, Layer, Text};
 use super::{
     Config, Destination, Listen, Loaded, Mode, PidFile, Protocol, Surroundings, TlsFiles, entry,
-    log_filter, value,
 };
-use crate::syslog::{Facility, Framing, HOSTNAME_MAX, Priority, Severity, field};
+use crate::syslog::{Framing, field};
 
 pub(crate) const NO_LOG: &str = "/dev/null";
 const DEFAULT_PORT: u16 = 514;
@@ -31,11 +32,12 @@ const DEFAULT_RELP_LENGTH: usize = 8096;
 const DEFAULT_RELP_WINDOW: usize = 16_384;
 
 /// Everything that was typed.
-pub(super) struct Raw {
-    /// The first that knows a key decides.
-    pub(super) layers: Vec<Layer>,
+#[derive(Debug)]
+pub(super) struct Typed {
+    pub(super) document: FileKeys,
     /// Added to `files`.
-    pub(super) arguments: Vec<Item>,
+    pub(super) arguments: List<FileItem>,
+    pub(super) spots: Spots,
     pub(super) mode: Mode,
     /// To blame for what is missing. `None`: the file could not be read, so nothing is.
     pub(super) blame: Option<Place>,
@@ -43,11 +45,11 @@ pub(super) struct Raw {
 
 /// Makes the configuration out of what was typed and found so far.
 pub(super) fn resolve(
-    raw: &Raw,
+    typed: &Typed,
     around: &Surroundings,
     findings: Findings,
 ) -> Result<Loaded, ConfigErrors> {
-    let mut resolver = Resolver { raw, around, findings };
+    let mut resolver = Resolver { typed, around, findings };
     let config = resolver.config();
     let (problems, warnings) = resolver.findings.into_parts();
     match config {
@@ -57,44 +59,47 @@ pub(super) fn resolve(
 }
 
 /// Of what was typed, only where positions are kept.
-pub(super) fn state_dir(raw: &Raw, around: &Surroundings, findings: Findings) -> Option<PathBuf> {
-    Resolver { raw, around, findings }.state_dir()
+pub(super) fn state_dir(
+    typed: &Typed,
+    around: &Surroundings,
+    findings: Findings,
+) -> Option<PathBuf> {
+    Resolver { typed, around, findings }.state_dir()
 }
 
 struct Resolver<'a> {
-    raw: &'a Raw,
+    typed: &'a Typed,
     around: &'a Surroundings,
     findings: Findings,
 }
 
 impl<'a> Resolver<'a> {
+    /// The keys of the daemon.
+    fn daemon(&self) -> &'a DaemonKeys {
+        &self.typed.document.own
+    }
+
     /// Looks at every key, so that every problem is found; a value that is wrong counts as absent.
     fn config(&mut self) -> Option<Config> {
         let destination = self.destination();
-        let facility = self.parsed(Key::Facility, named::<Facility>).unwrap_or(Facility::USER);
-        let severity = self.parsed(Key::Severity, named::<Severity>).unwrap_or(Severity::NOTICE);
         let state_dir = self.state_dir();
+        let messages = self.messages_of_all();
+        let keys = self.daemon();
         let config = Config {
-            mode: self.raw.mode,
-            files: self.files(),
-            exclude_files: self.patterns(Key::ExcludeFiles),
-            follow_links_in: self.directories(Key::FollowLinksIn),
-            exclude_patterns: self.patterns(Key::ExcludePatterns),
-            hostname: self.hostname(),
-            priority: Priority::new(facility, severity),
-            sweep_interval: self
-                .parsed(Key::NewFileCheckInterval, value::interval)
-                .unwrap_or(DEFAULT_INTERVAL),
-            poll: self.switch(Key::Poll),
-            from_start: self.switch(Key::FromStart),
-            pid_file: self.path(Key::PidFile).map_or(PidFile::Search, PidFile::At),
-            detach: !self.switch(Key::NoDetach) && self.raw.mode == Mode::Daemon,
-            debug_log_file: self.path(Key::DebugLogFile).unwrap_or_else(|| NO_LOG.into()),
+            mode: self.typed.mode,
+            files: self.files(&messages),
+            exclude_files: self.patterns(&keys.exclude_files),
+            follow_links_in: self.directories(&keys.follow_links_in),
+            messages,
+            sweep_interval: self.value(&keys.new_file_check_interval).unwrap_or(DEFAULT_INTERVAL),
+            poll: self.switch(&keys.poll),
+            from_start: self.switch(&keys.from_start),
+            pid_file: self.path(&keys.pid_file).map_or(PidFile::Search, PidFile::At),
+            detach: !self.switch(&keys.no_detach) && self.typed.mode == Mode::Daemon,
+            debug_log_file: self.path(&keys.debug_log_file).unwrap_or_else(|| NO_LOG.into()),
             user: self.user(),
             metrics_listen: self.metrics_listen(),
-            log_filter: self
-                .parsed(Key::LogLevels, log_filter::directives)
-                .unwrap_or_else(|| "info".to_owned()),
+            log_filter: self.value(&keys.log_levels).unwrap_or_else(|| "info".to_owned()),
             destination: destination?,
             state_dir: state_dir?,
         };
@@ -103,12 +108,14 @@ impl<'a> Resolver<'a> {
     }
 
     fn destination(&mut self) -> Option<Destination> {
-        let mut host = self.parsed(Key::Host, value::host);
-        if self.scalar(Key::Host).is_none() && matches!(self.raw.mode, Mode::DryRun { .. }) {
+        let keys = self.daemon();
+        let to = &keys.destination;
+        let mut host = self.value(&to.host);
+        if to.host.spot().is_none() && matches!(self.typed.mode, Mode::DryRun { .. }) {
             host = Some(String::new());
-        } else if self.scalar(Key::Host).is_none() {
+        } else if to.host.spot().is_none() {
             self.missing(
-                Key::Host,
+                "destination.host",
                 "no receiver is named; write its name there, or give --dest-host",
             );
         }
@@ -116,22 +123,20 @@ impl<'a> Resolver<'a> {
         let framing = self.framing(protocol);
         self.tell_consequences();
         self.warn_of_port(protocol);
-        let stream = self.parsed(Key::TcpMaxLineLength, value::stream_length);
-        let datagram = self.parsed(Key::UdpMaxLineLength, value::datagram_length);
-        let relp = self.parsed(Key::RelpMaxLineLength, value::stream_length);
-        let relp_window = self.parsed(Key::RelpWindow, value::window);
+        let stream = self.value(&keys.tcp_max_line_length);
+        let datagram = self.value(&keys.udp_max_line_length);
+        let relp = self.value(&keys.relp_max_line_length);
+        let relp_window = self.value(&keys.relp_window);
         let tls = self.tls_files(protocol);
         Some(Destination {
-            port: self.parsed(Key::Port, value::port).unwrap_or(DEFAULT_PORT),
+            port: self.value(&to.port).unwrap_or(DEFAULT_PORT),
             protocol,
             framing,
-            token: self.parsed(Key::Token, value::token),
-            connect_timeout: self.timeout(Key::ConnectTimeout),
-            write_timeout: self.timeout(Key::WriteTimeout),
-            proof_interval: self
-                .parsed(Key::ProofInterval, value::proof_interval)
-                .unwrap_or(DEFAULT_PROOF_INTERVAL),
-            proxied: self.switch(Key::Proxied),
+            token: self.value(&to.token),
+            connect_timeout: self.timeout(&keys.connect_timeout),
+            write_timeout: self.timeout(&keys.write_timeout),
+            proof_interval: self.value(&to.proof_interval).unwrap_or(DEFAULT_PROOF_INTERVAL),
+            proxied: self.switch(&to.proxied),
             relp_window: relp_window.unwrap_or(DEFAULT_RELP_WINDOW),
             tls,
             max_message: match protocol {
@@ -145,8 +150,9 @@ impl<'a> Resolver<'a> {
 
     /// `tcp` beats `tls` beats `destination.protocol`, wherever each was given.
     fn protocol(&mut self) -> Protocol {
-        let protocol = self.parsed(Key::Protocol, value::protocol).unwrap_or(Protocol::Udp);
-        match (self.switch(Key::Tcp), self.switch(Key::Tls)) {
+        let keys = self.daemon();
+        let protocol = self.value(&keys.destination.protocol).unwrap_or(Protocol::Udp);
+        match (self.switch(&keys.tcp), self.switch(&keys.tls)) {
             (true, _) => Protocol::Tcp,
             (false, true) => Protocol::Tls,
             (false, false) => protocol,
@@ -155,7 +161,7 @@ impl<'a> Resolver<'a> {
 
     /// `destination.framing`, where the protocol leaves a choice.
     fn framing(&mut self, protocol: Protocol) -> Framing {
-        let chosen = self.parsed(Key::Framing, value::framing);
+        let chosen = self.value(&self.daemon().destination.framing);
         match protocol {
             Protocol::Tcp | Protocol::Tls => chosen.unwrap_or_default(),
             Protocol::Udp => {
@@ -170,134 +176,125 @@ impl<'a> Resolver<'a> {
     }
 
     fn tls_files(&mut self, protocol: Protocol) -> TlsFiles {
-        let keys = [Key::CaFile, Key::CertFile, Key::PrivateKeyFile];
+        let DestinationKeys { ca_file, cert_file, key_file, .. } = &self.daemon().destination;
+        let files = [ca_file, cert_file, key_file];
         if !protocol.has_tls() {
-            keys.into_iter().for_each(|key| self.warn_of_no_tls(key));
+            files.into_iter().for_each(|file| self.warn_of_no_tls(file));
         }
-        let [authorities, certificate, key] = keys.map(|key| self.path(key));
+        let [authorities, certificate, key] = files.map(|file| self.path(file));
         let identity = match (certificate, key) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
-            (Some(_), None) => self.half_of(Key::CertFile, Key::PrivateKeyFile),
-            (None, Some(_)) => self.half_of(Key::PrivateKeyFile, Key::CertFile),
+            (Some(_), None) => self.half_of(cert_file, "destination.key_file"),
+            (None, Some(_)) => self.half_of(key_file, "destination.cert_file"),
             (None, None) => None,
         };
         TlsFiles { authorities, identity }
     }
 
     /// Of a certificate and its key only one is named.
-    fn half_of<T>(&mut self, there: Key, missing: Key) -> Option<T> {
-        if let Some(Text { place, .. }) = self.scalar(there) {
-            let missing = missing.name();
+    fn half_of<T>(&mut self, there: &One<FilePath>, missing: &str) -> Option<T> {
+        if let Some(spot) = there.spot() {
             let text = format!("a certificate is of no use without its key; write {missing} too");
-            self.problem(there, place, text);
+            self.problem(spot, text);
         }
         None
     }
 
     fn state_dir(&mut self) -> Option<PathBuf> {
         let default = self.around.default_state_dir();
-        if self.scalar(Key::StateDir).is_none() && default.is_none() {
+        let given = &self.daemon().state_dir;
+        if given.spot().is_none() && default.is_none() {
             self.missing(
-                Key::StateDir,
+                "state_dir",
                 "neither HOME nor XDG_STATE_HOME says where positions can be kept; give --state-dir",
             );
         }
-        self.path(Key::StateDir).or(default)
+        self.path(given).or(default)
     }
 
     fn metrics_listen(&mut self) -> Option<Listen> {
-        let address = self.parsed(Key::MetricsListen, value::listen)?;
-        let hosts = self.names(Key::MetricsHosts);
-        self.scalar(Key::MetricsListen).map(|Text { place, .. }| Listen {
-            address,
-            hosts,
-            place: place.clone(),
-        })
+        let keys = self.daemon();
+        let address = self.value(&keys.metrics_listen)?;
+        let hosts = self.names(&keys.metrics_hosts);
+        let place = self.typed.spots.place(keys.metrics_listen.spot()?);
+        Some(Listen { address, hosts, place })
     }
 
     fn user(&mut self) -> Option<String> {
         let exists = self.around.has_user;
-        self.parsed(Key::User, |name| match exists(name) {
-            true => Ok(name.to_owned()),
-            false => Err(format!("there is no user {name:?}; create it, or name another one")),
-        })
+        let given = &self.daemon().user;
+        let name = self.value(given)?;
+        if !exists(&name) {
+            let text = format!("there is no user {name:?}; create it, or name another one");
+            self.problem(given.spot()?, text);
+            return None;
+        }
+        Some(name)
     }
 
-    /// The value of `key` as `parse` understands it.
-    fn parsed<T>(&mut self, key: Key, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let Text { text, place } = self.scalar(key)?;
-        let value = text.to_str().ok_or_else(|| not_utf8(text)).and_then(parse);
-        value.map_err(|error| self.problem(key, place, error)).ok()
-    }
-
-    fn hostname(&mut self) -> String {
-        let Some(Text { text, place }) = self.scalar(Key::Hostname) else {
-            return self.around.hostname.clone();
-        };
-        let name = text.to_string_lossy().into_owned();
-        self.warn_of_change(Key::Hostname, place, &name, HOSTNAME_MAX);
-        self.warn_of_variable(Key::Hostname, place, &name);
-        name
+    /// What was given means. `None`: nothing was, or it is wrong, and a problem says so.
+    fn value<M: Meaning>(&mut self, given: &One<M>) -> Option<M::Value> {
+        let typed = given.typed()?;
+        let text = typed.text.to_str().ok_or_else(|| not_utf8(&typed.text));
+        let value = text.and_then(M::parse);
+        value.map_err(|error| self.problem(typed.spot, error)).ok()
     }
 
     /// Header fields are made valid when they are sent; that the receiver sees another name
     /// should be no surprise.
-    fn warn_of_change(&mut self, key: Key, place: &Place, name: &str, max: usize) {
+    fn warn_of_change(&mut self, spot: Spot, name: &str, max: usize) {
         let sent = field(name, max);
         if sent != name {
             let text = format!(
                 "{name:?} is sent as {sent:?}; write at most {max} printable ASCII characters, \
                  none of them a blank"
             );
-            self.findings.warn(Problem::of(key, place, text));
+            self.warn(spot, text);
         }
     }
 
-    fn switch(&mut self, key: Key) -> bool {
-        self.parsed(key, value::boolean).unwrap_or(false)
+    fn switch(&mut self, given: &One<Switch>) -> bool {
+        self.value(given).unwrap_or(false)
     }
 
-    fn timeout(&mut self, key: Key) -> Duration {
-        self.parsed(key, value::timeout).unwrap_or(DEFAULT_TIMEOUT)
+    fn timeout(&mut self, given: &One<Timeout>) -> Duration {
+        self.value(given).unwrap_or(DEFAULT_TIMEOUT)
     }
 
-    fn path(&self, key: Key) -> Option<PathBuf> {
-        self.scalar(key).map(|path| entry::absolute(&path.text, &self.around.cwd))
+    fn path(&self, given: &One<FilePath>) -> Option<PathBuf> {
+        given.as_os_str().map(|path| entry::absolute(path, &self.around.cwd))
     }
 
-    fn scalar(&self, key: Key) -> Option<&'a Text> {
-        self.raw.layers.iter().find_map(|layer| layer.scalars.get(&key))
+    fn problem(&mut self, spot: Spot, text: impl Into<String>) {
+        let spots = &self.typed.spots;
+        self.findings.problem(Problem::of(spots.name(spot), &spots.place(spot), text));
     }
 
-    fn list(&self, key: Key) -> Option<&'a Items> {
-        self.raw.layers.iter().find_map(|layer| layer.lists.get(&key))
+    fn warn(&mut self, spot: Spot, text: impl Into<String>) {
+        let spots = &self.typed.spots;
+        self.findings.warn(Problem::of(spots.name(spot), &spots.place(spot), text));
     }
 
-    fn problem(&mut self, key: Key, place: &Place, text: impl Into<String>) {
-        self.findings.problem(Problem::of(key, place, text));
-    }
-
-    fn missing(&mut self, key: Key, text: &str) {
+    /// Says that the key of that name was not given, and has to be.
+    fn missing(&mut self, name: &str, text: &str) {
         // What was written in a way that could not be read is not missing.
-        let is_about = |p: &Problem| p.key == key.name() || key.is_in(&p.key);
-        let told = self.findings.may_hold(is_about);
-        if let Some(place) = self.raw.blame.as_ref().filter(|_| !told) {
-            self.findings.problem(Problem::of(key, place, text));
+        let is_section =
+            |key: &str| name.split_once('.').is_some_and(|(section, _)| section == key);
+        let told =
+            self.findings.may_hold(|problem| problem.key == name || is_section(&problem.key));
+        if let Some(place) = self.typed.blame.as_ref().filter(|_| !told) {
+            self.findings.problem(Problem::of(name, place, text));
         }
     }
 }
 
 /// The key that limits messages over `protocol`.
-pub(super) fn limit_key(protocol: Protocol) -> Key {
+pub(super) fn limit_key(protocol: Protocol) -> &'static str {
     match protocol {
-        Protocol::Udp => Key::UdpMaxLineLength,
-        Protocol::Tcp | Protocol::Tls => Key::TcpMaxLineLength,
-        Protocol::Relp | Protocol::RelpTls => Key::RelpMaxLineLength,
+        Protocol::Udp => "udp_max_line_length",
+        Protocol::Tcp | Protocol::Tls => "tcp_max_line_length",
+        Protocol::Relp | Protocol::RelpTls => "relp_max_line_length",
     }
-}
-
-fn named<T: std::str::FromStr<Err = crate::syslog::UnknownName>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|error: T::Err| error.to_string())
 }
 
 fn not_utf8(text: &OsStr) -> String {

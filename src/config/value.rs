@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::Protocol;
-use crate::syslog::Framing;
+use crate::syslog::{Framing, TimeFormat, UnknownName};
 
 /// Stands for "no limit": a week, which every timer and socket option can hold.
 pub(super) const NO_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -200,6 +200,30 @@ pub(super) fn datagram_length(text: &str) -> Result<usize, String> {
 
 fn bytes(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| format!("{text:?} is not a number of bytes; write a whole number"))
+}
+
+/// A facility or a severity.
+pub(super) fn named<T: std::str::FromStr<Err = UnknownName>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: UnknownName| error.to_string())
+}
+
+/// `read` or `written`: whether messages carry the time of writing.
+pub(super) fn is_written(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "read" => Ok(false),
+        "written" => Ok(true),
+        _ => Err(format!("{text:?} is neither read nor written; write read or written")),
+    }
+}
+
+/// How a line says when it was written.
+pub(super) fn time_format(text: &str) -> Result<TimeFormat, String> {
+    TimeFormat::parse(text).map_err(|error| {
+        format!(
+            "{text:?} is no format of a time: {error}; write it as for strptime, such as \
+             '%Y-%m-%dT%H:%M:%S%z' or '%b %e %H:%M:%S'"
+        )
+    })
 }
 
 #[cfg(test)]

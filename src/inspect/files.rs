@@ -93,7 +93,8 @@ impl FollowedEntry {
 }
 
 fn title(file: &FileEntry) -> String {
-    let tag = file.tag.as_ref().map_or_else(String::new, |tag| format!("{}=", tag.shown()));
+    let tag =
+        file.messages.tag.as_ref().map_or_else(String::new, |tag| format!("{}=", tag.shown()));
     format!("{tag}{}", file.glob.text().shown())
 }
 

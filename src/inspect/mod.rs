@@ -104,7 +104,7 @@ fn line(cli: &Cli, around: &Surroundings, line: &OsStr, out: Out<'_>) -> io::Res
             return Ok(false);
         }
     };
-    let patterns = &config.exclude_patterns;
+    let patterns = &config.messages.exclude;
     let matching = patterns.dropping(line.as_bytes());
     for (index, pattern) in &matching {
         writeln!(

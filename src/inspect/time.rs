@@ -14,13 +14,13 @@ use crate::syslog::{MessageTime, Timestamps};
 /// these do not all say the same.
 pub(super) fn show(entries: &[FileEntry], line: &[u8], out: Out<'_>) -> io::Result<()> {
     let (now, zone) = (Timestamp::now(), TimeZone::system());
-    let is_one = entries.windows(2).all(|two| two[0].time == two[1].time);
+    let is_one = entries.windows(2).all(|two| two[0].messages.time() == two[1].messages.time());
     for entry in entries.iter().take(if is_one { 1 } else { usize::MAX }) {
         let of = match is_one {
             true => String::new(),
             false => format!(" in {}", entry.glob.text().shown()),
         };
-        match &entry.time {
+        match entry.messages.time() {
             MessageTime::Read if is_one => {}
             MessageTime::Read => writeln!(out, "  time{of}: when it is read")?,
             MessageTime::Written(None) => {

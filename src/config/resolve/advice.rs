@@ -2,12 +2,11 @@
 
 use std::ffi::OsStr;
 
-use super::super::error::{Place, Problem};
-use super::super::keys::Key;
-use super::super::raw::Text;
+use super::super::document::leaf::{One, Spot};
+use super::super::document::meaning::FilePath;
 use super::super::value::MESSAGE_MIN;
 use super::super::{Config, FileEntry, Protocol};
-use super::{DEFAULT_PORT, Resolver, limit_key};
+use super::{DEFAULT_PORT, Resolver};
 use crate::glob::Component;
 use crate::syslog::{Framing, Header};
 
@@ -20,28 +19,34 @@ const LONGEST_TIME: &str = "2026-11-29T12:00:00.123456+01:00";
 impl Resolver<'_> {
     /// Says what follows from it that a key was misspelt.
     pub(super) fn tell_consequences(&mut self) {
-        let is_absent = |key: &Key| self.scalar(*key).is_none();
-        let of_protocol = [Key::Protocol, Key::Tcp, Key::Tls];
-        let has_no_protocol = of_protocol.iter().all(is_absent);
-        let has_no_port = is_absent(&Key::Port);
+        let to = &self.daemon().destination;
+        let (has_protocol, has_port) =
+            (self.spot_of_protocol().is_some(), to.port.spot().is_some());
         let mut tell = |key, text: &str| self.findings.add_consequence(key, text);
-        if has_no_protocol {
+        if !has_protocol {
             let text = "As it stands, messages go over UDP, unencrypted";
-            of_protocol.into_iter().for_each(|key| tell(key, text));
+            ["destination.protocol", "tcp", "tls"].into_iter().for_each(|key| tell(key, text));
         }
-        if has_no_port {
-            tell(Key::Port, &format!("As it stands, messages go to port {DEFAULT_PORT}"));
+        if !has_port {
+            let text = format!("As it stands, messages go to port {DEFAULT_PORT}");
+            tell("destination.port", &text);
         }
+    }
+
+    /// Where the protocol was given, in one of three ways.
+    fn spot_of_protocol(&self) -> Option<Spot> {
+        let keys = self.daemon();
+        let switches = [&keys.tcp, &keys.tls];
+        switches.into_iter().find_map(One::spot).or(keys.destination.protocol.spot())
     }
 
     /// Warns of a port at which nobody speaks the protocol, as a rule.
     pub(super) fn warn_of_port(&mut self, protocol: Protocol) {
-        let of_protocol = [Key::Tcp, Key::Tls, Key::Protocol];
-        let key = of_protocol.into_iter().find(|key| self.scalar(*key).is_some());
-        let port = self.scalar(Key::Port);
-        let (key, text) = match (protocol, port) {
+        let port = self.daemon().destination.port.typed();
+        let of_protocol = self.spot_of_protocol();
+        let (spot, text) = match (protocol, port) {
             (Protocol::Tls, None) => (
-                key,
+                of_protocol,
                 format!(
                     "TLS goes to port {DEFAULT_PORT}, since no port is given, and as a rule nobody \
                      speaks TLS there; write the port of your receiver (usually {TLS_PORT}) behind \
@@ -49,7 +54,7 @@ impl Resolver<'_> {
                 ),
             ),
             (Protocol::Relp | Protocol::RelpTls, None) => (
-                key,
+                of_protocol,
                 format!(
                     "RELP goes to port {DEFAULT_PORT}, since no port is given, and as a rule nobody \
                      speaks RELP there; write the port of your receiver (often 2514 or 20514) behind \
@@ -57,7 +62,7 @@ impl Resolver<'_> {
                 ),
             ),
             (Protocol::Udp | Protocol::Tcp, Some(port)) if port.text == *TLS_PORT.to_string() => (
-                Some(Key::Port),
+                Some(port.spot),
                 format!(
                     "{TLS_PORT} is the port of syslog over TLS, and messages go there unencrypted; \
                      write destination.protocol: tls, or give --tls"
@@ -65,38 +70,39 @@ impl Resolver<'_> {
             ),
             _ => return,
         };
-        if let Some((key, Text { place, .. })) = key.and_then(|key| Some((key, self.scalar(key)?)))
-        {
-            self.findings.warn(Problem::of(key, place, text));
+        if let Some(spot) = spot {
+            self.warn(spot, text);
         }
     }
 
     /// Warns of a file for TLS where there is none.
-    pub(super) fn warn_of_no_tls(&mut self, key: Key) {
-        if let Some(Text { place, .. }) = self.scalar(key) {
+    pub(super) fn warn_of_no_tls(&mut self, file: &One<FilePath>) {
+        if let Some(spot) = file.spot() {
             let text = "it has no effect without TLS; remove it, or write destination.protocol: tls or \
                  relp-tls";
-            self.findings.warn(Problem::of(key, place, text));
+            self.warn(spot, text);
         }
     }
 
     /// Warns of a framing where the protocol leaves no choice.
     pub(super) fn warn_of_framing(&mut self, chosen: Option<Framing>) {
-        if let (Some(Framing::OctetCounted), Some(Text { place, .. })) =
-            (chosen, self.scalar(Key::Framing))
-        {
+        let given = self.daemon().destination.framing.spot();
+        if let (Some(Framing::OctetCounted), Some(spot)) = (chosen, given) {
             let text = "it has no effect over UDP and RELP, which frame messages by themselves; remove \
                  it, or write destination.protocol: tcp or tls";
-            self.findings.warn(Problem::of(Key::Framing, place, text));
+            self.warn(spot, text);
         }
     }
 
     /// A limit below that of the RFC does what it says, as long as a message has room for a text.
     pub(super) fn warn_of_short_limit(&mut self, config: &Config) {
-        let key = limit_key(config.destination.protocol);
-        let (Some(limit), Some(Text { place, .. })) =
-            (config.destination.max_message, self.scalar(key))
-        else {
+        let keys = self.daemon();
+        let given = match config.destination.protocol {
+            Protocol::Udp => keys.udp_max_line_length.spot(),
+            Protocol::Tcp | Protocol::Tls => keys.tcp_max_line_length.spot(),
+            Protocol::Relp | Protocol::RelpTls => keys.relp_max_line_length.spot(),
+        };
+        let (Some(limit), Some(spot)) = (config.destination.max_message, given) else {
             return;
         };
         let header = longest_header(config);
@@ -105,34 +111,34 @@ impl Resolver<'_> {
                 "{limit} bytes leave no room for a text: the header alone has up to {header}; write \
                  {MESSAGE_MIN} or more"
             );
-            self.problem(key, place, text);
+            self.problem(spot, text);
         } else if limit < MESSAGE_MIN {
             let text = format!(
                 "of each line {} bytes arrive, for the header takes up to {header} of {limit}; every \
                  receiver takes {MESSAGE_MIN} (RFC 5424, section 6.1): write that or more",
                 limit - header
             );
-            self.findings.warn(Problem::of(key, place, text));
+            self.warn(spot, text);
         }
     }
 
     /// Nothing replaces variables in a file.
-    pub(super) fn warn_of_variable(&mut self, key: Key, place: &Place, text: &str) {
+    pub(super) fn warn_of_variable(&mut self, spot: Spot, text: &str) {
         let begins =
             |rest: &str| rest.starts_with(|c: char| c == '{' || c == '(' || c.is_ascii_uppercase());
         if text.match_indices('$').any(|(at, _)| begins(&text[at + 1..])) {
             let text = format!("in {text:?} the $ stands for itself; write the value out");
-            self.findings.warn(Problem::of(key, place, text));
+            self.warn(spot, text);
         }
     }
 
     /// What a path holds that only a shell or YAML would take away.
-    pub(super) fn warn_of_path(&mut self, place: &Place, path: &OsStr) {
+    pub(super) fn warn_of_path(&mut self, spot: Spot, path: &OsStr) {
         let text = path.to_string_lossy();
-        self.warn_of_variable(Key::Files, place, &text);
+        self.warn_of_variable(spot, &text);
         if text.starts_with("~/") {
             let text = format!("in {path:?} the ~ stands for itself; write the directory out");
-            self.findings.warn(Problem::of(Key::Files, place, text));
+            self.warn(spot, text);
         }
         if ['"', '\''].iter().any(|&quote| text.matches(quote).count() == 2) {
             let bare = text.replace(['"', '\''], "");
@@ -140,31 +146,31 @@ impl Resolver<'_> {
                 "the quotes within {path:?} are part of the name; put them around the whole item, or \
                  write {bare:?}"
             );
-            self.findings.warn(Problem::of(Key::Files, place, text));
+            self.warn(spot, text);
         }
         if text.contains(", /") || text.contains(",/") {
             let text = format!("{path:?} is one name, commas included; make each path an item");
-            self.findings.warn(Problem::of(Key::Files, place, text));
+            self.warn(spot, text);
         }
     }
 
-    /// What a pattern holds that is no part of one.
-    pub(super) fn warn_of_pattern(&mut self, key: Key, place: &Place, text: &str) {
+    /// What a pattern for lines holds that is no part of one.
+    pub(super) fn warn_of_slashes(&mut self, spot: Spot, text: &str) {
         let within = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
-        if let Some(within) = within.filter(|it| key == Key::ExcludePatterns && !it.is_empty()) {
+        if let Some(within) = within.filter(|within| !within.is_empty()) {
             let text = format!(
                 "the slashes around {text:?} are part of the pattern; write {within:?} if they are \
                  not meant"
             );
-            self.findings.warn(Problem::of(key, place, text));
+            self.warn(spot, text);
         }
     }
 }
 
 /// How to write what was probably meant by a pattern that is none.
-pub(super) fn pattern_remedy(key: Key, text: &str) -> String {
+pub(super) fn pattern_remedy(of_files: bool, text: &str) -> String {
     match text.strip_prefix('*') {
-        Some(end) if key == Key::ExcludeFiles => format!(
+        Some(end) if of_files => format!(
             "write RE2 syntax, not a glob: what ends like this is '{}$'",
             regex_syntax::escape(end)
         ),
@@ -182,8 +188,10 @@ fn longest_header(config: &Config) -> usize {
             Some(Component::Literal(name)) => name.to_string_lossy(),
             _ => "-".into(),
         };
-        let tag = entry.tag.as_deref().unwrap_or(&name);
-        Header::new(config.priority, &config.hostname, tag, token).render(LONGEST_TIME, &mut out);
+        let messages = &entry.messages;
+        let tag = messages.tag.as_deref().unwrap_or(&name);
+        let header = Header::new(messages.priority(), &messages.hostname, tag, token);
+        header.render(LONGEST_TIME, &mut out);
         out.len()
     };
     config.files.iter().map(&mut length).max().unwrap_or_default()

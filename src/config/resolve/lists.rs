@@ -1,122 +1,129 @@
 //! The lists: files to follow, and patterns of what is left out.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::super::FileEntry;
-use super::super::entry;
-use super::super::error::{Place, Problem};
-use super::super::keys::Key;
-use super::super::raw::{Item, Text};
-use super::time::WrittenTime;
+use super::super::document::FileItem;
+use super::super::document::leaf::{Choice, List, Spot, Text};
+use super::super::{FileEntry, Messages, entry};
 use super::{Resolver, advice, not_utf8};
 use crate::filter::Patterns;
+use crate::glob::Glob;
 use crate::syslog::APP_NAME_MAX;
 
 impl Resolver<'_> {
-    pub(super) fn files(&mut self) -> Vec<FileEntry> {
-        let listed = self.list(Key::Files);
-        let items = listed.iter().flat_map(|list| &list.items).chain(&self.raw.arguments);
-        let of_all = self.written_time();
-        let entries = items.filter_map(|item| self.file(item, &of_all)).collect::<Vec<_>>();
+    /// The entries of `files`; `of_all` is what holds where they say nothing.
+    pub(super) fn files(&mut self, of_all: &Arc<Messages>) -> Vec<FileEntry> {
+        let listed = &self.daemon().files;
+        let arguments = &self.typed.arguments;
+        let items = listed.items().iter().chain(arguments.items());
+        let entries = items.filter_map(|item| self.file(item, of_all)).collect::<Vec<_>>();
         self.warn_of_idle_format(&entries);
-        let nothing = listed.is_none_or(|list| list.items.is_empty());
-        let told = self.findings.may_hold(|p| p.key.starts_with(Key::Files.name()));
-        if nothing && self.raw.arguments.is_empty() && !told {
+        let nothing = listed.items().is_empty() && arguments.items().is_empty();
+        if nothing && !self.findings.may_hold(|p| p.key.starts_with("files")) {
             let text = "there is nothing to follow; list paths there, or give them as arguments";
-            match listed {
-                Some(list) => self.problem(Key::Files, &list.place, text),
-                None => self.missing(Key::Files, text),
+            match listed.spot() {
+                Some(spot) => self.problem(spot, text),
+                None => self.missing("files", text),
             }
         }
         entries
     }
 
-    fn file(&mut self, item: &Item, of_all: &WrittenTime) -> Option<FileEntry> {
-        let (place, tag, path, time) = match item {
-            Item::Entry(texts) => {
-                let tag = texts.tag.as_ref().map(|tag| tag.text.to_string_lossy().into_owned());
-                let time = self.entry_time(texts, of_all);
-                (&texts.path.place, tag, texts.path.text.as_os_str(), time)
+    fn file(&mut self, item: &FileItem, of_all: &Arc<Messages>) -> Option<FileEntry> {
+        let Text { text, spot } = match item {
+            Choice::Text(text) => text,
+            Choice::Map(spot, keys) => {
+                let messages = self.messages(&keys.shared, of_all);
+                let Some(path) = keys.own.path.typed() else {
+                    if !keys.own.path.is_misshapen() {
+                        let text = "an entry has no path; write path: and the file to follow";
+                        self.problem(*spot, text);
+                    }
+                    return None;
+                };
+                let glob = self.glob(path.spot, &path.text)?;
+                return Some(FileEntry { glob, messages: Arc::new(messages) });
             }
-            Item::Text(Text { text, place }) => match entry::split(text) {
-                Ok((tag, path)) => (place, tag, path, of_all.time()),
-                Err(error) => return self.file_problem(place, error),
-            },
         };
-        if path.is_empty() {
-            return self.file_problem(place, "the path is empty; write the file to follow".into());
-        }
-        if path == "-" {
-            let text = "\"-\" is not standard input, which cannot be read yet; have the program \
-                        write to a file and name that, or send its output by logger(1); a file \
-                        of that name is ./-";
-            return self.file_problem(place, text.into());
-        }
-        let glob = match entry::glob(path, &self.around.cwd) {
-            Ok(glob) => glob,
+        let (tag, path) = match entry::split(text) {
+            Ok(parts) => parts,
             Err(error) => {
-                return self.file_problem(place, format!("{path:?} is no glob: {error}"));
+                self.problem(*spot, error);
+                return None;
             }
         };
-        if glob.has_empty_range() {
-            let text = format!("{path:?} has a range that ends before it begins; nothing is in it");
-            self.findings.warn(Problem::of(Key::Files, place, text));
-        }
-        self.warn_of_path(place, path);
-        if let Some(tag) = &tag {
-            self.warn_of_change(Key::Files, place, tag, APP_NAME_MAX);
-        }
-        Some(FileEntry { glob, tag, time })
+        let glob = self.glob(*spot, path)?;
+        let messages = match tag {
+            None => Arc::clone(of_all),
+            Some(tag) => {
+                self.warn_of_change(*spot, &tag, APP_NAME_MAX);
+                Arc::new(Messages { tag: Some(tag), ..Messages::clone(of_all) })
+            }
+        };
+        Some(FileEntry { glob, messages })
     }
 
-    fn file_problem(&mut self, place: &Place, text: String) -> Option<FileEntry> {
-        self.problem(Key::Files, place, text);
+    /// A path or glob to follow.
+    fn glob(&mut self, spot: Spot, path: &OsStr) -> Option<Glob> {
+        let problem = if path.is_empty() {
+            "the path is empty; write the file to follow".to_owned()
+        } else if path == "-" {
+            "\"-\" is not standard input, which cannot be read yet; have the program write to a \
+             file and name that, or send its output by logger(1); a file of that name is ./-"
+                .to_owned()
+        } else {
+            match entry::glob(path, &self.around.cwd) {
+                Ok(glob) => {
+                    if glob.has_empty_range() {
+                        let text = format!(
+                            "{path:?} has a range that ends before it begins; nothing is in it"
+                        );
+                        self.warn(spot, text);
+                    }
+                    self.warn_of_path(spot, path);
+                    return Some(glob);
+                }
+                Err(error) => format!("{path:?} is no glob: {error}"),
+            }
+        };
+        self.problem(spot, problem);
         None
     }
 
     /// The directories of a list.
-    pub(super) fn directories(&self, key: Key) -> Vec<PathBuf> {
-        let listed = self.list(key).map_or(&[][..], |list| &list.items);
-        let texts = listed.iter().filter_map(|item| match item {
-            Item::Text(Text { text, .. }) => Some(entry::absolute(text, &self.around.cwd)),
-            Item::Entry(_) => None,
-        });
-        texts.collect()
+    pub(super) fn directories(&self, given: &List<Text>) -> Vec<PathBuf> {
+        let texts = given.items().iter();
+        texts.map(|Text { text, .. }| entry::absolute(text, &self.around.cwd)).collect()
     }
 
     /// The words of a list.
-    pub(super) fn names(&mut self, key: Key) -> Vec<String> {
-        let listed = self.list(key).map_or(&[][..], |list| &list.items);
-        let mut names = Vec::new();
-        for item in listed {
-            let Item::Text(Text { text, place }) = item else { continue };
-            match text.to_str() {
-                Some(text) => names.push(text.to_owned()),
-                None => self.problem(key, place, not_utf8(text)),
-            }
-        }
-        names
+    pub(super) fn names(&mut self, given: &List<Text>) -> Vec<String> {
+        self.words(given).into_iter().map(|(word, _)| word.to_owned()).collect()
     }
 
-    pub(super) fn patterns(&mut self, key: Key) -> Patterns {
-        let Some(list) = self.list(key) else { return Patterns::default() };
-        let mut texts = Vec::new();
-        let mut places = Vec::new();
-        for item in &list.items {
-            let Item::Text(Text { text, place }) = item else { continue };
+    /// The words of a list that are UTF-8, each with its spot.
+    fn words<'t>(&mut self, given: &'t List<Text>) -> Vec<(&'t str, Spot)> {
+        let mut words = Vec::new();
+        for Text { text, spot } in given.items() {
             match text.to_str() {
-                Some(text) => {
-                    self.warn_of_pattern(key, place, text);
-                    texts.push(text);
-                    places.push(place);
-                }
-                None => self.problem(key, place, not_utf8(text)),
+                Some(word) => words.push((word, *spot)),
+                None => self.problem(*spot, not_utf8(text)),
             }
         }
+        words
+    }
+
+    /// The patterns of a list.
+    pub(super) fn patterns(&mut self, given: &List<Text>) -> Patterns {
+        let (texts, spots): (Vec<_>, Vec<_>) = self.words(given).into_iter().unzip();
         Patterns::new(&texts).unwrap_or_else(|errors| {
             for error in errors {
-                let text = format!("{error}; {}", advice::pattern_remedy(key, texts[error.index]));
-                self.problem(key, places[error.index], text);
+                let spot = spots[error.index];
+                let of_files = self.typed.spots.name(spot) == "exclude_files";
+                let remedy = advice::pattern_remedy(of_files, texts[error.index]);
+                self.problem(spot, format!("{error}; {remedy}"));
             }
             Patterns::default()
         })

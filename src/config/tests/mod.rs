@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use clap::CommandFactory;
 use nix::time::{ClockId, clock_gettime};
 use proptest::prelude::*;
 
@@ -61,8 +62,9 @@ fn summary(loaded: &Loaded) -> String {
     let c = &loaded.config;
     let mut out = String::new();
     for file in &c.files {
-        let tag = file.tag.as_ref().map(|tag| format!("{tag} = ")).unwrap_or_default();
-        let time = match &file.time {
+        let messages = &file.messages;
+        let tag = messages.tag.as_ref().map(|tag| format!("{tag} = ")).unwrap_or_default();
+        let time = match messages.time() {
             MessageTime::Read => String::new(),
             MessageTime::Written(None) => ", as modified".to_owned(),
             MessageTime::Written(Some(format)) => format!(", as written: {}", format.text()),
@@ -74,8 +76,8 @@ fn summary(loaded: &Loaded) -> String {
     writeln!(out, "token {}", to.token.as_deref().unwrap_or("none")).unwrap();
     writeln!(out, "timeouts {:?} {:?}", to.connect_timeout, to.write_timeout).unwrap();
     writeln!(out, "message length {max}").unwrap();
-    writeln!(out, "priority {} hostname {}", c.priority, c.hostname).unwrap();
-    let excludes = [!c.exclude_files.is_empty(), !c.exclude_patterns.is_empty()];
+    writeln!(out, "priority {} hostname {}", c.messages.priority(), c.messages.hostname).unwrap();
+    let excludes = [!c.exclude_files.is_empty(), !c.messages.exclude.is_empty()];
     writeln!(out, "excludes files {} lines {}", excludes[0], excludes[1]).unwrap();
     writeln!(out, "sweep {:?} poll {} from start {}", c.sweep_interval, c.poll, c.from_start)
         .unwrap();
@@ -121,12 +123,14 @@ fn the_annotated_example_explains_every_key() {
     let text = std::fs::read_to_string(Path::new(EXAMPLES).join("log_files.yml.example")).unwrap();
     let documentation = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
     let documentation = std::fs::read_to_string(documentation).unwrap();
-    for key in keys::Key::all() {
-        let name = key.name().rsplit('.').next().unwrap();
+    for key in outline::of::<FileKeys>().keys {
+        let name = key.name.rsplit('.').next().unwrap();
         assert!(text.contains(&format!("{name}:")), "{name}");
-        for part in [key.name(), key.flag()].into_iter().filter(|part| !part.is_empty()) {
-            assert!(documentation.contains(&format!("`{part}`")), "{part}");
-        }
+        assert!(documentation.contains(&format!("`{}`", key.name)), "{}", key.name);
+    }
+    for flag in Cli::command().get_arguments().filter(|flag| !flag.is_hide_set()) {
+        let Some(flag) = flag.get_long() else { continue };
+        assert!(documentation.contains(&format!("--{flag}")), "{flag}");
     }
 }
 
@@ -134,9 +138,9 @@ fn the_annotated_example_explains_every_key() {
 fn patterns_of_the_file_are_those_that_match() {
     let loaded = config(&["-c", "advanced.yml"], &[]);
     assert!(loaded.exclude_files.matches(b"/var/log/2009.log"));
-    assert!(loaded.exclude_patterns.matches(b"about 12 things"));
-    assert!(!loaded.exclude_patterns.matches(b"about things"));
-    assert!(config(&["-c", "weak.yml"], &[]).exclude_patterns.matches(b"GET / 404"));
+    assert!(loaded.messages.exclude.matches(b"about 12 things"));
+    assert!(!loaded.messages.exclude.matches(b"about things"));
+    assert!(config(&["-c", "weak.yml"], &[]).messages.exclude.matches(b"GET / 404"));
 }
 
 /// The warnings of a configuration of that text.

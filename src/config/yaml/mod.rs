@@ -9,6 +9,7 @@ mod tests;
 mod text;
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
@@ -32,9 +33,23 @@ pub(super) enum Value {
         text: String,
         plain: bool,
     },
+    /// A word that was typed elsewhere than in YAML, and need not be UTF-8.
+    Raw(OsString),
     List(Vec<Rc<Node>>),
     /// In the order of the text, repeated keys included.
     Map(Vec<Entry>),
+}
+
+impl Value {
+    /// What it is, in words.
+    pub(super) fn noun(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Scalar { .. } | Self::Raw(_) => "a single word",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
+        }
+    }
 }
 
 /// A key, its line, and its value. A value may be shared, when an alias names it.

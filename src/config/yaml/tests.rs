@@ -14,6 +14,7 @@ fn tree(text: &str) -> Value {
 fn shape(value: &Value) -> String {
     match value {
         Value::Null => "~".to_owned(),
+        Value::Raw(text) => panic!("{text:?} in a file"),
         Value::Scalar { text, plain } => format!("{}{text:?}", if *plain { "" } else { "'" }),
         Value::List(items) => {
             let items: Vec<_> = items.iter().map(|item| shape(&item.value)).collect();

@@ -1,0 +1,137 @@
+//! What may stand in the configuration: its types, as serde and the JSON Schema see them.
+//!
+//! A key is one field here, with its comment. Values are kept as they were typed ([`leaf`]), since
+//! flags, variables and the file share these types, and what is overridden is not judged;
+//! [`super::resolve`] says what they mean. [`reader`] fills them in, and [`outline`] lists them.
+
+mod access;
+mod layered;
+pub(super) mod leaf;
+pub(super) mod meaning;
+pub(super) mod outline;
+pub(super) mod reader;
+pub(super) mod spots;
+
+use serde::Deserialize;
+
+use self::leaf::{Both, Choice, List, ListMap, One, Text};
+use self::meaning as m;
+
+/// All keys of the file: those of the daemon, and those of messages for all files.
+pub(super) type FileKeys = Both<DaemonKeys, MessageKeys>;
+
+/// An entry of `files` that is a map: what to follow, and what its messages hold.
+pub(super) type EntryMap = Both<EntryKeys, MessageKeys>;
+
+/// An entry of `files`: a path, `tag=path`, or a map.
+pub(super) type FileItem = Choice<EntryMap>;
+
+impl ListMap for EntryMap {
+    const LIST: &'static str = leaf::name::FILE_LIST;
+}
+
+/// The keys that there are at the top only.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct DaemonKeys {
+    /// What to follow: paths, globs, or maps with a path and settings of their own.
+    pub(super) files: List<FileItem>,
+    /// Files that are not followed: patterns for their whole paths.
+    pub(super) exclude_files: List<Text>,
+    /// Directories below which symbolic links are followed, whoever made them.
+    pub(super) follow_links_in: List<Text>,
+    /// The receiver, and how to speak to it.
+    pub(super) destination: DestinationKeys,
+    /// TCP; wins over `tls` and `destination.protocol`.
+    pub(super) tcp: One<m::Switch>,
+    /// TLS; wins over `destination.protocol`.
+    pub(super) tls: One<m::Switch>,
+    /// How often globs are looked through anew, besides inotify: at least 1 s.
+    pub(super) new_file_check_interval: One<m::Interval>,
+    /// Find changes by looking alone, twice a second, without inotify.
+    pub(super) poll: One<m::Switch>,
+    /// At start-up, read files without a saved position from their beginning.
+    pub(super) from_start: One<m::Switch>,
+    /// How long one attempt to connect may take; 0: no limit.
+    pub(super) connect_timeout: One<m::Timeout>,
+    /// How long the receiver may accept nothing; 0: no limit.
+    pub(super) write_timeout: One<m::Timeout>,
+    /// Longest message over UDP in bytes, header included.
+    pub(super) udp_max_line_length: One<m::DatagramLength>,
+    /// Longest message over TCP or TLS in bytes, header included; 0: no limit.
+    pub(super) tcp_max_line_length: One<m::StreamLength>,
+    /// Longest message over RELP in bytes, header included; 0: no limit.
+    pub(super) relp_max_line_length: One<m::StreamLength>,
+    /// How many messages may be unanswered over RELP.
+    pub(super) relp_window: One<m::Window>,
+    /// Directory of the saved positions.
+    pub(super) state_dir: One<m::FilePath>,
+    /// File for the process id.
+    pub(super) pid_file: One<m::FilePath>,
+    /// Own log when detached.
+    pub(super) debug_log_file: One<m::FilePath>,
+    /// Stay in the foreground.
+    pub(super) no_detach: One<m::Switch>,
+    /// Started as root: become this user.
+    pub(super) user: One<m::User>,
+    /// A port, on 127.0.0.1, or an address and a port, where metrics are served.
+    pub(super) metrics_listen: One<m::ListenAddress>,
+    /// KeyNames by which the metrics may be asked for.
+    pub(super) metrics_hosts: List<Text>,
+    /// What to log.
+    pub(super) log_levels: One<m::LogLevels>,
+}
+
+/// The section `destination`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct DestinationKeys {
+    /// Name or address of the receiver.
+    pub(super) host: One<m::Host>,
+    /// Its port.
+    pub(super) port: One<m::Port>,
+    /// How to reach it: `udp`, `tcp`, `tls`, `relp` or `relp-tls`.
+    pub(super) protocol: One<m::ProtocolName>,
+    /// How messages are told apart over TCP and TLS: `newline` or `octet-counted`.
+    pub(super) framing: One<m::FramingName>,
+    /// Sent as `[TOKEN@41058]` with every message.
+    pub(super) token: One<m::Token>,
+    /// How long something may stay unproven before the connection is rotated.
+    pub(super) proof_interval: One<m::ProofInterval>,
+    /// A load balancer or another proxy stands between.
+    pub(super) proxied: One<m::Switch>,
+    /// PEM file with the certificates of those who are trusted, in the place of the system's.
+    pub(super) ca_file: One<m::FilePath>,
+    /// PEM file with our own certificate.
+    pub(super) cert_file: One<m::FilePath>,
+    /// PEM file with its private key.
+    pub(super) key_file: One<m::FilePath>,
+}
+
+/// What messages hold: for all files at the top, and for some in an entry of `files`, which wins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct MessageKeys {
+    /// APP-NAME; by default the name of the file.
+    pub(super) tag: One<m::Tag>,
+    /// HOSTNAME; by default the operating system's.
+    pub(super) hostname: One<m::Hostname>,
+    /// Facility of the messages.
+    pub(super) facility: One<m::FacilityName>,
+    /// Severity of the messages.
+    pub(super) severity: One<m::SeverityName>,
+    /// Which time messages carry: `read` or `written`.
+    pub(super) timestamp: One<m::TimeOf>,
+    /// How a line says when it was written: directives of strptime.
+    pub(super) timestamp_format: One<m::TimeDirectives>,
+    /// Lines that are not sent: patterns.
+    pub(super) exclude_patterns: List<Text>,
+}
+
+/// The keys that there are in an entry of `files` only.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct EntryKeys {
+    /// The path or glob to follow.
+    pub(super) path: One<m::FilePath>,
+}

@@ -259,10 +259,11 @@ fn a_certificate_for_another_name_is_shown_with_its_names() {
     assert_snapshot!(said, @r#"
     HOST, port PORT, TLS
     resolved: HOST
-    not connected: TLS with HOST (HOST:PORT): the receiver's certificate was refused: it was not issued for "HOST"; let destination.host be a name in the certificate, or have one issued for HOST (subject alternative name)
+    not connected: TLS with HOST (HOST:PORT): the receiver's certificate was refused: it was not issued for "HOST", but for other.example; let destination.host be a name in the certificate, or have one issued with the subject alternative name IP:HOST
     certificate: CN=localhost
       for other.example
       issued by CN=remote_syslog test authority
+      key: the curve P-256; signed with ecdsa-with-SHA256
       valid until 4096-01-01, N more days
     "#);
 }
@@ -282,6 +283,7 @@ fn an_expired_certificate_is_shown_with_its_end() {
     certificate: CN=localhost
       for localhost, HOST
       issued by CN=remote_syslog test authority
+      key: the curve P-256; signed with ecdsa-with-SHA256
       expired on 2025-01-01, N days ago
     ");
 }
@@ -294,7 +296,7 @@ fn an_unknown_authority_is_refused() {
     let (said, code) = connect(&endpoint);
     assert_eq!(code, 1);
     assert!(said.contains("not connected: TLS with HOST (HOST:PORT): "), "{said}");
-    let trusted = "not trusted here: 1 authority is trusted, that of SSL_CERT_FILE (/";
+    let trusted = "has another key): 1 authority is trusted, that of SSL_CERT_FILE (/";
     assert!(said.contains(trusted) && said.contains("; let SSL_CERT_FILE name"), "{said}");
     assert!(said.contains("\n    issued by CN=remote_syslog test authority\n"), "{said}");
 }

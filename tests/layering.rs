@@ -14,7 +14,7 @@ const OUTSIDE: [&str; 6] = ["agent", "announce", "daemon", "exporter", "inspect"
 const SHELL: [&str; 9] =
     ["agent", "announce", "cli", "daemon", "exporter", "inspect", "service", "standing", "sys"];
 /// Files that only compute: no stage but their own room, no I/O, no clock.
-const PURE: [&str; 25] = [
+const PURE: [&str; 29] = [
     "input/path/generation/order.rs",
     "input/path/transitions.rs",
     "pipeline/batch.rs",
@@ -38,6 +38,10 @@ const PURE: [&str; 25] = [
     "deliver/proof.rs",
     "deliver/ledger.rs",
     "deliver/transport/ending.rs",
+    "deliver/transport/refusal/certificate.rs",
+    "deliver/transport/refusal/chain.rs",
+    "deliver/transport/refusal/parting.rs",
+    "deliver/transport/refusal/verdict.rs",
     "deliver/transport/relp/codec.rs",
     "deliver/transport/relp/session.rs",
 ];

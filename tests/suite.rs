@@ -43,5 +43,6 @@ mod status;
 mod systemd;
 mod tailing;
 mod times;
+mod tls;
 mod trust;
 mod wire;

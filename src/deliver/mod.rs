@@ -32,7 +32,8 @@
 //! | `transport/target` | where to send and how |
 //! | `transport/connect` | from a host name to a TCP connection |
 //! | `transport/roots` | which authorities there are, and what is wrong where they should be |
-//! | `transport/trust` | whose certificates are trusted; what is said of one that is not |
+//! | `transport/trust`, `transport/witness` | whose certificates are trusted; what a receiver has shown |
+//! | `transport/refusal` | why a handshake came to nothing, and what to do |
 //! | `print` | standard output in the place of a receiver |
 //! | `probe` | one attempt to connect, for those who ask whether it would work |
 //! | `returns`, `report` | positions and memory back to the other stages; the own log |
@@ -75,6 +76,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::fast_path::FastPath;
 pub use self::print::{print, printing_encoder};
 pub use self::probe::{Answer, Probe, probe, resolve};
+pub use self::transport::refusal::certificate::{Certificate, CertificateKey};
 pub use self::transport::relp::RelpLimits;
 pub use self::transport::roots::{root_faults, uses_system_roots};
 pub use self::transport::target::{Target, TransportKind, encoder};

@@ -4,16 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::transport::relp::Relp;
 use super::transport::{Memory, Patience, Transport, datagrams};
 use super::{RelpLimits, Target, TransportKind};
 use crate::deliver::transport::connect::{self, ConnectError};
+use crate::deliver::transport::refusal::certificate::Certificate;
 use crate::deliver::transport::tcp::{Heard, Link};
-use crate::deliver::transport::tls_clients::ClientSource;
-use crate::deliver::transport::trust::{self, Trust, Witness};
+use crate::deliver::transport::tls_clients::TlsClients;
 
 /// How long a receiver has to say that it does not want us after all: over TLS 1.3 a missing
 /// client certificate shows only behind the handshake.
@@ -24,8 +23,8 @@ const SECOND_THOUGHTS: Duration = Duration::from_millis(500);
 pub struct Probe {
     /// What the receiver answered, or why there is no connection, in words and with a remedy.
     pub outcome: Result<Answer, String>,
-    /// The certificates it has shown, its own first, also when they were refused.
-    pub certificates: Vec<CertificateDer<'static>>,
+    /// The certificate that it has shown, also when it was refused. `Some(None)`: it cannot be read.
+    pub certificate: Option<Option<Certificate>>,
 }
 
 /// How the receiver can be reached.
@@ -58,13 +57,13 @@ pub async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, String> {
 
 /// Connects to `target` as [`super::run`] does, and ends the connection in good order.
 pub async fn probe(target: &Target) -> Probe {
-    let witness = Arc::new(Witness::default());
+    let clients = Arc::new(TlsClients::default());
     let outcome = match target.transport {
         TransportKind::Udp => route(target).await,
-        TransportKind::Tcp | TransportKind::Tls(_) => stream(target, &witness).await,
-        TransportKind::Relp { limits, .. } => session(target, limits, &witness).await,
+        TransportKind::Tcp | TransportKind::Tls(_) => stream(target, &clients).await,
+        TransportKind::Relp { limits, .. } => session(target, limits, &clients).await,
     };
-    Probe { outcome, certificates: witness.shown() }
+    Probe { outcome, certificate: clients.shown().first().map(Certificate::read) }
 }
 
 async fn route(target: &Target) -> Result<Answer, String> {
@@ -86,12 +85,10 @@ async fn route(target: &Target) -> Result<Answer, String> {
 async fn session(
     target: &Target,
     limits: RelpLimits,
-    witness: &Arc<Witness>,
+    clients: &Arc<TlsClients>,
 ) -> Result<Answer, String> {
     let told = |error: ConnectError| error.to_string();
-    let client = |trust: &Trust| trust::observed_client(trust, Arc::clone(witness));
-    let opened = Link::open_as(target, ClientSource::Made(&client)).await;
-    let link = opened.map_err(told)?;
+    let link = Link::open(target, clients).await.map_err(told)?;
     let opened = Relp::begin(link, target, limits, &Memory::default()).await;
     let mut relp = opened.map_err(told)?;
     let (peer, protocol) = (relp.peer(), relp.protocol());
@@ -106,9 +103,8 @@ async fn session(
     Ok(Answer::Connected { peer, protocol })
 }
 
-async fn stream(target: &Target, witness: &Arc<Witness>) -> Result<Answer, String> {
-    let client = |trust: &Trust| trust::observed_client(trust, Arc::clone(witness));
-    let opened = Link::open_as(target, ClientSource::Made(&client)).await;
+async fn stream(target: &Target, clients: &Arc<TlsClients>) -> Result<Answer, String> {
+    let opened = Link::open(target, clients).await;
     let mut link = opened.map_err(|error| error.to_string())?;
     let (peer, protocol) = (link.peer, link.protocol());
     let ended = |reason: &str| {

@@ -8,7 +8,7 @@
 //! | `access` | why a path cannot be read, and by whom |
 //! | `answers` | looks that may have no answer, and how long they are waited for |
 //! | `sight` | what a service does not see of the files, and what its unit would have to say |
-//! | `receiver`, `certificate` | where messages would go, and who answers there |
+//! | `receiver` | where messages would go, and who answers there |
 //! | `status` | how far files are delivered, from the state and the files |
 //! | `disk` | which file is that of a position, also under another name |
 //! | `table`, `json` | the two forms of that |
@@ -20,7 +20,6 @@
 
 mod access;
 mod answers;
-mod certificate;
 mod check;
 mod disk;
 mod files;

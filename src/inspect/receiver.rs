@@ -4,10 +4,9 @@ use std::io;
 
 use jiff::Timestamp;
 
-use super::certificate::Certificate;
 use super::{BAD, GOOD, HEADING, Out};
 use crate::config::Destination;
-use crate::deliver::{self, Answer, Probe, Target};
+use crate::deliver::{self, Answer, Certificate, Probe, Target};
 use crate::shown::{Show, lines};
 use crate::syslog::Framing;
 
@@ -67,11 +66,10 @@ fn tell(probe: &Probe, out: Out<'_>) -> io::Result<bool> {
         }
         Err(error) => writeln!(out, "  {BAD}not connected{BAD:#}: {}", lines(&error.to_string()))?,
     }
-    if let Some(shown) = probe.certificates.first() {
-        match Certificate::read(shown) {
-            Some(certificate) => describe(&certificate, out)?,
-            None => writeln!(out, "  the certificate it shows cannot be read")?,
-        }
+    match &probe.certificate {
+        None => {}
+        Some(Some(certificate)) => describe(certificate, out)?,
+        Some(None) => writeln!(out, "  the certificate it shows cannot be read")?,
     }
     Ok(probe.outcome.is_ok())
 }
@@ -109,5 +107,49 @@ fn describe(certificate: &Certificate, out: Out<'_>) -> io::Result<()> {
     writeln!(out, "  certificate: {}", certificate.subject.shown())?;
     writeln!(out, "    for {names}")?;
     writeln!(out, "    issued by {}", certificate.issuer.shown())?;
-    writeln!(out, "    {}", certificate.validity(Timestamp::now()))
+    writeln!(
+        out,
+        "    key: {}; signed with {}",
+        certificate.key.to_string().shown(),
+        certificate.signature.shown()
+    )?;
+    writeln!(out, "    {}", validity(certificate, Timestamp::now()))
+}
+
+/// "valid until 2027-01-31, 67 more days".
+fn validity(Certificate { begin, end, .. }: &Certificate, now: Timestamp) -> String {
+    let days = |from: &Timestamp, to: &Timestamp| to.duration_since(*from).as_hours() / 24;
+    let date = |time: &Timestamp| time.strftime("%Y-%m-%d").to_string();
+    if now < *begin {
+        format!("not valid before {}", date(begin))
+    } else if now > *end {
+        format!("expired on {}, {} days ago", date(end), days(end, &now))
+    } else {
+        format!("valid until {}, {} more days", date(end), days(&now, end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::CertificateKey;
+
+    #[test]
+    fn validity_is_told_in_days() {
+        let time = |day: &str| format!("{day}T00:00Z").parse().unwrap();
+        let certificate = Certificate {
+            subject: String::new(),
+            issuer: String::new(),
+            names: Vec::new(),
+            begin: time("2024-01-01"),
+            end: time("2024-03-01"),
+            version: 3,
+            key: CertificateKey::Rsa(2048),
+            signature: String::new(),
+        };
+        let at = |day: &str| validity(&certificate, time(day));
+        assert_eq!(at("2023-12-31"), "not valid before 2024-01-01");
+        assert_eq!(at("2024-02-28"), "valid until 2024-03-01, 2 more days");
+        assert_eq!(at("2024-03-11"), "expired on 2024-03-01, 10 days ago");
+    }
 }

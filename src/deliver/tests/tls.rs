@@ -22,8 +22,8 @@ use super::super::ledger::Ledger;
 use super::*;
 use crate::deliver::transport::connect::ConnectError;
 use crate::deliver::transport::tcp::{Link, Sent};
-use crate::deliver::transport::tls_clients::ClientSource;
-use crate::deliver::transport::trust::{self, Authorities, Trust};
+use crate::deliver::transport::tls_clients::TlsClients;
+use crate::deliver::transport::trust::{Authorities, Trust};
 use crate::pipeline::channel::Direct;
 
 /// An authority, and a receiver's certificate for 127.0.0.1 issued by it.
@@ -167,7 +167,10 @@ async fn a_certificate_for_another_name_is_refused() {
     });
     let (listener, address) = listen().await;
     let error = refusal(authority.target(address), &authority, listener).await;
-    assert!(error.contains("not issued for \"127.0.0.1\"; let destination.host be"), "{error}");
+    assert!(
+        error.contains("not issued for \"127.0.0.1\", but for other; let destination.host be"),
+        "{error}"
+    );
 }
 
 /// A name may have several addresses, and not all of them speak TLS.
@@ -186,7 +189,8 @@ async fn where_one_address_speaks_no_tls_another_is_tried() {
     let acceptor = authority.acceptor(&[&rustls::version::TLS13]);
     let target = Target { connect_timeout: Duration::from_secs(2), ..authority.target(first) };
     let addresses = vec![fourth, second, first, third];
-    let opened = Link::open_one(&target, addresses, ClientSource::Made(&trust::client));
+    let clients = Arc::default();
+    let opened = Link::open_one(&target, addresses, &clients);
     let (link, _, _) =
         within(5, async { tokio::join!(opened, accept(&listener, &acceptor), talks) }).await;
     assert_eq!(link.unwrap().peer, third);
@@ -199,7 +203,7 @@ async fn an_unknown_authority_is_refused() {
     let (listener, address) = listen().await;
     let error = refusal(ours.target(address), &theirs, listener).await;
     assert!(
-        error.contains("not trusted here: ") && error.contains("; let SSL_CERT_FILE name"),
+        error.contains("not trusted here (CN=") && error.contains("; let SSL_CERT_FILE name"),
         "{error}"
     );
 }
@@ -394,11 +398,8 @@ async fn before_its_keys_are_exhausted_a_connection_asks_for_another() {
     let (listener, address) = listen().await;
     let acceptor = authority.acceptor(&[&rustls::version::TLS12]);
     let target = authority.target(address);
-    let client = |_: &Trust| Ok(authority.client_whose_keys_last(64));
-    let (link, _stream) = tokio::join!(
-        Link::open_as(&target, ClientSource::Made(&client)),
-        accept(&listener, &acceptor)
-    );
+    let clients = Arc::new(TlsClients::giving(authority.client_whose_keys_last(64)));
+    let (link, _stream) = tokio::join!(Link::open(&target, &clients), accept(&listener, &acceptor));
     let (mut link, mut ledger) = (link.unwrap(), Ledger::default());
     let mut send = |number| {
         ledger.push(numbered(number..number + 1, WIDTH));
@@ -422,11 +423,8 @@ async fn a_piece_is_one_record_of_whole_frames() {
     let (listener, address) = listen().await;
     let acceptor = authority.acceptor(&[&rustls::version::TLS12]);
     let target = authority.target(address);
-    let client = |_: &Trust| Ok(authority.client_whose_keys_last(u64::MAX));
-    let (link, _stream) = tokio::join!(
-        Link::open_as(&target, ClientSource::Made(&client)),
-        accept(&listener, &acceptor)
-    );
+    let clients = Arc::new(TlsClients::giving(authority.client_whose_keys_last(u64::MAX)));
+    let (link, _stream) = tokio::join!(Link::open(&target, &clients), accept(&listener, &acceptor));
     let (mut link, mut ledger) = (link.unwrap(), Ledger::default());
     ledger.push(numbered(0..1000, WIDTH));
     for most in [WIDTH, 8 << 10, 16 << 10, 60 << 10] {

@@ -9,6 +9,7 @@ mod burst;
 pub(super) mod connect;
 pub(super) mod datagrams;
 pub(super) mod ending;
+pub(super) mod refusal;
 pub(super) mod relp;
 pub(super) mod roots;
 pub(super) mod stream;
@@ -20,6 +21,7 @@ pub(super) mod trust;
 pub(super) mod udp;
 mod why;
 mod wire;
+mod witness;
 
 use std::fmt::Debug;
 use std::io;

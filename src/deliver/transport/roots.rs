@@ -46,15 +46,15 @@ pub(in crate::deliver) fn places() -> Vec<PathBuf> {
     if named.is_empty() { USUAL.map(PathBuf::from).into() } else { named }
 }
 
-/// How many [`system`] gives, and from where: "1 authority is trusted, that of SSL_CERT_FILE
+/// From where [`system`] has the `count` that it gave: "1 authority is trusted, that of SSL_CERT_FILE
 /// (/etc/ca.pem)".
-pub(in crate::deliver) fn described() -> String {
+pub(in crate::deliver) fn described(count: usize) -> String {
     let named = named().into_iter().map(|(name, path)| format!("{name} ({})", path.shown()));
     let mut from = named.collect::<Vec<_>>().join(" and ");
     if from.is_empty() {
         from.push_str("this system");
     }
-    match system().map_or(0, |roots| roots.len()) {
+    match count {
         1 => format!("1 authority is trusted, that of {from}"),
         count => format!("{count} authorities are trusted, those of {from}"),
     }

@@ -13,7 +13,7 @@ use tracing::debug;
 use super::connect::{self, ConnectError};
 use super::target::Target;
 use super::tls::Tls;
-use super::tls_clients::{ClientSource, TlsClients};
+use super::tls_clients::TlsClients;
 use crate::deliver::ledger::Ledger;
 use crate::sys;
 
@@ -85,14 +85,6 @@ impl Link {
         target: &Target,
         clients: &Arc<TlsClients>,
     ) -> Result<Self, ConnectError> {
-        Self::open_as(target, ClientSource::Kept(clients)).await
-    }
-
-    /// The same with the settings of TLS from elsewhere.
-    pub(in crate::deliver) async fn open_as(
-        target: &Target,
-        clients: ClientSource<'_>,
-    ) -> Result<Self, ConnectError> {
         let opened = async {
             let addresses = connect::resolve(&target.host, target.port).await?;
             Self::open_one(target, addresses, clients).await
@@ -107,7 +99,7 @@ impl Link {
     pub(in crate::deliver) async fn open_one(
         target: &Target,
         mut addresses: Vec<SocketAddr>,
-        clients: ClientSource<'_>,
+        clients: &Arc<TlsClients>,
     ) -> Result<Self, ConnectError> {
         let mut failed = None;
         loop {
@@ -120,17 +112,17 @@ impl Link {
             addresses.retain(|&address| address != peer);
             let made = async {
                 let client = clients.client(trust).await?;
-                Tls::handshake(&target.host, trust, client, stream).await
+                Tls::handshake(&target.host, trust, &client, stream).await
             };
             // A silent one must leave time for the others.
             let share = target.connect_timeout / (addresses.len() as u32 + 1);
             let error = match timeout(share, made).await {
                 Ok(Ok((stream, tls))) => return Ok(Self::new(stream, peer, Some(tls))),
-                Ok(Err(source)) => ConnectError::Tls {
-                    host: target.host.clone(),
-                    address: peer,
-                    source: Box::new(source),
-                },
+                Ok(Err(source)) => {
+                    let source = clients.enlighten(&target.host, peer, source, share / 4).await;
+                    let (host, source) = (target.host.clone(), Box::new(source));
+                    ConnectError::Tls { host, address: peer, source }
+                }
                 Err(_) => {
                     let (host, port) = (target.host.clone(), target.port);
                     ConnectError::TimedOut { host, port, after: share }

@@ -9,11 +9,12 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, SupportedCipherSuite};
+use rustls::{ClientConnection, SupportedCipherSuite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::trust::{self, TlsError, Trust};
+use super::refusal;
+use super::trust::{TlsClient, TlsError, Trust};
 use crate::deliver::ledger::Ledger;
 
 /// Plaintext of one record (RFC 8446, section 5.1).
@@ -31,6 +32,8 @@ pub(in crate::deliver) struct Tls {
     account: Account,
     /// How many records more it should seal before another connection takes over.
     left: u64,
+    /// We have a certificate to show.
+    has_identity: bool,
 }
 
 /// Which plaintext lies before which byte on the wire.
@@ -70,19 +73,22 @@ impl Tls {
     pub(in crate::deliver) async fn handshake(
         host: &str,
         trust: &Trust,
-        client: Arc<ClientConfig>,
+        client: &TlsClient,
         stream: TcpStream,
     ) -> Result<(TcpStream, Self), TlsError> {
         let name =
             ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Name(host.into()))?;
-        let connector = TlsConnector::from(client);
+        client.witness.forget();
+        let connector = TlsConnector::from(Arc::clone(&client.config));
         let connected = connector.connect(name, stream).await;
-        let stream = connected.map_err(|error| trust::explain(host, trust, error))?;
+        let stream =
+            connected.map_err(|error| refusal::explain(host, trust, &client.witness, &error))?;
         let (stream, mut session) = stream.into_inner();
         session.set_buffer_limit(None);
         let left = lifetime(&session);
         let (wire, account) = (Vec::new(), Account::default());
-        Ok((stream, Self { session, wire, sent: 0, account, left }))
+        let has_identity = trust.identity.is_some();
+        Ok((stream, Self { session, wire, sent: 0, account, left, has_identity }))
     }
 
     /// "TLS 1.3" or the like.
@@ -189,7 +195,10 @@ impl Tls {
         let mut closed = false;
         while !bytes.is_empty() && !closed {
             self.session.read_tls(&mut bytes)?;
-            let state = self.session.process_new_packets().map_err(io::Error::other)?;
+            let state = self
+                .session
+                .process_new_packets()
+                .map_err(|error| refusal::in_words(error, self.has_identity))?;
             closed = state.peer_has_closed();
             io::copy(&mut self.session.reader().take(u64::MAX), answers).map(drop).or_else(
                 |error| match error.kind() {

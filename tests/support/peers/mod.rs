@@ -10,6 +10,7 @@
 
 mod judge;
 mod logrotate;
+mod openssl;
 mod proxy;
 mod rsyslogd;
 mod sockets;
@@ -23,6 +24,7 @@ use super::{Message, skip};
 
 pub use judge::Judge;
 pub use logrotate::Logrotate;
+pub use openssl::{Issue, Openssl, TlsServer};
 pub use proxy::{Proxy, ProxyKind};
 pub use rsyslogd::{Imrelp, Rsyslogd};
 pub use syslog_ng::SyslogNg;

@@ -24,6 +24,8 @@ pub struct Rsyslogd {
     port: u16,
     tls_port: u16,
     relp: Option<(Imrelp, [u16; 2])>,
+    /// What GnuTLS may use, as its priorities; empty: what it does by default.
+    priorities: &'static str,
     certificates: Certificates,
     dir: TempDir,
     child: Option<Child>,
@@ -55,17 +57,27 @@ impl Rsyslogd {
     /// Starts one; `None` (and a word about it) when there is none to be had.
     #[track_caller]
     pub fn start() -> Option<Self> {
-        Self::start_with(RSYSLOG.program("rsyslogd")?, None)
+        Self::start_with(RSYSLOG.program("rsyslogd")?, None, "")
+    }
+
+    /// One that offers over TLS what these priorities of GnuTLS say.
+    #[track_caller]
+    pub fn with_priorities(priorities: &'static str) -> Option<Self> {
+        Self::start_with(RSYSLOG.program("rsyslogd")?, None, priorities)
     }
 
     /// One that takes RELP as well.
     #[track_caller]
     pub fn with_relp(imrelp: Imrelp) -> Option<Self> {
-        Self::start_with(RSYSLOG_RELP.program("rsyslogd")?, Some(imrelp))
+        Self::start_with(RSYSLOG_RELP.program("rsyslogd")?, Some(imrelp), "")
     }
 
     #[track_caller]
-    fn start_with(program: Program, relp: Option<Imrelp>) -> Option<Self> {
+    fn start_with(
+        program: Program,
+        relp: Option<Imrelp>,
+        priorities: &'static str,
+    ) -> Option<Self> {
         let ip = own_address();
         let mut peer = Self {
             program,
@@ -73,6 +85,7 @@ impl Rsyslogd {
             port: free_port(ip),
             tls_port: free_port(ip),
             relp: relp.map(|imrelp| (imrelp, [free_port(ip), free_port(ip)])),
+            priorities,
             certificates: Certificates::new(ip),
             dir: TempDir::new().unwrap(),
             child: None,
@@ -156,6 +169,10 @@ impl Rsyslogd {
             Some((imrelp, _)) => (imrelp.queue, imrelp.longest),
             None => (QUEUE, r#"maxMessageSize="256k""#),
         };
+        let priorities = match self.priorities {
+            "" => String::new(),
+            some => format!(" StreamDriver.Name=\"gtls\" gnutlsPriorityString=\"{some}\""),
+        };
         let relp = self.relp.as_ref().map_or(String::new(), |(imrelp, [port, tls_port])| {
             let library = imrelp.library;
             format!(
@@ -176,7 +193,7 @@ global(workDirectory="{dir}" {longest} net.enableDNS="off"
   defaultNetstreamDriverKeyFile="{key}")
 main_queue({queue})
 module(load="imudp")
-module(load="imtcp")
+module(load="imtcp"{priorities})
 template(name="fields" type="list") {{
   property(name="pri") constant(value="\t")
   property(name="timestamp" dateFormat="rfc3339") constant(value="\t")

@@ -32,6 +32,8 @@ pub static HAPROXY: Bundle = Bundle::new("haproxy", &["haproxy"]);
 pub static NGINX: Bundle = Bundle::new("nginx", &["nginx", "libnginx-mod-stream"]);
 /// socat.
 pub static SOCAT: Bundle = Bundle::new("socat", &["socat"]);
+/// The command openssl(1).
+pub static OPENSSL: Bundle = Bundle::new("openssl", &["openssl"]);
 /// stunnel.
 pub static STUNNEL: Bundle = Bundle::new("stunnel", &["stunnel4"]);
 /// syslog-ng.

@@ -1,0 +1,106 @@
+//! Why a handshake of TLS came to nothing, in the words of someone who can mend it.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | `certificate` (pure) | what a certificate says |
+//! | `chain` (pure) | what in a chain does not count here |
+//! | `verdict` (pure) | why the receiver's certificates were refused |
+//! | `parting` (pure) | why the receiver, or we, ended a handshake otherwise |
+//! | `inquiry` | what a receiver would take that took nothing of ours |
+
+pub(in crate::deliver) mod certificate;
+mod chain;
+mod inquiry;
+mod parting;
+mod verdict;
+
+use std::io;
+use std::net::SocketAddr;
+
+use rustls::RootCertStore;
+
+use super::trust::{self, Authorities, TlsError, Trust};
+use super::witness::{Testimony, Witness};
+use certificate::Certificate;
+
+/// How certificates are signed that count everywhere.
+const MODERN: &str = "SHA-256 or SHA-384 (and, by an RSA key, SHA-512)";
+
+/// What is wrong, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::deliver) struct Advice {
+    pub(in crate::deliver) what: String,
+    pub(in crate::deliver) remedy: String,
+    /// The receiver took nothing of ours: what it would take is worth asking ([`ask`]).
+    pub(in crate::deliver) is_mismatch: bool,
+}
+
+impl Advice {
+    fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { what: what.into(), remedy: remedy.into(), is_mismatch: false }
+    }
+
+    fn mismatch(self) -> Self {
+        Self { is_mismatch: true, ..self }
+    }
+}
+
+/// What is known of a handshake that has failed.
+struct HandshakeFacts<'a> {
+    /// Whom we wanted to speak to.
+    host: &'a str,
+    /// What the receiver has shown.
+    chain: Vec<Certificate>,
+    /// It was found good.
+    is_trusted: bool,
+    /// We have a certificate to show.
+    has_identity: bool,
+    /// The configuration names the authorities.
+    has_authorities: bool,
+    roots: &'a RootCertStore,
+    /// Who is trusted, in words.
+    trusted: String,
+}
+
+/// What went wrong in a handshake with `host`: `error` is what tokio-rustls made of it.
+pub(in crate::deliver) fn explain(
+    host: &str,
+    trust: &Trust,
+    witness: &Witness,
+    error: &io::Error,
+) -> TlsError {
+    let Testimony { chain, is_trusted } = witness.seen();
+    let facts = HandshakeFacts {
+        host,
+        chain: chain.iter().filter_map(Certificate::read).collect(),
+        is_trusted,
+        has_identity: trust.identity.is_some(),
+        has_authorities: matches!(trust.authorities, Authorities::File(_)),
+        roots: witness.roots(),
+        trusted: trust::described(trust, witness.roots().len()),
+    };
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(reason)) => {
+            TlsError::Certificate(verdict::explain(&facts, reason))
+        }
+        Some(other) => TlsError::Handshake(parting::by_protocol(&facts, other)),
+        None => TlsError::Handshake(parting::by_end(&facts, error)),
+    }
+}
+
+/// What the receiver at `address` would take, in words. `None`: it does not tell.
+pub(in crate::deliver) async fn ask(host: &str, address: SocketAddr) -> Option<String> {
+    inquiry::ask(host, address).await.map(|choice| choice.to_string())
+}
+
+/// What an error behind the handshake says, where an alert may still refuse what we have shown.
+pub(in crate::deliver) fn in_words(error: rustls::Error, has_identity: bool) -> io::Error {
+    match &error {
+        rustls::Error::AlertReceived(alert) => match parting::by_alert(*alert, has_identity) {
+            Some(Advice { what, remedy, .. }) => io::Error::other(format!("{what}; {remedy}")),
+            None => io::Error::other(error),
+        },
+        _ => io::Error::other(error),
+    }
+}

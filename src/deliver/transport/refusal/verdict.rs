@@ -1,0 +1,207 @@
+//! Why the receiver's certificates were refused. Pure.
+
+use core::net::IpAddr;
+
+use rustls::pki_types::UnixTime;
+use rustls::{CertificateError, OtherError};
+
+use super::certificate::Certificate;
+use super::{Advice, HandshakeFacts, chain};
+use crate::shown::Show;
+
+const RENEW: &str = "renew it on the receiver, and check this host's clock";
+const CLOCK: &str = "check this host's clock";
+/// No more names of a certificate are listed.
+const MOST_NAMES: usize = 5;
+
+pub(super) fn explain(facts: &HandshakeFacts<'_>, reason: &CertificateError) -> Advice {
+    use CertificateError as E;
+    match reason {
+        E::NotValidForName | E::NotValidForNameContext { .. } => wrong_name(facts),
+        E::ExpiredContext { not_after, .. } => {
+            let end = date(*not_after);
+            let whose = whose(facts, |certificate| certificate.end == end);
+            Advice::new(format!("{whose} has expired on {end}"), RENEW)
+        }
+        E::Expired => Advice::new("it has expired", RENEW),
+        E::NotValidYetContext { not_before, .. } => {
+            let begin = date(*not_before);
+            let whose = whose(facts, |certificate| certificate.begin == begin);
+            Advice::new(format!("{whose} is not valid before {begin}"), CLOCK)
+        }
+        E::NotValidYet => Advice::new("it is not valid yet", CLOCK),
+        E::Revoked => Advice::new("it was revoked", "have a new one issued"),
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => Advice::new(
+            "it was not issued for servers (extended key usage)",
+            "have one issued with serverAuth among its purposes",
+        ),
+        other => chain::fault(&facts.chain, facts.roots)
+            .map_or_else(|| unfaulted(facts, other), |fault| and_untrusted(facts, other, fault)),
+    }
+}
+
+/// Nothing in the chain is wrong by itself.
+fn unfaulted(facts: &HandshakeFacts<'_>, reason: &CertificateError) -> Advice {
+    use CertificateError as E;
+    match reason {
+        E::UnknownIssuer => unknown_issuer(facts),
+        _ if facts.is_trusted => Advice::new(
+            "its signature of this handshake is none of the key in the certificate",
+            "look after the receiver's private key, and who answers at its address",
+        ),
+        E::BadSignature => {
+            untrusted(facts, "; the one of that name that is trusted has another key")
+        }
+        E::UnsupportedSignatureAlgorithmContext { .. }
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Advice::new(
+            "a signature in its chain is of a kind that does not count here",
+            format!("have it issued with {}", super::MODERN),
+        ),
+        E::BadEncoding => Advice::new("it cannot be read", "have a new one issued"),
+        E::UnhandledCriticalExtension => Advice::new(
+            "it holds an extension that is marked as critical and not known here",
+            "have one issued without it",
+        ),
+        E::Other(other) => by_rule(facts, other),
+        other => Advice::new(other.to_string(), "check the receiver's certificate chain"),
+    }
+}
+
+/// The chain has a fault, and its authority may not be trusted either.
+fn and_untrusted(facts: &HandshakeFacts<'_>, reason: &CertificateError, fault: Advice) -> Advice {
+    if !matches!(reason, CertificateError::UnknownIssuer) {
+        return fault;
+    }
+    let untrusted = unknown_issuer(facts);
+    Advice::new(
+        format!("{}; and {}", untrusted.what, fault.what),
+        format!("{}; {}", untrusted.remedy, fault.remedy),
+    )
+}
+
+fn wrong_name(facts: &HandshakeFacts<'_>) -> Advice {
+    let host = facts.host;
+    let kind = if host.parse::<IpAddr>().is_ok() { "IP" } else { "DNS" };
+    let remedy = format!("have one issued with the subject alternative name {kind}:{host}");
+    let Some(own) = facts.chain.first() else {
+        return Advice::new(format!("it was not issued for \"{host}\""), remedy);
+    };
+    if own.names.is_empty() {
+        let what = format!(
+            "it names the host in its subject alone ({}), which does not count; there is no subject \
+             alternative name",
+            own.subject.shown()
+        );
+        return Advice::new(what, remedy);
+    }
+    let names = own.names.iter().take(MOST_NAMES).map(|name| name.shown().to_string());
+    let mut names = names.collect::<Vec<_>>().join(", ");
+    if let Some(more @ 1..) = own.names.len().checked_sub(MOST_NAMES) {
+        names.push_str(&format!(" and {more} more"));
+    }
+    Advice::new(
+        format!("it was not issued for \"{host}\", but for {names}"),
+        format!("let destination.host be a name in the certificate, or {remedy}"),
+    )
+}
+
+fn unknown_issuer(facts: &HandshakeFacts<'_>) -> Advice {
+    let place = place(facts);
+    let is_self_signed = facts.chain.len() == 1 && facts.chain[0].is_self_issued();
+    if is_self_signed {
+        return Advice::new(
+            format!("it is signed by itself, and not trusted here: {}", facts.trusted),
+            format!(
+                "let {place} name a PEM file that holds it (it must say CA:FALSE), or have it issued \
+                 by an authority"
+            ),
+        );
+    }
+    untrusted(facts, "")
+}
+
+fn untrusted(facts: &HandshakeFacts<'_>, but: &str) -> Advice {
+    Advice::new(
+        format!(
+            "it was issued by an authority that is not trusted here ({}{but}): {}",
+            issuer(facts).shown(),
+            facts.trusted
+        ),
+        format!(
+            "let {} name a PEM file that holds this authority's certificate, and check that the \
+             receiver sends its intermediate certificates",
+            place(facts)
+        ),
+    )
+}
+
+/// The rules of X.509 that have no word of their own in rustls.
+fn by_rule(facts: &HandshakeFacts<'_>, other: &OtherError) -> Advice {
+    use webpki::Error as W;
+    let rule = other.0.downcast_ref::<W>();
+    let issue = "have it issued anew";
+    match rule {
+        // `openssl req -x509` makes such certificates unless told otherwise.
+        Some(W::CaUsedAsEndEntity) => Advice::new(
+            "it is the certificate of an authority (CA:TRUE), not of a server",
+            "give the receiver one with basicConstraints CA:FALSE",
+        ),
+        Some(W::EndEntityUsedAsCa) => Advice::new(
+            format!("it was signed by {}, which is no authority (CA:FALSE)", issuer(facts).shown()),
+            "have it signed by an authority, or give that one basicConstraints CA:TRUE",
+        ),
+        Some(W::NameConstraintViolation) => Advice::new(
+            format!("its authority ({}) may not issue it for this name", issuer(facts).shown()),
+            "have it issued by one that may (name constraints)",
+        ),
+        Some(W::PathLenConstraintViolated) => Advice::new(
+            "there are more authorities between than the one that is trusted allows (pathlen)",
+            "have it issued by a nearer one",
+        ),
+        Some(W::InvalidSerialNumber) => Advice::new(
+            "its serial number is longer than 20 bytes, or none",
+            format!("{issue} with another"),
+        ),
+        Some(W::UnsupportedCertVersion) => {
+            Advice::new("it is none of X.509 version 3", format!("{issue} as that"))
+        }
+        Some(rule) => Advice::new(
+            format!("it breaks a rule of RFC 5280 ({})", format!("{rule:?}").shown()),
+            format!("check the receiver's certificate chain, or {issue}"),
+        ),
+        None => Advice::new(
+            other.to_string().shown().to_string(),
+            "check the receiver's certificate chain",
+        ),
+    }
+}
+
+/// "it", or the subject of one of its issuers.
+fn whose(facts: &HandshakeFacts<'_>, is_it: impl Fn(&Certificate) -> bool) -> String {
+    match facts.chain.iter().position(is_it) {
+        None | Some(0) => "it".to_owned(),
+        Some(place) => {
+            format!("that of {} in its chain", facts.chain[place].subject.shown())
+        }
+    }
+}
+
+/// Who has signed the last certificate that the receiver's own leads to.
+fn issuer<'a>(facts: &'a HandshakeFacts<'_>) -> &'a str {
+    let Some(mut last) = facts.chain.first() else { return "" };
+    for _ in 0..facts.chain.len() {
+        let next = facts.chain.iter().find(|next| next.subject == last.issuer);
+        last = next.unwrap_or(last);
+    }
+    &last.issuer
+}
+
+/// What names the authorities that are trusted.
+fn place(facts: &HandshakeFacts<'_>) -> &'static str {
+    if facts.has_authorities { "destination.ca_file" } else { "SSL_CERT_FILE" }
+}
+
+fn date(time: UnixTime) -> jiff::Timestamp {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX)
+}

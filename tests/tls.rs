@@ -1,0 +1,231 @@
+//! A handshake that comes to nothing: the true reason, whose certificate it is, and what to do.
+
+use crate::support::peers::{Issue, Openssl, Peer, Rsyslogd, TlsServer};
+use crate::support::{Endpoint, Shipper, Site, Transport, finish};
+
+/// What `--check --connect` says of `endpoint`, and its exit code.
+fn check(endpoint: &Endpoint) -> (String, Option<i32>) {
+    let site = Site::new();
+    site.append("app.log", "one\n");
+    let shipper = Shipper::new(&site).follow("app.log").to(endpoint);
+    let output = finish(shipper.command().args(["--check", "--connect"]));
+    (String::from_utf8(output.stdout).unwrap(), output.status.code())
+}
+
+/// Why it did not connect, in one line, behind the address.
+#[track_caller]
+fn refusal(endpoint: &Endpoint) -> String {
+    let (said, code) = check(endpoint);
+    let line = said.lines().find_map(|line| line.split_once("not connected: TLS with "));
+    let (_, line) = line.unwrap_or_else(|| panic!("{said}"));
+    assert_eq!(code, Some(1), "{said}");
+    line.split_once("): ").unwrap().1.to_owned()
+}
+
+#[track_caller]
+fn assert_refused(server: &TlsServer, parts: &[&str]) {
+    let said = refusal(&server.endpoint);
+    for part in parts {
+        assert!(said.contains(part), "{part:?} is not in {said:?}");
+    }
+    assert!(!said.contains("OtherError"), "{said}");
+    for claim in ["not trusted here", "destination.port"] {
+        let is_expected = parts.iter().any(|part| part.contains(claim));
+        assert_eq!(said.contains(claim), is_expected, "{said}");
+    }
+}
+
+const SHA1: &[&str] = &["-sha1"];
+const SHORT: &[&str] = &["rsa:1024"];
+const AUTHORITY: &str = "basicConstraints=critical,CA:TRUE";
+
+/// What a server shows that is weak, old, or of another kind than is taken here.
+#[test]
+fn the_certificate_and_what_is_wrong_with_it_are_named() {
+    let Some(openssl) = Openssl::start() else { return };
+    openssl.authority("weak-ca", "/CN=Weak CA", SHORT);
+    let between = |name, subject, key, more| {
+        openssl.issue(&Issue {
+            name,
+            subject,
+            key,
+            more,
+            extensions: AUTHORITY,
+            ..Issue::default()
+        });
+    };
+    between("weak-between", "/CN=Weak between", SHORT, &["-sha256"]);
+    between("old-between", "/CN=Old between", &["rsa:2048"], SHA1);
+    let served = |issue: Issue<'_>, more: &[&str]| {
+        openssl.issue(&issue);
+        openssl.serve(issue.name, more)
+    };
+    let plain = Issue::default;
+
+    let server = served(Issue { more: SHA1, ..plain() }, &[]);
+    assert_refused(
+        &server,
+        &["CN=Test CA has signed CN=logs with sha1WithRSAEncryption", "SHA-256"],
+    );
+    for version in [&[][..], &["-tls1_2"]] {
+        let server = served(Issue { key: SHORT, ..plain() }, version);
+        assert_refused(&server, &["the key of CN=logs is RSA of only 1024 bits", "2048"]);
+    }
+    let server = served(Issue { extensions: "", ..plain() }, &[]);
+    assert_refused(&server, &["CN=logs is a certificate of X.509 version 1", "-extfile"]);
+    let server =
+        served(Issue { issuer: "weak-between", ..plain() }, &["-cert_chain", "weak-between.pem"]);
+    assert_refused(&server, &["the key of CN=Weak between is RSA of only 1024 bits"]);
+    let server =
+        served(Issue { issuer: "old-between", ..plain() }, &["-cert_chain", "old-between.pem"]);
+    assert_refused(&server, &["CN=Test CA has signed CN=Old between with sha1With"]);
+    let mut server = served(Issue { issuer: "weak-ca", ..plain() }, &[]);
+    server.endpoint.trust = Some(openssl.path("weak-ca.pem"));
+    assert_refused(
+        &server,
+        &["the key of the authority CN=Weak CA, which is trusted here, is RSA of"],
+    );
+
+    // What is sound passes, also where the digest is another.
+    let curve = &["ec", "-pkeyopt", "ec_paramgen_curve:P-384"];
+    let server = served(Issue { key: curve, more: &["-sha512"], ..plain() }, &[]);
+    let (said, code) = check(&server.endpoint);
+    assert_eq!(code, Some(0), "{said}");
+    let key = "\n    key: the curve P-384; signed with sha512WithRSAEncryption\n";
+    assert!(said.contains(key), "{said}");
+}
+
+#[test]
+fn whose_name_it_bears_and_who_has_signed_it_are_named() {
+    let Some(openssl) = Openssl::start() else { return };
+    openssl.authority("other", "/CN=Other CA", &["rsa:2048"]);
+    openssl.authority("twin", "/CN=Test CA", &["rsa:2048"]);
+    let between = Issue {
+        name: "between",
+        subject: "/CN=Between",
+        extensions: AUTHORITY,
+        ..Issue::default()
+    };
+    openssl.issue(&between);
+    let served = |issue: Issue<'_>, more: &[&str]| {
+        openssl.issue(&issue);
+        openssl.serve(issue.name, more)
+    };
+    let plain = Issue::default;
+
+    let server = served(Issue { extensions: "basicConstraints=CA:FALSE", ..plain() }, &[]);
+    let alternative = format!("subject alternative name IP:{}", server.endpoint.host);
+    assert_refused(&server, &["in its subject alone (CN=logs)", &alternative]);
+    let names = (0..8).map(|number| format!("DNS:host{number}")).collect::<Vec<_>>().join(",");
+    let server = served(Issue { extensions: &format!("subjectAltName={names}"), ..plain() }, &[]);
+    let listed = "but for host0, host1, host2, host3, host4 and 3 more; let destination.host be";
+    assert_refused(&server, &[&format!("not issued for \"{}\", {listed}", server.endpoint.host)]);
+    let server = served(Issue { issuer: "other", ..plain() }, &[]);
+    assert_refused(&server, &["authority that is not trusted here (CN=Other CA): 1 authority is"]);
+    let server = served(Issue { issuer: "between", ..plain() }, &[]);
+    assert_refused(&server, &["not trusted here (CN=Between)", "sends its intermediate"]);
+    let server = served(Issue { issuer: "twin", ..plain() }, &[]);
+    assert_refused(
+        &server,
+        &["not trusted here (CN=Test CA; the one of that name that is trusted has another key)"],
+    );
+    let server = served(Issue { issuer: "server", ..plain() }, &[]);
+    assert_refused(&server, &["it is signed by itself, and not trusted here", "CA:FALSE"]);
+    let both = Issue { issuer: "other", more: SHA1, ..plain() };
+    assert_refused(&served(both, &[]), &["not trusted here (CN=Other CA)", "with sha1WithRSA"]);
+    let client = "subjectAltName=IP:{ip}\nextendedKeyUsage=clientAuth";
+    let server = served(Issue { extensions: client, ..plain() }, &[]);
+    assert_refused(&server, &["not issued for servers (extended key usage)", "serverAuth"]);
+    let authority = "subjectAltName=IP:{ip}\nbasicConstraints=CA:TRUE";
+    let server = served(Issue { extensions: authority, ..plain() }, &[]);
+    assert_refused(&server, &["certificate of an authority (CA:TRUE)"]);
+}
+
+/// A name may hold what would forge a line or steer a terminal, and look like several.
+#[test]
+fn a_hostile_name_is_shown_escaped() {
+    let Some(openssl) = Openssl::start() else { return };
+    let subject = "/CN=a\n12:00:01 ERROR \u{1b}[2J\u{9b}1m\u{202e}, O=Test CA";
+    openssl.authority("other", subject, &["rsa:2048"]);
+    let own = format!("{subject}, too");
+    openssl.issue(&Issue { issuer: "other", subject: &own, more: SHA1, ..Issue::default() });
+    let server = openssl.serve("server", &[]);
+    let (said, _) = check(&server.endpoint);
+    let shown = r"$'CN=a\n12:00:01 ERROR \x1b[2J\u009b1m\u202e\\, O\\=Test CA";
+    assert_eq!(said.matches(&format!("{shown}'")).count(), 3, "{said}");
+    assert_eq!(said.matches(&format!("{shown}\\\\, too'")).count(), 2, "{said}");
+    assert!(!said.contains(|c| c != '\n' && remote_syslog::shown::is_odd(c)), "{said:?}");
+
+    let site = Site::new();
+    let running = Shipper::new(&site).follow("app.log").to(&server.endpoint).start();
+    running.wait_warning(&[shown]);
+    let status = Shipper::new(&site).follow("app.log").to(&server.endpoint);
+    let status = finish(status.command().arg("--status")).stdout;
+    let status = String::from_utf8(status).unwrap();
+    assert!(!status.contains(|c| c != '\n' && remote_syslog::shown::is_odd(c)), "{status:?}");
+}
+
+/// What is offered here, and what there, as far as that can be known.
+#[test]
+fn where_nothing_is_in_common_what_each_side_has_is_told() {
+    let Some(openssl) = Openssl::start() else { return };
+    openssl.issue(&Issue::default());
+    let curve = &["ec", "-pkeyopt", "ec_paramgen_curve:P-521"];
+    openssl.issue(&Issue { name: "p521", key: curve, ..Issue::default() });
+    let offers = "the curves X25519, P-256 and P-384, the cipher suites of ECDHE with AES-GCM or";
+    for (certificate, more, there) in [
+        (
+            "server",
+            &["-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"][..],
+            "it takes TLS 1.2 with TLS_RSA_WITH_AES_128_CBC_SHA; have",
+        ),
+        (
+            "server",
+            &["-tls1_2", "-cipher", "ECDHE-RSA-AES256-SHA384"],
+            "it takes TLS 1.2 with TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384 and the curve",
+        ),
+        ("server", &["-tls1_3", "-groups", "P-521"], "it takes TLS 1.3 with TLS_AES_"),
+        ("server", &["-tls1_3", "-groups", "P-521"], "and the curve secp521r1"),
+        ("server", &["-tls1_2", "-groups", "P-521"], "and the curve secp521r1"),
+        ("p521", &[], "the key of CN=logs is the curve P-521, which is not supported"),
+        ("p521", &["-tls1_2"], "the key of CN=logs is the curve P-521, which is not supported"),
+    ] {
+        let server = openssl.serve(certificate, more);
+        let nothing = "found no cipher suite, curve or kind of certificate in";
+        assert_refused(&server, &[nothing, offers, there]);
+    }
+    for (version, name) in [("-tls1", "TLS 1.0"), ("-tls1_1", "TLS 1.1")] {
+        let server = openssl.serve("server", &[version]);
+        let takes = format!("asked to choose freely, it takes {name} with TLS_");
+        assert_refused(&server, &["speaks neither TLS 1.3 nor TLS 1.2", "RFC 8996", &takes]);
+    }
+}
+
+#[test]
+fn a_receiver_that_wants_a_certificate_is_told() {
+    let Some(openssl) = Openssl::start() else { return };
+    openssl.issue(&Issue::default());
+    for version in ["-tls1_2", "-tls1_3"] {
+        let server = openssl.serve("server", &["-Verify", "1", "-CAfile", "ca.pem", version]);
+        let (said, code) = check(&server.endpoint);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("the receiver wants a certificate of ours (alert "), "{said}");
+        assert!(said.contains("set destination.cert_file and destination.key_file"), "{said}");
+    }
+}
+
+/// rsyslogd with GnuTLS ends the connection and says nothing.
+#[test]
+fn one_that_just_ends_is_told_with_what_it_may_be() {
+    for priorities in ["NORMAL:-VERS-ALL:+VERS-TLS1.1", "NORMAL:-GROUP-ALL:+GROUP-SECP521R1"] {
+        let Some(rsyslogd) = Rsyslogd::with_priorities(priorities) else { return };
+        let said = refusal(&rsyslogd.endpoint(Transport::Tls));
+        assert!(
+            said.contains(
+                "in the handshake and did not say why; asked to choose freely, it takes TLS 1."
+            ),
+            "{said}"
+        );
+        assert!(said.contains("(with GnuTLS) just end") && said.contains("X25519"), "{said}");
+    }
+}

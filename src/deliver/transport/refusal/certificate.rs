@@ -20,7 +20,8 @@ pub struct Certificate {
     pub subject: String,
     /// Who has signed it.
     pub issuer: String,
-    /// The names and addresses it is for (subject alternative names); these alone count.
+    /// The names and addresses it is for (subject alternative names), escaped in the same way; these
+    /// alone count.
     pub names: Vec<String>,
     /// From when it is valid.
     pub begin: Timestamp,
@@ -165,7 +166,7 @@ fn escaped(text: &str) -> String {
 
 fn name(name: &GeneralName<'_>) -> Option<String> {
     match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::DNSName(name) => Some(escaped(name)),
         GeneralName::IPAddress(octets) => {
             let v4 = <[u8; 4]>::try_from(*octets).map(IpAddr::from);
             let address = v4.or_else(|_| <[u8; 16]>::try_from(*octets).map(IpAddr::from));

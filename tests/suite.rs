@@ -12,6 +12,7 @@ mod support;
 mod addresses;
 mod check;
 mod command_line;
+mod content;
 mod copies;
 mod daemon;
 mod discovery;

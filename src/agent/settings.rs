@@ -15,7 +15,6 @@ use crate::health::readiness::FirstPass;
 use crate::input::{self, EntryOf, FileSettings, MatchedLast};
 use crate::mounts::{Fence, SharedMounts, Territory};
 use crate::pipeline::globs::FollowedGlobs;
-use crate::syslog::StructuredData;
 
 /// What a shard gets.
 pub(super) struct ShardSettings {
@@ -90,8 +89,8 @@ fn input(config: &Config, fence: Fence, meters: &Meters, vitals: &Vitals) -> inp
         tag: messages.tag.clone(),
         time: messages.time(),
         exclude: Arc::clone(&messages.exclude),
-        text: None,
-        structured_data: StructuredData::default(),
+        text: (!messages.text.is_idle()).then(|| Arc::new(messages.text.clone())),
+        structured_data: messages.structured_data.clone(),
     });
     input::Settings {
         files: files.map(Arc::new).collect(),

@@ -33,7 +33,10 @@ use std::time::Duration;
 use crate::cli::Cli;
 use crate::filter::Patterns;
 use crate::glob::Glob;
-use crate::syslog::{Facility, Framing, MessageTime, Priority, Severity, TimeFormat};
+use crate::syslog::{
+    Facility, Framing, MessageTime, Priority, Severity, StructuredData, TimeFormat,
+};
+use crate::text::TextRules;
 
 use document::reader::SourceReader;
 use document::spots::Spots;
@@ -202,6 +205,10 @@ pub struct Messages {
     pub time_format: Option<Arc<TimeFormat>>,
     /// Lines that are not sent. Shared, for what searching them needs is large.
     pub exclude: Arc<Patterns>,
+    /// What is done with the text.
+    pub text: TextRules,
+    /// What is sent beside the token.
+    pub structured_data: StructuredData,
 }
 
 impl Messages {
@@ -216,6 +223,8 @@ impl Messages {
             is_written: false,
             time_format: None,
             exclude: Arc::default(),
+            text: TextRules::default(),
+            structured_data: StructuredData::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 mod advice;
 mod lists;
 mod messages;
+mod text;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Protocol;
 use crate::syslog::{Framing, TimeFormat, UnknownName};
+use crate::text::{Join, Multiline, Trace};
 
 /// Stands for "no limit": a week, which every timer and socket option can hold.
 pub(super) const NO_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -17,6 +18,9 @@ const DATAGRAM_MAX: usize = 65_507;
 /// So many messages were seen to be stored before the first was answered (imrelp). There are hardly
 /// ever as many in memory.
 const WINDOW_MAX: usize = 100_000;
+
+/// More lines do not fit into what is joined.
+const LINES_MAX: usize = Multiline::LARGEST;
 
 /// Longest token in bytes; only there to notice a file's content in the place of a token.
 const TOKEN_MAX: usize = 255;
@@ -213,6 +217,48 @@ pub(super) fn is_written(text: &str) -> Result<bool, String> {
         "read" => Ok(false),
         "written" => Ok(true),
         _ => Err(format!("{text:?} is neither read nor written; write read or written")),
+    }
+}
+
+/// A name of a trace.
+pub(super) fn trace(text: &str) -> Result<Trace, String> {
+    text.to_ascii_lowercase().parse().map_err(|()| {
+        let names: Vec<_> = Trace::ALL.iter().map(|(name, _)| *name).collect();
+        format!("{text:?} is no preset; write one of {}, or start: and a pattern", names.join(" "))
+    })
+}
+
+/// How long the next line of a message is waited for: 100 ms to 1 h.
+pub(super) fn join_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = duration(text)?;
+    if !(Duration::from_millis(100)..=Duration::from_secs(3600)).contains(&timeout) {
+        return Err(format!("{text:?} is out of range; write a duration from 100ms to 1h"));
+    }
+    Ok(timeout)
+}
+
+/// How many lines a message may have.
+pub(super) fn line_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=LINES_MAX) => Ok(count),
+        _ => Err(format!("{text:?} is not a number of lines; write 1 to {LINES_MAX}")),
+    }
+}
+
+/// How many bytes a message of several lines may have.
+pub(super) fn joined_length(text: &str) -> Result<usize, String> {
+    match bytes(text)? {
+        length @ 1..=Multiline::LARGEST => Ok(length),
+        _ => Err(format!("{text:?} bytes are out of range; write 1 to {}", Multiline::LARGEST)),
+    }
+}
+
+/// What stands between joined lines.
+pub(super) fn join(text: &str) -> Result<Join, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "escaped" => Ok(Join::Escaped),
+        "space" => Ok(Join::Space),
+        _ => Err(format!("{text:?} is no way to join lines; write escaped or space")),
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use regex_automata::MatchKind;
 use regex_automata::meta;
-use regex_syntax::hir::Hir;
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use super::{PatternError, SIZE_LIMIT, decoded, re2};
 
@@ -53,6 +53,16 @@ impl Pattern {
             .filter(|&number| number < groups.group_len(regex_automata::PatternID::ZERO))
     }
 
+    /// The bytes with which each line begins that it matches. None where it may match elsewhere, or an empty
+    /// line.
+    #[must_use]
+    pub fn first_bytes(&self) -> Option<Box<[bool; 256]>> {
+        let mut set = Box::new([false; 256]);
+        // What is not ASCII may be a character of several bytes, or no UTF-8.
+        set[0x80..].fill(true);
+        at_start(&self.hir, &mut set).then_some(set)
+    }
+
     /// Whether it matches anywhere in `text`. Each byte that is not UTF-8 counts as U+FFFD.
     #[must_use]
     pub fn matches(&self, text: &[u8]) -> bool {
@@ -73,6 +83,54 @@ impl Pattern {
             spans.clear();
             spans.extend(captures.iter().map(|span| span.map(|it| raw(it.start)..raw(it.end))));
             tell(&spans);
+        }
+    }
+}
+
+/// Adds what a text begins with that `hir` matches at its start. False where it may match elsewhere, or nothing.
+fn at_start(hir: &Hir, set: &mut [bool; 256]) -> bool {
+    match hir.kind() {
+        HirKind::Capture(capture) => at_start(&capture.sub, set),
+        HirKind::Alternation(branches) => branches.iter().all(|branch| at_start(branch, set)),
+        HirKind::Concat(parts) => match parts[0].kind() {
+            HirKind::Look(Look::Start | Look::StartLF) => {
+                !parts[1..].iter().all(|part| may_be_empty(part, set))
+            }
+            _ => at_start(&parts[0], set),
+        },
+        _ => false,
+    }
+}
+
+/// Adds what text begins with that `hir` matches. True where it may match none, so that what follows counts too.
+fn may_be_empty(hir: &Hir, set: &mut [bool; 256]) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => true,
+        HirKind::Literal(literal) => {
+            set[usize::from(literal.0[0])] = true;
+            false
+        }
+        HirKind::Class(class) => {
+            let ranges: Vec<_> = match class {
+                Class::Unicode(class) => {
+                    class.ranges().iter().map(|it| (it.start() as u32, it.end() as u32)).collect()
+                }
+                Class::Bytes(class) => {
+                    class.ranges().iter().map(|it| (it.start().into(), it.end().into())).collect()
+                }
+            };
+            for (start, end) in ranges {
+                (start..=end.min(0x7F)).for_each(|byte| set[byte as usize] = true);
+            }
+            false
+        }
+        HirKind::Repetition(repetition) => {
+            may_be_empty(&repetition.sub, set) || repetition.min == 0
+        }
+        HirKind::Capture(capture) => may_be_empty(&capture.sub, set),
+        HirKind::Concat(parts) => parts.iter().all(|part| may_be_empty(part, set)),
+        HirKind::Alternation(branches) => {
+            branches.iter().fold(false, |any, branch| may_be_empty(branch, set) || any)
         }
     }
 }
@@ -115,6 +173,23 @@ mod tests {
             matches("(a)(?:b)(c)|(d)", b"abcd"),
             [vec![some("abc"), some("a"), some("c"), None], vec![some("d"), None, None, some("d")],]
         );
+    }
+
+    #[test]
+    fn what_a_line_begins_with_that_matches_is_known_where_it_can_be() {
+        for (pattern, expected) in [
+            (r"^\d+ ", "0123456789"),
+            (r"^\s*at ", "\t\n\x0C\r a"),
+            ("^(a|bc)|^[x-z]", "abxyz"),
+            ("(^a?b)", "ab"),
+        ] {
+            let set = Pattern::new(pattern).unwrap().first_bytes().unwrap();
+            let ascii = (0u8..0x80).filter(|&byte| set[usize::from(byte)]);
+            assert_eq!(ascii.map(char::from).collect::<String>(), expected, "{pattern}");
+        }
+        for pattern in ["a", "^a*", "^$", "^(a|)", "^a|b", "a^b", "^", "x*^b"] {
+            assert!(Pattern::new(pattern).unwrap().first_bytes().is_none(), "{pattern}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::health::readiness::FirstPass;
 use crate::mounts::Fence;
 use crate::pipeline::globs::FollowedGlobs;
 use crate::syslog::{Encoder, Header, MessageTime, Priority, StructuredData};
-use crate::text::TextRules;
+use crate::text::{Multiline, TextRules};
 
 pub use self::rotation::names::is_compressed;
 pub use self::scheduler::{EntryOf, InputLinks, KnownFiles, MatchedLast, Reload, run};
@@ -77,6 +77,11 @@ pub struct FileSettings {
 }
 
 impl FileSettings {
+    /// How lines are joined, where they are.
+    fn multiline(&self) -> Option<&Multiline> {
+        self.text.as_ref()?.multiline.as_deref()
+    }
+
     /// The header of messages from the file that is followed as `path`.
     fn header(&self, path: &Path) -> Header {
         let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -39,6 +39,12 @@ impl Framing {
         }
     }
 
+    /// Whether a newline within a message does not end it: its length is told.
+    #[must_use]
+    pub fn keeps_newlines(self) -> bool {
+        matches!(self, Self::OctetCounted | Self::Relp)
+    }
+
     /// What follows each message. It does not count against the length limit.
     #[inline]
     #[must_use]

@@ -80,12 +80,28 @@ impl Encoder {
     /// LF, CR and NUL become a space each, since receivers take them for the end of a message.
     /// A line that does not fit is cut before the first character that does not fit whole.
     pub fn append(&self, header: &[u8], line: &[u8], batch: &mut Batch) -> bool {
+        self.append_blanked(header, line, blank_controls, batch)
+    }
+
+    /// The same for a `text` of several lines, whose newlines stay: for framings that [keep
+    /// them](Framing::keeps_newlines).
+    pub fn append_text(&self, header: &[u8], text: &[u8], batch: &mut Batch) -> bool {
+        self.append_blanked(header, text, blank_controls_in_lines, batch)
+    }
+
+    fn append_blanked(
+        &self,
+        header: &[u8],
+        line: &[u8],
+        blank: fn(&mut [u8]),
+        batch: &mut Batch,
+    ) -> bool {
         let text = cut(line, self.room(header));
         self.framing.begin(header.len() + text.len(), &mut batch.bytes);
         batch.bytes.extend_from_slice(header);
         let start = batch.bytes.len();
         batch.bytes.extend_from_slice(text);
-        blank_controls(&mut batch.bytes[start..]);
+        blank(&mut batch.bytes[start..]);
         batch.bytes.extend_from_slice(self.framing.trailer());
         batch.frames.push(batch.bytes.len() as u32);
         text.len() < line.len()
@@ -122,6 +138,12 @@ fn blank_controls(text: &mut [u8]) {
     }
 }
 
+fn blank_controls_in_lines(text: &mut [u8]) {
+    for byte in text {
+        *byte = if matches!(*byte, b'\r' | 0) { b' ' } else { *byte };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +174,14 @@ mod tests {
     #[test]
     fn controls_that_end_a_message_become_spaces() {
         assert_eq!(text(99, b"a\r\0b\nc\td\r"), b"a  b c\td ");
+    }
+
+    #[test]
+    fn a_text_of_several_lines_keeps_its_newlines() {
+        let mut batch = Batch::default();
+        let encoder = Encoder::new(Framing::OctetCounted, None);
+        assert!(!encoder.append_text(HEADER, b"a\n\tb\r\0", &mut batch));
+        assert_eq!(batch.bytes, [b"24 ", HEADER, b"a\n\tb  "].concat());
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Header {
         if let Some(before) = &self.place {
             let place = own.place.unwrap_or_default();
             out.extend_from_slice(before);
-            let _ = write!(out, "{}\" offset=\"{}\"] ", place.content, place.offset);
+            let _ = write!(out, "{:016x}\" offset=\"{}\"] ", place.content, place.offset);
         }
     }
 }
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(
             header(&all, Some("ABC")),
             "<11>1 T h a - - [ABC@41058][fields@41058 env=\"prod\"]\
-             [file@41058 path=\"/var/log/a\\]b\" content=\"7\" offset=\"120\"] "
+             [file@41058 path=\"/var/log/a\\]b\" content=\"0000000000000007\" offset=\"120\"] "
         );
         assert_eq!(header(&StructuredData::default(), None), "<11>1 T h a - - - ");
     }

@@ -18,7 +18,7 @@ pub struct StructuredData {
 /// Where a message comes from, as the receiver is told.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct MessagePlace {
-    /// The number of the file's content in the state directory: the same name has others after each rotation.
+    /// The number of the file's content: the same name has others after each rotation.
     pub content: u64,
     /// Where its record begins in that content, in bytes.
     pub offset: u64,

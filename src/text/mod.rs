@@ -1,11 +1,15 @@
 //! What messages say that is not what stands in the file: what is done with the text of records. Pure.
 
 pub mod color;
+mod multiline;
 pub mod presets;
 mod redact;
 mod rules;
 mod severity;
+mod traces;
 
+pub use self::multiline::{Behind, Join, LinePattern, LineRule, Multiline, join};
 pub use self::redact::{REDACTED, Redaction, RedactionError, Redactions};
 pub use self::rules::{TextRules, TextSearch, Workspace};
 pub use self::severity::SeverityRules;
+pub use self::traces::Trace;

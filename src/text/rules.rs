@@ -1,22 +1,27 @@
 //! All that is done with the text of the records of one file. Pure.
 
+use std::sync::Arc;
+
 use memchr::memchr;
 
 use super::color::{ESCAPE, strip};
-use super::{Redactions, SeverityRules};
+use super::{Multiline, Redactions, SeverityRules, join};
 use crate::filter::Search;
 use crate::syslog::Severity;
 
-/// What is done with the text of a record, in the order of the fields. A file of which nothing is asked has none
+/// What is done with the text of a record, in the order of the fields. What is large is shared by the files it is said
+/// of. A file of which nothing is asked has none
 /// of this: see [`TextRules::is_idle`].
 #[derive(Debug, Clone, Default)]
 pub struct TextRules {
+    /// Lines are joined.
+    pub multiline: Option<Arc<Multiline>>,
     /// Colours are left out.
     pub strip_color: bool,
     /// What the text says of its severity.
-    pub severity: SeverityRules,
+    pub severity: Arc<SeverityRules>,
     /// What is replaced.
-    pub redactions: Redactions,
+    pub redactions: Arc<Redactions>,
 }
 
 /// Room to work in, used again for each record.
@@ -36,11 +41,27 @@ pub struct TextSearch<'a> {
     escape: Option<usize>,
 }
 
+impl Workspace {
+    /// The text with `between` between its lines.
+    pub fn joined(&mut self, between: &[u8]) -> &[u8] {
+        let is_one_line = memchr(b'\n', &self.text).is_none();
+        if is_one_line {
+            return &self.text;
+        }
+        self.scratch.clear();
+        join(&self.text, between, &mut self.scratch);
+        &self.scratch
+    }
+}
+
 impl TextRules {
     /// Whether every message is what stands in the file.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        !self.strip_color && self.severity.is_empty() && self.redactions.is_empty()
+        self.multiline.is_none()
+            && !self.strip_color
+            && self.severity.is_empty()
+            && self.redactions.is_empty()
     }
 
     /// Begins to search whole `lines`, each with its newline.
@@ -106,9 +127,10 @@ mod tests {
     fn rules() -> TextRules {
         let severity = ("err".parse().unwrap(), Pattern::new("ERROR").unwrap());
         TextRules {
+            multiline: None,
             strip_color: true,
-            severity: SeverityRules::new(vec![severity]),
-            redactions: Redactions::new(vec![Redaction::preset("card").unwrap()]),
+            severity: SeverityRules::new(vec![severity]).into(),
+            redactions: Redactions::new(vec![Redaction::preset("card").unwrap()]).into(),
         }
     }
 

@@ -236,14 +236,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Choice<T> {
 }
 
 /// A map whose keys are not ours, in its order: each with the word behind it.
-#[allow(dead_code, reason = "for structured_data and severity_from")]
 #[derive(Debug, Clone)]
 pub(in super::super) struct Pairs<M> {
     spot: Option<Spot>,
     pairs: Vec<(Text, One<M>)>,
 }
 
-#[allow(dead_code, reason = "for structured_data and severity_from")]
 impl<M> Pairs<M> {
     /// Where its key stands, if it was given.
     pub(in super::super) fn spot(&self) -> Option<Spot> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::{Protocol, log_filter, value};
 use crate::syslog::{Facility, Framing, Severity, TimeFormat};
+use crate::text::{Join, Trace};
 
 /// A kind of value.
 pub(in super::super) trait Meaning {
@@ -70,6 +71,22 @@ meanings! {
     TimeDirectives -> TimeFormat = value::time_format;
     /// A path or a glob, which need not be UTF-8.
     FilePath -> String = anything;
+    /// A regular expression.
+    PatternText -> String = anything;
+    /// What stands in the place of what was matched.
+    ReplacementText -> String = anything;
+    /// The value of a parameter of structured data.
+    ParamText -> String = anything;
+    /// A name of [`Trace`].
+    TraceName -> Trace = value::trace;
+    /// A duration of 100 ms to 1 h.
+    JoinTimeout -> Duration = value::join_timeout;
+    /// A number of lines.
+    LineCount -> usize = value::line_count;
+    /// Bytes of a message of several lines.
+    JoinedLength -> usize = value::joined_length;
+    /// `escaped` or `space`.
+    JoinName -> Join = value::join;
     /// The name of a user.
     User -> String = anything;
     /// APP-NAME.

@@ -14,7 +14,7 @@ pub(super) mod spots;
 
 use serde::Deserialize;
 
-use self::leaf::{Both, Choice, List, ListMap, One, Text};
+use self::leaf::{Both, Choice, List, ListMap, One, Pairs, Text};
 use self::meaning as m;
 
 /// All keys of the file: those of the daemon, and those of messages for all files.
@@ -126,6 +126,49 @@ pub(super) struct MessageKeys {
     pub(super) timestamp_format: One<m::TimeDirectives>,
     /// Lines that are not sent: patterns.
     pub(super) exclude_patterns: List<Text>,
+    /// What is replaced in every line before it leaves the host: patterns, presets, or maps of a pattern and what
+    /// stands in its place.
+    pub(super) redact_patterns: List<Choice<RedactionMap>>,
+    /// Colours and other sequences for terminals are left out.
+    pub(super) strip_color: One<m::Switch>,
+    /// Severities, each with a pattern of the lines that have it; the first that matches counts.
+    pub(super) severity_from: Pairs<m::PatternText>,
+    /// Names and values that are sent with every message as structured data; `file: true` adds where it stands.
+    pub(super) structured_data: Pairs<m::ParamText>,
+    /// Which lines make one message.
+    pub(super) multiline: MultilineKeys,
+}
+
+/// A pattern of what is replaced, and by what.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RedactionMap {
+    /// What is replaced: a pattern.
+    pub(super) pattern: One<m::PatternText>,
+    /// What stands in its place; `$1` is what its first group holds.
+    pub(super) replace: One<m::ReplacementText>,
+}
+
+impl ListMap for RedactionMap {}
+
+/// The section `multiline`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct MultilineKeys {
+    /// A pattern of the lines that begin a message; all others continue one.
+    pub(super) start: One<m::PatternText>,
+    /// A pattern of the lines that continue a message; all others begin one.
+    pub(super) continuation: One<m::PatternText>,
+    /// Traces of a language: `java`, `python`, `go` or `ruby`; or `indent`.
+    pub(super) preset: One<m::TraceName>,
+    /// After so long without another line, a message is complete.
+    pub(super) timeout: One<m::JoinTimeout>,
+    /// A message has no more lines than this.
+    pub(super) max_lines: One<m::LineCount>,
+    /// Nor more bytes.
+    pub(super) max_bytes: One<m::JoinedLength>,
+    /// What stands between lines where a newline would end the message: `escaped` or `space`.
+    pub(super) join: One<m::JoinName>,
 }
 
 /// The keys that there are in an entry of `files` only.

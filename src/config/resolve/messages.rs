@@ -30,6 +30,8 @@ impl Resolver<'_> {
                 .map(Arc::new)
                 .or_else(|| base.time_format.clone()),
             exclude: self.patterns_or(&keys.exclude_patterns, &base.exclude),
+            text: self.text_rules(keys, &base.text),
+            structured_data: self.structured_data(keys, &base.structured_data),
         };
         self.advise(keys, &messages);
         messages

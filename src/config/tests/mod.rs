@@ -12,6 +12,7 @@ use nix::time::{ClockId, clock_gettime};
 use proptest::prelude::*;
 
 use super::*;
+use crate::text::{LineRule, TextRules};
 
 mod sources;
 
@@ -56,6 +57,21 @@ fn files_in(directory: &str, extension: &str) -> Vec<PathBuf> {
     files
 }
 
+/// What is done with the text.
+fn text_summary(rules: &TextRules) -> String {
+    let joined = rules.multiline.as_ref().map_or("alone".to_owned(), |it| {
+        let by = match &it.rule {
+            LineRule::Start(_) => "start".to_owned(),
+            LineRule::Continuation(_) => "continuation".to_owned(),
+            LineRule::Trace(trace) => format!("{trace:?}"),
+        };
+        let (timeout, lines, bytes, join) = (it.timeout, it.max_lines, it.max_bytes, it.join);
+        format!("joined by {by} within {timeout:?}, {lines} lines, {bytes} bytes, {join:?}")
+    });
+    let has = [!rules.severity.is_empty(), !rules.redactions.is_empty()];
+    format!("{joined}; color {}; severity, redactions {has:?}", !rules.strip_color)
+}
+
 /// One setting a line. Of patterns it shows only whether there are any.
 fn summary(loaded: &Loaded) -> String {
     let Config { destination: to, .. } = &loaded.config;
@@ -69,7 +85,15 @@ fn summary(loaded: &Loaded) -> String {
             MessageTime::Written(None) => ", as modified".to_owned(),
             MessageTime::Written(Some(format)) => format!(", as written: {}", format.text()),
         };
-        writeln!(out, "follow {tag}{}{time}", file.glob.text().display()).unwrap();
+        let text = match messages.text.is_idle() {
+            true => String::new(),
+            false => format!(", {}", text_summary(&messages.text)),
+        };
+        let data = match &messages.structured_data {
+            data if *data == Default::default() => String::new(),
+            data => format!(", {data:?}"),
+        };
+        writeln!(out, "follow {tag}{}{time}{text}{data}", file.glob.text().display()).unwrap();
     }
     let max = to.max_message.map_or("any".into(), |max| max.to_string());
     writeln!(out, "send to {:?} {} port {}", to.protocol, to.host, to.port).unwrap();

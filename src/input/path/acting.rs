@@ -106,12 +106,14 @@ impl FollowedPath {
             }
             Action::Skip => Step::Next(None),
             Action::Hold => Step::Stop(When::At(settled)),
-            Action::SendUnfinished => self.send_unfinished(which, pass, now),
+            Action::SendUnfinished => self.send(which, Generation::read_unfinished, pass, now),
+            Action::AwaitMore => self.await_more(which, pass, now),
             Action::SendRestAndLetGo => {
                 self.report_damaged(which);
                 context.effects.losses.push((Reason::DamagedArchive, Amount::unknown()));
                 // Where nothing is left, there is nothing to send.
-                let _ = self.send_unfinished(which, pass, now);
+                let _ = self.send(which, Generation::read_undecided, pass, now);
+                let _ = self.send(which, Generation::read_unfinished, pass, now);
                 self.let_go(which, context)
             }
             Action::Park => self.park(which, context),
@@ -155,9 +157,29 @@ impl FollowedPath {
         }
     }
 
-    fn send_unfinished(&mut self, which: Which, pass: &mut Pass<'_>, now: Instant) -> Step {
+    /// Sends the last lines when nothing has come behind them for long enough, or nothing more is to be read.
+    fn await_more(&mut self, which: Which, pass: &mut Pass<'_>, now: Instant) -> Step {
+        let multiline = pass.format.settings.multiline();
+        let timeout = multiline.map_or(Duration::ZERO, |multiline| multiline.timeout);
+        let limit = self.limit;
         let Some(it) = self.get(which) else { return Step::Same };
-        match it.read_unfinished(pass) {
+        let is_all = limit.is_some_and(|limit| it.size() > limit);
+        match it.quiet(now) >= timeout || is_all {
+            true => self.send(which, Generation::read_undecided, pass, now),
+            false => Step::Stop(When::At(it.quiet_at(timeout))),
+        }
+    }
+
+    /// Sends what is left, as `read` does it.
+    fn send(
+        &mut self,
+        which: Which,
+        read: fn(&mut Generation, &mut Pass<'_>) -> io::Result<()>,
+        pass: &mut Pass<'_>,
+        now: Instant,
+    ) -> Step {
+        let Some(it) = self.get(which) else { return Step::Same };
+        match read(it, pass) {
             Ok(()) => Step::Same,
             Err(error) => self.complain(which, Some(&error), now),
         }

@@ -35,6 +35,8 @@ pub(in crate::input) enum Progress {
     Eof,
     /// There was nothing to read but a record that is not finished.
     Unfinished,
+    /// There was nothing to read but whole lines whose record may go on.
+    Undecided,
     /// The bytes before its position are not what they were.
     Rewritten,
     /// Its file is shorter than it was seen to be, and holds all that was read of it.
@@ -127,6 +129,8 @@ pub(in crate::input) enum Action {
     Hold,
     /// Send its last record as it stands, then look at it again.
     SendUnfinished,
+    /// Wait for what its last lines may go on with, as long as is to be waited; then send them.
+    AwaitMore,
     /// Send what can be read of its last record, and let it go.
     SendRestAndLetGo,
     /// Look at it no more until something newer has content.
@@ -156,6 +160,7 @@ pub(in crate::input) fn action(situation: Situation) -> Action {
         (Phase::Current, P::ReadToEnd | P::Eof | P::Unfinished, ..) => Action::Await,
         (Phase::Current, P::Rewritten | P::NotItsCopy, ..) => Action::StartAnew,
         (_, P::Shortened, ..) => Action::SeekLost,
+        (_, P::Undecided, ..) => Action::AwaitMore,
         (Phase::Current, P::Incomplete | P::Unsettled, ..) => Action::Retry,
         (Phase::Current, P::Damaged | P::Failed | P::FailedForLong, ..) => Action::Complain,
 
@@ -209,7 +214,7 @@ mod tests {
 
     const PHASES: [Phase; 3] = [Phase::Current, Phase::Draining, Phase::Parked];
     const OLDER: [Phase; 2] = [Phase::Draining, Phase::Parked];
-    const PROGRESS: [P; 15] = [
+    const PROGRESS: [P; 16] = [
         P::Moved,
         P::AtOtherPath,
         P::Missing,
@@ -218,6 +223,7 @@ mod tests {
         P::ReadToEnd,
         P::Eof,
         P::Unfinished,
+        P::Undecided,
         P::Rewritten,
         P::Shortened,
         P::NotItsCopy,
@@ -285,6 +291,7 @@ mod tests {
         older(&[P::FailedForLong], Action::GiveUp);
 
         assert_all(all(&PHASES, &[P::Shortened], &NEWER, &MEDIUM, &QUIET), Action::SeekLost);
+        assert_all(all(&PHASES, &[P::Undecided], &NEWER, &MEDIUM, &QUIET), Action::AwaitMore);
 
         let missing = |phases: &[Phase], newer: &[N], quiet: &[Q], expected| {
             assert_all(all(phases, &[P::Missing], newer, &MEDIUM, quiet), expected);

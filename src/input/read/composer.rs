@@ -13,7 +13,6 @@ use crate::filter::without_byte_order_mark;
 use crate::input::FileSettings;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::controls::Controls;
-use crate::pipeline::position::Source;
 use crate::syslog::{
     Encoder, Framing, Header, MessagePlace, MessageTime, OwnHeader, Severity, Timestamps,
 };
@@ -61,7 +60,7 @@ pub(super) struct Composer {
     modified: Timestamp,
     /// The header of what is appended, where none has its own.
     pub(super) header: Vec<u8>,
-    /// The number of the content that is read.
+    /// The number of the content that is read, where messages tell it.
     content: u64,
     pub(super) own: OwnMessage,
 }
@@ -81,6 +80,9 @@ pub(super) struct Piece<'a> {
     pub(super) controls: Controls,
     /// Where the first begins in the content, in bytes.
     pub(super) offset: u64,
+    /// Where each ends that is of several lines, perhaps, and from where that counts; empty where each line is a
+    /// record.
+    pub(super) ends: (&'a [u32], usize),
 }
 
 impl Piece<'_> {
@@ -90,7 +92,7 @@ impl Piece<'_> {
     }
 
     /// Where `lines` stand, which are a part of the records.
-    fn part(&self, lines: &[u8]) -> Range<usize> {
+    pub(super) fn part(&self, lines: &[u8]) -> Range<usize> {
         let start = lines.as_ptr() as usize - self.records.as_ptr() as usize;
         start..start + lines.len()
     }
@@ -127,15 +129,15 @@ impl Composer {
         self.timestamps.of(self.read_at).clone_into(&mut self.now);
     }
 
-    /// To be called before records are appended of the content of `source`, which was `modified` then, in
+    /// To be called before records are appended of the content with this number, which was `modified` then, in
     /// nanoseconds since the epoch. Returns how long one may be at most.
     pub(super) fn begin(
         &mut self,
         format: MessageFormat<'_>,
-        source: &Source,
+        content: u64,
         modified: i64,
     ) -> usize {
-        self.content = source.id.0;
+        self.content = content;
         let timestamp = match &format.settings.time {
             MessageTime::Read => &self.now,
             MessageTime::Written(_) => {
@@ -184,6 +186,14 @@ impl Composer {
         records::step(&buffer[text], STEP, STEP_ENCODED / (self.header.len() + 1))
     }
 
+    /// How long those of the first records are together that are appended at once; each ends at one of these `ends`, of
+    /// which the first ends behind `start`. At least one.
+    pub(super) fn step_of_records(ends: &[u32], start: usize) -> (usize, &[u32]) {
+        let count = ends.partition_point(|&end| end as usize <= start + STEP).max(1);
+        let ends = &ends[..count];
+        (ends[count - 1] as usize - start, ends)
+    }
+
     /// Appends those of whole records that no pattern drops.
     pub(super) fn append(
         &mut self,
@@ -198,6 +208,9 @@ impl Composer {
         }
         let before = batch.frames.len();
         let rules = format.settings.text.as_deref();
+        if let Some(rules) = rules.filter(|_| !piece.ends.0.is_empty()) {
+            return self.append_joined(format, piece, (rules, kept), batch, counts);
+        }
         let mut search = rules.map(|rules| (rules, rules.search(piece.records)));
         for lines in kept.by_ref() {
             counts.cut += match &mut search {

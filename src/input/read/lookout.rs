@@ -43,10 +43,13 @@ impl Reader {
         {
             return Ok(Read::NotYet(until));
         }
-        let most = self.composer.begin(place.format, place.source, place.modified) as u64;
+        let most = self.begin(place)? as u64;
         match self.look_beyond(place, most)? {
             Beyond::End => {
                 place.pending.has_no_gap();
+                if place.pending.held(offset) > 0 {
+                    return Ok(Read::Undecided);
+                }
                 let unfinished = place.pending.text_to.saturating_sub(offset);
                 Ok(Read::End { unfinished: usize::try_from(unfinished).unwrap_or(usize::MAX) })
             }
@@ -141,9 +144,9 @@ impl Reader {
         batch: &mut Batch,
     ) -> io::Result<Read> {
         let back = place.back();
-        self.composer.begin(place.format, place.source, place.modified);
+        self.begin(place)?;
         let (records, offset) = (&self.buffer[back..back + text], place.position.offset);
-        let piece = Piece { records, controls: Controls::Some, offset };
+        let piece = Piece { records, controls: Controls::Some, offset, ends: (&[], 0) };
         self.composer.append_unended(place.format, piece, true, batch, &mut self.counts);
         self.advance(place, back, text, true)?;
         *place.pending = Pending::default();
@@ -171,8 +174,7 @@ impl Reader {
         place: &mut ReadPlace<'_>,
         batch: &mut Batch,
     ) -> io::Result<()> {
-        let (back, most) =
-            (place.back(), self.composer.begin(place.format, place.source, place.modified));
+        let (back, most) = (place.back(), self.begin(place)?);
         let known = place.pending.text_to.saturating_sub(place.position.offset);
         let len = usize::try_from(known).unwrap_or(LINE_MAX).min(most + 1).max(CHUNK);
         self.buffer.resize(len.max(self.buffer.len()) + back, 0);
@@ -183,7 +185,7 @@ impl Reader {
             if text > back {
                 let (records, is_cut) = (&self.buffer[back..text], known > (text - back) as u64);
                 let (offset, counts) = (place.position.offset, &mut self.counts);
-                let piece = Piece { records, controls: Controls::Some, offset };
+                let piece = Piece { records, controls: Controls::Some, offset, ends: (&[], 0) };
                 self.composer.append_unended(place.format, piece, is_cut, batch, counts);
                 self.advance(place, back, text - back, is_cut)?;
                 *place.pending = Pending::default();

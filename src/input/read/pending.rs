@@ -16,6 +16,8 @@ pub(in crate::input) struct Pending {
     pub(in crate::input) to: u64,
     /// From here on there are but NULs so far.
     pub(in crate::input) text_to: u64,
+    /// Up to here there are whole lines, of which it is not known whether their record goes on behind them.
+    held_to: u64,
     /// Up to here there was no whole record either, but that is to be looked at again.
     was_to: u64,
     /// Since when text stands behind NULs that once reached to the end.
@@ -30,18 +32,27 @@ impl Pending {
 
     /// Whether anything is known of what lies behind `position`.
     pub(in crate::input) fn says_something(&self, position: u64) -> bool {
-        self.gap_since.is_some() || self.unfinished_to() > position
+        self.gap_since.is_some() || self.looked_to() > position
     }
 
-    /// Up to where there was no whole record when it was last looked at.
+    /// Up to where there was no whole record when it was last looked at, nor whole lines.
     pub(in crate::input) fn unfinished_to(&self) -> u64 {
+        if self.held_to > 0 { 0 } else { self.looked_to() }
+    }
+
+    fn looked_to(&self) -> u64 {
         self.to.max(self.was_to)
+    }
+
+    /// How many bytes of whole lines stand behind `position` whose record may go on.
+    pub(in crate::input) fn held(&self, position: u64) -> u64 {
+        self.held_to.saturating_sub(position)
     }
 
     /// Has all be looked through once more.
     pub(in crate::input) fn look_again(&mut self, position: u64) {
-        *self =
-            Self { was_to: self.unfinished_to(), to: position, text_to: position, gap_since: None };
+        let (was_to, held_to) = (self.looked_to(), self.held_to);
+        *self = Self { was_to, held_to, to: position, text_to: position, gap_since: None };
     }
 
     /// Takes in that the file has this size, and so ends there.
@@ -54,6 +65,7 @@ impl Pending {
     pub(in crate::input) fn see(&mut self, position: u64, piece: &Split) {
         let rest_at = position + piece.consumed() as u64;
         let end = rest_at + piece.rest as u64;
+        self.held_to = if piece.held > 0 { rest_at + piece.held as u64 } else { 0 };
         if piece.has_more || end == rest_at {
             *self = Self { to: rest_at, text_to: rest_at, ..Self::default() };
             return;
@@ -88,7 +100,7 @@ impl Pending {
     pub(in crate::input) fn wait_on(&mut self, position: u64, now: Instant) -> Option<Instant> {
         let until = self.gap_since.map(|since| since + FILLED_IN).filter(|&until| now < until)?;
         // What lies between is looked through anew then.
-        self.was_to = self.unfinished_to();
+        self.was_to = self.looked_to();
         (self.to, self.text_to) = (position, position);
         Some(until)
     }

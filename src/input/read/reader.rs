@@ -8,6 +8,7 @@ use std::time::Instant;
 pub(in crate::input) use super::composer::MessageFormat;
 use super::composer::{Composer, ENCODED, Piece};
 use super::content::Content;
+use super::identified::ContentNumbers;
 use super::overwritten::last_starts;
 use super::pending::Pending;
 use super::records::{self, Split};
@@ -16,6 +17,7 @@ use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::controls::Controls;
 use crate::pipeline::position::{Anchor, Head, Position, Source, Update};
 use crate::syslog::{Encoder, Framing};
+use crate::text::Behind;
 
 /// How much of a file is read at once.
 pub(in crate::input) const CHUNK: usize = 256 << 10;
@@ -26,6 +28,9 @@ const PEEK: usize = 64 << 10;
 pub(in crate::input) struct Reader {
     pub(super) composer: Composer,
     pub(super) buffer: Vec<u8>,
+    /// Where the records end that were found last, where lines are joined.
+    ends: Vec<u32>,
+    pub(super) numbers: ContentNumbers,
     pub(super) now: Instant,
     pub(in crate::input) counts: Counts,
 }
@@ -54,6 +59,8 @@ pub(in crate::input) enum Read {
     Some { at_end: bool },
     /// Nothing more for now. `unfinished` bytes of a record without its end are left.
     End { unfinished: usize },
+    /// Nothing more for now. Whole lines are left, of which it is not known whether their record goes on.
+    Undecided,
     /// What is there may be filled in by its writer until this time.
     NotYet(Instant),
     /// The content is not what it was: the file was truncated or written anew.
@@ -87,7 +94,9 @@ impl ReadPlace<'_> {
 impl Reader {
     pub(in crate::input) fn new(encoder: Encoder) -> Self {
         let (composer, buffer) = (Composer::new(encoder), vec![0; CHUNK]);
-        Self { composer, buffer, now: Instant::now(), counts: Counts::default() }
+        let (now, counts) = (Instant::now(), Counts::default());
+        let numbers = ContentNumbers::default();
+        Self { composer, buffer, ends: Vec::new(), numbers, now, counts }
     }
 
     /// Frames what is read from now on.
@@ -123,14 +132,16 @@ impl Reader {
     ) -> io::Result<Read> {
         let (back, offset) = (place.back(), place.position.offset);
         let is_looked_through = place.pending.to > offset + PEEK as u64;
-        let most = if is_looked_through { back + PEEK } else { CHUNK };
+        let joins = place.format.settings.multiline().is_some();
+        let most = if is_looked_through && !joins { back + PEEK } else { CHUNK };
         let Some((count, want)) = self.read_again(place, most)? else {
             return self.go_back(place);
         };
         if count < back {
             return Ok(Read::End { unfinished: 0 });
         }
-        let split = records::split(&self.buffer[back..count], place.position.mid_record);
+        let mut split = records::split(&self.buffer[back..count], place.position.mid_record);
+        self.join_lines(place, back, &mut split, false);
         let were_last = place.pending.is_nuls(offset);
         if split.nuls > 0
             && let Some(until) = place.pending.wait_for_filling(offset, were_last, self.now)
@@ -142,12 +153,53 @@ impl Reader {
             if count < want {
                 place.pending.ends(offset + split.rest as u64);
                 place.pending.has_no_gap();
-                return Ok(Read::End { unfinished: split.text });
+                return Ok(match split.held {
+                    0 => Read::End { unfinished: split.text },
+                    _ => Read::Undecided,
+                });
             }
             return self.look_on(place, were_last, batch);
         }
         let has_all = self.take(place, back, &split, batch)?;
-        Ok(Read::Some { at_end: has_all && !split.has_more && count < want })
+        let has_rest = split.has_more || split.held > 0;
+        Ok(Read::Some { at_end: has_all && !has_rest && count < want })
+    }
+
+    /// Finds the records of several lines in what `split` has found behind `back` bytes, where lines are joined.
+    /// `is_over`: nothing belongs to the last one but what is there.
+    fn join_lines(&mut self, place: &ReadPlace<'_>, back: usize, split: &mut Split, is_over: bool) {
+        self.ends.clear();
+        let Some(multiline) = place.format.settings.multiline() else { return };
+        let from = back + split.skipped + split.nuls;
+        let lines = &self.buffer[from..from + split.records];
+        let behind = match is_over || split.has_more {
+            true => Behind::Nothing,
+            false => Behind::Open(split.text),
+        };
+        multiline.cut(lines, behind, &mut self.ends);
+        split.hold_behind(self.ends.last().map_or(0, |&end| end as usize));
+    }
+
+    /// Sends the whole lines that were found to be [undecided](Read::Undecided) and to be all there is: nothing is
+    /// expected to go on with their record.
+    pub(in crate::input) fn read_undecided(
+        &mut self,
+        place: &mut ReadPlace<'_>,
+        batch: &mut Batch,
+    ) -> io::Result<()> {
+        let (back, held) = (place.back(), place.pending.held(place.position.offset));
+        let Some((count, _)) = self.read_again(place, CHUNK)? else { return Ok(()) };
+        if count < back {
+            return Ok(());
+        }
+        // What has come since is read behind them.
+        let end = count.min(back + usize::try_from(held).unwrap_or(CHUNK));
+        let mut split = records::split(&self.buffer[back..end], place.position.mid_record);
+        if split.skipped + split.nuls == 0 && split.records > 0 {
+            self.join_lines(place, back, &mut split, true);
+            self.take(place, back, &split, batch)?;
+        }
+        Ok(())
     }
 
     /// Reads at most `most` bytes, those before the position first. Returns how many there are, and how
@@ -211,13 +263,18 @@ impl Reader {
         batch: &mut Batch,
     ) -> io::Result<(usize, usize)> {
         let (mut done, mut from) = (back, text.start);
-        self.composer.begin(place.format, place.source, place.modified);
-        let before = batch.bytes.len();
+        self.begin(place)?;
+        let (before, mut ends_done) = (batch.bytes.len(), 0);
         while from < text.end {
-            let len = self.composer.step(&self.buffer, from..text.end);
+            let (len, ends) = match self.ends.get(ends_done..).filter(|ends| !ends.is_empty()) {
+                Some(ends) => Composer::step_of_records(ends, from - text.start),
+                None => (self.composer.step(&self.buffer, from..text.end), &[][..]),
+            };
+            ends_done += ends.len();
             let records = &self.buffer[from..from + len];
             let offset = place.position.offset + (from - done) as u64;
-            let piece = Piece { records, controls, offset };
+            let ends = (ends, from - text.start);
+            let piece = Piece { records, controls, offset, ends };
             self.counts.utf16 += u64::from(piece.is_start() && is_utf16(records));
             self.composer.append(place.format, piece, batch, &mut self.counts);
             if from == text.start {

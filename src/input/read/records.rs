@@ -1,6 +1,6 @@
 //! Cutting a piece of a file into records. Pure.
 //!
-//! A record is a line. What is cut here is what is read at once; where it ends within a record, that
+//! A record is a line, or, where lines are joined, several of them (`text/multiline.rs`). What is cut here is what is read at once; where it ends within a record, that
 //! record is read again later, whole. So nothing is kept between two pieces but where they meet.
 
 use memchr::{memchr, memchr_iter, memchr2, memmem, memrchr};
@@ -27,12 +27,23 @@ pub(in crate::input) struct Split {
     pub(in crate::input) text: usize,
     /// The rest is more than an unfinished record.
     pub(in crate::input) has_more: bool,
+    /// The rest begins with so many bytes of whole lines, of which it is not known yet whether the record goes on
+    /// behind them.
+    pub(in crate::input) held: usize,
 }
 
 impl Split {
     /// How many bytes are done with.
     pub(in crate::input) fn consumed(&self) -> usize {
         self.skipped + self.nuls + self.records
+    }
+
+    /// Of the records no more than `kept` bytes are known to be complete; the others are left for later.
+    pub(in crate::input) fn hold_behind(&mut self, kept: usize) {
+        self.held = self.records - kept;
+        self.records = kept;
+        self.rest += self.held;
+        self.text += self.held;
     }
 }
 
@@ -68,7 +79,17 @@ pub(in crate::input) fn split(piece: &[u8], mid_record: bool) -> Split {
     };
     let rest = &piece[end..];
     let text = without_nuls_behind(rest);
-    Split { skipped, mid_record, nuls, records: end, controls, rest: rest.len(), text, has_more }
+    Split {
+        skipped,
+        mid_record,
+        nuls,
+        records: end,
+        controls,
+        rest: rest.len(),
+        text,
+        has_more,
+        held: 0,
+    }
 }
 
 /// With how many NULs `bytes` begin.

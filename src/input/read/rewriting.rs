@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use memchr::memchr_iter;
 
-use super::composer::{Composer, MARGIN, MessageFormat, Piece};
-use crate::filter::without_byte_order_mark;
+use super::composer::{Composer, MARGIN, MessageFormat, OwnMessage, Piece};
+use super::reader::Counts;
+use crate::filter::{Kept, without_byte_order_mark};
 use crate::pipeline::batch::Batch;
+use crate::syslog::Severity;
 use crate::text::{TextRules, TextSearch};
 
 impl Composer {
@@ -37,6 +39,78 @@ impl Composer {
             from = end + 1;
         }
         cut
+    }
+
+    /// Appends the records of a piece that are of several lines, but those of which a line is left out.
+    pub(super) fn append_joined(
+        &mut self,
+        format: MessageFormat<'_>,
+        piece: Piece<'_>,
+        (rules, mut kept): (&TextRules, Kept<'_>),
+        batch: &mut Batch,
+        counts: &mut Counts,
+    ) {
+        let mut search = rules.search(piece.records);
+        let mut run = kept.by_ref().next().map_or(0..0, |lines| piece.part(lines));
+        let (ends, before) = piece.ends;
+        let mut start = 0;
+        for end in ends.iter().map(|&end| end as usize - before) {
+            while run.end <= start && !run.is_empty() {
+                run = kept.by_ref().next().map_or(0..0, |lines| piece.part(lines));
+            }
+            let record = start..end;
+            let lines = memchr_iter(b'\n', &piece.records[record.clone()]).count() as u64;
+            counts.lines += lines;
+            if run.start <= start && end <= run.end {
+                let is_changed = search.may_change(start, end) || piece.is_start() && start == 0;
+                let was_cut = match is_changed {
+                    true => self.append_line(format, rules, piece, start..end - 1, false, batch),
+                    false => self.append_unchanged(format, rules, piece, start..end - 1, batch),
+                };
+                counts.cut += u64::from(was_cut);
+            } else {
+                counts.excluded += lines;
+            }
+            start = end;
+        }
+    }
+
+    /// Appends a record of which only the lines are to be joined, without its end.
+    fn append_unchanged(
+        &mut self,
+        format: MessageFormat<'_>,
+        rules: &TextRules,
+        piece: Piece<'_>,
+        place: Range<usize>,
+        batch: &mut Batch,
+    ) -> bool {
+        let record = &piece.records[place.clone()];
+        self.own.work.text.clear();
+        self.own.work.text.extend_from_slice(record);
+        self.append_text(format, rules, (record, piece.offset + place.start as u64), None, batch)
+    }
+
+    /// Appends the text that was made of a record which begins at an offset.
+    fn append_text(
+        &mut self,
+        format: MessageFormat<'_>,
+        rules: &TextRules,
+        (record, offset): (&[u8], u64),
+        severity: Option<Severity>,
+        batch: &mut Batch,
+    ) -> bool {
+        let is_own = severity.is_some() || Self::is_each_own(format);
+        if is_own {
+            self.render_own(format, record, offset, severity);
+        }
+        let keeps_newlines = self.encoder.framing().keeps_newlines();
+        let OwnMessage { header, work } = &mut self.own;
+        let header = if is_own { header } else { &self.header };
+        let Some(multiline) = &rules.multiline else {
+            return self.encoder.append(header, &work.text, batch);
+        };
+        let between = if keeps_newlines { b"\n" } else { multiline.join.text() };
+        self.encoder.append_text(header, work.joined(between), batch)
     }
 
     /// Appends a record without its end.
@@ -78,10 +152,6 @@ impl Composer {
         if is_cut {
             work.text.truncate(work.text.len().saturating_sub(MARGIN));
         }
-        if severity.is_none() && !Self::is_each_own(format) {
-            return self.encoder.append(&self.header, &self.own.work.text, batch);
-        }
-        self.render_own(format, line, offset, severity);
-        self.encoder.append(&self.own.header, &self.own.work.text, batch)
+        self.append_text(format, rules, (line, offset), severity, batch)
     }
 }

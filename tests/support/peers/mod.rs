@@ -40,13 +40,19 @@ pub trait Peer {
     fn messages(&self) -> Vec<Message>;
 }
 
-/// Lines of tab-separated fields, as the peers' configurations write them: priority, timestamp,
-/// host, application, structured data, text. A line not finished yet is left out.
+/// What the peers' configurations write behind a message: its text may have newlines.
+const END: &[u8] = b"\t\t;\n";
+
+/// Tab-separated fields, as the peers' configurations write them: priority, timestamp, host, application, structured
+/// data, text. A message not finished yet is left out.
 fn read_fields(path: &PathBuf) -> Vec<Message> {
     let bytes = std::fs::read(path).unwrap_or_default();
-    let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-    let lines = bytes[..whole].split_inclusive(|&byte| byte == b'\n');
-    lines.map(|line| parse_fields(&line[..line.len() - 1])).collect()
+    let (mut messages, mut start) = (Vec::new(), 0);
+    for end in memchr::memmem::find_iter(&bytes, END) {
+        messages.push(parse_fields(&bytes[start..end]));
+        start = end + END.len();
+    }
+    messages
 }
 
 fn parse_fields(line: &[u8]) -> Message {

@@ -200,7 +200,7 @@ template(name="fields" type="list") {{
   property(name="hostname") constant(value="\t")
   property(name="app-name") constant(value="\t")
   property(name="structured-data") constant(value="\t")
-  property(name="msg") constant(value="\n")
+  property(name="msg") constant(value="\t\t;\n")
 }}
 ruleset(name="keep") {{ action(type="omfile" file="{output}" template="fields") }}
 input(type="imudp" address="{ip}" port="{port}" ruleset="keep")

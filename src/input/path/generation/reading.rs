@@ -10,6 +10,7 @@ use crate::input::read::content::Stat;
 use crate::input::read::pending::Pending;
 use crate::input::read::reader::{Counts, Read, ReadPlace, Reader, mark};
 use crate::input::rotation::judge;
+use crate::pipeline::batch::Batch;
 use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::shown::Show;
 
@@ -38,6 +39,7 @@ impl Generation {
             Read::Some { at_end: true } => Progress::ReadToEnd,
             Read::End { unfinished: 0 } => Progress::Eof,
             Read::End { .. } => Progress::Unfinished,
+            Read::Undecided => Progress::Undecided,
             // The same as with what is compressed: its writer may be at work there.
             Read::NotYet(_) => Progress::Incomplete,
             // A copy may have been made before the last lines were read.
@@ -138,15 +140,37 @@ impl Generation {
         &mut self,
         pass: &mut Pass<'_>,
     ) -> io::Result<()> {
+        self.read_rest(pass, Reader::read_unfinished)
+    }
+
+    /// Sends the last lines, with which nobody goes on.
+    pub(in crate::input::path) fn read_undecided(&mut self, pass: &mut Pass<'_>) -> io::Result<()> {
+        self.read_rest(pass, Reader::read_undecided)
+    }
+
+    fn read_rest(
+        &mut self,
+        pass: &mut Pass<'_>,
+        read: fn(&mut Reader, &mut ReadPlace<'_>, &mut Batch) -> io::Result<()>,
+    ) -> io::Result<()> {
         let Some(content) = &mut self.content else { return Ok(()) };
         let (modified, format) = (self.position.modified, pass.format);
         let (position, source) = (&mut self.position, &self.source);
         let (bound, size) = (u64::MAX, u64::MAX);
         let mut pending = self.pending.take().map_or_else(Pending::default, |pending| *pending);
-        let pending = &mut pending;
-        let place =
-            &mut ReadPlace { content, position, pending, format, bound, size, source, modified };
-        pass.reader.read_unfinished(place, pass.batch)?;
+        let seen = &mut pending;
+        let place = &mut ReadPlace {
+            content,
+            position,
+            pending: seen,
+            format,
+            bound,
+            size,
+            source,
+            modified,
+        };
+        read(pass.reader, place, pass.batch)?;
+        self.pending = pending.says_something(self.position.offset).then(|| Box::new(pending));
         mark(pass.batch, CheckpointBehind::reached(&self.source, self.position));
         Ok(())
     }

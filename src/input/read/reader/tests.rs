@@ -99,6 +99,7 @@ impl Log {
                 Read::Some { .. } => {}
                 Read::End { unfinished } => return unfinished,
                 Read::NotYet(until) => self.reader.now = until,
+                Read::Undecided => return 0,
                 Read::Rewritten => panic!("nobody has written it anew"),
             }
         }
@@ -339,7 +340,7 @@ proptest! {
 fn redacting() -> TextRules {
     let word = Redaction::new("secret", "***").unwrap();
     let card = Redaction::preset("card").unwrap();
-    TextRules { redactions: Redactions::new(vec![card, word]), ..TextRules::default() }
+    TextRules { redactions: Redactions::new(vec![card, word]).into(), ..TextRules::default() }
 }
 
 const CARD: &str = "4111111111111111";

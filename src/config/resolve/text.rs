@@ -1,0 +1,181 @@
+//! What is done with the text of records, and what is sent beside it.
+
+use std::sync::Arc;
+
+use super::super::document::leaf::{Choice, One, Spot, Text};
+use super::super::document::meaning::PatternText;
+use super::super::document::{MessageKeys, MultilineKeys, RedactionMap};
+use super::super::value;
+use super::{Resolver, advice, not_utf8};
+use crate::filter::{Pattern, PatternError};
+use crate::syslog::{Severity, StructuredData, param_name};
+use crate::text::{
+    LinePattern, LineRule, Multiline, REDACTED, Redaction, RedactionError, Redactions,
+    SeverityRules, TextRules,
+};
+
+/// What among structured data is no parameter: whether messages say where they stand.
+const FILE: &str = "file";
+
+impl Resolver<'_> {
+    /// What `keys` say, and where they say nothing what `base` says.
+    pub(super) fn text_rules(&mut self, keys: &MessageKeys, base: &TextRules) -> TextRules {
+        TextRules {
+            multiline: self.multiline(&keys.multiline).or_else(|| base.multiline.clone()),
+            strip_color: self.value(&keys.strip_color).unwrap_or(base.strip_color),
+            severity: self.severity_rules(keys).unwrap_or_else(|| Arc::clone(&base.severity)),
+            redactions: self.redactions(keys).unwrap_or_else(|| Arc::clone(&base.redactions)),
+        }
+    }
+
+    fn redactions(&mut self, keys: &MessageKeys) -> Option<Arc<Redactions>> {
+        let given = &keys.redact_patterns;
+        given.spot()?;
+        let rules = given.items().iter().filter_map(|item| match item {
+            Choice::Text(Text { text, spot }) => match text.to_str() {
+                Some(text) => match Redaction::preset(text) {
+                    Some(preset) => Some(preset),
+                    None => self.redaction(*spot, text, REDACTED),
+                },
+                None => {
+                    self.problem(*spot, not_utf8(text));
+                    None
+                }
+            },
+            Choice::Map(spot, map) => self.redaction_of_map(*spot, map),
+        });
+        let rules = rules.collect();
+        Some(Arc::new(Redactions::new(rules)))
+    }
+
+    fn redaction_of_map(&mut self, spot: Spot, map: &RedactionMap) -> Option<Redaction> {
+        let replacement = self.value(&map.replace);
+        let Some(pattern) = map.pattern.typed() else {
+            if !map.pattern.is_misshapen() {
+                let text = "nothing says what is replaced; write pattern: and a pattern";
+                self.problem(spot, text);
+            }
+            return None;
+        };
+        let text = self.value(&map.pattern)?;
+        self.redaction(pattern.spot, &text, replacement.as_deref().unwrap_or(REDACTED))
+    }
+
+    fn redaction(&mut self, spot: Spot, pattern: &str, replacement: &str) -> Option<Redaction> {
+        let error = match Redaction::new(pattern, replacement) {
+            Ok(redaction) => return Some(redaction),
+            Err(RedactionError::Pattern(error)) => return self.no_pattern(spot, &error),
+            Err(error) => error,
+        };
+        self.problem(
+            spot,
+            format!("{error}; write $$ for a dollar sign, or the number of a group"),
+        );
+        None
+    }
+
+    fn no_pattern<T>(&mut self, spot: Spot, error: &PatternError) -> Option<T> {
+        let remedy = advice::pattern_remedy(false, &error.pattern);
+        self.problem(spot, format!("{error}; {remedy}"));
+        None
+    }
+
+    /// A pattern, if it was given and is one.
+    fn pattern(&mut self, given: &One<PatternText>) -> Option<Pattern> {
+        let (text, spot) = (self.value(given)?, given.spot()?);
+        match Pattern::new(&text) {
+            Ok(pattern) => Some(pattern),
+            Err(error) => self.no_pattern(spot, &error),
+        }
+    }
+
+    fn severity_rules(&mut self, keys: &MessageKeys) -> Option<Arc<SeverityRules>> {
+        keys.severity_from.spot()?;
+        let mut rules = Vec::new();
+        for (name, given) in keys.severity_from.pairs() {
+            let severity: Option<Severity> = match value::named(&name.text.to_string_lossy()) {
+                Ok(severity) => Some(severity),
+                Err(error) => {
+                    self.problem(name.spot, error);
+                    None
+                }
+            };
+            let pattern = self.pattern(given);
+            rules.extend(severity.zip(pattern));
+        }
+        Some(Arc::new(SeverityRules::new(rules)))
+    }
+
+    /// The same for what is sent beside the text.
+    pub(super) fn structured_data(
+        &mut self,
+        keys: &MessageKeys,
+        base: &StructuredData,
+    ) -> StructuredData {
+        if keys.structured_data.spot().is_none() {
+            return base.clone();
+        }
+        let (mut params, mut has_place) = (Vec::new(), false);
+        for (name, given) in keys.structured_data.pairs() {
+            let Some(name_text) = name.text.to_str() else {
+                self.problem(name.spot, not_utf8(&name.text));
+                continue;
+            };
+            let value = self.value(given).unwrap_or_default();
+            if name_text.eq_ignore_ascii_case(FILE) {
+                match value::boolean(&value) {
+                    Ok(is_said) => has_place = is_said,
+                    Err(error) => self.problem(
+                        name.spot,
+                        format!("{error}, since {FILE} says whether messages tell their place; or name it otherwise"),
+                    ),
+                }
+                continue;
+            }
+            match param_name(name_text) {
+                Ok(()) => params.push((name_text.to_owned(), value)),
+                Err(error) => self.problem(name.spot, error),
+            }
+        }
+        StructuredData::new(params, has_place)
+    }
+
+    fn multiline(&mut self, keys: &MultilineKeys) -> Option<Arc<Multiline>> {
+        let timeout = self.value(&keys.timeout);
+        let max_lines = self.value(&keys.max_lines);
+        let max_bytes = self.value(&keys.max_bytes);
+        let join = self.value(&keys.join);
+        let spots = [keys.start.spot(), keys.continuation.spot(), keys.preset.spot()];
+        let rules = [
+            self.pattern(&keys.start).map(|pattern| LineRule::Start(LinePattern::new(pattern))),
+            self.pattern(&keys.continuation)
+                .map(|pattern| LineRule::Continuation(LinePattern::new(pattern))),
+            self.value(&keys.preset).map(LineRule::Trace),
+        ];
+        let others =
+            [keys.timeout.spot(), keys.max_lines.spot(), keys.max_bytes.spot(), keys.join.spot()];
+        let mut given = spots.into_iter().flatten();
+        match (given.next(), given.next(), others.into_iter().flatten().next()) {
+            (None, _, Some(spot)) => {
+                let text = "nothing says which lines are joined; write start:, continuation: or \
+                            preset: beside it";
+                self.problem(spot, text);
+            }
+            (Some(_), Some(second), _) => {
+                let text =
+                    "lines are joined by one rule; write one of start, continuation and preset";
+                self.problem(second, text);
+            }
+            _ => {}
+        }
+        let rule = rules.into_iter().flatten().next()?;
+        let default = Multiline::new(rule);
+        Some(Arc::new(Multiline {
+            timeout: timeout.unwrap_or(default.timeout),
+            max_lines: max_lines.unwrap_or(default.max_lines),
+            max_bytes: max_bytes.unwrap_or(default.max_bytes),
+            join: join.unwrap_or(default.join),
+            ..default
+        }))
+    }
+}

@@ -1,0 +1,409 @@
+//! What messages hold that is not just what stands in the file, as real receivers see it.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use crate::support::peers::{Imrelp, Peer, Rsyslogd, SyslogNg};
+use crate::support::{
+    End, Endpoint, Message, Receiver, SOON, Shipper, Site, Transport, finish, wait_until,
+};
+
+/// Ships what stands in `app.log` with these settings until as many messages were understood.
+#[track_caller]
+fn shipped(
+    peer: &impl Peer,
+    to: &Endpoint,
+    framing: &str,
+    yaml: &str,
+    log: &str,
+    count: usize,
+) -> Vec<Message> {
+    let framed = |shipper: Shipper| shipper.env("REMOTE_SYSLOG_DESTINATION_FRAMING", framing);
+    shipped_by(peer, |shipper| framed(shipper.to(to).yaml(yaml)), log, count)
+}
+
+/// The same with a shipper that is made ready by `ready`.
+#[track_caller]
+fn shipped_by(
+    peer: &impl Peer,
+    ready: impl FnOnce(Shipper) -> Shipper,
+    log: &str,
+    count: usize,
+) -> Vec<Message> {
+    let site = Site::new();
+    let before = peer.messages().len();
+    site.append("app.log", log);
+    let mut shipper = ready(Shipper::new(&site).follow("app.log").reading_from_start()).start();
+    wait_until("the peer has understood all", SOON, || peer.messages().len() >= before + count);
+    shipper.term();
+    let messages = peer.messages().split_off(before);
+    assert_eq!(messages.len(), count, "{messages:?}");
+    messages
+}
+
+fn texts(messages: &[Message]) -> Vec<String> {
+    messages.iter().map(Message::lossy).collect()
+}
+
+const SECRETS: [&str; 6] = [
+    "4111111111111111",
+    "jane.doe@mail.example.com",
+    "10.20.30.40",
+    "eyJhbGciOi",
+    "hunter2",
+    "s3cr3t",
+];
+
+fn secret_lines() -> String {
+    let [card, email, address, bearer, password, other] = SECRETS;
+    format!(
+        "an ordinary line\npaid by {card}, thanks\nfrom {address} to <{email}>\n\
+         Authorization: Bearer {bearer}\nlogin user=jane password={password} ok\n\
+         caf\u{e9} id={other}; id={other}\nthe last line\n"
+    )
+}
+
+const REDACTED: [&str; 7] = [
+    "an ordinary line",
+    "paid by [redacted], thanks",
+    "from [redacted] to <[redacted]>",
+    "Authorization: Bearer [redacted]",
+    "login user=jane password=[redacted] ok",
+    "caf\u{e9} id=s***; id=s***",
+    "the last line",
+];
+
+const REDACT: &str = "redact_patterns: [card, email, ipv4, bearer, password, {pattern: '(id=.)\\w+', replace: '$1***'}]";
+
+#[test]
+fn what_is_redacted_reaches_no_receiver() {
+    if let Some(peer) = Rsyslogd::start() {
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let to = peer.endpoint(transport);
+            let messages = shipped(&peer, &to, "", REDACT, &secret_lines(), REDACTED.len());
+            assert_eq!(texts(&messages), REDACTED, "{transport:?}");
+        }
+    }
+    if let Some(peer) = SyslogNg::start() {
+        let to = peer.counting_endpoint(Transport::Tcp);
+        let messages =
+            shipped(&peer, &to, "octet-counted", REDACT, &secret_lines(), REDACTED.len());
+        assert_eq!(texts(&messages), REDACTED);
+    }
+}
+
+#[track_caller]
+fn assert_no_secret(what: &str, bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let seen = SECRETS.iter().find(|secret| text.contains(**secret));
+    assert_eq!(seen, None, "{what}: {text}");
+}
+
+fn assert_no_secret_below(dir: &Path) {
+    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        match entry.file_type().unwrap() {
+            kind if kind.is_dir() => assert_no_secret_below(&entry.path()),
+            kind if kind.is_file() && entry.file_name() != "app.log" => {
+                assert_no_secret(
+                    &entry.path().display().to_string(),
+                    &fs::read(entry.path()).unwrap(),
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn what_is_redacted_is_in_no_output_no_log_and_no_state() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", secret_lines());
+    let shipper = || Shipper::new(&site).follow("app.log").yaml(REDACT).reading_from_start();
+    let output = finish(shipper().foreground().args(["--dry-run", "--once", "--log", "trace"]));
+    assert!(output.status.success());
+    assert_no_secret("stdout", &output.stdout);
+    assert_no_secret("stderr", &output.stderr);
+    assert_eq!(output.stdout.iter().filter(|&&byte| byte == b'\n').count(), REDACTED.len());
+    // A line that is cut, one without its end in a file that rotates, and all that the log tells.
+    let mut running = shipper()
+        .to(&receiver.endpoint())
+        .yaml("tcp_max_line_length: 600")
+        .arg("--log=trace")
+        .start();
+    receiver.wait_for(REDACTED.len());
+    let long = format!("{} {} {}\n", "x ".repeat(260), SECRETS[0], "y ".repeat(400_000));
+    site.append("app.log", long);
+    site.append("app.log", format!("no end, {}", SECRETS[0]));
+    site.rename("app.log", "app.log.1");
+    site.append("app.log", "new\n");
+    receiver.wait_for_text("new");
+    running.term();
+    for frame in receiver.frames() {
+        assert_no_secret("a message", &frame);
+    }
+    assert!(receiver.texts().contains(&"no end, [redacted]".to_owned()));
+    site.remove("app.log.1");
+    assert_no_secret("the log", running.log().as_bytes());
+    assert_no_secret_below(site.dir());
+}
+
+#[test]
+fn the_severity_is_what_the_line_says_without_its_colours() {
+    let yaml = "severity_from: {err: 'ERROR|FATAL', warn: '^WARN'}\nstrip_color: true\nfacility: local0\nseverity: info";
+    let log =
+        "started\n\x1b[31mERROR\x1b[0m failed\n\x1b[33mWARN\x1b[0m ERROR\nWARN slow\nno WARN\n";
+    let expected = [
+        (134, "started"),
+        (131, "ERROR failed"),
+        (131, "WARN ERROR"),
+        (132, "WARN slow"),
+        (134, "no WARN"),
+    ];
+    let check = |messages: Vec<Message>| {
+        let seen: Vec<_> = messages.iter().map(|it| (it.priority, it.lossy())).collect();
+        assert_eq!(seen, expected.map(|(priority, text)| (priority, text.to_owned())));
+    };
+    if let Some(peer) = Rsyslogd::start() {
+        check(shipped(&peer, &peer.endpoint(Transport::Tcp), "", yaml, log, 5));
+    }
+    if let Some(peer) = SyslogNg::start() {
+        check(shipped(
+            &peer,
+            &peer.counting_endpoint(Transport::Tcp),
+            "octet-counted",
+            yaml,
+            log,
+            5,
+        ));
+    }
+}
+
+#[test]
+fn structured_data_arrives_beside_the_token() {
+    let token = |shipper: Shipper| shipper.env("REMOTE_SYSLOG_DESTINATION_TOKEN", "ABC");
+    let yaml = "structured_data: {env: prod, odd: 'a \"b\" \\c ]d'}";
+    let expected = r#"[ABC@41058][fields@41058 env="prod" odd="a \"b\" \\c \]d"]"#;
+    if let Some(peer) = Rsyslogd::start() {
+        let messages = shipped_by(
+            &peer,
+            |it| token(it.to(&peer.endpoint(Transport::Tcp)).yaml(yaml)),
+            "one\n",
+            1,
+        );
+        assert_eq!(
+            (messages[0].structured_data.as_str(), texts(&messages)),
+            (expected, vec!["one".to_owned()])
+        );
+    }
+    if let Some(peer) = SyslogNg::start() {
+        let messages = shipped_by(
+            &peer,
+            |it| token(it.to(&peer.endpoint(Transport::Tcp)).yaml(yaml)),
+            "one\n",
+            1,
+        );
+        // It names an element without parameters as it pleases, and the order is its own.
+        let seen = &messages[0].structured_data;
+        assert!(seen.contains(r#"[fields@41058 env="prod" odd="a \"b\" \\c \]d"]"#), "{seen}");
+        assert_eq!(texts(&messages), ["one"]);
+    }
+}
+
+/// The places that messages tell, each once.
+fn places(messages: &[Message]) -> HashSet<&str> {
+    messages.iter().map(|message| message.structured_data.as_str()).collect()
+}
+
+/// A receiver that keeps what it has not seen yet has each line once, whatever comes again, over several rotations.
+#[test]
+fn by_their_places_a_receiver_drops_repeats_exactly() {
+    let Some(mut peer) = Rsyslogd::start() else { return };
+    let site = Site::new();
+    let mut shipper = Shipper::new(&site)
+        .follow("app.log")
+        .to(&peer.endpoint(Transport::Tcp))
+        .yaml("structured_data: {file: true}")
+        .reading_from_start()
+        .start();
+    let mut expected = Vec::new();
+    for round in 0..4 {
+        for number in 0..500 {
+            let line = format!("round {round} line {number}, of which several are the same");
+            // The same text again and again: only the place tells them apart.
+            for line in [&line, "the same in each"] {
+                site.append("app.log", format!("{line}\n"));
+                expected.push(line.to_owned());
+            }
+        }
+        // All of it has arrived, and hardly anything is proven to have: most comes again.
+        wait_until("all of it has arrived", SOON, || {
+            places(&peer.messages()).len() == expected.len()
+        });
+        shipper.kill();
+        if round % 2 == 0 {
+            peer.term();
+            peer.restart();
+        }
+        match round {
+            1 => site.rename("app.log", "app.log.1"),
+            2 => {
+                fs::copy(site.path("app.log"), site.path("app.log.2")).unwrap();
+                fs::File::options()
+                    .write(true)
+                    .open(site.path("app.log"))
+                    .unwrap()
+                    .set_len(0)
+                    .unwrap();
+            }
+            _ => {}
+        }
+        shipper.restart();
+    }
+    site.append("app.log", "the end\n");
+    expected.push("the end".to_owned());
+    wait_until("the end", SOON, || peer.messages().iter().any(|it| it.text == b"the end"));
+    shipper.term();
+    let messages = peer.messages();
+    assert_eq!(places(&messages).len(), expected.len());
+    assert!(messages.len() > expected.len(), "nothing has come again");
+    let mut seen = HashSet::new();
+    let once: Vec<_> =
+        messages.iter().filter(|it| seen.insert(it.structured_data.clone())).collect();
+    let differs = once.iter().zip(&expected).find(|(it, expected)| it.lossy() != **expected);
+    assert_eq!((differs, once.len()), (None, expected.len()));
+}
+
+const TRACES: &str = include_str!("fixtures/traces/java.log");
+
+/// The messages in [`TRACES`], with their newlines, and the file without the lines between.
+fn traces() -> (Vec<String>, String) {
+    let messages = TRACES.split("----\n").map(|it| it.trim_end_matches('\n').to_owned());
+    (messages.collect(), TRACES.replace("----\n", ""))
+}
+
+const JAVA: &str = "multiline: {preset: java}";
+
+#[test]
+fn a_trace_is_one_message_with_its_newlines_where_its_length_is_told() {
+    let (messages, log) = traces();
+    if let Some(peer) = Rsyslogd::with_relp(Imrelp::default()) {
+        let to = peer.endpoint(Transport::Relp);
+        assert_eq!(texts(&shipped(&peer, &to, "", JAVA, &log, messages.len())), messages);
+        // rsyslog knows octet counting by the digits.
+        let to = peer.endpoint(Transport::Tcp);
+        assert_eq!(
+            texts(&shipped(&peer, &to, "octet-counted", JAVA, &log, messages.len())),
+            messages
+        );
+    }
+    if let Some(peer) = SyslogNg::start() {
+        let to = peer.counting_endpoint(Transport::Tcp);
+        assert_eq!(
+            texts(&shipped(&peer, &to, "octet-counted", JAVA, &log, messages.len())),
+            messages
+        );
+    }
+}
+
+#[test]
+fn elsewhere_its_lines_are_joined() {
+    let (messages, log) = traces();
+    let Some(peer) = Rsyslogd::start() else { return };
+    let to = peer.endpoint(Transport::Tcp);
+    let escaped: Vec<_> = messages.iter().map(|it| it.replace('\n', "\\n")).collect();
+    assert_eq!(texts(&shipped(&peer, &to, "", JAVA, &log, messages.len())), escaped);
+    let by_space = "multiline: {preset: java, join: space}";
+    let spaced: Vec<_> = messages.iter().map(|it| it.replace('\n', " ")).collect();
+    assert_eq!(texts(&shipped(&peer, &to, "", by_space, &log, messages.len())), spaced);
+}
+
+/// One trace, its first and last lines apart.
+const BEGUN: &str = "2026-11-29 ERROR failed\njava.lang.Error: x\n\tat a\n";
+const ENDED: &str = "\tat b\nCaused by: java.io.IOException\n\tat c\n";
+const JOINED: &str = "2026-11-29 ERROR failed\\njava.lang.Error: x\\n\\tat a\\n\\tat b\\nCaused by: java.io.IOException\\n\\tat c";
+
+fn joined() -> String {
+    JOINED.replace("\\t", "\t")
+}
+
+fn following(site: &Site, receiver: &Receiver) -> Shipper {
+    let entry = format!(
+        "{{path: {}, multiline: {{preset: java, timeout: 3s}}}}",
+        site.path("app.log").display()
+    );
+    Shipper::new(site).entry(entry).to(&receiver.endpoint()).reading_from_start()
+}
+
+#[test]
+fn a_trace_is_joined_once_through_kill_and_restart_in_its_middle() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", format!("first\n{BEGUN}"));
+    let mut shipper = following(&site, &receiver).start();
+    receiver.wait_for_text("first");
+    for starts in 2..4 {
+        match starts {
+            2 => shipper.kill(),
+            _ => shipper.term(),
+        }
+        shipper.restart();
+        wait_until("it follows the file again", SOON, || {
+            shipper.log_lines(&["following 1 file"]).count() == starts
+        });
+    }
+    site.append("app.log", ENDED);
+    site.append("app.log", "last\n");
+    receiver.wait_for_text("last");
+    shipper.signal(Signal::HUP);
+    let mut texts = receiver.texts();
+    // What was not confirmed when it was killed may come again, whole.
+    texts.dedup();
+    assert_eq!(texts, ["first", &joined(), "last"]);
+}
+
+#[test]
+fn a_trace_is_joined_once_where_its_file_is_renamed_or_copied_in_its_middle() {
+    for kind in ["renamed", "copied"] {
+        let (site, receiver) = (Site::new(), Receiver::tcp());
+        site.append("app.log", format!("first\n{BEGUN}"));
+        let mut shipper = following(&site, &receiver).start();
+        receiver.wait_for_text("first");
+        if kind == "renamed" {
+            site.rename("app.log", "app.log.1");
+            // Its writer goes on with the old file until it opens the new one.
+            site.append("app.log.1", ENDED);
+        } else {
+            site.append("app.log", ENDED);
+            fs::copy(site.path("app.log"), site.path("app.log.1")).unwrap();
+            fs::File::options().write(true).open(site.path("app.log")).unwrap().set_len(0).unwrap();
+        }
+        site.append("app.log", "last\nthe end\n");
+        receiver.wait_for_text("the end");
+        shipper.term();
+        assert_eq!(receiver.texts(), ["first", &joined(), "last", "the end"], "{kind}");
+    }
+}
+
+#[test]
+fn the_last_trace_of_a_quiet_log_comes_after_the_timeout() {
+    let (site, mut receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", format!("{BEGUN}{ENDED}"));
+    let shipper = following(&site, &receiver).start();
+    receiver.wait_for_text(&joined());
+    receiver.down(End::Reset);
+    site.append("app.log", BEGUN);
+    receiver.up();
+    site.append("app.log", ENDED);
+    receiver.wait_for(2);
+    drop(shipper);
+    // It ends by itself with all that is there.
+    let once = finish(following(&site, &receiver).foreground().args([
+        "--dry-run",
+        "--once",
+        "--from-start",
+    ]));
+    let count = String::from_utf8_lossy(&once.stdout).lines().count();
+    assert_eq!(count, 2, "{once:?}");
+}

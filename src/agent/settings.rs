@@ -87,10 +87,11 @@ fn input(config: &Config, fence: Fence, meters: &Meters, vitals: &Vitals) -> inp
         hostname: messages.hostname.clone(),
         token: config.destination.token.clone(),
         tag: messages.tag.clone(),
+        path_regex: messages.path_regex.clone(),
         time: messages.time(),
-        exclude: Arc::clone(&messages.exclude),
         text: (!messages.text.is_idle()).then(|| Arc::new(messages.text.clone())),
         structured_data: messages.structured_data.clone(),
+        filter: Arc::clone(&messages.filter),
     });
     input::Settings {
         files: files.map(Arc::new).collect(),

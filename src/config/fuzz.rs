@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::document::reader::SourceReader;
 use super::document::spots::Spots;
-use super::document::{FileKeys, leaf, outline};
+use super::document::{FileKeys, outline};
 use super::file::FileReader;
 use super::findings::Findings;
 use super::{Mode, Place, Surroundings, resolve};
@@ -26,11 +26,16 @@ pub(crate) fn check(data: &[u8]) {
     let tree = FileReader { file: Arc::clone(&file), findings: &mut findings }.bytes(data);
     let blame = tree.is_some().then_some(Place::File(file));
     let names = outline::of::<FileKeys>();
-    let mut reader = SourceReader { findings: &mut findings, spots: Spots::default(), names };
+    let mut reader = SourceReader {
+        findings: &mut findings,
+        spots: Spots::default(),
+        names,
+        is_included: false,
+    };
     let trees: Vec<_> = tree.iter().collect();
     let document = reader.read(&trees);
-    let (spots, arguments) = (reader.spots, leaf::List::default());
-    let typed = resolve::Typed { document, arguments, spots, mode: Mode::Daemon, blame };
+    let (spots, included, arguments) = (reader.spots, Default::default(), Default::default());
+    let typed = resolve::Typed { document, included, arguments, spots, mode: Mode::Daemon, blame };
     let (problems, warnings) = match resolve::resolve(&typed, &around, findings) {
         Ok(loaded) => {
             assert!(!loaded.config.files.is_empty() && !loaded.config.destination.host.is_empty());

@@ -14,6 +14,7 @@ mod file;
 mod findings;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod include;
 mod keys;
 mod log_filter;
 mod resolve;
@@ -24,6 +25,7 @@ mod tests;
 pub(crate) mod value;
 mod yaml;
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -31,19 +33,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::Cli;
-use crate::filter::Patterns;
+use crate::filter::{LineFilter, Pattern, Patterns};
 use crate::glob::Glob;
+use crate::shown::Show;
 use crate::syslog::{
     Facility, Framing, MessageTime, Priority, Severity, StructuredData, TimeFormat,
 };
-use crate::text::TextRules;
+use crate::text::{PathTemplate, TextRules};
 
+use document::leaf::{List, Text};
 use document::reader::SourceReader;
 use document::spots::Spots;
-use document::{FileKeys, outline};
+use document::{FileKeys, IncludedKeys, outline};
 use findings::Findings;
+use include::IncludedFiles;
 
 pub use error::{ConfigErrors, Place, Problem, Warning};
+pub use include::Include;
 pub(crate) use resolve::NO_LOG;
 pub use surroundings::Surroundings;
 
@@ -56,6 +62,8 @@ pub struct Loaded {
     pub warnings: Vec<Warning>,
     /// The file that was read, if there is one.
     pub file: Option<PathBuf>,
+    /// Those that it includes.
+    pub included: Vec<PathBuf>,
 }
 
 /// Reads the configuration from all its sources: a flag wins over an environment variable, that
@@ -92,13 +100,51 @@ fn typed(cli: &Cli, around: &Surroundings, findings: &mut Findings) -> resolve::
     let names = outline::of::<FileKeys>();
     let [flags, arguments] = [source::flags(cli), source::arguments(cli)];
     let variables = source::environment(&around.variables, &names);
-    let mut reader = SourceReader { findings, spots: Spots::default(), names };
+    let spots = Spots::default();
+    let mut reader = SourceReader { findings, spots, names, is_included: false };
     let layers: Vec<_> = [&flags, &variables].into_iter().chain(&file).collect();
     let document = reader.read::<FileKeys>(&layers);
+    let included = included(&document.own.include, around, &mut reader);
     let arguments = reader.read::<FileKeys>(&[&arguments]).own.files;
-    let SourceReader { findings, spots, names } = reader;
+    let SourceReader { findings, spots, names, .. } = reader;
     source::warn_of_misspelt(&around.variables, &names, findings);
-    resolve::Typed { document, arguments, spots, mode: mode(cli), blame }
+    resolve::Typed { document, included, arguments, spots, mode: mode(cli), blame }
+}
+
+/// What `include` names, the files that are found, and what these say.
+fn included(
+    given: &List<Text>,
+    around: &Surroundings,
+    reader: &mut SourceReader<'_>,
+) -> IncludedFiles {
+    let (mut items, mut files) = (Vec::new(), Vec::new());
+    for Text { text, spot } in given.items() {
+        let found = Include::parse(text, &around.cwd).and_then(|include| {
+            let found = include.files().map_err(|error| {
+                let directory = include.directory().shown();
+                format!("{directory} cannot be listed ({error}); check its rights")
+            });
+            items.push(include);
+            found
+        });
+        match found {
+            Ok(found) => files.extend(found),
+            Err(text) => {
+                let place = reader.spots.place(*spot);
+                reader.findings.problem(Problem::of(reader.spots.name(*spot), &place, text));
+            }
+        }
+    }
+    let mut once = HashSet::new();
+    files.retain(|file| once.insert(file.clone()));
+    reader.is_included = true;
+    let mut entries = Vec::new();
+    for file in &files {
+        let tree = file::read(file, true, reader.findings);
+        entries.extend(tree.map(|tree| reader.read::<IncludedKeys>(&[&tree]).files));
+    }
+    reader.is_included = false;
+    IncludedFiles { items, files, entries }
 }
 
 fn mode(cli: &Cli) -> Mode {
@@ -124,6 +170,8 @@ pub struct Config {
     /// What to follow, in the order of the configuration: the first entry that matches a path
     /// gives its settings.
     pub files: Vec<FileEntry>,
+    /// Where further entries come from.
+    pub include: Vec<Include>,
     /// Paths that are not followed although an entry matches them.
     pub exclude_files: Patterns,
     /// Directories below which symbolic links are followed, whoever they belong to.
@@ -192,9 +240,11 @@ pub struct FileEntry {
 #[derive(Debug, Clone)]
 pub struct Messages {
     /// APP-NAME; by default the file's own name.
-    pub tag: Option<String>,
+    pub tag: Option<PathTemplate>,
     /// HOSTNAME.
-    pub hostname: String,
+    pub hostname: PathTemplate,
+    /// Its groups may have a part in both.
+    pub path_regex: Option<Arc<Pattern>>,
     /// One half of PRI.
     pub facility: Facility,
     /// The other half.
@@ -203,28 +253,29 @@ pub struct Messages {
     pub is_written: bool,
     /// How a line says when it was written.
     pub time_format: Option<Arc<TimeFormat>>,
-    /// Lines that are not sent. Shared, for what searching them needs is large.
-    pub exclude: Arc<Patterns>,
     /// What is done with the text.
     pub text: TextRules,
     /// What is sent beside the token.
     pub structured_data: StructuredData,
+    /// Which lines are sent. Shared, for what searching them needs is large.
+    pub filter: Arc<LineFilter>,
 }
 
 impl Messages {
     /// What they hold unless told otherwise.
     #[must_use]
-    pub fn new(hostname: String) -> Self {
+    pub fn new(hostname: &str) -> Self {
         Self {
             tag: None,
-            hostname,
+            hostname: PathTemplate::literal(hostname),
+            path_regex: None,
             facility: Facility::USER,
             severity: Severity::NOTICE,
             is_written: false,
             time_format: None,
-            exclude: Arc::default(),
             text: TextRules::default(),
             structured_data: StructuredData::default(),
+            filter: Arc::default(),
         }
     }
 
@@ -248,7 +299,7 @@ impl FileEntry {
     /// An entry without settings of its own.
     #[must_use]
     pub fn plain(glob: Glob) -> Self {
-        Self { glob, messages: Arc::new(Messages::new(String::new())) }
+        Self { glob, messages: Arc::new(Messages::new("")) }
     }
 }
 

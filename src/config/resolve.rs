@@ -15,6 +15,7 @@ use super::document::spots::Spots;
 use super::document::{DaemonKeys, DestinationKeys, FileItem, FileKeys};
 use super::error::{ConfigErrors, Place, Problem};
 use super::findings::Findings;
+use super::include::IncludedFiles;
 use super::{
     Config, Destination, Listen, Loaded, Mode, PidFile, Protocol, Surroundings, TlsFiles, entry,
 };
@@ -36,7 +37,8 @@ const DEFAULT_RELP_WINDOW: usize = 16_384;
 #[derive(Debug)]
 pub(super) struct Typed {
     pub(super) document: FileKeys,
-    /// Added to `files`.
+    pub(super) included: IncludedFiles,
+    /// The arguments, which are added to `files`.
     pub(super) arguments: List<FileItem>,
     pub(super) spots: Spots,
     pub(super) mode: Mode,
@@ -54,7 +56,9 @@ pub(super) fn resolve(
     let config = resolver.config();
     let (problems, warnings) = resolver.findings.into_parts();
     match config {
-        Some(config) if problems.is_empty() => Ok(Loaded { config, warnings, file: None }),
+        Some(config) if problems.is_empty() => {
+            Ok(Loaded { config, warnings, file: None, included: typed.included.files.clone() })
+        }
         _ => Err(ConfigErrors::new(problems, warnings)),
     }
 }
@@ -100,6 +104,7 @@ impl<'a> Resolver<'a> {
             debug_log_file: self.path(&keys.debug_log_file).unwrap_or_else(|| NO_LOG.into()),
             user: self.user(),
             metrics_listen: self.metrics_listen(),
+            include: self.typed.included.items.clone(),
             log_filter: self.value(&keys.log_levels).unwrap_or_else(|| "info".to_owned()),
             destination: destination?,
             state_dir: state_dir?,

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::Protocol;
+use crate::filter::Pattern;
 use crate::syslog::{Framing, TimeFormat, UnknownName};
 use crate::text::{Join, Multiline, Trace};
 
@@ -260,6 +261,12 @@ pub(super) fn join(text: &str) -> Result<Join, String> {
         "space" => Ok(Join::Space),
         _ => Err(format!("{text:?} is no way to join lines; write escaped or space")),
     }
+}
+
+/// A pattern.
+pub(super) fn pattern(text: &str) -> Result<Pattern, String> {
+    Pattern::new(text)
+        .map_err(|error| format!("{error}; write RE2 syntax, with a \\ before a literal sign"))
 }
 
 /// How a line says when it was written.

@@ -6,6 +6,7 @@
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod lines;
 mod pattern;
 mod re2;
 mod scan;
@@ -19,6 +20,7 @@ use regex_automata::meta;
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_syntax::hir::Hir;
 
+pub use self::lines::{Included, KeptLines, LineFilter, RecordFilter};
 pub use self::pattern::{Pattern, Spans};
 use self::scan::Scan;
 pub use self::search::{Finder, Search};

@@ -13,6 +13,7 @@ use crate::input::read::records;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::{Position, Source, SourceId};
 use crate::syslog::{Encoder, Facility, Header, MessageTime, Priority, Severity, StructuredData};
+use crate::text::PathTemplate;
 
 /// Cuts a file's `content` into lines, a piece at a time.
 pub fn split(content: &[u8]) {
@@ -42,11 +43,12 @@ pub fn read(
     let mut batch = Batch::default();
     let settings = FileSettings {
         priority: Priority::new(Facility::USER, Severity::NOTICE),
-        hostname: String::new(),
+        hostname: PathTemplate::literal(""),
         token: None,
         tag: None,
+        path_regex: None,
         time: MessageTime::Read,
-        exclude: Arc::default(),
+        filter: Arc::default(),
         text: None,
         structured_data: StructuredData::default(),
     };

@@ -18,14 +18,14 @@ mod scheduler;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::filter::Patterns;
+use crate::filter::{LineFilter, Pattern, Patterns};
 use crate::health::liveness::Beat;
 use crate::health::metrics::Reading;
 use crate::health::readiness::FirstPass;
 use crate::mounts::Fence;
 use crate::pipeline::globs::FollowedGlobs;
 use crate::syslog::{Encoder, Header, MessageTime, Priority, StructuredData};
-use crate::text::{Multiline, TextRules};
+use crate::text::{Multiline, PathTemplate, TextRules};
 
 pub use self::rotation::names::is_compressed;
 pub use self::scheduler::{EntryOf, InputLinks, KnownFiles, MatchedLast, Reload, run};
@@ -61,15 +61,17 @@ pub struct FileSettings {
     /// PRI.
     pub priority: Priority,
     /// HOSTNAME.
-    pub hostname: String,
+    pub hostname: PathTemplate,
     /// Sent as structured data.
     pub token: Option<String>,
     /// APP-NAME; by default the name of the file.
-    pub tag: Option<String>,
+    pub tag: Option<PathTemplate>,
+    /// Its groups have a part in both.
+    pub path_regex: Option<Arc<Pattern>>,
     /// TIMESTAMP.
     pub time: MessageTime,
-    /// Lines that are not sent. Shared, for what searching them needs is large.
-    pub exclude: Arc<Patterns>,
+    /// Which lines are sent. Shared, for what searching them needs is large.
+    pub filter: Arc<LineFilter>,
     /// What is done with the text of records. None where it is sent as it stands.
     pub text: Option<Arc<TextRules>>,
     /// Sent beside the token.
@@ -85,8 +87,9 @@ impl FileSettings {
     /// The header of messages from the file that is followed as `path`.
     fn header(&self, path: &Path) -> Header {
         let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let tag = self.tag.clone().unwrap_or_else(name);
-        let fields = (self.priority, &*self.hostname, &*tag);
+        let of = |template: &PathTemplate| template.of(path, self.path_regex.as_deref());
+        let (tag, hostname) = (self.tag.as_ref().map_or_else(name, of), of(&self.hostname));
+        let fields = (self.priority, &*hostname, &*tag);
         let path = path.to_string_lossy();
         Header::with_data(fields, self.token.as_deref(), &self.structured_data, &path)
     }

@@ -104,6 +104,9 @@ fn sources(loaded: &Loaded, around: &Surroundings, out: Out<'_>) -> io::Result<u
         Some(file) => writeln!(out, "  {}", file.shown())?,
         None => writeln!(out, "  no file; {} is not there", around.default_file.shown())?,
     }
+    for file in &loaded.included {
+        writeln!(out, "  includes {}", file.shown())?;
+    }
     for name in around.settings() {
         writeln!(out, "  variable {}", name.shown())?;
     }
@@ -137,6 +140,9 @@ fn show(entry: &FollowedEntry, entries: &[FollowedEntry], out: Out<'_>) -> io::R
         count => words::count(count, "file", "files"),
     };
     writeln!(out, "  {}: {said}", entry.title)?;
+    if !entry.settings.is_empty() {
+        writeln!(out, "    with {}", entry.settings.join(", "))?;
+    }
     for (path, verdict, _) in &entry.found {
         let path = path.shown();
         match verdict {

@@ -9,19 +9,22 @@ use std::path::{Path, PathBuf};
 
 use super::access;
 use super::answers::{ask, ask_each};
-use crate::config::{Config, FileEntry};
+use crate::config::{Config, FileEntry, Messages};
 use crate::discover::{Globs, mistake, survey};
 use crate::filter::Patterns;
 use crate::hidden;
 use crate::input::is_compressed;
 use crate::pipeline::position::Record;
 use crate::shown::Show;
+use crate::syslog::MessageTime;
 
 /// An entry of `files` and what it finds.
 #[derive(Debug)]
 pub(super) struct FollowedEntry {
     /// As it could have been written: `tag=glob`.
     pub(super) title: String,
+    /// What it says of its messages that is not so for all files.
+    pub(super) settings: Vec<String>,
     /// Paths in their order, and which file each is, if it is followed.
     pub(super) found: Vec<(PathBuf, Verdict, FileId)>,
     /// It matches nothing, and was probably meant to be another.
@@ -57,8 +60,11 @@ pub(super) fn find(config: &Config, records: &[Record]) -> Vec<FollowedEntry> {
     let mut hung = HashSet::new();
     for file in &config.files {
         let base = file.glob.text().parent();
-        let entry =
-            if hung.contains(&base) { FollowedEntry::hung(file) } else { entry(file, config) };
+        let entry = if hung.contains(&base) {
+            FollowedEntry::hung(file, config)
+        } else {
+            entry(file, config)
+        };
         if entry.hangs {
             hung.insert(base);
         }
@@ -86,16 +92,51 @@ pub(super) fn find(config: &Config, records: &[Record]) -> Vec<FollowedEntry> {
 
 impl FollowedEntry {
     /// One of which a file system on its way does not answer.
-    fn hung(file: &FileEntry) -> Self {
+    fn hung(file: &FileEntry, config: &Config) -> Self {
         let (found, refused) = (Vec::new(), Vec::new());
-        Self { title: title(file), found, mistake: None, refused, hangs: true }
+        let settings = settings(&file.messages, &config.messages);
+        Self { title: title(file), settings, found, mistake: None, refused, hangs: true }
     }
 }
 
 fn title(file: &FileEntry) -> String {
-    let tag =
-        file.messages.tag.as_ref().map_or_else(String::new, |tag| format!("{}=", tag.shown()));
+    let tag = file
+        .messages
+        .tag
+        .as_ref()
+        .map_or_else(String::new, |tag| format!("{}=", tag.text().shown()));
     format!("{tag}{}", file.glob.text().shown())
+}
+
+/// What `own` says that is not as in `all`; the tag stands in the title.
+fn settings(own: &Messages, all: &Messages) -> Vec<String> {
+    let mut said = Vec::new();
+    if own.hostname != all.hostname {
+        said.push(format!("hostname {}", own.hostname.text().shown()));
+    }
+    if own.facility != all.facility || own.severity != all.severity {
+        said.push(format!("{}.{}", own.facility, own.severity));
+    }
+    if own.time() != all.time() {
+        said.push(match own.time() {
+            MessageTime::Read => "time of reading".to_owned(),
+            MessageTime::Written(None) => "time of the file's last change".to_owned(),
+            MessageTime::Written(Some(format)) => format!("time as {}", format.text().shown()),
+        });
+    }
+    let lists = |messages: &Messages| {
+        let filter = &messages.filter;
+        [
+            ("include_patterns", filter.include().clone()),
+            ("exclude_patterns", filter.exclude().clone()),
+        ]
+    };
+    for ((key, own), (_, all)) in lists(own).into_iter().zip(lists(all)) {
+        if !own.texts().eq(all.texts()) {
+            said.push(format!("{} {key}", own.len()));
+        }
+    }
+    said
 }
 
 /// What an entry finds by itself.
@@ -108,7 +149,7 @@ fn entry(file: &FileEntry, config: &Config) -> FollowedEntry {
         let refused: Vec<_> = found.refused.into_iter().map(explained).collect();
         (found.paths.into_iter().collect::<Vec<_>>(), mistake, refused)
     });
-    let Some((paths, mistake, refused)) = found else { return FollowedEntry::hung(file) };
+    let Some((paths, mistake, refused)) = found else { return FollowedEntry::hung(file, config) };
     let judged = ask_each(
         paths.clone(),
         |path| path,
@@ -120,7 +161,8 @@ fn entry(file: &FileEntry, config: &Config) -> FollowedEntry {
     let judged = judged.into_iter().map(|said| said.unwrap_or((Verdict::NoAnswer, None)));
     let found =
         paths.into_iter().zip(judged).map(|(path, (verdict, inode))| (path, verdict, inode));
-    FollowedEntry { title: title(file), found: found.collect(), mistake, refused, hangs: false }
+    let (title, settings) = (title(file), settings(&file.messages, &config.messages));
+    FollowedEntry { title, settings, found: found.collect(), mistake, refused, hangs: false }
 }
 
 /// Device and number of a file that is followed.

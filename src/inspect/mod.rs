@@ -24,6 +24,7 @@ mod check;
 mod disk;
 mod files;
 mod json;
+mod line;
 mod receiver;
 mod sight;
 mod start;
@@ -41,7 +42,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::cli::{Cli, Inspection};
 use crate::config::Surroundings;
-use crate::shown::{Show, lines};
+use crate::shown::lines;
 
 pub use self::sight::hidden_links;
 pub use self::status::{File, Standing, delivered};
@@ -103,26 +104,7 @@ fn line(cli: &Cli, around: &Surroundings, line: &OsStr, out: Out<'_>) -> io::Res
             return Ok(false);
         }
     };
-    let patterns = &config.messages.exclude;
-    let matching = patterns.dropping(line.as_bytes());
-    for (index, pattern) in &matching {
-        writeln!(
-            out,
-            "{ODD}dropped{ODD:#}: exclude_patterns {} matches: {}",
-            index + 1,
-            pattern.shown()
-        )?;
-    }
-    if matching.is_empty() {
-        let why = match patterns.len() {
-            0 => "there are no exclude_patterns".to_owned(),
-            1 => "the pattern in exclude_patterns does not match".to_owned(),
-            count => format!("none of the {count} exclude_patterns matches"),
-        };
-        writeln!(out, "{GOOD}sent{GOOD:#}: {why}")?;
-        time::show(&config.files, line.as_bytes(), out)?;
-    }
-    Ok(matching.is_empty())
+    self::line::show(&config, line.as_bytes(), out)
 }
 
 /// Says what is wrong where the daemon would say it.

@@ -6,10 +6,12 @@ pub mod presets;
 mod redact;
 mod rules;
 mod severity;
+mod template;
 mod traces;
 
 pub use self::multiline::{Behind, Join, LinePattern, LineRule, Multiline, join};
 pub use self::redact::{REDACTED, Redaction, RedactionError, Redactions};
 pub use self::rules::{TextRules, TextSearch, Workspace};
 pub use self::severity::SeverityRules;
+pub use self::template::{PathTemplate, path_parts};
 pub use self::traces::Trace;

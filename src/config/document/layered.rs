@@ -149,6 +149,16 @@ impl<'a, 'r, 'f> Layered<'a, 'r, 'f> {
         let name = self.name_of(name);
         let reading = &mut **self.reading.borrow_mut();
         let KeyNames { keys, sections } = &reading.names;
+        let is_meant = |known: &String| known.eq_ignore_ascii_case(&name);
+        if reading.is_included
+            && !self.is_in_item
+            && keys.iter().map(|key| &key.name).chain(sections).any(is_meant)
+        {
+            let text = "stands in an included file, which may hold files: only; write it in the file \
+                        that includes this one, or in the entries";
+            let problem = Problem::at(reading.place(found, *line), name, text);
+            return reading.findings.problem(problem);
+        }
         // Of those that are not told, nobody needs to know what was meant.
         let near = match (reading.findings.has_room_for_warnings(), self.is_in_item) {
             (false, _) => None,

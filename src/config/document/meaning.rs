@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::super::{Protocol, log_filter, value};
+use crate::filter::Pattern;
 use crate::syslog::{Facility, Framing, Severity, TimeFormat};
-use crate::text::{Join, Trace};
+use crate::text::{Join, PathTemplate, Trace};
 
 /// A kind of value.
 pub(in super::super) trait Meaning {
@@ -90,9 +91,11 @@ meanings! {
     /// The name of a user.
     User -> String = anything;
     /// APP-NAME.
-    Tag -> String = anything;
+    Tag -> PathTemplate = PathTemplate::parse;
     /// HOSTNAME.
-    Hostname -> String = anything;
+    Hostname -> PathTemplate = PathTemplate::parse;
+    /// A pattern with groups.
+    PathRegex -> Pattern = value::pattern;
 }
 
 /// What it means depends on more than the word.

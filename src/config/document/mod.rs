@@ -36,6 +36,8 @@ impl ListMap for EntryMap {
 pub(super) struct DaemonKeys {
     /// What to follow: paths, globs, or maps with a path and settings of their own.
     pub(super) files: List<FileItem>,
+    /// Further files, by path or glob, whose `files` are added.
+    pub(super) include: List<Text>,
     /// Files that are not followed: patterns for their whole paths.
     pub(super) exclude_files: List<Text>,
     /// Directories below which symbolic links are followed, whoever made them.
@@ -82,6 +84,14 @@ pub(super) struct DaemonKeys {
     pub(super) log_levels: One<m::LogLevels>,
 }
 
+/// What an included file may hold.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct IncludedKeys {
+    /// Added to those of the file that includes it.
+    pub(super) files: List<FileItem>,
+}
+
 /// The section `destination`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -112,9 +122,9 @@ pub(super) struct DestinationKeys {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct MessageKeys {
-    /// APP-NAME; by default the name of the file.
+    /// APP-NAME; by default the name of the file. May hold parts of its path: `{dir}/{stem}`.
     pub(super) tag: One<m::Tag>,
-    /// HOSTNAME; by default the operating system's.
+    /// HOSTNAME; by default the operating system's. May hold parts of the path.
     pub(super) hostname: One<m::Hostname>,
     /// Facility of the messages.
     pub(super) facility: One<m::FacilityName>,
@@ -124,7 +134,9 @@ pub(super) struct MessageKeys {
     pub(super) timestamp: One<m::TimeOf>,
     /// How a line says when it was written: directives of strptime.
     pub(super) timestamp_format: One<m::TimeDirectives>,
-    /// Lines that are not sent: patterns.
+    /// Only lines that one of these patterns matches are sent.
+    pub(super) include_patterns: List<Text>,
+    /// Lines that are not sent: patterns. They win over `include_patterns`.
     pub(super) exclude_patterns: List<Text>,
     /// What is replaced in every line before it leaves the host: patterns, presets, or maps of a pattern and what
     /// stands in its place.
@@ -177,4 +189,6 @@ pub(super) struct MultilineKeys {
 pub(super) struct EntryKeys {
     /// The path or glob to follow.
     pub(super) path: One<m::FilePath>,
+    /// A pattern for the path, whose named groups may stand in `tag` and `hostname`.
+    pub(super) path_regex: One<m::PathRegex>,
 }

@@ -25,6 +25,8 @@ pub(in super::super) struct SourceReader<'f> {
     pub(in super::super) spots: Spots,
     /// The names of all keys, for what is misspelt.
     pub(in super::super) names: KeyNames,
+    /// What is read is an included file.
+    pub(in super::super) is_included: bool,
 }
 
 impl SourceReader<'_> {

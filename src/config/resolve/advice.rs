@@ -9,6 +9,7 @@ use super::super::{Config, FileEntry, Protocol};
 use super::{DEFAULT_PORT, Resolver};
 use crate::glob::Component;
 use crate::syslog::{Framing, Header};
+use crate::text::PathTemplate;
 
 /// The port of syslog over TLS (RFC 5425, section 4.1).
 const TLS_PORT: u16 = 6514;
@@ -189,8 +190,10 @@ fn longest_header(config: &Config) -> usize {
             _ => "-".into(),
         };
         let messages = &entry.messages;
-        let tag = messages.tag.as_deref().unwrap_or(&name);
-        let header = Header::new(messages.priority(), &messages.hostname, tag, token);
+        let fixed = |template: &PathTemplate| template.fixed().unwrap_or("-").to_owned();
+        let tag = messages.tag.as_ref().map_or_else(|| name.into_owned(), fixed);
+        let hostname = fixed(&messages.hostname);
+        let header = Header::new(messages.priority(), &hostname, &tag, token);
         header.render(LONGEST_TIME, &mut out);
         out.len()
     };

@@ -7,20 +7,23 @@ use std::sync::Arc;
 use super::super::document::FileItem;
 use super::super::document::leaf::{Choice, List, Spot, Text};
 use super::super::{FileEntry, Messages, entry};
+use super::messages::PathGroups;
 use super::{Resolver, advice, not_utf8};
 use crate::filter::Patterns;
 use crate::glob::Glob;
 use crate::syslog::APP_NAME_MAX;
+use crate::text::PathTemplate;
 
 impl Resolver<'_> {
     /// The entries of `files`; `of_all` is what holds where they say nothing.
     pub(super) fn files(&mut self, of_all: &Arc<Messages>) -> Vec<FileEntry> {
         let listed = &self.daemon().files;
-        let arguments = &self.typed.arguments;
-        let items = listed.items().iter().chain(arguments.items());
+        let typed = self.typed;
+        let added = typed.included.entries.iter().chain([&typed.arguments]).flat_map(List::items);
+        let items = listed.items().iter().chain(added.clone());
         let entries = items.filter_map(|item| self.file(item, of_all)).collect::<Vec<_>>();
         self.warn_of_idle_format(&entries);
-        let nothing = listed.items().is_empty() && arguments.items().is_empty();
+        let nothing = listed.items().is_empty() && added.count() == 0;
         if nothing && !self.findings.may_hold(|p| p.key.starts_with("files")) {
             let text = "there is nothing to follow; list paths there, or give them as arguments";
             match listed.spot() {
@@ -35,7 +38,13 @@ impl Resolver<'_> {
         let Text { text, spot } = match item {
             Choice::Text(text) => text,
             Choice::Map(spot, keys) => {
-                let messages = self.messages(&keys.shared, of_all);
+                let path_regex = &keys.own.path_regex;
+                let groups = match self.value(path_regex) {
+                    Some(pattern) => PathGroups::Of(Arc::new(pattern)),
+                    None if path_regex.spot().is_some() => PathGroups::Unknown,
+                    None => PathGroups::None,
+                };
+                let messages = self.messages(&keys.shared, of_all, &groups);
                 let Some(path) = keys.own.path.typed() else {
                     if !keys.own.path.is_misshapen() {
                         let text = "an entry has no path; write path: and the file to follow";
@@ -58,7 +67,14 @@ impl Resolver<'_> {
         let messages = match tag {
             None => Arc::clone(of_all),
             Some(tag) => {
-                self.warn_of_change(*spot, &tag, APP_NAME_MAX);
+                let tag = match PathTemplate::parse(&tag) {
+                    Ok(tag) => tag,
+                    Err(error) => {
+                        self.problem(*spot, error);
+                        return None;
+                    }
+                };
+                self.advise_on_name(*spot, &tag, &PathGroups::None, APP_NAME_MAX);
                 Arc::new(Messages { tag: Some(tag), ..Messages::clone(of_all) })
             }
         };

@@ -3,25 +3,43 @@
 use std::sync::Arc;
 
 use super::super::document::MessageKeys;
-use super::super::document::leaf::{List, One, Text};
+use super::super::document::leaf::{List, One, Spot, Text};
 use super::super::document::meaning::Meaning;
 use super::super::{FileEntry, Messages};
 use super::Resolver;
-use crate::filter::Patterns;
+use crate::filter::{LineFilter, Pattern, Patterns};
 use crate::syslog::{APP_NAME_MAX, HOSTNAME_MAX};
+use crate::text::{PathTemplate, path_parts};
+
+/// The groups of `path_regex`, for names.
+pub(super) enum PathGroups {
+    None,
+    Of(Arc<Pattern>),
+    /// The pattern is wrong: nothing can be said of its groups.
+    Unknown,
+}
 
 impl Resolver<'_> {
     /// What holds for all files.
     pub(super) fn messages_of_all(&mut self) -> Arc<Messages> {
-        let defaults = Messages::new(self.around.hostname.clone());
-        Arc::new(self.messages(&self.typed.document.shared, &defaults))
+        let defaults = Messages::new(&self.around.hostname);
+        Arc::new(self.messages(&self.typed.document.shared, &defaults, &PathGroups::None))
     }
 
     /// What `keys` say, and where they say nothing what `base` says.
-    pub(super) fn messages(&mut self, keys: &MessageKeys, base: &Messages) -> Messages {
+    pub(super) fn messages(
+        &mut self,
+        keys: &MessageKeys,
+        base: &Messages,
+        groups: &PathGroups,
+    ) -> Messages {
         let messages = Messages {
             tag: self.value(&keys.tag).or_else(|| base.tag.clone()),
             hostname: self.value_or(&keys.hostname, &base.hostname),
+            path_regex: match groups {
+                PathGroups::Of(pattern) => Some(Arc::clone(pattern)),
+                PathGroups::None | PathGroups::Unknown => None,
+            },
             facility: self.value_or(&keys.facility, &base.facility),
             severity: self.value_or(&keys.severity, &base.severity),
             is_written: self.value_or(&keys.timestamp, &base.is_written),
@@ -29,11 +47,11 @@ impl Resolver<'_> {
                 .value(&keys.timestamp_format)
                 .map(Arc::new)
                 .or_else(|| base.time_format.clone()),
-            exclude: self.patterns_or(&keys.exclude_patterns, &base.exclude),
             text: self.text_rules(keys, &base.text),
             structured_data: self.structured_data(keys, &base.structured_data),
+            filter: self.filter(keys, &base.filter),
         };
-        self.advise(keys, &messages);
+        self.advise(keys, &messages, groups);
         messages
     }
 
@@ -41,24 +59,35 @@ impl Resolver<'_> {
         self.value(given).unwrap_or_else(|| base.clone())
     }
 
-    fn patterns_or(&mut self, given: &List<Text>, base: &Arc<Patterns>) -> Arc<Patterns> {
-        if given.spot().is_none() {
+    fn filter(&mut self, keys: &MessageKeys, base: &Arc<LineFilter>) -> Arc<LineFilter> {
+        let (include, exclude) = (&keys.include_patterns, &keys.exclude_patterns);
+        if include.spot().is_none() && exclude.spot().is_none() {
             return Arc::clone(base);
+        }
+        let include = self.line_patterns(include, base.include());
+        let exclude = self.line_patterns(exclude, base.exclude());
+        Arc::new(LineFilter::new(include, exclude))
+    }
+
+    fn line_patterns(&mut self, given: &List<Text>, base: &Patterns) -> Patterns {
+        if given.spot().is_none() {
+            return base.clone();
         }
         for Text { text, spot } in given.items() {
             self.warn_of_slashes(*spot, &text.to_string_lossy());
         }
-        Arc::new(self.patterns(given))
+        self.patterns(given)
     }
 
     /// Warns of what is allowed, and probably not meant.
-    fn advise(&mut self, keys: &MessageKeys, messages: &Messages) {
+    fn advise(&mut self, keys: &MessageKeys, messages: &Messages, groups: &PathGroups) {
         if let (Some(spot), Some(tag)) = (keys.tag.spot(), &messages.tag) {
-            self.warn_of_change(spot, tag, APP_NAME_MAX);
+            self.advise_on_name(spot, tag, groups, APP_NAME_MAX);
         }
         if let Some(spot) = keys.hostname.spot() {
-            self.warn_of_change(spot, &messages.hostname, HOSTNAME_MAX);
-            self.warn_of_variable(spot, &messages.hostname);
+            let hostname = &messages.hostname;
+            self.advise_on_name(spot, hostname, groups, HOSTNAME_MAX);
+            self.warn_of_variable(spot, hostname.text());
         }
         if let Some(spot) = keys.timestamp_format.spot()
             && !std::ptr::eq(keys, &raw const self.typed.document.shared)
@@ -66,6 +95,34 @@ impl Resolver<'_> {
             && !self.is_time_told()
         {
             self.warn(spot, IDLE);
+        }
+    }
+
+    /// Says what a name holds that no path has, and what becomes of it on its way into the header.
+    pub(super) fn advise_on_name(
+        &mut self,
+        spot: Spot,
+        name: &PathTemplate,
+        groups: &PathGroups,
+        max: usize,
+    ) {
+        let pattern = match groups {
+            PathGroups::Of(pattern) => Some(&**pattern),
+            PathGroups::None => None,
+            PathGroups::Unknown => return,
+        };
+        if let Some(unknown) = name.unknown(pattern) {
+            let groups = match pattern {
+                Some(pattern) => format!("or a group of path_regex {:?}", pattern.text()),
+                None => "or a named group of a path_regex beside it".to_owned(),
+            };
+            let text = format!(
+                "{{{unknown}}} is no part of a path; write {}, {groups}, or {{{{ for a '{{'",
+                path_parts()
+            );
+            self.problem(spot, text);
+        } else if let Some(fixed) = name.fixed() {
+            self.warn_of_change(spot, fixed, max);
         }
     }
 

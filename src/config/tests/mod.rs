@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::text::{LineRule, TextRules};
 
+mod included;
 mod sources;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/config");
@@ -79,7 +80,7 @@ fn summary(loaded: &Loaded) -> String {
     let mut out = String::new();
     for file in &c.files {
         let messages = &file.messages;
-        let tag = messages.tag.as_ref().map(|tag| format!("{tag} = ")).unwrap_or_default();
+        let tag = messages.tag.as_ref().map(|tag| format!("{} = ", tag.text())).unwrap_or_default();
         let time = match messages.time() {
             MessageTime::Read => String::new(),
             MessageTime::Written(None) => ", as modified".to_owned(),
@@ -94,14 +95,24 @@ fn summary(loaded: &Loaded) -> String {
             data => format!(", {data:?}"),
         };
         writeln!(out, "follow {tag}{}{time}{text}{data}", file.glob.text().display()).unwrap();
+        let said = |messages: &Messages| {
+            let [include, exclude] = [messages.filter.include(), messages.filter.exclude()];
+            let texts = [include, exclude].map(|it| it.texts().collect::<Vec<_>>().join(" "));
+            let hostname = messages.hostname.text();
+            format!("  priority {} hostname {hostname} patterns {texts:?}", messages.priority())
+        };
+        if said(messages) != said(&c.messages) {
+            writeln!(out, "{}", said(messages)).unwrap();
+        }
     }
     let max = to.max_message.map_or("any".into(), |max| max.to_string());
     writeln!(out, "send to {:?} {} port {}", to.protocol, to.host, to.port).unwrap();
     writeln!(out, "token {}", to.token.as_deref().unwrap_or("none")).unwrap();
     writeln!(out, "timeouts {:?} {:?}", to.connect_timeout, to.write_timeout).unwrap();
     writeln!(out, "message length {max}").unwrap();
-    writeln!(out, "priority {} hostname {}", c.messages.priority(), c.messages.hostname).unwrap();
-    let excludes = [!c.exclude_files.is_empty(), !c.messages.exclude.is_empty()];
+    writeln!(out, "priority {} hostname {}", c.messages.priority(), c.messages.hostname.text())
+        .unwrap();
+    let excludes = [!c.exclude_files.is_empty(), !c.messages.filter.exclude().is_empty()];
     writeln!(out, "excludes files {} lines {}", excludes[0], excludes[1]).unwrap();
     writeln!(out, "sweep {:?} poll {} from start {}", c.sweep_interval, c.poll, c.from_start)
         .unwrap();
@@ -162,9 +173,9 @@ fn the_annotated_example_explains_every_key() {
 fn patterns_of_the_file_are_those_that_match() {
     let loaded = config(&["-c", "advanced.yml"], &[]);
     assert!(loaded.exclude_files.matches(b"/var/log/2009.log"));
-    assert!(loaded.messages.exclude.matches(b"about 12 things"));
-    assert!(!loaded.messages.exclude.matches(b"about things"));
-    assert!(config(&["-c", "weak.yml"], &[]).messages.exclude.matches(b"GET / 404"));
+    assert!(loaded.messages.filter.exclude().matches(b"about 12 things"));
+    assert!(!loaded.messages.filter.exclude().matches(b"about things"));
+    assert!(config(&["-c", "weak.yml"], &[]).messages.filter.exclude().matches(b"GET / 404"));
 }
 
 /// The warnings of a configuration of that text.

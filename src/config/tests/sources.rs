@@ -12,9 +12,10 @@ fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// The tag and the glob of each entry.
-fn followed(config: &Config) -> Vec<(Option<&str>, String)> {
-    let shown = |entry: &'_ FileEntry| entry.glob.text().display().to_string();
-    config.files.iter().map(|entry| (entry.messages.tag.as_deref(), shown(entry))).collect()
+pub(super) fn followed<'a>(config: &'a Config) -> Vec<(Option<&'a str>, String)> {
+    let tag = |entry: &'a FileEntry| entry.messages.tag.as_ref().map(PathTemplate::text);
+    let shown = |entry: &FileEntry| entry.glob.text().display().to_string();
+    config.files.iter().map(|entry| (tag(entry), shown(entry))).collect()
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn every_flag_has_its_effect() {
         ]),
         &[],
     );
-    let loaded = Loaded { config, warnings: vec![], file: None };
+    let loaded = Loaded { config, warnings: vec![], file: None, included: vec![] };
     let expected = "\
 follow t = CWD/b.log
 follow /a.log
@@ -123,7 +124,7 @@ fn every_key_has_a_variable() {
     assert_eq!(config.destination.protocol, Protocol::Tcp);
     assert_eq!(config.destination.max_message, Some(480));
     assert_eq!((config.messages.priority().to_string().as_str(), config.detach), ("133", false));
-    assert_eq!(config.messages.hostname, "web1");
+    assert_eq!(config.messages.hostname.text(), "web1");
 }
 
 #[test]
@@ -189,7 +190,7 @@ fn a_path_need_not_be_utf8() {
     let cli = Cli::read(["remote_syslog".into(), "-dlogs".into(), path]).unwrap();
     let files = load(&cli, &around(&[])).unwrap().config.files;
     assert_eq!(files[0].glob.text().as_os_str(), OsString::from_vec(b"/caf\xE9.log".to_vec()));
-    assert_eq!(files[0].messages.tag.as_deref(), Some("t\u{FFFD}"));
+    assert_eq!(files[0].messages.tag.as_ref().map(PathTemplate::text), Some("t\u{FFFD}"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, fs};
 use tokio::sync::mpsc;
 
 use super::{Rotation, World};
+use crate::filter::{LineFilter, Patterns};
 use crate::health::liveness::Beat;
 use crate::health::metrics::Meters;
 use crate::health::readiness::FirstPass;
@@ -18,6 +19,7 @@ use crate::pipeline::batch::Batch;
 use crate::pipeline::event::Event;
 use crate::pipeline::position::{Record, SourceId, SourceIds, Update, nanoseconds};
 use crate::syslog::{Encoder, Facility, Framing, MessageTime, Priority, Severity, StructuredData};
+use crate::text::PathTemplate;
 
 impl World {
     /// The paths that match.
@@ -206,11 +208,12 @@ impl World {
         let [exclude, exclude_files] = self.exclude.clone();
         let file = FileSettings {
             priority: Priority::new(Facility::USER, Severity::NOTICE),
-            hostname: "h".to_owned(),
+            hostname: PathTemplate::literal("h"),
             token: None,
             tag: None,
+            path_regex: None,
             time: MessageTime::Read,
-            exclude: Arc::new(exclude),
+            filter: Arc::new(LineFilter::new(Patterns::default(), exclude)),
             text: None,
             structured_data: StructuredData::default(),
         };

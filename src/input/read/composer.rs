@@ -202,15 +202,15 @@ impl Composer {
         batch: &mut Batch,
         counts: &mut Counts,
     ) {
-        let mut kept = format.settings.exclude.kept(piece.records);
+        let rules = format.settings.text.as_deref();
+        if let Some(rules) = rules.filter(|_| !piece.ends.0.is_empty()) {
+            return self.append_joined(format, piece, rules, batch, counts);
+        }
+        let mut kept = format.settings.filter.kept(piece.records);
         if piece.is_start() {
             kept = kept.of_file_start();
         }
         let before = batch.frames.len();
-        let rules = format.settings.text.as_deref();
-        if let Some(rules) = rules.filter(|_| !piece.ends.0.is_empty()) {
-            return self.append_joined(format, piece, (rules, kept), batch, counts);
-        }
         let mut search = rules.map(|rules| (rules, rules.search(piece.records)));
         for lines in kept.by_ref() {
             counts.cut += match &mut search {
@@ -221,8 +221,8 @@ impl Composer {
                 None => self.append_as_they_stand(format, piece, piece.part(lines), batch),
             };
         }
-        counts.excluded += kept.dropped;
-        counts.lines += (batch.frames.len() - before) as u64 + kept.dropped;
+        counts.excluded += kept.dropped();
+        counts.lines += (batch.frames.len() - before) as u64 + kept.dropped();
     }
 
     /// Appends the whole `lines` of a piece. Returns how many had to be cut.
@@ -281,7 +281,7 @@ impl Composer {
         let record = piece.records;
         let seen = if piece.is_start() { without_byte_order_mark(record) } else { record };
         counts.lines += 1;
-        if format.settings.exclude.drops(seen) {
+        if format.settings.filter.drops(seen) {
             counts.excluded += 1;
             return;
         }

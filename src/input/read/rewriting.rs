@@ -6,7 +6,7 @@ use memchr::memchr_iter;
 
 use super::composer::{Composer, MARGIN, MessageFormat, OwnMessage, Piece};
 use super::reader::Counts;
-use crate::filter::{Kept, without_byte_order_mark};
+use crate::filter::without_byte_order_mark;
 use crate::pipeline::batch::Batch;
 use crate::syslog::Severity;
 use crate::text::{TextRules, TextSearch};
@@ -46,22 +46,19 @@ impl Composer {
         &mut self,
         format: MessageFormat<'_>,
         piece: Piece<'_>,
-        (rules, mut kept): (&TextRules, Kept<'_>),
+        rules: &TextRules,
         batch: &mut Batch,
         counts: &mut Counts,
     ) {
         let mut search = rules.search(piece.records);
-        let mut run = kept.by_ref().next().map_or(0..0, |lines| piece.part(lines));
+        let mut judge = format.settings.filter.records(piece.records, piece.is_start());
         let (ends, before) = piece.ends;
         let mut start = 0;
         for end in ends.iter().map(|&end| end as usize - before) {
-            while run.end <= start && !run.is_empty() {
-                run = kept.by_ref().next().map_or(0..0, |lines| piece.part(lines));
-            }
             let record = start..end;
             let lines = memchr_iter(b'\n', &piece.records[record.clone()]).count() as u64;
             counts.lines += lines;
-            if run.start <= start && end <= run.end {
+            if judge.keeps(start, end) {
                 let is_changed = search.may_change(start, end) || piece.is_start() && start == 0;
                 let was_cut = match is_changed {
                     true => self.append_line(format, rules, piece, start..end - 1, false, batch),

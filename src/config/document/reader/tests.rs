@@ -47,7 +47,12 @@ type AllKeys = Both<TopKeys, MoreKeys>;
 fn read(texts: &[&str]) -> (AllKeys, Vec<String>) {
     let mut findings = Findings::default();
     let names = outline::of::<AllKeys>();
-    let mut reader = SourceReader { findings: &mut findings, spots: Spots::default(), names };
+    let mut reader = SourceReader {
+        findings: &mut findings,
+        spots: Spots::default(),
+        names,
+        is_included: false,
+    };
     let tree = |(i, text): (usize, &&str)| Tree {
         origin: SourceOrigin::File(Arc::new(PathBuf::from(format!("{i}")))),
         root: yaml::parse(text).unwrap().root,

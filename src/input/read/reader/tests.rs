@@ -9,6 +9,7 @@ use crate::input::read::composer::{LINE_MAX, STEP_ENCODED};
 use crate::input::read::content::{Stat, open};
 use crate::pipeline::position::SourceId;
 use crate::syslog::{Facility, Header, MessageTime, Priority, Severity, StructuredData};
+use crate::text::PathTemplate;
 use crate::text::{Redaction, Redactions, TextRules};
 
 /// A file that is written and read.
@@ -39,11 +40,12 @@ impl Log {
         let content = Content::Plain(open(&path).unwrap());
         let settings = FileSettings {
             priority: Priority::new(Facility::USER, Severity::NOTICE),
-            hostname: hostname.to_owned(),
+            hostname: PathTemplate::literal(hostname),
             token: None,
-            tag: Some("t".to_owned()),
+            tag: Some(PathTemplate::literal("t")),
+            path_regex: None,
             time: MessageTime::Read,
-            exclude: Arc::default(),
+            filter: Arc::default(),
             text: None,
             structured_data: StructuredData::default(),
         };

@@ -1,0 +1,94 @@
+//! Included files: what they add, in which order, and what is said of those that are no good.
+
+use std::fs;
+
+use super::sources::followed;
+use super::*;
+
+/// A directory with `c.yml`, which includes `d/*.yml`, and with these files in `d`.
+fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    fs::create_dir(at.join("d")).unwrap();
+    for (name, text) in files {
+        fs::write(at.join("d").join(name), text).unwrap();
+    }
+    let include = format!(
+        "include: {0}/d/*.yml\nfacility: local0\nfiles: [/main.log]\ndestination: {{host: h}}\n",
+        at.display()
+    );
+    fs::write(at.join("c.yml"), include).unwrap();
+    directory
+}
+
+fn try_with(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Loaded, ConfigErrors>) {
+    let directory = directory(files);
+    let file = directory.path().join("c.yml");
+    let loaded = try_load(&["-c", file.to_str().unwrap(), "/argument.log"], &[]);
+    (directory, loaded)
+}
+
+#[test]
+fn entries_are_added_by_name_behind_those_of_the_main_file() {
+    let (directory, loaded) = try_with(&[
+        ("b.yml", "files: [/b.log]"),
+        ("a.yml", "files: [{path: /a.log, tag: a}]"),
+        (".a.yml.swp", "["),
+        (".hidden.yml", "["),
+        ("a.yml.bak", "["),
+        ("empty.yml", ""),
+    ]);
+    let loaded = loaded.unwrap();
+    let globs: Vec<_> = followed(&loaded.config).into_iter().map(|(_, glob)| glob).collect();
+    assert_eq!(globs, ["/main.log", "/a.log", "/b.log", "/argument.log"]);
+    assert_eq!(loaded.config.files[1].messages.facility, "local0".parse().unwrap());
+    let names = ["a.yml", "b.yml", "empty.yml"].map(|name| directory.path().join("d").join(name));
+    assert_eq!(loaded.included, names);
+    assert_eq!(loaded.config.include[0].directory(), directory.path().join("d"));
+}
+
+#[test]
+fn errors_name_the_included_file_and_its_line() {
+    let (directory, loaded) = try_with(&[
+        ("a.yml", "files:\n- a=b=c\nfacilty: x\nFacility: user\ndestination: {host: x}\n"),
+        ("b.yml", "files: ["),
+        ("c.yml", "include: x"),
+    ]);
+    let errors = loaded.unwrap_err().to_string();
+    let errors = errors.replace(&format!("{}/d/", directory.path().display()), "");
+    let starts: Vec<_> = errors.lines().map(|line| line.split("; ").next().unwrap()).collect();
+    assert_eq!(
+        starts,
+        [
+            "a.yml:2: files: \"a=b=c\" holds more than one '='",
+            "a.yml:4: Facility: stands in an included file, which may hold files: only",
+            "a.yml:5: destination: stands in an included file, which may hold files: only",
+            "b.yml:2:1: a '[' or '{' is not closed, or a ',' is missing",
+            "c.yml:1: include: stands in an included file, which may hold files: only",
+            "warning: a.yml:3: facilty: unknown key, ignored",
+        ]
+    );
+}
+
+#[test]
+fn what_can_be_included() {
+    let with = |include: &str| {
+        let variables = [("REMOTE_SYSLOG_INCLUDE", include)];
+        try_load(&["-dh", "/a.log"], &variables).map(|loaded| loaded.config.files.len())
+    };
+    assert_eq!(with("/nonexistent/*.yml").unwrap(), 1);
+    let directory = directory(&[("a.yml", "files: [/x.log]")]);
+    let [file, glob] = ["a.yml", "?.yml"].map(|it| directory.path().join("d").join(it));
+    let twice = format!("{}\n{}", file.display(), glob.display());
+    assert_eq!(with(&twice).unwrap(), 2, "each file once");
+    for (include, expected) in [
+        ("/nonexistent.yml", "/nonexistent.yml: cannot be read"),
+        ("/*/a.yml", "has a wildcard in the name of a directory"),
+        ("/a/**", "has a wildcard in the name of a directory"),
+        ("[a", "is no glob"),
+        ("/", "is no file"),
+    ] {
+        let errors = with(include).unwrap_err().to_string();
+        assert!(errors.contains(expected), "{include}: {errors}");
+    }
+}

@@ -407,3 +407,129 @@ fn the_last_trace_of_a_quiet_log_comes_after_the_timeout() {
     let count = String::from_utf8_lossy(&once.stdout).lines().count();
     assert_eq!(count, 2, "{once:?}");
 }
+
+/// What a receiver understood of a message.
+fn fields(messages: &[Message]) -> Vec<(u8, String, String)> {
+    let time = |it: &Message| it.timestamp.parse::<jiff::Timestamp>().unwrap().to_string();
+    messages.iter().map(|it| (it.priority, time(it), it.lossy())).collect()
+}
+
+#[track_caller]
+fn assert_fields(messages: &[Message], expected: &[(u8, &str, &str)]) {
+    let expected =
+        expected.iter().map(|&(priority, time, text)| (priority, time.to_owned(), text.to_owned()));
+    assert_eq!(fields(messages), expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn containers_logs_are_what_the_containers_wrote() {
+    let docker = concat!(
+        r#"{"log":"started \"here\"\n","stream":"stdout","time":"2026-11-29T10:20:30.123456789Z"}"#,
+        "\n",
+        r#"{"log":"a long ","stream":"stdout","time":"2026-11-29T10:20:31Z"}"#,
+        "\n",
+        r#"{"log":"failed\n","stream":"stderr","time":"2026-11-29T10:20:32.5Z"}"#,
+        "\n",
+        r#"{"log":"line\n","stream":"stdout","time":"2026-11-29T10:20:33Z"}"#,
+        "\n",
+        r#"{"log":"user=jane\n","stream":"stdout","time":"2026-11-29T10:20:34Z"}"#,
+        "\n",
+    );
+    let cri = "2026-11-29T11:20:30.123456789+01:00 stdout F started \"here\"\n\
+               2026-11-29T11:20:31+01:00 stdout P a long \n\
+               2026-11-29T11:20:32.5+01:00 stderr F failed\n\
+               2026-11-29T11:20:33+01:00 stdout F line\n\
+               2026-11-29T11:20:34+01:00 stdout F user=jane\n";
+    let expected = [
+        (134, "2026-11-29T10:20:30.123456Z", "started \"here\""),
+        (131, "2026-11-29T10:20:32.5Z", "failed"),
+        (134, "2026-11-29T10:20:31Z", "a long line"),
+        (134, "2026-11-29T10:20:34Z", "user=***"),
+    ];
+    for (name, log) in [("docker", docker), ("cri", cri)] {
+        let yaml = format!(
+            "format: {{name: {name}, stderr: err}}\nfacility: local0\nseverity: info\n\
+             redact_patterns: [{{pattern: '(user=).*', replace: '$1***'}}]"
+        );
+        if let Some(peer) = Rsyslogd::start() {
+            let to = peer.endpoint(Transport::Tcp);
+            assert_fields(&shipped(&peer, &to, "", &yaml, log, expected.len()), &expected);
+        }
+        if let Some(peer) = SyslogNg::start() {
+            // It keeps milliseconds.
+            let to = peer.counting_endpoint(Transport::Tcp);
+            let messages = shipped(&peer, &to, "octet-counted", &yaml, log, expected.len());
+            assert_eq!(texts(&messages), expected.map(|it| it.2));
+            assert_eq!(
+                messages.iter().map(|it| it.priority).collect::<Vec<_>>(),
+                expected.map(|it| it.0)
+            );
+        }
+    }
+}
+
+#[test]
+fn broken_lines_of_a_container_are_sent_as_they_stand() {
+    let Some(peer) = Rsyslogd::start() else { return };
+    let to = peer.endpoint(Transport::Tcp);
+    let log = "{\"log\":\"cut of\nplain\n\n{\"log\":1}\n";
+    let expected = ["{\"log\":\"cut of", "plain", "", "{\"log\":1}"];
+    assert_eq!(texts(&shipped(&peer, &to, "", "format: docker", log, 4)), expected);
+    assert_eq!(texts(&shipped(&peer, &to, "", "format: cri", log, 4)), expected);
+    assert_eq!(
+        texts(&shipped(&peer, &to, "", "format: json", log, 4)),
+        ["{\"log\":\"cut of", "plain", "", "1"]
+    );
+}
+
+#[test]
+fn json_says_text_severity_and_time() {
+    let log = "{\"level\":\"error\",\"time\":1795947630.25,\"msg\":\"it failed\",\"pid\":7}\n\
+               {\"msg\":\"two\\nlines\",\"level\":30,\"time\":\"2026-11-29T10:20:31Z\"}\n";
+    let expected = [
+        (131, "2026-11-29T10:20:30.25Z", "it failed"),
+        (134, "2026-11-29T10:20:31Z", "two\\nlines"),
+    ];
+    let Some(peer) = Rsyslogd::start() else { return };
+    let to = peer.endpoint(Transport::Tcp);
+    let yaml = "format: json\nfacility: local0\nseverity: notice";
+    assert_fields(&shipped(&peer, &to, "", yaml, log, 2), &expected);
+}
+
+/// As the kubelet has it: links to the files of pods, which are rotated by renaming; a trace in the container's lines,
+/// and a kill within it.
+#[test]
+fn a_pods_trace_is_joined_once_through_links_a_rotation_and_a_kill() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.make_dir("pods/ns_pod_uid/app");
+    site.make_dir("containers");
+    let line = |text: &str| format!("2026-11-29T10:20:30Z stderr F {text}\n");
+    let part = |text: &str| format!("2026-11-29T10:20:30Z stderr P {text}\n");
+    site.append(
+        "pods/ns_pod_uid/app/0.log",
+        line("first") + &line("ERROR failed") + &part("\tat a"),
+    );
+    let link = site.path("containers/pod_ns_app-1.log");
+    std::os::unix::fs::symlink(site.path("pods/ns_pod_uid/app/0.log"), link).unwrap();
+    let entry = format!(
+        "{{path: {}/*.log, format: {{name: cri, stderr: err}}, multiline: {{preset: java, timeout: 3s}}}}",
+        site.path("containers").display()
+    );
+    let mut shipper =
+        Shipper::new(&site).entry(entry).to(&receiver.endpoint()).reading_from_start().start();
+    receiver.wait_for_text("first");
+    shipper.kill();
+    site.append("pods/ns_pod_uid/app/0.log", line(" b") + &line("\tat c"));
+    shipper.restart();
+    wait_until("it follows the file again", SOON, || {
+        shipper.log_lines(&["following 1 file"]).count() == 2
+    });
+    site.rename("pods/ns_pod_uid/app/0.log", "pods/ns_pod_uid/app/0.log.20261129-102031");
+    site.append("pods/ns_pod_uid/app/0.log", line("last") + &line("the end"));
+    receiver.wait_for_text("the end");
+    shipper.term();
+    let mut texts = receiver.texts();
+    texts.dedup();
+    assert_eq!(texts, ["first", "ERROR failed\\n\tat a b\\n\tat c", "last", "the end"]);
+    assert!(receiver.messages().iter().all(|it| it.priority == 11));
+}

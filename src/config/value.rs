@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Protocol;
 use crate::filter::Pattern;
 use crate::syslog::{Framing, TimeFormat, UnknownName};
-use crate::text::{Join, Multiline, Trace};
+use crate::text::{Join, JsonFields, LineFormat, Multiline, StreamSeverities, Trace};
 
 /// Stands for "no limit": a week, which every timer and socket option can hold.
 pub(super) const NO_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -251,6 +251,16 @@ pub(super) fn joined_length(text: &str) -> Result<usize, String> {
     match bytes(text)? {
         length @ 1..=Multiline::LARGEST => Ok(length),
         _ => Err(format!("{text:?} bytes are out of range; write 1 to {}", Multiline::LARGEST)),
+    }
+}
+
+/// The form of the lines of a file, with the defaults of that.
+pub(super) fn line_format(text: &str) -> Result<LineFormat, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "docker" => Ok(LineFormat::Docker(StreamSeverities::default())),
+        "cri" => Ok(LineFormat::Cri(StreamSeverities::default())),
+        "json" => Ok(LineFormat::Json(JsonFields::default())),
+        _ => Err(format!("{text:?} is no format of lines; write docker, cri or json")),
     }
 }
 

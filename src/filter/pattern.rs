@@ -130,7 +130,11 @@ fn may_be_empty(hir: &Hir, set: &mut [bool; 256]) -> bool {
         HirKind::Capture(capture) => may_be_empty(&capture.sub, set),
         HirKind::Concat(parts) => parts.iter().all(|part| may_be_empty(part, set)),
         HirKind::Alternation(branches) => {
-            branches.iter().fold(false, |any, branch| may_be_empty(branch, set) || any)
+            let mut any = false;
+            for branch in branches {
+                any |= may_be_empty(branch, set);
+            }
+            any
         }
     }
 }

@@ -40,6 +40,11 @@ impl Scan {
         literals(patterns).or_else(|| automaton(patterns)).unwrap_or(Self::Lines)
     }
 
+    /// Whether text may match that holds a newline, and no line of it by itself be found.
+    pub(super) fn misses_what_crosses_lines(pattern: &Hir) -> bool {
+        holds_newline(pattern) && literals(from_ref(pattern)).is_none()
+    }
+
     /// Several, by which any of these patterns is found: literals for those that have some, and one
     /// automaton for the others.
     pub(super) fn several(patterns: &[Hir]) -> Vec<Self> {
@@ -126,6 +131,23 @@ fn is_useful(seq: &Seq) -> bool {
     let literals = seq.literals().unwrap_or_default();
     literals.iter().all(|it| it.len() >= SHORTEST && is_plain(it.as_bytes()))
         && !literals.is_empty()
+}
+
+/// Whether what `pattern` matches may hold a newline.
+fn holds_newline(pattern: &Hir) -> bool {
+    match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(literal) => literal.0.contains(&b'\n'),
+        HirKind::Class(Class::Unicode(class)) => {
+            class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&'\n'))
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&b'\n'))
+        }
+        HirKind::Repetition(repetition) => holds_newline(&repetition.sub),
+        HirKind::Capture(capture) => holds_newline(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(holds_newline),
+    }
 }
 
 /// All patterns at once.

@@ -9,6 +9,7 @@ use super::scan::Scan;
 #[derive(Debug, Clone, Default)]
 pub struct Finder {
     scans: Vec<Scan>,
+    crosses_lines: bool,
 }
 
 /// A search of lines that is under way.
@@ -31,7 +32,14 @@ impl Finder {
     #[must_use]
     pub fn new<'p>(patterns: impl IntoIterator<Item = &'p Pattern>) -> Self {
         let patterns: Vec<_> = patterns.into_iter().map(|pattern| pattern.hir.clone()).collect();
-        Self { scans: Scan::several(&patterns) }
+        let crosses_lines = patterns.iter().any(Scan::misses_what_crosses_lines);
+        Self { scans: Scan::several(&patterns), crosses_lines }
+    }
+
+    /// Whether some pattern may match across lines, in a text of several, without being found in one of them.
+    #[must_use]
+    pub fn crosses_lines(&self) -> bool {
+        self.crosses_lines
     }
 
     /// Begins to search whole `lines`, each with its newline.

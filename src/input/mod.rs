@@ -25,7 +25,7 @@ use crate::health::readiness::FirstPass;
 use crate::mounts::Fence;
 use crate::pipeline::globs::FollowedGlobs;
 use crate::syslog::{Encoder, Header, MessageTime, Priority, StructuredData};
-use crate::text::{Multiline, PathTemplate, TextRules};
+use crate::text::{PathTemplate, TextRules};
 
 pub use self::rotation::names::is_compressed;
 pub use self::scheduler::{EntryOf, InputLinks, KnownFiles, MatchedLast, Reload, run};
@@ -79,9 +79,9 @@ pub struct FileSettings {
 }
 
 impl FileSettings {
-    /// How lines are joined, where they are.
-    fn multiline(&self) -> Option<&Multiline> {
-        self.text.as_ref()?.multiline.as_deref()
+    /// What finds records, where not each line is one.
+    fn cutter(&self) -> Option<&TextRules> {
+        self.text.as_deref().filter(|rules| rules.cuts_records())
     }
 
     /// The header of messages from the file that is followed as `path`.

@@ -1,7 +1,11 @@
 //! What messages say that is not what stands in the file: what is done with the text of records. Pure.
 
+mod assembly;
 pub mod color;
+mod formats;
+mod json;
 mod multiline;
+mod own_time;
 pub mod presets;
 mod redact;
 mod rules;
@@ -9,7 +13,11 @@ mod severity;
 mod template;
 mod traces;
 
+pub use self::assembly::{Assembly, Logical};
+pub use self::formats::{LineFacts, LineFormat, Stream, StreamSeverities};
+pub use self::json::JsonFields;
 pub use self::multiline::{Behind, Join, LinePattern, LineRule, Multiline, join};
+pub use self::own_time::OwnTime;
 pub use self::redact::{REDACTED, Redaction, RedactionError, Redactions};
 pub use self::rules::{TextRules, TextSearch, Workspace};
 pub use self::severity::SeverityRules;

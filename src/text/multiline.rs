@@ -314,7 +314,8 @@ pub(super) mod tests {
                 multiline.cut(piece[..whole].as_bytes(), behind, &mut ends);
                 let mut start = 0;
                 for end in ends {
-                    found.push(piece[start..end as usize].to_owned());
+                    let message = &piece[start..end as usize];
+                    found.push(message.to_owned());
                     start = end as usize;
                 }
                 position += start;

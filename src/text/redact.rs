@@ -116,6 +116,11 @@ impl Redactions {
         self.rules.is_empty()
     }
 
+    /// Whether some pattern may match across lines without being found in one of them.
+    pub(super) fn crosses_lines(&self) -> bool {
+        self.finder.crosses_lines()
+    }
+
     /// Begins to search whole `lines` for what may have to be replaced.
     #[must_use]
     pub fn search<'a>(&'a self, lines: &'a [u8]) -> Search<'a> {

@@ -1,11 +1,12 @@
 //! All that is done with the text of the records of one file. Pure.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use memchr::memchr;
 
 use super::color::{ESCAPE, strip};
-use super::{Multiline, Redactions, SeverityRules, join};
+use super::{Behind, Join, LineFormat, Multiline, Redactions, SeverityRules, assembly, join};
 use crate::filter::Search;
 use crate::syslog::Severity;
 
@@ -14,6 +15,8 @@ use crate::syslog::Severity;
 /// of this: see [`TextRules::is_idle`].
 #[derive(Debug, Clone, Default)]
 pub struct TextRules {
+    /// The text is in lines of this form.
+    pub format: Option<LineFormat>,
     /// Lines are joined.
     pub multiline: Option<Arc<Multiline>>,
     /// Colours are left out.
@@ -23,6 +26,9 @@ pub struct TextRules {
     /// What is replaced.
     pub redactions: Arc<Redactions>,
 }
+
+/// A runtime that has written a part of a line has the rest of it.
+const PARTS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Room to work in, used again for each record.
 #[derive(Debug, Default)]
@@ -58,10 +64,47 @@ impl TextRules {
     /// Whether every message is what stands in the file.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.multiline.is_none()
+        self.format.is_none()
+            && self.multiline.is_none()
             && !self.strip_color
             && self.severity.is_empty()
             && self.redactions.is_empty()
+    }
+
+    /// Whether records are found by [`Self::cut`]; elsewhere each line is one.
+    #[must_use]
+    pub fn cuts_records(&self) -> bool {
+        self.format.is_some() || self.multiline.is_some()
+    }
+
+    /// Appends to `ends` where each record of whole `lines` ends, of which the first begins one. What stands behind the
+    /// last end may go on.
+    pub fn cut(&self, lines: &[u8], behind: Behind, ends: &mut Vec<u32>) {
+        match (&self.format, &self.multiline) {
+            (Some(format), multiline) => {
+                assembly::cut(format, multiline.as_deref(), lines, behind, ends);
+            }
+            (None, Some(multiline)) => multiline.cut(lines, behind, ends),
+            (None, None) => {}
+        }
+    }
+
+    /// For how long it is waited for what a record may go on with.
+    #[must_use]
+    pub fn join_timeout(&self) -> Duration {
+        self.multiline.as_ref().map_or(PARTS_TIMEOUT, |multiline| multiline.timeout)
+    }
+
+    /// What stands between the lines of a message where a newline would end it.
+    #[must_use]
+    pub fn join(&self) -> Join {
+        self.multiline.as_ref().map_or_else(Join::default, |multiline| multiline.join)
+    }
+
+    /// Whether several lines may have to be changed though none of them has to be by itself.
+    #[must_use]
+    pub fn crosses_lines(&self) -> bool {
+        self.severity.crosses_lines() || self.redactions.crosses_lines()
     }
 
     /// Begins to search whole `lines`, each with its newline.
@@ -127,10 +170,10 @@ mod tests {
     fn rules() -> TextRules {
         let severity = ("err".parse().unwrap(), Pattern::new("ERROR").unwrap());
         TextRules {
-            multiline: None,
             strip_color: true,
             severity: SeverityRules::new(vec![severity]).into(),
             redactions: Redactions::new(vec![Redaction::preset("card").unwrap()]).into(),
+            ..TextRules::default()
         }
     }
 

@@ -24,6 +24,11 @@ impl SeverityRules {
         self.rules.is_empty()
     }
 
+    /// Whether some pattern may match across lines without being found in one of them.
+    pub(super) fn crosses_lines(&self) -> bool {
+        self.finder.crosses_lines()
+    }
+
     /// Begins to search whole `lines` for those whose severity some pattern may tell.
     #[must_use]
     pub fn search<'a>(&'a self, lines: &'a [u8]) -> Search<'a> {

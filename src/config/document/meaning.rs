@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::{Protocol, log_filter, value};
 use crate::filter::Pattern;
 use crate::syslog::{Facility, Framing, Severity, TimeFormat};
-use crate::text::{Join, PathTemplate, Trace};
+use crate::text::{Join, LineFormat, PathTemplate, Trace};
 
 /// A kind of value.
 pub(in super::super) trait Meaning {
@@ -88,6 +88,10 @@ meanings! {
     JoinedLength -> usize = value::joined_length;
     /// `escaped` or `space`.
     JoinName -> Join = value::join;
+    /// `docker`, `cri` or `json`.
+    FormatName -> LineFormat = value::line_format;
+    /// The name of a field.
+    FieldName -> String = anything;
     /// The name of a user.
     User -> String = anything;
     /// APP-NAME.

@@ -149,6 +149,26 @@ pub(super) struct MessageKeys {
     pub(super) structured_data: Pairs<m::ParamText>,
     /// Which lines make one message.
     pub(super) multiline: MultilineKeys,
+    /// The form of the lines: `docker`, `cri` or `json`, or a map that says more.
+    pub(super) format: Option<Choice<FormatMap>>,
+}
+
+/// The form of the lines, and what is taken from them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct FormatMap {
+    /// `docker`, `cri` or `json`.
+    pub(super) name: One<m::FormatName>,
+    /// Containers: the severity of what comes from standard output.
+    pub(super) stdout: One<m::SeverityName>,
+    /// Containers: the severity of what comes from standard error.
+    pub(super) stderr: One<m::SeverityName>,
+    /// JSON: the field with the text.
+    pub(super) message: One<m::FieldName>,
+    /// JSON: the field with the severity.
+    pub(super) severity: One<m::FieldName>,
+    /// JSON: the field with the time.
+    pub(super) timestamp: One<m::FieldName>,
 }
 
 /// A pattern of what is replaced, and by what.

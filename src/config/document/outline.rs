@@ -77,7 +77,7 @@ impl<'de> Deserializer<'de> for Outline<'_> {
         called: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let is_list = called != name::ONE;
+        let is_list = called != name::ONE && called != name::CHOICE;
         self.names.borrow_mut().keys.push(KeyName { name: self.name, is_list });
         visitor.visit_none()
     }

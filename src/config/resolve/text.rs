@@ -10,8 +10,8 @@ use super::{Resolver, advice, not_utf8};
 use crate::filter::{Pattern, PatternError};
 use crate::syslog::{Severity, StructuredData, param_name};
 use crate::text::{
-    LinePattern, LineRule, Multiline, REDACTED, Redaction, RedactionError, Redactions,
-    SeverityRules, TextRules,
+    JsonFields, LineFormat, LinePattern, LineRule, Multiline, REDACTED, Redaction, RedactionError,
+    Redactions, SeverityRules, StreamSeverities, TextRules,
 };
 
 /// What among structured data is no parameter: whether messages say where they stand.
@@ -21,11 +21,50 @@ impl Resolver<'_> {
     /// What `keys` say, and where they say nothing what `base` says.
     pub(super) fn text_rules(&mut self, keys: &MessageKeys, base: &TextRules) -> TextRules {
         TextRules {
+            format: self.format(keys).or_else(|| base.format.clone()),
             multiline: self.multiline(&keys.multiline).or_else(|| base.multiline.clone()),
             strip_color: self.value(&keys.strip_color).unwrap_or(base.strip_color),
             severity: self.severity_rules(keys).unwrap_or_else(|| Arc::clone(&base.severity)),
             redactions: self.redactions(keys).unwrap_or_else(|| Arc::clone(&base.redactions)),
         }
+    }
+
+    fn format(&mut self, keys: &MessageKeys) -> Option<LineFormat> {
+        let (spot, map) = match keys.format.as_ref()? {
+            Choice::Text(Text { text, spot }) => {
+                let format = value::line_format(&text.to_string_lossy());
+                return format.map_err(|error| self.problem(*spot, error)).ok();
+            }
+            Choice::Map(spot, map) => (*spot, map),
+        };
+        let [stdout, stderr] = [&map.stdout, &map.stderr].map(|given| self.value(given));
+        let [message, severity, timestamp] =
+            [&map.message, &map.severity, &map.timestamp].map(|given| self.value(given));
+        if map.name.typed().is_none() && !map.name.is_misshapen() {
+            self.problem(spot, "nothing says which format; write name: and docker, cri or json");
+        }
+        let format = self.value(&map.name)?;
+        let spots = match format {
+            LineFormat::Json(_) => [map.stdout.spot(), map.stderr.spot(), None],
+            _ => [map.message.spot(), map.severity.spot(), map.timestamp.spot()],
+        };
+        if let Some(spot) = spots.into_iter().flatten().next() {
+            let text = "is of another format, and says nothing here; remove it";
+            self.warn(spot, text);
+        }
+        let streams = StreamSeverities { stdout, stderr };
+        Some(match format {
+            LineFormat::Docker(_) => LineFormat::Docker(streams),
+            LineFormat::Cri(_) => LineFormat::Cri(streams),
+            LineFormat::Json(default) => {
+                let named = |name: Option<String>, default| name.map_or(default, |name| vec![name]);
+                LineFormat::Json(JsonFields {
+                    message: named(message, default.message),
+                    severity: named(severity, default.severity),
+                    timestamp: named(timestamp, default.timestamp),
+                })
+            }
+        })
     }
 
     fn redactions(&mut self, keys: &MessageKeys) -> Option<Arc<Redactions>> {

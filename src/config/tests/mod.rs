@@ -70,7 +70,8 @@ fn text_summary(rules: &TextRules) -> String {
         format!("joined by {by} within {timeout:?}, {lines} lines, {bytes} bytes, {join:?}")
     });
     let has = [!rules.severity.is_empty(), !rules.redactions.is_empty()];
-    format!("{joined}; color {}; severity, redactions {has:?}", !rules.strip_color)
+    let form = rules.format.as_ref().map_or(String::new(), |form| format!("{form:?}; "));
+    format!("{form}{joined}; color {}; severity, redactions {has:?}", !rules.strip_color)
 }
 
 /// One setting a line. Of patterns it shows only whether there are any.

@@ -13,6 +13,7 @@ use super::{Context, FollowedPath, NotFollowed};
 use crate::health::loss::{Amount, Reason};
 use crate::pipeline::checkpoint::CheckpointNow;
 use crate::shown::Show;
+use crate::text::TextRules;
 
 /// How long a file that has been rotated away must be quiet until its unfinished last record is
 /// taken to be complete.
@@ -159,8 +160,8 @@ impl FollowedPath {
 
     /// Sends the last lines when nothing has come behind them for long enough, or nothing more is to be read.
     fn await_more(&mut self, which: Which, pass: &mut Pass<'_>, now: Instant) -> Step {
-        let multiline = pass.format.settings.multiline();
-        let timeout = multiline.map_or(Duration::ZERO, |multiline| multiline.timeout);
+        let rules = pass.format.settings.cutter();
+        let timeout = rules.map_or(Duration::ZERO, TextRules::join_timeout);
         let limit = self.limit;
         let Some(it) = self.get(which) else { return Step::Same };
         let is_all = limit.is_some_and(|limit| it.size() > limit);

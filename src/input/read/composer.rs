@@ -16,7 +16,7 @@ use crate::pipeline::controls::Controls;
 use crate::syslog::{
     Encoder, Framing, Header, MessagePlace, MessageTime, OwnHeader, Severity, Timestamps,
 };
-use crate::text::Workspace;
+use crate::text::{Assembly, OwnTime, Workspace};
 
 /// Positions are marked this often within what is read at once: so much comes twice when a
 /// connection ends between two marks and there is no other before the end.
@@ -70,6 +70,21 @@ pub(super) struct Composer {
 pub(super) struct OwnMessage {
     pub(super) header: Vec<u8>,
     pub(super) work: Workspace,
+    pub(super) assembly: Assembly,
+}
+
+/// What a record says of itself.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct OwnFacts {
+    pub(super) severity: Option<Severity>,
+    pub(super) time: Option<OwnTime>,
+}
+
+impl OwnFacts {
+    /// Whether it says anything.
+    pub(super) fn is_some(&self) -> bool {
+        self.severity.is_some() || self.time.is_some()
+    }
 }
 
 /// Records that stand together in a file.
@@ -161,11 +176,12 @@ impl Composer {
         format: MessageFormat<'_>,
         line: &[u8],
         offset: u64,
-        severity: Option<Severity>,
+        OwnFacts { severity, time }: OwnFacts,
     ) {
-        let timestamp = match &format.settings.time {
-            MessageTime::Read => &self.now,
-            MessageTime::Written(written) => {
+        let timestamp = match (&time, &format.settings.time) {
+            (Some(time), _) => time.text(),
+            (None, MessageTime::Read) => &self.now,
+            (None, MessageTime::Written(written)) => {
                 let format = written.as_deref();
                 let said = format.and_then(|format| format.find(line, self.read_at, &self.zone));
                 self.timestamps.of(said.unwrap_or(self.modified))
@@ -203,6 +219,10 @@ impl Composer {
         counts: &mut Counts,
     ) {
         let rules = format.settings.text.as_deref();
+        if let Some((rules, lines)) = rules.and_then(|rules| Some((rules, rules.format.as_ref()?)))
+        {
+            return self.append_formatted(format, piece, (rules, lines), batch, counts);
+        }
         if let Some(rules) = rules.filter(|_| !piece.ends.0.is_empty()) {
             return self.append_joined(format, piece, rules, batch, counts);
         }
@@ -252,7 +272,7 @@ impl Composer {
         for newline in memchr_iter(b'\n', &piece.records[lines.clone()]) {
             let end = lines.start + newline;
             let line = &piece.records[start..end];
-            self.render_own(format, line, piece.offset + start as u64, None);
+            self.render_own(format, line, piece.offset + start as u64, OwnFacts::default());
             cut += u64::from(self.encoder.append(&self.own.header, line, batch));
             start = end + 1;
         }
@@ -279,6 +299,12 @@ impl Composer {
         counts: &mut Counts,
     ) {
         let record = piece.records;
+        let rules = format.settings.text.as_deref();
+        if let Some((rules, lines)) = rules.and_then(|rules| Some((rules, rules.format.as_ref()?)))
+        {
+            self.append_formatted_record(format, piece, (rules, lines), is_cut, batch, counts);
+            return;
+        }
         let seen = if piece.is_start() { without_byte_order_mark(record) } else { record };
         counts.lines += 1;
         if format.settings.filter.drops(seen) {
@@ -288,7 +314,7 @@ impl Composer {
         let was_cut = if let Some(rules) = format.settings.text.as_deref() {
             self.append_one(format, rules, piece, is_cut, batch)
         } else if Self::is_each_own(format) {
-            self.render_own(format, record, piece.offset, None);
+            self.render_own(format, record, piece.offset, OwnFacts::default());
             self.encoder.append(&self.own.header, record, batch)
         } else {
             self.encoder.append(&self.header, record, batch)

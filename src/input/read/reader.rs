@@ -132,7 +132,7 @@ impl Reader {
     ) -> io::Result<Read> {
         let (back, offset) = (place.back(), place.position.offset);
         let is_looked_through = place.pending.to > offset + PEEK as u64;
-        let joins = place.format.settings.multiline().is_some();
+        let joins = place.format.settings.cutter().is_some();
         let most = if is_looked_through && !joins { back + PEEK } else { CHUNK };
         let Some((count, want)) = self.read_again(place, most)? else {
             return self.go_back(place);
@@ -169,14 +169,14 @@ impl Reader {
     /// `is_over`: nothing belongs to the last one but what is there.
     fn join_lines(&mut self, place: &ReadPlace<'_>, back: usize, split: &mut Split, is_over: bool) {
         self.ends.clear();
-        let Some(multiline) = place.format.settings.multiline() else { return };
+        let Some(rules) = place.format.settings.cutter() else { return };
         let from = back + split.skipped + split.nuls;
         let lines = &self.buffer[from..from + split.records];
         let behind = match is_over || split.has_more {
             true => Behind::Nothing,
             false => Behind::Open(split.text),
         };
-        multiline.cut(lines, behind, &mut self.ends);
+        rules.cut(lines, behind, &mut self.ends);
         split.hold_behind(self.ends.last().map_or(0, |&end| end as usize));
     }
 

@@ -4,11 +4,10 @@ use std::ops::Range;
 
 use memchr::memchr_iter;
 
-use super::composer::{Composer, MARGIN, MessageFormat, OwnMessage, Piece};
+use super::composer::{Composer, MARGIN, MessageFormat, OwnFacts, OwnMessage, Piece};
 use super::reader::Counts;
 use crate::filter::without_byte_order_mark;
 use crate::pipeline::batch::Batch;
-use crate::syslog::Severity;
 use crate::text::{TextRules, TextSearch};
 
 impl Composer {
@@ -59,7 +58,9 @@ impl Composer {
             let lines = memchr_iter(b'\n', &piece.records[record.clone()]).count() as u64;
             counts.lines += lines;
             if judge.keeps(start, end) {
-                let is_changed = search.may_change(start, end) || piece.is_start() && start == 0;
+                let is_changed = search.may_change(start, end)
+                    || piece.is_start() && start == 0
+                    || lines > 1 && rules.crosses_lines();
                 let was_cut = match is_changed {
                     true => self.append_line(format, rules, piece, start..end - 1, false, batch),
                     false => self.append_unchanged(format, rules, piece, start..end - 1, batch),
@@ -84,29 +85,30 @@ impl Composer {
         let record = &piece.records[place.clone()];
         self.own.work.text.clear();
         self.own.work.text.extend_from_slice(record);
-        self.append_text(format, rules, (record, piece.offset + place.start as u64), None, batch)
+        let (offset, facts) = (piece.offset + place.start as u64, OwnFacts::default());
+        self.append_text(format, rules, (record, offset), facts, batch)
     }
 
     /// Appends the text that was made of a record which begins at an offset.
-    fn append_text(
+    pub(super) fn append_text(
         &mut self,
         format: MessageFormat<'_>,
         rules: &TextRules,
         (record, offset): (&[u8], u64),
-        severity: Option<Severity>,
+        facts: OwnFacts,
         batch: &mut Batch,
     ) -> bool {
-        let is_own = severity.is_some() || Self::is_each_own(format);
+        let is_own = facts.is_some() || Self::is_each_own(format);
         if is_own {
-            self.render_own(format, record, offset, severity);
+            self.render_own(format, record, offset, facts);
         }
         let keeps_newlines = self.encoder.framing().keeps_newlines();
-        let OwnMessage { header, work } = &mut self.own;
+        let OwnMessage { header, work, .. } = &mut self.own;
         let header = if is_own { header } else { &self.header };
-        let Some(multiline) = &rules.multiline else {
+        if !rules.cuts_records() {
             return self.encoder.append(header, &work.text, batch);
-        };
-        let between = if keeps_newlines { b"\n" } else { multiline.join.text() };
+        }
+        let between = if keeps_newlines { b"\n" } else { rules.join().text() };
         self.encoder.append_text(header, work.joined(between), batch)
     }
 
@@ -141,7 +143,7 @@ impl Composer {
         let work = &mut self.own.work;
         work.text.clear();
         work.text.extend_from_slice(seen);
-        let severity = rules.apply(work);
+        let facts = OwnFacts { severity: rules.apply(work), time: None };
         work.text.extend_from_slice(&text[seen.len()..]);
         if !mark.is_empty() {
             work.text.splice(..0, mark.iter().copied());
@@ -149,6 +151,6 @@ impl Composer {
         if is_cut {
             work.text.truncate(work.text.len().saturating_sub(MARGIN));
         }
-        self.append_text(format, rules, (line, offset), severity, batch)
+        self.append_text(format, rules, (line, offset), facts, batch)
     }
 }

@@ -1,0 +1,93 @@
+//! From lines that hold their text in a form of their own to messages: containers' logs, JSON.
+
+use super::composer::{Composer, MARGIN, MessageFormat, OwnFacts, Piece};
+use super::reader::Counts;
+use crate::pipeline::batch::Batch;
+use crate::text::{LineFormat, Logical, TextRules};
+
+impl Composer {
+    /// Appends what the records of a piece hold, unless a pattern drops it.
+    pub(super) fn append_formatted(
+        &mut self,
+        format: MessageFormat<'_>,
+        piece: Piece<'_>,
+        rules: (&TextRules, &LineFormat),
+        batch: &mut Batch,
+        counts: &mut Counts,
+    ) {
+        let (ends, before) = piece.ends;
+        let mut start = 0;
+        for end in ends.iter().map(|&end| end as usize - before) {
+            let (records, offset) = (&piece.records[start..end - 1], piece.offset + start as u64);
+            let record = Piece { records, offset, ..piece };
+            self.append_formatted_record(format, record, rules, false, batch, counts);
+            start = end;
+        }
+    }
+
+    /// Appends what one record holds, without its end. `is_cut`: there is more of it.
+    pub(super) fn append_formatted_record(
+        &mut self,
+        format: MessageFormat<'_>,
+        record: Piece<'_>,
+        (rules, lines): (&TextRules, &LineFormat),
+        is_cut: bool,
+        batch: &mut Batch,
+        counts: &mut Counts,
+    ) {
+        let mut joined: Option<Logical> = None;
+        let mut start = 0;
+        for line in record.records.split(|&byte| byte == b'\n') {
+            counts.lines += 1;
+            let offset = record.offset + start as u64;
+            start += line.len() + 1;
+            let Some(whole) = self.own.assembly.take(lines, line) else { continue };
+            match (&mut joined, &rules.multiline) {
+                (Some(message), Some(_)) => {
+                    message.text.push(b'\n');
+                    message.text.extend_from_slice(&whole.text);
+                }
+                (None, Some(_)) => joined = Some(whole),
+                (_, None) => {
+                    self.append_logical(format, rules, (whole, offset), is_cut, batch, counts);
+                }
+            }
+        }
+        let rest: Vec<_> = self.own.assembly.rest().collect();
+        for (part, message) in joined.into_iter().chain(rest).enumerate() {
+            // Each at a place of its own.
+            let offset = record.offset + part as u64;
+            self.append_logical(format, rules, (message, offset), is_cut, batch, counts);
+        }
+    }
+
+    fn append_logical(
+        &mut self,
+        format: MessageFormat<'_>,
+        rules: &TextRules,
+        (message, offset): (Logical, u64),
+        is_cut: bool,
+        batch: &mut Batch,
+        counts: &mut Counts,
+    ) {
+        if format.settings.filter.drops(&message.text) {
+            counts.excluded += 1;
+            return;
+        }
+        let Logical { text, facts } = message;
+        self.own.work.text = text;
+        let severity = rules.apply(&mut self.own.work).or(facts.severity);
+        let facts = OwnFacts { severity, time: facts.time };
+        // For the time that it may say itself.
+        let asks_text = facts.time.is_none() && Self::is_each_own(format);
+        let said = if asks_text { self.own.work.text.clone() } else { Vec::new() };
+        if is_cut {
+            let kept = self.own.work.text.len().saturating_sub(MARGIN);
+            self.own.work.text.truncate(kept);
+        }
+        let was_cut = self.append_text(format, rules, (&said, offset), facts, batch);
+        counts.cut += u64::from(was_cut || is_cut);
+        let text = std::mem::take(&mut self.own.work.text);
+        self.own.assembly.reuse(text);
+    }
+}

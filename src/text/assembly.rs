@@ -1,0 +1,209 @@
+//! From the lines of a file to records, where a record may be several lines, and from a record to messages. Pure.
+
+use memchr::memchr_iter;
+
+use super::formats::{LineFacts, LineFormat, Stream};
+use super::multiline::{Behind, Multiline};
+
+/// Puts the texts of lines together that one form holds in parts.
+#[derive(Debug, Default)]
+pub struct Assembly {
+    /// What the streams have written so far, [`Stream::Stdout`] first.
+    open: [Option<Logical>; 2],
+    /// Room for the next text.
+    spare: Vec<u8>,
+}
+
+/// A line as a program wrote it.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Logical {
+    /// Its text.
+    pub text: Vec<u8>,
+    /// What its first part says.
+    pub facts: LineFacts,
+}
+
+impl Assembly {
+    /// Takes the next line of a file. Returns what has become whole by it.
+    pub fn take(&mut self, format: &LineFormat, line: &[u8]) -> Option<Logical> {
+        let mut decoded = Logical { text: std::mem::take(&mut self.spare), ..Logical::default() };
+        decoded.text.clear();
+        decoded.facts = format.decode(line, &mut decoded.text);
+        let (stream, is_partial) = (decoded.facts.stream, decoded.facts.is_partial);
+        let open = &mut self.open[stream as usize];
+        let whole = match open.take() {
+            None => decoded,
+            Some(mut begun) => {
+                begun.text.extend_from_slice(&decoded.text);
+                begun
+            }
+        };
+        if is_partial {
+            *open = Some(whole);
+            return None;
+        }
+        Some(whole)
+    }
+
+    /// Takes back the room of a text that is done with.
+    pub fn reuse(&mut self, text: Vec<u8>) {
+        self.spare = text;
+    }
+
+    /// What has begun and goes on nowhere.
+    pub fn rest(&mut self) -> impl Iterator<Item = Logical> {
+        std::mem::take(&mut self.open).into_iter().flatten()
+    }
+}
+
+/// Appends to `ends` where each record of whole `lines` ends, of which the first begins one: none ends within a line that is
+/// held in parts, or within a message of several. What stands behind the last end may go on.
+pub(super) fn cut(
+    format: &LineFormat,
+    multiline: Option<&Multiline>,
+    lines: &[u8],
+    behind: Behind,
+    ends: &mut Vec<u32>,
+) {
+    match multiline {
+        None => cut_parts(format, lines, behind, ends),
+        Some(multiline) => cut_joined(format, multiline, lines, behind, ends),
+    }
+}
+
+fn cut_parts(format: &LineFormat, lines: &[u8], behind: Behind, ends: &mut Vec<u32>) {
+    let (mut open, mut scratch) = ([false; 2], Vec::new());
+    let (mut begin, mut start) = (0, 0);
+    for newline in memchr_iter(b'\n', lines) {
+        let (stream, is_partial) = format.goes_on(&lines[start..newline], &mut scratch);
+        open[stream as usize] = is_partial;
+        start = newline + 1;
+        if open == [false; 2] || start - begin > Multiline::LARGEST / 2 {
+            ends.push(start as u32);
+            (begin, open) = (start, [false; 2]);
+        }
+    }
+    if begin < start && is_over(behind, start - begin) {
+        ends.push(start as u32);
+    }
+}
+
+fn is_over(behind: Behind, length: usize) -> bool {
+    match behind {
+        Behind::Nothing => true,
+        Behind::Open(more) => length + more > Multiline::LARGEST,
+    }
+}
+
+fn cut_joined(
+    format: &LineFormat,
+    multiline: &Multiline,
+    lines: &[u8],
+    behind: Behind,
+    ends: &mut Vec<u32>,
+) {
+    // The lines as programs wrote them, and where in them a record of the file may end, and where that is in the file.
+    let (mut text, mut borders) = (Vec::new(), Vec::new());
+    let (mut open, mut assembly, mut start) = ([false; 2], Assembly::default(), 0);
+    for newline in memchr_iter(b'\n', lines) {
+        let line = &lines[start..newline];
+        let (stream, is_partial) = format.goes_on(line, &mut Vec::new());
+        open[stream as usize] = is_partial;
+        start = newline + 1;
+        if let Some(logical) = assembly.take(format, line) {
+            let at = text.len();
+            text.extend_from_slice(&logical.text);
+            text[at..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+            text.push(b'\n');
+        }
+        if open == [false; 2] {
+            borders.push((text.len() as u32, start as u32));
+        }
+    }
+    let parts: usize = assembly.rest().map(|logical| logical.text.len()).sum();
+    let behind = match behind {
+        Behind::Open(more) => Behind::Open(more + parts),
+        Behind::Nothing => Behind::Nothing,
+    };
+    let mut logical_ends = Vec::new();
+    multiline.cut(&text, behind, &mut logical_ends);
+    let before = ends.len();
+    let of = |end: &u32| borders.binary_search_by_key(end, |border| border.0).ok();
+    ends.extend(logical_ends.iter().filter_map(of).map(|at| borders[at].1));
+    let done = ends[before..].last().map_or(0, |&end| end as usize);
+    // What is held in parts and never whole, or longer than what is joined.
+    if done < start && is_over(behind, start - done) {
+        ends.push(start as u32);
+    }
+}
+
+/// By which index a stream has its place.
+const _: () = assert!(Stream::Stdout as usize == 0 && Stream::Stderr as usize == 1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{LineRule, StreamSeverities, Trace};
+
+    const TIME: &str = "2026-11-29T10:20:30Z";
+
+    fn cri() -> LineFormat {
+        LineFormat::Cri(StreamSeverities::default())
+    }
+
+    fn log(lines: &[&str]) -> String {
+        lines.iter().map(|line| format!("{TIME} {line}\n")).collect()
+    }
+
+    fn records(multiline: Option<&Multiline>, text: &str, behind: Behind) -> Vec<usize> {
+        let mut ends = Vec::new();
+        cut(&cri(), multiline, text.as_bytes(), behind, &mut ends);
+        // By their numbers of lines.
+        let mut start = 0;
+        let lines = ends.iter().map(|&end| {
+            let count = text[start..end as usize].lines().count();
+            start = end as usize;
+            count
+        });
+        lines.collect()
+    }
+
+    #[test]
+    fn a_line_in_parts_is_one_record_whatever_comes_between() {
+        let text = log(&[
+            "stdout F a",
+            "stdout P b",
+            "stderr F x",
+            "stdout P c",
+            "stdout F d",
+            "stdout P e",
+        ]);
+        assert_eq!(records(None, &text, Behind::Open(0)), [1, 4]);
+        assert_eq!(records(None, &text, Behind::Nothing), [1, 4, 1]);
+        let mut assembly = Assembly::default();
+        let mut whole = |line: &str| {
+            let logical = assembly.take(&cri(), format!("{TIME} {line}").as_bytes());
+            logical.map(|it| String::from_utf8(it.text).unwrap())
+        };
+        assert_eq!(whole("stdout P b"), None);
+        assert_eq!(whole("stderr F x").as_deref(), Some("x"));
+        assert_eq!(whole("stdout F c").as_deref(), Some("bc"));
+        assert_eq!(whole("stdout P d"), None);
+        assert_eq!(assembly.rest().next().unwrap().text, b"d");
+    }
+
+    #[test]
+    fn traces_are_joined_by_what_containers_wrote() {
+        let java = Multiline::new(LineRule::Trace(Trace::Java));
+        let text = log(&[
+            "stderr F ERROR failed",
+            "stderr P \tat ",
+            "stderr F a",
+            "stderr F \tat b",
+            "stdout F next",
+            "stdout P \t",
+        ]);
+        assert_eq!(records(Some(&java), &text, Behind::Open(0)), [4]);
+        assert_eq!(records(Some(&java), &text, Behind::Nothing), [4, 1, 1]);
+    }
+}

@@ -1,0 +1,121 @@
+//! A time that a line says in the form of RFC 3339, as TIMESTAMP has it (RFC 5424, section 6.2.3). Pure.
+
+/// Such a time: at most six digits behind the point, without zeros at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnTime {
+    bytes: [u8; LONGEST],
+    len: u8,
+}
+
+/// `2026-11-29T10:20:30.123456+01:00`.
+const LONGEST: usize = 32;
+/// `2026-11-29T10:20:30`.
+const SECONDS: usize = 19;
+
+impl OwnTime {
+    /// `text` as a TIMESTAMP; more digits than that may have are cut. None where it is no such time.
+    #[must_use]
+    pub fn rfc3339(text: &[u8]) -> Option<Self> {
+        let (seconds, rest) = text.split_at_checked(SECONDS)?;
+        let shape = b"0000-00-00T00:00:00";
+        let fits = |(&byte, &form): (&u8, &u8)| match form {
+            b'0' => byte.is_ascii_digit(),
+            form => byte == form,
+        };
+        if !seconds.iter().zip(shape).all(fits) || !is_in_range(seconds) {
+            return None;
+        }
+        let fraction = rest.strip_prefix(b".").unwrap_or_default();
+        let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let offset = match (rest.first()?, digits) {
+            (b'.', 0) => return None,
+            (b'.', digits) => &fraction[digits..],
+            _ => rest,
+        };
+        if !is_offset(offset) {
+            return None;
+        }
+        let mut kept = digits.min(6);
+        while kept > 0 && fraction[kept - 1] == b'0' {
+            kept -= 1;
+        }
+        let mut time = Self { bytes: [0; LONGEST], len: 0 };
+        time.push(seconds);
+        if kept > 0 {
+            time.push(b".");
+            time.push(&fraction[..kept]);
+        }
+        time.push(offset);
+        Some(time)
+    }
+
+    fn push(&mut self, part: &[u8]) {
+        let start = usize::from(self.len);
+        self.bytes[start..start + part.len()].copy_from_slice(part);
+        self.len += part.len() as u8;
+    }
+
+    /// As TIMESTAMP.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        // It holds nothing but ASCII.
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
+    }
+}
+
+/// RFC 5424 has no leap seconds.
+fn is_in_range(seconds: &[u8]) -> bool {
+    let number = |at: usize| (seconds[at] - b'0') * 10 + (seconds[at + 1] - b'0');
+    (1..=12).contains(&number(5))
+        && (1..=31).contains(&number(8))
+        && number(11) < 24
+        && number(14) < 60
+        && number(17) < 60
+}
+
+fn is_offset(offset: &[u8]) -> bool {
+    match offset {
+        b"Z" => true,
+        [b'+' | b'-', hours @ .., b':', ten @ b'0'..=b'5', one] => {
+            let [first, second] = hours else { return false };
+            let are_digits = [first, second, ten, one].iter().all(|byte| byte.is_ascii_digit());
+            are_digits && (first - b'0') * 10 + (second - b'0') < 24
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_rfc() {
+        let text =
+            |text: &str| OwnTime::rfc3339(text.as_bytes()).map(|time| time.text().to_owned());
+        for (given, expected) in [
+            ("2026-11-29T10:20:30Z", "2026-11-29T10:20:30Z"),
+            ("2026-11-29T10:20:30.123456789Z", "2026-11-29T10:20:30.123456Z"),
+            ("2026-11-29T10:20:30.100000000-03:30", "2026-11-29T10:20:30.1-03:30"),
+            ("2026-11-29T10:20:30.000000+00:00", "2026-11-29T10:20:30+00:00"),
+        ] {
+            assert_eq!(text(given).as_deref(), Some(expected));
+        }
+        for given in [
+            "",
+            "2026-11-29",
+            "2026-11-29 10:20:30Z",
+            "2026-11-29T10:20:30",
+            "2026-11-29T10:20:60Z",
+            "2026-13-29T10:20:30Z",
+            "2026-11-29T24:20:30Z",
+            "2026-11-29T10:20:30.Z",
+            "2026-11-29T10:20:30+1:00",
+            "2026-11-29T10:20:30+24:00",
+            "2026-11-29T10:20:30+01:60",
+            "2026-11-29T10:20:30Zx",
+        ] {
+            assert_eq!(text(given), None, "{given}");
+        }
+    }
+}

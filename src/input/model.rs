@@ -206,7 +206,14 @@ impl World {
             Op::Truncate => self.truncate(),
             Op::Recreate => self.recreate(),
             Op::Overwrite => self.overwrite(),
-            Op::Replace => self.replace(),
+            Op::Replace => {
+                self.replace();
+                // Not all is mended of what is rotated twice before anybody has looked at the copy: see the
+                // regressions.
+                if self.rotation == Rotation::RenameWithinGlob {
+                    self.look();
+                }
+            }
             Op::ReplaceAndLook => {
                 self.replace();
                 self.look();
@@ -266,7 +273,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Truncate),
         1 => Just(Op::Recreate),
         1 => Just(Op::Overwrite),
-        // What is rotated before anybody has looked at the copy is not all mended: see the regressions.
+        1 => Just(Op::Replace),
         1 => Just(Op::ReplaceAndLook),
         1 => (2u8..6).prop_map(Op::Rotations),
         1 => Just(Op::PutBack),

@@ -38,8 +38,13 @@ impl World {
     /// Looks while all can be read.
     pub(super) fn look_though_reading_fails(&mut self) {
         let failing = faults::take();
+        let is_listing_failing = self.files.fails(Call::List);
+        self.files.fail(Call::List, None);
         self.look();
         failing.into_iter().for_each(faults::fail);
+        if is_listing_failing {
+            self.files.fail(Call::List, Some(Errno::IO));
+        }
     }
 
     pub(super) fn heal(&mut self) {

@@ -61,7 +61,7 @@ impl World {
         }
         // Where it is not seen before the file is copied or compressed, that holds another log to us.
         self.heal();
-        for _ in 0..2 {
+        for _ in 0..4 {
             self.read_all();
             self.pass(11);
         }

@@ -9,6 +9,13 @@ fn assert_exact(rotation: Rotation, ops: &[Op]) {
     assert_eq!(world.received, world.written);
 }
 
+/// Each line once. Where rotated files are paths of their own, order holds within a path only.
+fn assert_once(rotation: Rotation, ops: &[Op]) {
+    let mut world = run(rotation, ops);
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}
+
 #[test]
 fn a_file_that_was_refilled_and_rotated_twice_unseen_keeps_its_order() {
     use Op::{Append, Fill, Look, Rename, Reopen, Truncate};
@@ -248,10 +255,7 @@ fn what_another_path_has_read_is_not_read_again_when_it_is_moved_over_one_that_i
     use Op::{Append, Exclude, Fill, Pass, Rename, Reopen};
     let rename = Rename { create: false };
     let begin = [Exclude(1), rename, Reopen, Append(1), rename, Pass(110), Reopen, Append(1), Fill];
-    let mut world =
-        run(Rotation::RenameWithinGlob, &[&begin[..], &[rename, Pass(110), Fill]].concat());
-    world.received.sort_unstable();
-    assert_eq!(world.received, world.written);
+    assert_once(Rotation::RenameWithinGlob, &[&begin[..], &[rename, Pass(110), Fill]].concat());
 }
 
 #[test]
@@ -260,9 +264,7 @@ fn what_comes_in_the_moment_of_a_reload_is_read_from_its_start() {
     let rename = Rename { create: false };
     let reload = Reload { rotated: true };
     let ops = [Append(1), rename, Reopen, Append(1), rename, reload];
-    let mut world = run(Rotation::RenameWithinGlob, &ops);
-    world.received.sort_unstable();
-    assert_eq!(world.received, world.written);
+    assert_once(Rotation::RenameWithinGlob, &ops);
 }
 
 #[test]
@@ -270,10 +272,7 @@ fn what_another_path_goes_on_in_after_a_kill_is_left_to_it() {
     use Op::{Append, Compress, Confirm, Fill, Rename, Reopen, Stop};
     let (rename, stop) = (Rename { create: false }, Stop { clean: false });
     let begin = [Append(1), rename, Reopen, Append(1), rename, Compress, Fill, Append(1), Confirm];
-    let mut world =
-        run(Rotation::RenameWithinGlob, &[&begin[..], &[stop, Reopen, Compress]].concat());
-    world.received.sort_unstable();
-    assert_eq!(world.received, world.written);
+    assert_once(Rotation::RenameWithinGlob, &[&begin[..], &[stop, Reopen, Compress]].concat());
 }
 
 #[test]
@@ -369,9 +368,7 @@ fn a_copy_that_replaced_a_log_and_was_rotated_goes_on_there_and_under_its_own_pa
     let long = [Append(4), Append(4), Append(4), Replace];
     assert_exact(Rotation::Rename, &[&long[..], &[Partial, Rotations(2)]].concat());
     let down = [&long[..], &[Rotations(2), Append(1), Stop { clean: false }]].concat();
-    let mut world = run(Rotation::RenameWithinGlob, &down);
-    world.received.sort_unstable();
-    assert_eq!(world.received, world.written);
+    assert_once(Rotation::RenameWithinGlob, &down);
 }
 
 #[test]
@@ -379,9 +376,7 @@ fn what_rotated_unseen_while_it_was_excluded_comes_once_around_a_compression() {
     use Op::{Compress, Exclude, Fill, Rename, Rotations, Stop};
     let (rename, stop) = (Rename { create: false }, Stop { clean: true });
     let ops = [Rotations(3), Exclude(0), rename, Fill, stop, Compress];
-    let mut world = run(Rotation::RenameWithinGlob, &ops);
-    world.received.sort_unstable();
-    assert_eq!(world.received, world.written);
+    assert_once(Rotation::RenameWithinGlob, &ops);
 }
 
 #[test]
@@ -408,9 +403,7 @@ fn a_copy_that_replaced_a_log_and_grew_under_a_rotated_name_is_read_from_where_i
     use Op::{Append, Compress, Rename, Replace};
     let ops = [Append(2), Append(4), Append(4), Replace];
     let ops = [&ops[..], &[Rename { create: false }, Compress, Append(1)]].concat();
-    let mut world = run(Rotation::RenameWithinGlob, &ops);
-    world.received.sort_unstable();
-    assert_eq!(world.received, world.written);
+    assert_once(Rotation::RenameWithinGlob, &ops);
 }
 
 #[test]
@@ -418,9 +411,7 @@ fn a_copy_that_replaced_a_log_and_was_rotated_is_known_after_a_kill_before_it_wa
     use Op::{Append, Compress, Rename, Replace, Stop};
     let long = [Append(4), Append(3), Append(3), Replace, Append(1)];
     let killed = [Rename { create: false }, Compress, Stop { clean: false }];
-    let mut world = run(Rotation::RenameWithinGlob, &[&long[..], &killed].concat());
-    world.received.sort_unstable();
-    assert_eq!(world.received, world.written);
+    assert_once(Rotation::RenameWithinGlob, &[&long[..], &killed].concat());
 }
 
 #[test]
@@ -428,9 +419,7 @@ fn what_is_compressed_under_a_path_that_waited_for_it_is_not_read_again() {
     use Op::{Append, Compress, Exclude, Fill, Rename, Reopen, Rotations, Stop};
     let begin = [Append(1), Rename { create: false }, Reopen, Exclude(0), Rotations(2)];
     let ops = [&begin[..], &[Compress, Fill, Stop { clean: true }]].concat();
-    let mut world = run(Rotation::RenameWithinGlob, &ops);
-    world.received.sort_unstable();
-    assert_eq!(world.received, world.written);
+    assert_once(Rotation::RenameWithinGlob, &ops);
 }
 
 #[test]
@@ -453,10 +442,7 @@ fn a_copy_that_replaced_a_log_is_known_under_a_rotated_path_that_named_another_f
     use Op::{Append, Exclude, Rename, Reopen, Replace};
     let rename = Rename { create: false };
     let first = [Append(3), Append(2), Append(4), rename, Reopen, Append(1), Exclude(2)];
-    let mut world =
-        run(Rotation::RenameWithinGlob, &[&first[..], &[Append(1), Replace, rename]].concat());
-    world.received.sort_unstable();
-    assert_eq!(world.received, world.written);
+    assert_once(Rotation::RenameWithinGlob, &[&first[..], &[Append(1), Replace, rename]].concat());
 }
 
 #[test]
@@ -474,7 +460,6 @@ fn what_was_rotated_within_the_glob_before_a_stop_is_no_new_file() {
 }
 
 #[test]
-#[ignore = "not mended: a line is lost"]
 fn a_copy_that_is_rotated_and_compressed_before_anybody_looked_is_read_whole() {
     use Op::{Append, Compress, Rename, Replace, Rotations};
     let long = [Rotations(2), Append(4), Append(4), Replace];
@@ -483,10 +468,128 @@ fn a_copy_that_is_rotated_and_compressed_before_anybody_looked_is_read_whole() {
 }
 
 #[test]
-#[ignore = "not mended: lines come twice"]
 fn a_copy_that_is_rotated_within_the_glob_before_anybody_looked_is_read_once() {
     use Op::{Append, Exclude, Pass, Rename, Replace, Rotations};
     let long = [Exclude(1), Rotations(5), Append(1), Append(4), Replace];
     let ops = [&long[..], &[Rename { create: false }, Pass(110), Append(1)]].concat();
-    assert_exact(Rotation::RenameWithinGlob, &ops);
+    assert_once(Rotation::RenameWithinGlob, &ops);
+}
+
+#[test]
+fn what_was_added_before_a_compression_does_not_go_on_in_a_log_that_begins_alike() {
+    use Op::{Append, Banner, Compress, Rename, Reopen, Rotations, TakeBack};
+    let ops = [
+        Banner,
+        TakeBack { all: false },
+        Append(1),
+        Rename { create: false },
+        Reopen,
+        Compress,
+        Rotations(3),
+    ];
+    let world = run_kind(Rotation::Rename, Kind { banner: 200, is_dated: false }, &ops);
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn a_rotated_file_that_was_renamed_before_it_was_handed_on_is_known_to_the_next_run() {
+    use Op::{Fill, Look, Pass, Rename, Rotations, Stop};
+    let ops = [Rotations(3), Pass(110), Rename { create: false }, Fill, Stop { clean: true }, Look];
+    assert_once(Rotation::RenameWithinGlob, &ops);
+}
+
+#[test]
+fn how_far_a_file_was_read_that_is_named_again_is_known_to_the_next_run() {
+    use Op::{Fill, Reload, Rotations, Stop};
+    let ops = [
+        Rotations(2),
+        Reload { rotated: false },
+        Fill,
+        Reload { rotated: true },
+        Stop { clean: true },
+    ];
+    assert_once(Rotation::RenameWithinGlob, &ops);
+}
+
+#[test]
+fn what_was_written_after_a_line_was_taken_back_is_no_copy() {
+    use Op::{Partial, Rename, Reopen, Rotations, TakeBack};
+    let ops =
+        [Partial, Rename { create: false }, Reopen, Partial, TakeBack { all: false }, Rotations(2)];
+    let world = run_kind(Rotation::Rename, Kind { banner: 1500, is_dated: false }, &ops);
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn a_copy_that_is_followed_from_its_end_is_not_read_again_when_its_last_record_changes() {
+    use Op::{Append, Overwrite, Rename, Replace};
+    let ops =
+        [Append(3), Append(3), Append(1), Append(3), Replace, Rename { create: false }, Overwrite];
+    assert_once(Rotation::RenameWithinGlob, &ops);
+}
+
+#[test]
+fn an_archive_of_what_was_cut_short_is_no_copy_of_what_was_there_before() {
+    use Op::{Compress, Partial, Preallocate, Rename, Reopen, Rotations, Start, Stop, Trim};
+    let ops = [
+        Partial,
+        Rotations(2),
+        Stop { clean: false },
+        Preallocate(1),
+        Rename { create: true },
+        Start,
+        Trim,
+        Reopen,
+        Compress,
+    ];
+    let world = run_kind(Rotation::Rename, Kind { banner: 1500, is_dated: true }, &ops);
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+#[ignore = "not mended: the copy comes twice"]
+fn a_copy_that_is_rotated_twice_within_the_glob_around_a_reload_is_read_once() {
+    use Op::{Reload, Rename, Rotations};
+    let mut world = World::new(Rotation::RenameWithinGlob);
+    world.write_lines(10);
+    world.replace();
+    for op in [Rename { create: false }, Reload { rotated: true }, Rotations(2)] {
+        world.apply(op);
+    }
+    world.settle();
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn what_is_compressed_while_it_is_taken_for_a_copy_is_read() {
+    use Op::{Compress, Fill, Pass, Rename, Reopen, Rotations};
+    let ops = [Rotations(2), Rename { create: false }, Compress, Reopen, Pass(110), Fill, Compress];
+    let kind = Kind { banner: 1500, is_dated: false };
+    let mut world = run_kind(Rotation::RenameWithinGlob, kind, &ops);
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn what_was_archived_before_it_could_be_looked_for_comes_before_what_was_seen_since() {
+    use Op::{Compress, FailLists, ReplaceAndLook, Rotations};
+    let ops = [FailLists, Rotations(3), ReplaceAndLook, Compress, Rotations(2)];
+    assert_exact(Rotation::Rename, &ops);
+}
+
+#[test]
+fn a_copy_is_read_though_the_log_was_seen_to_hold_more_than_it() {
+    use Op::{Append, CopyTruncate, Preallocate, Trim};
+    let ops = [Preallocate(47), Append(1), Trim, CopyTruncate { at_once: false }];
+    assert_exact(Rotation::CopyTruncate, &ops);
+}
+
+#[test]
+fn a_copy_is_read_though_the_log_has_grown_beyond_it_since() {
+    use Op::{Append, CopyTruncate, Overwrite, Partial};
+    let [at_once, later] = [true, false].map(|at_once| CopyTruncate { at_once });
+    let ops = [Append(3), Partial, at_once, Append(1), Overwrite, later, Append(3), at_once];
+    let world = run_kind(Rotation::CopyTruncate, Kind { banner: 200, is_dated: false }, &ops);
+    assert_eq!(world.received, world.written);
 }

@@ -192,6 +192,13 @@ impl World {
             self.matched_all = rotated;
             self.sweep();
         }
+        if rotated && let Some(scheduler) = &mut self.scheduler {
+            // How far was read what is named anew is told the next run at once, with the next batch.
+            self.unconfirmed.extend(scheduler.finish());
+            while !self.unconfirmed.is_empty() {
+                self.confirm();
+            }
+        }
     }
 
     pub(super) fn exclude(&mut self, count: u8) {
@@ -240,6 +247,9 @@ impl World {
                 self.pass(11);
                 self.read_all();
             }
+        }
+        if clean && let Some(scheduler) = &mut self.scheduler {
+            self.unconfirmed.extend(scheduler.finish());
         }
         while clean && !self.unconfirmed.is_empty() {
             self.confirm();

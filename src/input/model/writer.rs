@@ -19,6 +19,13 @@ impl World {
         file.set_modified(at).unwrap();
     }
 
+    /// A copy of the log, as rotation makes it.
+    pub(super) fn copy_to(&mut self, name: &str, content: &[u8]) {
+        let mut copy = self.new_file(&self.path(name));
+        copy.write_all(content).unwrap();
+        self.stamp(&copy);
+    }
+
     /// Opens the path for the writer, as a new file where there is none.
     pub(super) fn create(&mut self) -> File {
         let path = self.path("app.log");

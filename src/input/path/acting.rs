@@ -27,6 +27,9 @@ const OLD_WORKER: Duration = Duration::from_secs(300);
 const NO_SUCCESSOR: Duration = Duration::from_secs(60);
 /// The same for a deleted file, where it cannot be told whether somebody still writes to it.
 const DELETED: Duration = Duration::from_secs(120);
+/// By then it is known what a deleted file was copied to: a path that names a copy is told from a new log
+/// within a second or two.
+const COPIED: Duration = Duration::from_secs(3);
 /// How rarely a file is looked at of which no event tells.
 const RARELY: Duration = Duration::from_secs(15);
 /// How long to wait with a file that cannot be read.
@@ -86,7 +89,8 @@ impl FollowedPath {
         let now = context.now;
         let Some(it) = self.get(which) else { return Step::Next(None) };
         let (phase, medium) = (it.phase(), it.medium());
-        let (again, settled) = (it.quiet(now) / 8, it.quiet_at(UNFINISHED_QUIET));
+        let quiet_for = it.quiet(now);
+        let (again, settled) = (quiet_for / 8, it.quiet_at(UNFINISHED_QUIET));
         let missing_until = it.quiet_at(NO_SUCCESSOR);
         let quiet = self.quiet(which, newer, medium, context);
         match action(Situation { phase, progress, newer, medium, quiet }) {
@@ -99,8 +103,13 @@ impl FollowedPath {
             Action::Pause => {
                 if let Which::Older(at) = which
                     && progress == Progress::Eof
+                    && quiet_for >= COPIED
                 {
                     self.forget_deleted(at, context);
+                    if context.shared.ownership.has_open_claims() {
+                        // Not before it is known whether another path reads what was found.
+                        return Step::Stop(When::Again);
+                    }
                 }
                 let pause = again.clamp(Duration::from_millis(100), RARELY);
                 Step::Next(Some(now + pause))
@@ -216,7 +225,7 @@ impl FollowedPath {
         let Which::Older(at) = which else { return Step::Stop(When::Idle) };
         let Some(generation) = self.older.remove(at) else { return Step::Next(None) };
         debug!("{}: a rotated file is read to its end", self.path.shown());
-        self.recently_read.remember(&generation.position);
+        self.recently_read.remember(&generation);
         let next = self.older.get_mut(at).or(self.current.as_mut());
         if let Some(next) = next
             && let Some(position) = next.begins_after(&generation.position)
@@ -263,7 +272,7 @@ impl FollowedPath {
         let Which::Older(at) = which else { return Step::Stop(When::Look) };
         let Some(generation) = self.older.remove(at) else { return Step::Next(None) };
         // What holds the same and nothing else was read.
-        self.recently_read.remember(&generation.position);
+        self.recently_read.remember(&generation);
         let why = match error {
             None => "is not to be found any more".to_owned(),
             Some(error) => format!("cannot be read ({error})"),

@@ -13,6 +13,7 @@ use super::generation::{Generation, order_between};
 use super::{Context, FollowedPath};
 use crate::input::read::content::{Content, Stat};
 use crate::input::rotation::archive;
+use crate::input::rotation::directories::Sibling;
 use crate::input::rotation::judge::{Match, Relation, same_inode};
 use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::position::{Anchor, Inode, Source};
@@ -127,7 +128,8 @@ impl Generation {
             return Ok(false);
         }
         let ownership = &context.shared.ownership;
-        let is_taken = |inode| inode == replacement || ownership.owner(inode).is_some();
+        let is_taken =
+            |it: &Sibling| it.stat.inode == replacement || ownership.owner(it.stat.inode).is_some();
         let copy = archive::by_content(directories, &self.source, &self.position, is_taken)?;
         Ok(copy.is_none_or(|copy| !matches!(copy.relation, Relation::GoesOn(Match::Exact))))
     }

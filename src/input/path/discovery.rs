@@ -97,11 +97,7 @@ impl FollowedPath {
             {
                 continue;
             }
-            let found = self.identify(path.clone(), context.shared);
-            match found.and_then(|found| match found {
-                Some(found) => self.continue_deleted_in(found, context),
-                None => Ok(None),
-            }) {
+            match self.identify(path.clone(), context) {
                 Ok(None) => {}
                 Ok(Some(found)) => {
                     unknown.push(self.discovered(found, order, context));
@@ -137,15 +133,31 @@ impl FollowedPath {
         })
     }
 
-    /// Opens what stands at `path`, if it is not known.
+    /// Opens what stands at `path`, if it is not known. What goes on in it is read on there.
     ///
     /// # Errors
     /// It cannot be told yet.
-    pub(super) fn identify(&mut self, path: PathBuf, shared: &Shared) -> io::Result<Option<Found>> {
-        let Some(mut found) = Found::open(&shared.directories, path)? else { return Ok(None) };
+    pub(super) fn identify(
+        &mut self,
+        path: PathBuf,
+        context: &mut Context<'_>,
+    ) -> io::Result<Option<Found>> {
+        let Some(mut found) = Found::open(&context.shared.directories, path)? else {
+            return Ok(None);
+        };
+        // A copy that is no longer yet may become so, where nobody writes to what was deleted.
+        let deleted = self.deleted_before(&mut found, Generation::is_abandoned)?;
+        if let Some(at) = deleted {
+            self.continue_deleted_in(found, at, context);
+            return Ok(None);
+        }
         let is_known = self.reads(&mut found)?
             || self.recently_read.has(&mut found)?
-            || shared.ownership.was_read(&mut found)?;
+            || context.shared.ownership.was_read(&mut found)?;
+        if !is_known && let Some(at) = self.deleted_before(&mut found, |_| true)? {
+            self.continue_deleted_in(found, at, context);
+            return Ok(None);
+        }
         if !is_known && found.is_defective {
             warn!(
                 "{} is damaged or not complete, and begins like what was read already: it is not \
@@ -157,29 +169,38 @@ impl FollowedPath {
         Ok((!is_known).then_some(found))
     }
 
-    /// A rotated file may be a longer copy of one that is read here and was deleted: that goes on in it
-    /// then. Returns the file where it does not.
+    /// Which older generation, of those that `may_go_on`, was deleted and goes on in `found`; the one that was
+    /// read furthest.
     ///
     /// # Errors
     /// It cannot be told for now.
-    fn continue_deleted_in(
-        &mut self,
-        mut found: Found,
-        context: &mut Context<'_>,
-    ) -> io::Result<Option<Found>> {
-        for older in &mut self.older {
-            if older.was_deleted_before(&mut found)? {
-                info!(
-                    "{} was replaced by a copy of itself and rotated: reading on in {}",
-                    self.path.shown(),
-                    found.path.shown()
-                );
-                context.shared.ownership.claim(found.stat.inode, self.id);
-                older.continue_in(found);
-                return Ok(None);
+    fn deleted_before(
+        &self,
+        found: &mut Found,
+        may_go_on: impl Fn(&Generation) -> bool,
+    ) -> io::Result<Option<usize>> {
+        let mut last = None;
+        for (at, older) in self.older.iter().enumerate() {
+            let is_further = last.is_none_or(|last: usize| {
+                older.position.offset >= self.older[last].position.offset
+            });
+            if is_further && may_go_on(older) && older.was_deleted_before(found)? {
+                last = Some(at);
             }
         }
-        Ok(Some(found))
+        Ok(last)
+    }
+
+    /// A rotated file is a copy of the older generation in this place, which was deleted: that goes on in
+    /// it.
+    fn continue_deleted_in(&mut self, found: Found, at: usize, context: &mut Context<'_>) {
+        info!(
+            "{} was replaced by a copy of itself and rotated: reading on in {}",
+            self.path.shown(),
+            found.path.shown()
+        );
+        context.shared.ownership.claim(found.stat.inode, self.id);
+        self.older[at].continue_in(found);
     }
 
     pub(super) fn discovered(
@@ -231,12 +252,14 @@ impl FollowedPath {
         if self.reads(found)? || self.recently_read.has(found)? {
             return Ok(Claim::All);
         }
-        for known in self.older.iter_mut().chain(&mut self.current) {
-            if known.was_deleted_before(found)? {
-                return Ok(Claim::UpTo(known.position));
-            }
-        }
-        Ok(Claim::Nothing)
+        let older = self.deleted_before(found, |_| true)?.map(|at| self.older[at].position);
+        let current = match &self.current {
+            Some(current) if current.was_deleted_before(found)? => Some(current.position),
+            _ => None,
+        };
+        let let_go = self.recently_read.deleted_before(found)?;
+        let last = older.into_iter().chain(current).chain(let_go).max_by_key(|it| it.offset);
+        Ok(last.map_or(Claim::Nothing, Claim::UpTo))
     }
 
     /// Reports that a file is read of which nobody had known.

@@ -217,6 +217,14 @@ impl FollowedPath {
         self.make_current(generation);
     }
 
+    /// The same, where its file was renamed meanwhile: until the path of its new name is looked at, nobody
+    /// else knows how far it was read.
+    pub(in crate::input) fn adopt_renamed(&mut self, generation: Generation, shared: &mut Shared) {
+        shared.ownership.claim(generation.source.inode, self.id);
+        let at = self.older.partition_point(|known| known.order() < generation.order());
+        self.older.insert(at, generation);
+    }
+
     /// What the path names, if that can be followed.
     pub(super) fn look_at_path(&mut self, shared: &Shared) -> Option<Stat> {
         let stat = match shared.stat(&self.path) {

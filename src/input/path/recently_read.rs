@@ -1,28 +1,40 @@
 //! The generations of a path that were let go last: a copy of one is no new file.
 
+use std::cmp::Reverse;
 use std::io;
 
+use super::generation::Generation;
+use super::transitions::Medium;
 use crate::input::rotation::identity::Found;
 use crate::pipeline::position::Position;
 
-/// Where each of them ended; the last is first. Most files have never rotated: it is as small as can
-/// be.
+/// The last is first. Most files have never rotated: it is as small as can be.
 #[derive(Default)]
-pub(super) struct RecentlyRead(Box<[Position]>);
+pub(super) struct RecentlyRead(Box<[Ended]>);
+
+/// A generation that was let go.
+#[derive(Clone, Copy)]
+struct Ended {
+    position: Position,
+    /// Its file was deleted. A copy of it may go on.
+    was_deleted: bool,
+}
 
 /// How many are remembered.
 const MAX: usize = 8;
 
 impl RecentlyRead {
-    /// One was let go that had been read up to `position`.
-    pub(super) fn remember(&mut self, position: &Position) {
+    /// One is let go where it was read to.
+    pub(super) fn remember(&mut self, generation: &Generation) {
+        let was_deleted = generation.medium_now() == Medium::Deleted;
+        let ended = Ended { position: generation.position, was_deleted };
         let before = self.0.iter().copied().take(MAX - 1);
-        self.0 = std::iter::once(*position).chain(before).collect();
+        self.0 = std::iter::once(ended).chain(before).collect();
     }
 
     /// Whether one began like this, in as many bytes at least.
     pub(super) fn begins_like(&self, bytes: &[u8], least: usize) -> bool {
-        let mut heads = self.0.iter().map(|position| position.head);
+        let mut heads = self.0.iter().map(|ended| ended.position.head);
         heads.any(|head| usize::from(head.len) >= least && head.matches(bytes))
     }
 
@@ -31,6 +43,21 @@ impl RecentlyRead {
     /// # Errors
     /// It cannot be told for now.
     pub(super) fn has(&self, found: &mut Found) -> io::Result<bool> {
-        found.is_all_before_any(self.0.iter())
+        found.is_all_before_any(self.0.iter().map(|ended| &ended.position))
+    }
+
+    /// Where those ended that were deleted and go on in `found`: the one that was read furthest.
+    ///
+    /// # Errors
+    /// It cannot be told for now.
+    pub(super) fn deleted_before(&self, found: &mut Found) -> io::Result<Option<Position>> {
+        let mut deleted: Vec<_> = self.0.iter().filter(|ended| ended.was_deleted).collect();
+        deleted.sort_by_key(|ended| Reverse(ended.position.offset));
+        for ended in deleted {
+            if found.goes_on_after(&ended.position)? {
+                return Ok(Some(ended.position));
+            }
+        }
+        Ok(None)
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
+use super::generation::Generation;
 use super::reading::{Step, When, Which};
-use super::transitions::Medium;
 use super::unsettled::{RetryLimit, UnsettledFile};
 use super::{Context, FollowedPath};
 use crate::health::loss::{Amount, Reason};
@@ -30,7 +30,7 @@ impl FollowedPath {
                 context.effects.losses.push((Reason::Truncated, Amount::bytes(unread)));
             }
         }
-        self.recently_read.remember(&generation.position);
+        self.recently_read.remember(&generation);
         self.release(&generation, context.shared);
         context.effects.behind.push(CheckpointBehind::forget(generation.source.id));
         let (inode, order) = (generation.reads(), generation.order());
@@ -45,13 +45,22 @@ impl FollowedPath {
         Step::Stop(When::Again)
     }
 
-    /// An older generation is read to its end, and its file was deleted. Nothing more is to be known of
-    /// it, though a late writer is still waited for: the next run could not find it.
+    /// An older generation is read to its end. Where its file was deleted, nothing more is to be known of
+    /// it, though a late writer is still waited for: the next run could not find it. Where nothing newer is
+    /// known, it is looked for first whether a copy of it was rotated away unseen.
     pub(super) fn forget_deleted(&mut self, at: usize, context: &mut Context<'_>) {
-        let Some(it) = self.older.get_mut(at) else { return };
-        if it.medium() != Medium::Deleted || it.unread() > 0 || !it.forget_once() {
+        if !self.older.get(at).is_some_and(Generation::is_forgettable) {
             return;
         }
+        if at + 1 == self.older.len() && self.current.is_none() {
+            let (source, position) = (Arc::clone(&self.older[at].source), self.older[at].position);
+            self.look_for_unseen(source, position.modified, None, context);
+        }
+        let it = &mut self.older[at];
+        if !it.is_forgettable() {
+            return;
+        }
+        it.forget();
         let (id, position) = (it.source.id, it.position);
         let next = if at + 1 < self.older.len() { self.older.get_mut(at + 1) } else { None };
         if let Some(next) = next.or(self.current.as_mut())

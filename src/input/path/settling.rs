@@ -15,6 +15,7 @@ use super::unsettled::{FailedSearch, RetryLimit, Unsettled, UnsettledFile};
 use super::{Context, FollowedPath};
 use crate::health::loss::{Amount, Reason};
 use crate::input::rotation::archive;
+use crate::input::rotation::directories::Sibling;
 use crate::shown::Show;
 
 impl FollowedPath {
@@ -85,7 +86,7 @@ impl FollowedPath {
         if std::mem::replace(&mut file.size, stat.size) != stat.size {
             return self.unsettled(now).files.push(file);
         }
-        match self.identify(file.path.clone(), context.shared) {
+        match self.identify(file.path.clone(), context) {
             Err(error) => self.settle_file_later(file, &error, context),
             Ok(None) => {}
             Ok(Some(mut found)) => {
@@ -163,10 +164,26 @@ impl FollowedPath {
                 return self.unsettled(context.now).searches.push(failed);
             }
         };
-        let (_, between) = self.place_after(after);
-        let unknown = self.sift(siblings, &search, between, context);
-        let (at, _) = self.place_after(after);
-        self.insert_all_older(at, unknown);
+        // What has been seen meanwhile may have come before some of them.
+        let groups =
+            siblings.chunk_by(|a, b| self.comes_after(after, a) == self.comes_after(after, b));
+        let groups: Vec<_> =
+            groups.map(|group| (self.comes_after(after, &group[0]), group.to_vec())).collect();
+        for (after, siblings) in groups {
+            let (_, between) = self.place_after(after);
+            let unknown = self.sift(siblings, &search, between, context);
+            let (at, _) = self.place_after(after);
+            self.insert_all_older(at, unknown);
+        }
+    }
+
+    /// The place of the older generation that a file comes after which came after `after`: of those behind
+    /// that, the last that was written before it.
+    fn comes_after(&self, after: Option<u64>, sibling: &Sibling) -> Option<u64> {
+        let at = self.older.partition_point(|known| Some(known.order()) <= after);
+        let is_before = |known: &&Generation| known.written_last() < sibling.stat.modified;
+        let before = self.older.range(at..).take_while(is_before).last();
+        before.map(Generation::order).or(after)
     }
 
     /// Where in the row of older generations something stands that comes right behind `after`.

@@ -196,9 +196,7 @@ impl FollowedPath {
             self.fingerprint_older(context);
         }
         let is_left = self.older.len() >= count;
-        let written_last =
-            |it: &Generation| it.stat().map_or(it.position.modified, |it| it.modified);
-        let left = self.older.back().map(|it| (Arc::clone(&it.source), written_last(it)));
+        let left = self.older.back().map(|it| (Arc::clone(&it.source), it.written_last()));
         if let Some((source, modified)) = if is_left { left } else { last } {
             self.look_for_unseen(source, modified, stat, context);
         }
@@ -219,7 +217,7 @@ impl FollowedPath {
 
     /// Looks for what came after the newest generation, that of `source`, which was written last at
     /// `modified`, and was rotated away unseen.
-    fn look_for_unseen(
+    pub(super) fn look_for_unseen(
         &mut self,
         source: Arc<Source>,
         modified: i64,
@@ -244,6 +242,29 @@ impl FollowedPath {
         let search = Search { current: source.inode, source, kind: SearchKind::Newborn { since } };
         let unknown = self.unknown_among(search, between, context);
         self.older.extend(unknown);
+    }
+
+    /// Something beside the path was taken for a copy of what is read here, and is gone before that could be
+    /// told. Looks for what has become of it: it was born at this time.
+    pub(in crate::input) fn look_for_vanished(
+        &mut self,
+        since: i64,
+        shared: &mut Shared,
+        now: Instant,
+    ) -> Effects {
+        let mut context = Context::new(shared, now);
+        if let Some(newest) = self.newest() {
+            let source = Arc::clone(&newest.source);
+            let between = (
+                self.older.back().map(Generation::order),
+                self.current.as_ref().map(Generation::order),
+            );
+            let kind = SearchKind::Newborn { since };
+            let search = Search { current: source.inode, source, kind };
+            let unknown = self.unknown_among(search, between, &mut context);
+            self.older.extend(unknown);
+        }
+        context.effects
     }
 
     pub(super) fn generation(

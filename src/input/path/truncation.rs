@@ -15,8 +15,10 @@ use super::{Context, FollowedPath, Shared};
 use crate::health::loss::{Amount, Reason};
 use crate::input::read::content::{Content, Stat};
 use crate::input::rotation::archive;
+use crate::input::rotation::directories::Sibling;
 use crate::input::rotation::identity::{Found, position_in};
 use crate::input::rotation::judge::same_inode;
+use crate::input::rotation::names;
 use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::position::{Position, Source};
 use crate::shown::Show;
@@ -29,6 +31,13 @@ struct Rest {
     copied_until: i64,
 }
 
+/// How a file stands that has become shorter than it was seen to be, or holds something else.
+struct Present {
+    stat: Stat,
+    /// It begins as it did.
+    begins_alike: bool,
+}
+
 impl FollowedPath {
     /// A file is shorter than it was seen to be, and holds all that was read of it. It was copied and
     /// truncated, if there is a copy that goes on there, and begins like that. Else its writer has taken
@@ -36,7 +45,9 @@ impl FollowedPath {
     pub(super) fn seek_lost(&mut self, which: Which, context: &mut Context<'_>) -> Step {
         let (path, id) = (Arc::clone(&self.path), self.id);
         let Some(it) = self.get(which) else { return Step::Same };
-        match it.copy(id, context.shared) {
+        let Some(stat) = it.stat() else { return Step::Stop(When::Look) };
+        let present = Present { stat, begins_alike: it.begins_alike() };
+        match it.copy(id, &present, context.shared) {
             Ok(Some(copy)) if copy.relation.goes_on() => {
                 return self.start_anew_or_set_aside(which, context);
             }
@@ -82,9 +93,10 @@ impl FollowedPath {
         };
         // What is rotated away is overwritten before it is deleted, as `shred` does it.
         let is_log = is_current || old.may_be_a_log();
+        let present = Present { stat, begins_alike: old.begins_alike() };
         let (content, position) = (old.take_content(), old.position);
         old.doubt_size(stat.size);
-        let rest = self.rest_of(old, context);
+        let rest = self.rest_of(old, &present, context);
         if !is_log {
             return self.leave_overwritten(&source, position, (at, rest.generation), context);
         }
@@ -150,9 +162,14 @@ impl FollowedPath {
     }
 
     /// What is left to read of a file that was truncated.
-    fn rest_of(&mut self, mut old: Generation, context: &mut Context<'_>) -> Rest {
+    fn rest_of(
+        &mut self,
+        mut old: Generation,
+        present: &Present,
+        context: &mut Context<'_>,
+    ) -> Rest {
         let (path, modified) = (self.path.shown(), old.position.modified);
-        let copy = match old.copy(self.id, context.shared) {
+        let copy = match old.copy(self.id, present, context.shared) {
             Ok(copy) => copy,
             // Looking for what else was copied says why.
             Err(error) if archive::is_lasting(&error) => None,
@@ -181,7 +198,7 @@ impl FollowedPath {
             _ => info!("{path} was truncated"),
         }
         // A copy that a glob has matched just before is looked at later.
-        self.recently_read.remember(&old.position);
+        self.recently_read.remember(&old);
         context.effects.behind.push(CheckpointBehind::forget(old.source.id));
         if let Some(copy) = copy {
             self.note_shorter(copy, &old.source, context);
@@ -214,13 +231,29 @@ impl FollowedPath {
 }
 
 impl Generation {
-    /// The copy of it beside its path, where there is one that no other path reads; `path` is the number
-    /// of its own.
+    /// The copy beside its path of what its file has held before; where there is one that
+    /// no other path reads. `path` is the number of its own.
     ///
     /// # Errors
     /// It cannot be told for now.
-    fn copy(&self, path: usize, shared: &Shared) -> io::Result<Option<Found>> {
-        let is_taken = |inode| inode != self.reads() && shared.ownership.is_taken(inode, path);
-        archive::by_content(&shared.directories, &self.source, &self.position, is_taken)
+    fn copy(&self, path: usize, present: &Present, shared: &Shared) -> io::Result<Option<Found>> {
+        let stat = &present.stat;
+        let is_taken = |it: &Sibling| {
+            // What was written later is no copy of what was there before.
+            let is_later = it.stat.modified > stat.modified && !names::is_compressed(&it.path);
+            let inode = it.stat.inode;
+            is_later || inode != self.reads() && shared.ownership.is_taken(inode, path)
+        };
+        let (directories, position) = (&shared.directories, &self.position);
+        let mut copy = archive::by_content(directories, &self.source, position, is_taken)?;
+        // What holds no more than the file does is a copy of what that holds now.
+        if let Some(copy) = copy.as_mut().filter(|copy| copy.relation.goes_on())
+            && present.begins_alike
+            && self.size() > stat.size
+            && !copy.reaches_beyond(stat.size)?
+        {
+            return Ok(None);
+        }
+        Ok(copy)
     }
 }

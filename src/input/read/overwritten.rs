@@ -61,6 +61,32 @@ pub(super) fn last_starts(read: &[u8], back: usize, old: &Position) -> [RecordSt
     }
 }
 
+/// So many bytes show where the last records begin, unless they are long.
+const LAST: u64 = 4096;
+
+/// Where the last two records before `end` begin in a file of which nothing was read, as far as the bytes
+/// just before it tell.
+///
+/// # Errors
+/// It cannot be read.
+pub(in crate::input) fn starts_before(
+    content: &mut Content,
+    end: u64,
+) -> io::Result<[RecordStart; 2]> {
+    let mut last = vec![0; end.min(LAST) as usize];
+    let count = content.read_at(end - last.len() as u64, &mut last)?;
+    let first = match memchr::memchr(b'\n', &last) {
+        _ if end <= LAST => 0,
+        Some(newline) => newline + 1,
+        None => last.len(),
+    };
+    if count < last.len() || !last.ends_with(b"\n") {
+        return Ok(Default::default());
+    }
+    let begin = Position { anchor: Anchor::after(&last[..first]), ..Position::default() };
+    Ok(last_starts(&last, first, &begin))
+}
+
 impl Reader {
     /// The bytes before the position are others: goes back to where the last records begin, if it is
     /// only those that were overwritten.

@@ -68,7 +68,7 @@ pub(in crate::input) fn by_content(
     directories: &Directories,
     source: &Source,
     position: &Position,
-    is_taken: impl Fn(Inode) -> bool,
+    is_taken: impl Fn(&Sibling) -> bool,
 ) -> io::Result<Option<Found>> {
     if position.head.len == 0 {
         return empty::search(directories, source, position);
@@ -119,11 +119,11 @@ fn among_siblings(
     directories: &Directories,
     source: &Source,
     position: &Position,
-    is_taken: impl Fn(Inode) -> bool,
+    is_taken: impl Fn(&Sibling) -> bool,
 ) -> io::Result<Option<Found>> {
     let mut siblings = siblings(directories, source)?;
     siblings.retain(|sibling| sibling.stat.modified >= oldest(position));
-    siblings.retain(|s| s.stat.inode != source.inode && !is_taken(s.stat.inode));
+    siblings.retain(|sibling| sibling.stat.inode != source.inode && !is_taken(sibling));
     siblings.sort_by_key(|s| (s.stat.modified < position.modified, s.stat.modified));
     let (mut shorter, mut undecided) = (None, None);
     for sibling in siblings {

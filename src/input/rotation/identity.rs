@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::directories::Directories;
-use super::judge::{Relation, Seen, is_telling, relate, relate_before};
+use super::judge::{Match, Relation, Seen, is_telling, relate, relate_before};
 use super::names::is_compressed;
 use super::seeker::Seeker;
 use crate::input::read::codec::Codec;
@@ -156,6 +156,24 @@ impl Found {
     pub(in crate::input) fn continues(&mut self, position: &Position) -> io::Result<bool> {
         self.compare(position)?;
         Ok(position.head.len > 0 && self.relation.goes_on())
+    }
+
+    /// The same, where it is certain that it is nobody else's.
+    ///
+    /// # Errors
+    /// It cannot be told for now.
+    pub(in crate::input) fn goes_on_after(&mut self, position: &Position) -> io::Result<bool> {
+        Ok(self.continues(position)? && self.relation == Relation::GoesOn(Match::Exact))
+    }
+
+    /// Whether it holds more than so many bytes.
+    ///
+    /// # Errors
+    /// It cannot be told for now.
+    pub(in crate::input) fn reaches_beyond(&mut self, size: u64) -> io::Result<bool> {
+        self.seek(size)?;
+        let more = self.content.read_at(size, &mut [0]).map(|count| count > 0);
+        Ok(self.unless_ongoing(more)?.unwrap_or(false))
     }
 
     /// Whether it is a copy of what was read from the start to the end, which is `position`.

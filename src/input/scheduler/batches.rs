@@ -41,6 +41,13 @@ impl Scheduler {
         batch
     }
 
+    /// What the checkpoint is still to be told behind what was read, where nothing more is read.
+    pub(in crate::input) fn finish(&mut self) -> Option<Batch> {
+        let mut batch = Batch { framing: self.reader.framing(), ..Batch::default() };
+        self.mark_behind(&mut batch);
+        (!batch.is_empty()).then_some(batch)
+    }
+
     /// Gives one path its turn.
     fn read_one(&mut self, id: usize, batch: &mut Batch, now: Instant) {
         let Some(slot) = &mut self.slots[id] else { return };

@@ -91,14 +91,20 @@ impl Scheduler {
         while let Some(generation) = self.asked.handed_over.pop() {
             let waiter = self.shared.ownership.waiter(generation.source.inode);
             let waiter = waiter.and_then(|id| self.slots[id].as_mut());
-            match waiter.filter(|slot| generation.is_at(slot.path.path())) {
-                Some(slot) => {
+            match waiter {
+                Some(slot) if generation.is_at(slot.path.path()) => {
                     slot.path.adopt(generation, &mut self.shared, now);
                     slot.count(&self.meters);
                     let id = slot.path.id();
                     self.queue(id);
                 }
-                None => {
+                Some(slot) if generation.has_name() => {
+                    slot.path.adopt_renamed(generation, &mut self.shared);
+                    slot.count(&self.meters);
+                    let id = slot.path.id();
+                    self.queue(id);
+                }
+                _ => {
                     let effects = self.shared.ownership.forget(&generation);
                     self.take_in(effects);
                 }

@@ -108,7 +108,12 @@ pub async fn run(settings: Settings, known: KnownFiles, links: InputLinks) {
         alarm.set(scheduler.next_wake());
         tokio::select! {
             biased;
-            () = &mut stopped => return,
+            () = &mut stopped => {
+                if let Some(batch) = scheduler.finish() && let Some(room) = outlet.room_now() {
+                    scheduler.hand_on(batch, room);
+                }
+                return;
+            }
             Some(reload) = reloads.recv() => events = scheduler.reload(reload, wall_clock(), now()),
             () = &mut asked => asked.set(beat.asked()),
             some = events.recv() => match some {

@@ -41,6 +41,8 @@ pub(super) struct Suspect {
     /// How large it was when it was last looked at: it may be written just now.
     pub(super) size: u64,
     /// When it is looked at again.
+    /// When its file was born, in nanoseconds since the epoch.
+    pub(super) born: Option<i64>,
     pub(super) look_at: Instant,
 }
 

@@ -49,8 +49,12 @@ impl Scheduler {
         debug!("{} begins like a file that is followed", slot.path.path().shown());
         let size = slot.path.unread_beginning().unwrap_or_default();
         let effects = slot.path.disown(&mut self.shared);
-        slot.origin =
-            Origin::Suspect(Box::new(Suspect { originals, size, look_at: now + COMPLETE }));
+        slot.origin = Origin::Suspect(Box::new(Suspect {
+            originals,
+            size,
+            born: inode.and_then(|inode| inode.born),
+            look_at: now + COMPLETE,
+        }));
         slot.is_pending = true;
         self.take_in(effects);
         self.wake_at(id, now + COMPLETE);
@@ -93,9 +97,18 @@ impl Scheduler {
             self.wake_at(id, now + COMPLETE);
             return false;
         }
-        let originals = std::mem::take(&mut suspect.originals);
+        let (originals, born) = (std::mem::take(&mut suspect.originals), suspect.born);
         slot.origin = Origin::Own(stat.map(|stat| stat.inode));
         slot.is_pending = false;
+        if stat.is_none()
+            && let Some(born) = born
+        {
+            // It may have been compressed meanwhile.
+            for original in originals {
+                self.look_for_vanished(original, born, now);
+            }
+            return true;
+        }
         let is_taken = |stat: Stat| self.shared.ownership.owner(stat.inode).is_some();
         if stat.is_some_and(|stat| !is_taken(stat))
             && let Some(from) = self.copied_by(&path, originals, now)
@@ -106,6 +119,15 @@ impl Scheduler {
             self.take_in(effects);
         }
         true
+    }
+
+    fn look_for_vanished(&mut self, original: usize, born: i64, now: Instant) {
+        let Some(slot) = &mut self.slots[original] else { return };
+        let effects = slot.path.look_for_vanished(born, &mut self.shared, now);
+        if slot.path.has_older() {
+            self.queue(original);
+        }
+        self.take_in(effects);
     }
 
     /// From where the file at `path` is read that is a copy of what one of these paths reads.

@@ -11,7 +11,7 @@ use crate::input::read::content::{Content, Stat, open};
 use crate::input::read::overwritten::before_overwritten;
 use crate::input::read::records::without_nuls_behind;
 use crate::input::rotation::archive;
-use crate::input::rotation::directories::Directories;
+use crate::input::rotation::directories::{Directories, Sibling};
 use crate::input::rotation::identity::{self, Found};
 use crate::input::rotation::judge::{
     Change, Match, Relation, is_truncated, judge, same_but_device, same_inode,
@@ -65,7 +65,10 @@ impl Generation {
         let mut found =
             if is_reused { None } else { archive::by_inode(directories, source, &self.position)? };
         if found.is_none() {
-            let is_taken = |inode| inode != reads && is_taken(inode);
+            let is_taken = |sibling: &Sibling| {
+                let inode = sibling.stat.inode;
+                inode != reads && is_taken(inode)
+            };
             found = archive::by_content(directories, source, &self.position, is_taken)?;
             found = found.filter(|found| match found.relation {
                 Relation::GoesOn(Match::Exact) => true,
@@ -101,6 +104,14 @@ impl Generation {
             false => Reads::Copy(found.stat.inode),
         };
         self.content = Some(found.content);
+    }
+
+    /// Whether what is open begins with the bytes that it is known by.
+    pub(in crate::input) fn begins_alike(&mut self) -> bool {
+        let (head, mut bytes) = (self.position.head, [0; Head::MAX]);
+        let bytes = &mut bytes[..usize::from(head.len)];
+        let read = self.content.as_mut().map(|content| content.read_at(0, bytes));
+        head.len > 0 && matches!(read, Some(Ok(count)) if head.matches(&bytes[..count]))
     }
 
     /// Whether what is open still holds what was read.
@@ -161,10 +172,16 @@ impl Generation {
     /// # Errors
     /// It cannot be told for now.
     pub(in crate::input) fn was_deleted_before(&self, found: &mut Found) -> io::Result<bool> {
-        if self.medium_now() != Medium::Deleted || self.unread() > 0 {
+        let has_grown = self.stat().is_some_and(|stat| stat.size > self.size());
+        if self.medium_now() != Medium::Deleted || self.unread() > 0 || has_grown {
             return Ok(false);
         }
-        Ok(found.continues(&self.position)? && found.relation == Relation::GoesOn(Match::Exact))
+        found.goes_on_after(&self.position)
+    }
+
+    /// Whether its file is deleted, and nobody writes to it any more.
+    pub(in crate::input) fn is_abandoned(&self) -> bool {
+        self.medium_now() == Medium::Deleted && self.has_writer() == Some(false)
     }
 
     /// Whether `found` is what rotation has made of its file. Logs may begin alike: where the file

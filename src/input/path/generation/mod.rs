@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::transitions::{Medium, Phase};
 use crate::health::loss::Amount;
 use crate::input::read::content::{Content, Stat, open};
+use crate::input::read::overwritten::starts_before;
 use crate::input::read::pending::Pending;
 use crate::input::rotation::identity::position_in;
 use crate::input::rotation::judge::{self, LastSeen, same_inode};
@@ -147,6 +148,11 @@ impl Generation {
         }
     }
 
+    /// Whether its file is open and has a name, whichever that is.
+    pub(in crate::input) fn has_name(&self) -> bool {
+        self.stat().is_some_and(|stat| stat.links > 0)
+    }
+
     /// Whether a plain file is open that holds all up to the position.
     pub(in crate::input) fn holds_its_position(&self) -> bool {
         self.stat().is_some_and(|stat| stat.size >= self.position.offset)
@@ -178,6 +184,11 @@ impl Generation {
     /// What the kernel says of the open file.
     pub(in crate::input) fn stat(&self) -> Option<Stat> {
         self.content.as_ref().and_then(Content::stat)
+    }
+
+    /// When its file was written last, as far as that is known, in nanoseconds since the epoch.
+    pub(in crate::input) fn written_last(&self) -> i64 {
+        self.stat().map_or(self.position.modified, |stat| stat.modified)
     }
 
     /// What came before is let go at `previous`. Returns the position if nothing was read yet: then
@@ -311,9 +322,14 @@ impl Generation {
         if self.is_open() { Medium::of(self.stat().as_ref()) } else { Medium::Linked }
     }
 
-    /// Whether the checkpoint is to forget it. True once.
-    pub(in crate::input) fn forget_once(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_forgotten, true)
+    /// Whether the checkpoint is to forget it: its file is deleted, and was read to its end.
+    pub(in crate::input) fn is_forgettable(&self) -> bool {
+        self.medium_now() == Medium::Deleted && self.unread() == 0 && !self.is_forgotten
+    }
+
+    /// The checkpoint forgets it.
+    pub(in crate::input) fn forget(&mut self) {
+        self.is_forgotten = true;
     }
 
     /// Whether it held what was read of it after the path had come to name something else: whoever
@@ -348,7 +364,8 @@ pub(in crate::input) fn end(path: &Path, stat: &Stat) -> Position {
     let found = open(path).and_then(|file| {
         let mut content = Content::Plain(file);
         let end = content.written_end(stat.size)?;
-        position_in(&mut content, end)
+        let starts = starts_before(&mut content, end)?;
+        position_in(&mut content, end).map(|found| Position { starts, ..found })
     });
     // Unreadable: said when it is opened for reading.
     let found = found.unwrap_or(Position { offset: stat.size, ..Position::default() });

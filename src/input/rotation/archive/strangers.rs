@@ -7,7 +7,7 @@ use crate::input::rotation::directories::{Directories, Sibling, Stranger};
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::judge::{Match, Relation};
 use crate::input::rotation::names::{are_kin, is_rotation_of, telling_bases};
-use crate::pipeline::position::{Anchor, Head, Inode, Position, Source};
+use crate::pipeline::position::{Anchor, Head, Position, Source};
 
 /// Compares files of any name. Under a name that says nothing, only what was read for long enough is
 /// known. A rotated file that was followed under its own name may have the next name of its log by now.
@@ -15,7 +15,7 @@ pub(super) fn search(
     directories: &Directories,
     source: &Source,
     position: &Position,
-    is_taken: impl Fn(Inode) -> bool,
+    is_taken: impl Fn(&Sibling) -> bool,
 ) -> io::Result<Option<Found>> {
     let is_known_anywhere = usize::from(position.anchor.len) == Anchor::MAX;
     for place in places(source) {
@@ -33,7 +33,7 @@ pub(super) fn search(
             let name_of = path.file_name().unwrap_or_default();
             if stat.modified < oldest(position)
                 || stat.inode == source.inode
-                || is_taken(stat.inode)
+                || is_taken(&stranger.sibling)
                 || places(source).any(|place| place == path)
                 || is_rotation_of(name, name_of)
                 || is_being_compressed(place, path)

@@ -168,7 +168,7 @@ fn names_that_rotation_makes_come_before_others_and_files_that_are_taken_not_at_
     let rotated = gone.write("app.log.1", &text());
     assert_eq!(gone.found(&directories).unwrap(), Some(rotated));
     let taken = |inodes: &[Inode]| {
-        let is_taken = |inode| inodes.contains(&inode);
+        let is_taken = |it: &Sibling| inodes.contains(&it.stat.inode);
         let found = by_content(&directories, &gone.source, &gone.position, is_taken);
         found.unwrap().map(|found| found.stat.inode)
     };

@@ -46,6 +46,11 @@ impl Faulty {
         }
     }
 
+    /// Whether they fail.
+    pub(in crate::input) fn fails(&self, call: Call) -> bool {
+        self.state().failing.contains_key(&call)
+    }
+
     pub(in crate::input) fn set_changed(&self, changed: Option<i64>) {
         self.state().changed = Some(changed);
     }

@@ -593,3 +593,27 @@ fn a_copy_is_read_though_the_log_has_grown_beyond_it_since() {
     let world = run_kind(Rotation::CopyTruncate, Kind { banner: 200, is_dated: false }, &ops);
     assert_eq!(world.received, world.written);
 }
+
+#[test]
+fn a_log_that_begins_alike_and_has_the_inode_of_one_that_was_compressed_is_no_copy() {
+    use Op::{Append, Banner, Compress, Fill, PutBack, Rename, Reopen, Stop};
+    let without = Rename { create: false };
+    let ops = [
+        Append(1),
+        Append(1),
+        without,
+        Reopen,
+        PutBack,
+        Banner,
+        Fill,
+        Stop { clean: true },
+        Append(1),
+        without,
+        Reopen,
+        Append(1),
+        Compress,
+        without,
+    ];
+    let world = run_kind(Rotation::Rename, Kind { banner: 200, is_dated: false }, &ops);
+    assert_eq!(world.received, world.written);
+}

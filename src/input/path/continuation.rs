@@ -110,10 +110,10 @@ impl Generation {
         let Some(Relation::GoesOn(_)) = found.map(|found| found.relation) else {
             return Ok(false);
         };
-        // Many logs begin alike, and a reused inode has the same number.
-        let is_telling =
-            usize::from(position.anchor.len) == Anchor::MAX || is_same_number && is_overlay(path);
-        Ok(is_telling && (is_same_number || self.is_gone(stat.inode, context)?))
+        // Many logs begin alike, and a reused inode has the same number as well.
+        let is_brought_up = is_same_number && is_overlay(path);
+        let is_telling = usize::from(position.anchor.len) == Anchor::MAX;
+        Ok(is_brought_up || is_telling && self.is_gone(stat.inode, context)?)
     }
 
     /// Whether the old file has no name any more, and no rotated copy of it is to be found: with one,

@@ -159,6 +159,29 @@ mod tests {
     use super::*;
     use remote_syslog::syslog::{Facility, Severity};
 
+    /// The names of all keys in a part of the schema.
+    fn keys_in(schema: &serde_json::Value, keys: &mut Vec<String>) {
+        if let Some(properties) = schema["properties"].as_object() {
+            keys.extend(properties.keys().cloned());
+        }
+        let parts = schema.as_object().map(|map| map.values()).into_iter().flatten();
+        parts.chain(schema.as_array().into_iter().flatten()).for_each(|part| keys_in(part, keys));
+    }
+
+    #[test]
+    fn the_page_has_every_key_of_the_schema() {
+        let schema = serde_json::from_str(include_str!("log_files.schema.json")).unwrap();
+        let mut keys = Vec::new();
+        keys_in(&schema, &mut keys);
+        assert!(keys.len() > 60, "{keys:?}");
+        let mut page = Vec::new();
+        manual(include_str!("../docs/configuration.md"), &mut page).unwrap();
+        let page = String::from_utf8(page).unwrap().replace("\\-", "-");
+        for key in keys {
+            assert!(page.contains(&key), "{key} is not in log_files.yml(5)");
+        }
+    }
+
     #[test]
     fn the_page_has_what_the_documentation_has() {
         let markdown = include_str!("../docs/configuration.md");

@@ -159,6 +159,10 @@ pub struct Cli {
     /// With --check: print what a unit must say to show all files
     #[arg(long, hide = true, requires = "check", conflicts_with_all = ["connect", "line", "quiet"])]
     pub unit_settings: bool,
+    /// Print the configuration as it is understood, with where values come from
+    #[arg(long, help_heading = "Actions")]
+    #[arg(conflicts_with_all = ["check", "status", "once"])]
+    pub show_config: bool,
     /// Show how far each file is delivered; needs no daemon
     #[arg(long, help_heading = "Actions", conflicts_with_all = ["check", "connect", "line"])]
     pub status: bool,
@@ -200,6 +204,8 @@ pub enum Inspection<'a> {
     Test,
     /// What a unit must say, so that all files are seen.
     UnitSettings,
+    /// The configuration, with where each value comes from.
+    ShowConfig,
     /// How far the files are delivered.
     Status {
         /// For machines.
@@ -217,6 +223,7 @@ impl Cli {
             (true, None, _) if self.unit_settings => Some(Inspection::UnitSettings),
             (true, None, _) => Some(Inspection::Check { connect: self.connect }),
             (false, _, true) => Some(Inspection::Status { json: self.json }),
+            (false, _, false) if self.show_config => Some(Inspection::ShowConfig),
             (false, _, false) => None,
         }
     }
@@ -372,6 +379,7 @@ mod tests {
         assert_eq!(cli.look(), Some(Inspection::Check { connect: true }));
         let cli = parse(&["--check", "--line", "--- a line"]);
         assert_eq!(cli.look(), Some(Inspection::Line("--- a line".as_ref())));
+        assert_eq!(parse(&["--show-config"]).look(), Some(Inspection::ShowConfig));
         assert_eq!(parse(&["--status", "--json"]).look(), Some(Inspection::Status { json: true }));
         for bad in [
             &["--connect"][..],
@@ -381,6 +389,7 @@ mod tests {
             &["--status", "--connect"],
             &["--status", "--line", "x"],
             &["--check", "--status"],
+            &["--check", "--show-config"],
             &["--check", "--connect", "--line", "x"],
         ] {
             assert_eq!(try_parse(bad).unwrap_err().exit_code(), 2, "{bad:?}");

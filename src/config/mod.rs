@@ -18,6 +18,7 @@ mod include;
 mod keys;
 mod log_filter;
 mod resolve;
+mod show;
 mod source;
 mod surroundings;
 #[cfg(test)]
@@ -88,6 +89,18 @@ pub fn state_dir(cli: &Cli, around: &Surroundings) -> Option<PathBuf> {
     let mut findings = Findings::default();
     let typed = typed(cli, around, &mut findings);
     resolve::state_dir(&typed, around, findings)
+}
+
+/// What [`load`] would take, as a configuration: each value with a comment that says where it comes from. The
+/// entries of included files and the arguments are among `files`; secrets are not shown.
+///
+/// # Errors
+/// As [`load`].
+pub fn show(cli: &Cli, around: &Surroundings) -> Result<String, ConfigErrors> {
+    let mut findings = Findings::default();
+    let typed = typed(cli, around, &mut findings);
+    resolve::resolve(&typed, around, findings)?;
+    Ok(show::configuration(&typed, around))
 }
 
 /// Everything that was typed, from all sources.

@@ -87,6 +87,7 @@ fn answer(cli: &Cli, look: Inspection<'_>, out: Out<'_>) -> io::Result<bool> {
         Inspection::Line(line) => self::line(cli, &around, line, out),
         Inspection::Test => Ok(sight::test(cli, &around)),
         Inspection::UnitSettings => sight::unit_settings(cli, &around, out),
+        Inspection::ShowConfig => show_config(cli, &around, out),
         Inspection::Status { json } => status::run(cli, &around, json, out),
     }
 }
@@ -105,6 +106,22 @@ fn line(cli: &Cli, around: &Surroundings, line: &OsStr, out: Out<'_>) -> io::Res
         }
     };
     self::line::show(&config, line.as_bytes(), out)
+}
+
+/// Prints the configuration. False if it is no good.
+fn show_config(cli: &Cli, around: &Surroundings, out: Out<'_>) -> io::Result<bool> {
+    let (asked, here) = (cli.clone(), around.clone());
+    match answers::ask(move || crate::config::show(&asked, &here)) {
+        Some(Ok(text)) => out.write_all(text.as_bytes()).map(|()| true),
+        Some(Err(errors)) => {
+            complain(&errors);
+            Ok(false)
+        }
+        None => {
+            complain(&NO_CONFIGURATION);
+            Ok(false)
+        }
+    }
 }
 
 /// Says what is wrong where the daemon would say it.

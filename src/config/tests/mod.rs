@@ -11,10 +11,12 @@ use clap::CommandFactory;
 use nix::time::{ClockId, clock_gettime};
 use proptest::prelude::*;
 
+use super::document::EntryMap;
 use super::*;
 use crate::text::{LineRule, TextRules};
 
 mod included;
+mod shown;
 mod sources;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/config");
@@ -163,6 +165,9 @@ fn the_annotated_example_explains_every_key() {
         let name = key.name.rsplit('.').next().unwrap();
         assert!(text.contains(&format!("{name}:")), "{name}");
         assert!(documentation.contains(&format!("`{}`", key.name)), "{}", key.name);
+    }
+    for key in outline::of::<EntryMap>().keys {
+        assert!(documentation.contains(&format!("`{}`", key.name)), "{} of an entry", key.name);
     }
     for flag in Cli::command().get_arguments().filter(|flag| !flag.is_hide_set()) {
         let Some(flag) = flag.get_long() else { continue };

@@ -120,6 +120,11 @@ pub struct Cli {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_name = "BOOL", value_parser = value::boolean)]
     pub no_detach: Option<bool>,
+    /// Load the configuration again when one of its files changes
+    #[arg(long, help_heading = "Daemon")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_name = "BOOL", value_parser = value::boolean)]
+    pub watch_config: Option<bool>,
     /// Become this user once everything is opened that takes root
     #[arg(long, value_name = "NAME", help_heading = "Daemon")]
     pub user: Option<String>,

@@ -46,4 +46,5 @@ mod tailing;
 mod times;
 mod tls;
 mod trust;
+mod watching;
 mod wire;

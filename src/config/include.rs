@@ -55,8 +55,12 @@ impl Include {
         &self.directory
     }
 
-    /// The files that are there, by name. Names that begin with a dot are for those who write it.
-    pub(super) fn files(&self) -> io::Result<Vec<PathBuf>> {
+    /// The files that are there, by name. Names that begin with a dot are for those who write it. It asks the file
+    /// system.
+    ///
+    /// # Errors
+    /// The directory is there and cannot be listed.
+    pub fn files(&self) -> io::Result<Vec<PathBuf>> {
         let Some(last) = self.glob.components().last() else { return Ok(Vec::new()) };
         if let Component::Literal(name) = last {
             return Ok(vec![self.directory.join(name)]);

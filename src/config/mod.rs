@@ -105,9 +105,8 @@ pub fn show(cli: &Cli, around: &Surroundings) -> Result<String, ConfigErrors> {
 
 /// Everything that was typed, from all sources.
 fn typed(cli: &Cli, around: &Surroundings, findings: &mut Findings) -> resolve::Typed {
-    let named = config_file(cli, around);
-    let path = around.cwd.join(named.unwrap_or(&around.default_file));
-    let file = file::read(&path, named.is_some(), findings);
+    let path = file_path(cli, around);
+    let file = file::read(&path, config_file(cli, around).is_some(), findings);
     let place = if path.exists() { Place::File } else { Place::NoFile };
     let blame = file.as_ref().map(|_| place(Arc::new(path)));
     let names = outline::of::<FileKeys>();
@@ -168,6 +167,12 @@ fn mode(cli: &Cli) -> Mode {
     }
 }
 
+/// The file that is read, if it is there.
+#[must_use]
+pub fn file_path(cli: &Cli, around: &Surroundings) -> PathBuf {
+    around.cwd.join(config_file(cli, around).unwrap_or(&around.default_file))
+}
+
 /// The file that was named by a flag or a variable.
 fn config_file<'a>(cli: &'a Cli, around: &'a Surroundings) -> Option<&'a Path> {
     let variable = around.variables.get(OsStr::new(source::CONFIG_FILE_VARIABLE));
@@ -197,6 +202,8 @@ pub struct Config {
     pub sweep_interval: Duration,
     /// Rely on looking alone, without inotify.
     pub poll: bool,
+    /// A change of its files is taken up.
+    pub watch: bool,
     /// Files seen for the first time at start-up are read from their beginning.
     pub from_start: bool,
     /// Where positions are kept.

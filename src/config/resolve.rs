@@ -98,6 +98,7 @@ impl<'a> Resolver<'a> {
             messages,
             sweep_interval: self.value(&keys.new_file_check_interval).unwrap_or(DEFAULT_INTERVAL),
             poll: self.switch(&keys.poll),
+            watch: self.switch(&keys.watch_config),
             from_start: self.switch(&keys.from_start),
             pid_file: self.path(&keys.pid_file).map_or(PidFile::Search, PidFile::At),
             detach: !self.switch(&keys.no_detach) && self.typed.mode == Mode::Daemon,

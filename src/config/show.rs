@@ -11,7 +11,7 @@ use super::resolve::Typed;
 
 /// The defaults of keys that have one which can be written, as they are written. A test compares them with what is
 /// resolved.
-const DEFAULTS: [(&str, &str); 23] = [
+const DEFAULTS: [(&str, &str); 24] = [
     ("destination.port", "514"),
     ("destination.protocol", "udp"),
     ("destination.framing", "newline"),
@@ -22,6 +22,7 @@ const DEFAULTS: [(&str, &str); 23] = [
     ("new_file_check_interval", "10"),
     ("poll", "false"),
     ("from_start", "false"),
+    ("watch_config", "false"),
     ("connect_timeout", "30"),
     ("write_timeout", "30"),
     ("udp_max_line_length", "1024"),

@@ -84,6 +84,7 @@ pub(super) fn flags(cli: &Cli) -> Tree {
     let switches = [
         ("poll", "--poll", cli.poll),
         ("from_start", "--from-start", cli.from_start),
+        ("watch_config", "--watch-config", cli.watch_config),
         ("tcp", "--tcp", cli.tcp),
         ("tls", "--tls", cli.tls),
         ("no_detach", "--no-detach", cli.no_detach),

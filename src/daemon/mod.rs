@@ -4,10 +4,12 @@
 mod once;
 mod reload;
 mod serve;
+mod watching;
 
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use tokio::runtime::Runtime;
 use tracing::{error, info, warn};
@@ -37,6 +39,7 @@ type Error = Box<dyn std::error::Error>;
 pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     sys::keep_heap_small();
     let around = Surroundings::of_process()?;
+    let begun = SystemTime::now();
     let Loaded { config, warnings, .. } = match config::load(&cli, &around) {
         Ok(loaded) => loaded,
         Err(errors) if systemd::listens() => return Ok(refused(&errors)),
@@ -60,7 +63,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     let held = Held::acquire(&config)?;
     let daemon = if config.detach { Some(detach::detach()?) } else { None };
     let first = config.clone();
-    work(Process { cli, around, config, first, log }, held, daemon)
+    work(Process { cli, around, config, first, log, begun }, held, daemon)
 }
 
 /// What a unit has in `RestartPreventExitStatus`: `EX_CONFIG` of sysexits(3).

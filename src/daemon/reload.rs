@@ -106,6 +106,7 @@ impl Working {
         super::warn_of_roots(&new);
         warn_of_hidden(&new);
         process.config = new;
+        self.watch_again();
         Ok(())
     }
 

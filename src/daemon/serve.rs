@@ -3,18 +3,19 @@
 use std::io;
 use std::net::TcpListener;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::reload::{self, Loading};
+use super::watching::{self, ConfigFiles, ConfigWatch};
 use super::{Error, once};
 use crate::agent::{Agent, Records, StageEnded};
 use crate::announce;
 use crate::checkpoint::Store;
 use crate::cli::Cli;
-use crate::config::{Config, Listen, Mode, Surroundings};
+use crate::config::{self, Config, Listen, Mode, Surroundings};
 use crate::exporter::{self, Exporter};
 use crate::health::Health;
 use crate::health::metrics::Meters;
@@ -42,6 +43,8 @@ pub(super) struct Process {
     /// As it was at the start: some of it stays in force.
     pub(super) first: Config,
     pub(super) log: LogControl,
+    /// When it was loaded first, or just before.
+    pub(super) begun: SystemTime,
 }
 
 /// The stages at work.
@@ -54,6 +57,8 @@ pub(super) struct Working {
     pub(super) exporter: Option<Exporter>,
     /// Tells `--status` of the receiver, as long as it is there.
     _answering: Option<Answering>,
+    /// Tells of changes of the configuration, if it is to.
+    pub(super) watch: Option<ConfigWatch>,
     /// The configuration that is being read.
     pub(super) loading: Option<Loading>,
 }
@@ -85,6 +90,7 @@ impl Process {
         tokio::spawn(announce::run(meters.clone(), health.clone(), signals.stop.clone()));
         let answering = (!super::is_dry_run(&self.config))
             .then(|| standing::answer(&self.config.state_dir, meters.sending.clone()));
+        let watch = self.watch();
         Ok(Working {
             process: self,
             agent,
@@ -93,12 +99,32 @@ impl Process {
             health,
             exporter,
             _answering: answering,
+            watch,
             loading: None,
         })
     }
 }
 
+impl Process {
+    /// Watches the files of the configuration, if it is to.
+    fn watch(&self) -> Option<ConfigWatch> {
+        self.config.watch.then(|| ConfigWatch::start(self.config_files(), self.begun))
+    }
+
+    fn config_files(&self) -> ConfigFiles {
+        ConfigFiles::of(&self.config, config::file_path(&self.cli, &self.around))
+    }
+}
+
 impl Working {
+    /// Watches what the configuration consists of now.
+    pub(super) fn watch_again(&mut self) {
+        match &self.watch {
+            Some(watch) if self.process.config.watch => watch.is_of(self.process.config_files()),
+            _ => self.watch = self.process.watch(),
+        }
+    }
+
     /// Works until told to stop, or until all is done that was asked for.
     pub(super) async fn run(mut self) -> Result<ExitCode, StageEnded> {
         let watch = once::ProgressWatch::new(&self.process.config, &self.meters, &self.health);
@@ -110,6 +136,7 @@ impl Working {
                 () = self.signals.stop.cancelled() => break Ok(()),
                 done = self.agent.done() => break done,
                 read = reload::read(&mut self.loading) => self.reload(read).await,
+                () = watching::changed(&mut self.watch) => self.load(),
                 () = &mut given_up => {
                     end = once::OnceEnd::GivenUp;
                     break Ok(());

@@ -79,6 +79,8 @@ keys! {
         pub(super) poll: One<m::Switch>,
         /// At start-up, read files without a saved position from their beginning.
         pub(super) from_start: One<m::Switch>,
+        /// The configuration, what it includes and the files of certificates are watched, and a change is a reload.
+        pub(super) watch_config: One<m::Switch>,
         /// How long one attempt to connect may take; 0: no limit.
         pub(super) connect_timeout: One<m::Timeout>,
         /// How long the receiver may accept nothing; 0: no limit.

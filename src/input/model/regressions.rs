@@ -617,3 +617,44 @@ fn a_log_that_begins_alike_and_has_the_inode_of_one_that_was_compressed_is_no_co
     let world = run_kind(Rotation::Rename, Kind { banner: 200, is_dated: false }, &ops);
     assert_eq!(world.received, world.written);
 }
+
+#[test]
+fn a_log_that_is_truncated_right_after_it_was_looked_at_is_read_from_its_copy() {
+    use Op::{Append, CopyTruncate, Fill, Partial};
+    let later = CopyTruncate { at_once: false };
+    let ops = [
+        Append(3),
+        Append(3),
+        Append(4),
+        Append(2),
+        later,
+        Append(1),
+        Partial,
+        Fill,
+        later,
+        Append(4),
+        later,
+        Fill,
+    ];
+    assert_exact(Rotation::CopyTruncate, &ops);
+}
+
+#[test]
+fn what_is_taken_back_before_anything_was_read_does_not_begin_anew() {
+    use Op::{Append, Partial, Pass, Rename, Reopen, Rotations, Stop, TakeBack};
+    let without = Rename { create: false };
+    let ops = [
+        Partial,
+        Rotations(2),
+        Partial,
+        TakeBack { all: false },
+        Pass(110),
+        without,
+        Reopen,
+        Stop { clean: false },
+        Append(1),
+        without,
+    ];
+    let world = run_kind(Rotation::Rename, Kind { banner: 1500, is_dated: false }, &ops);
+    assert_eq!(world.received, world.written);
+}

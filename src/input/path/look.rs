@@ -7,6 +7,7 @@ use tracing::{debug, info};
 
 use super::continuation::Replacement;
 use super::generation::{Begin, Generation, end, start};
+use super::reading::Which;
 use super::{Context, Effects, FollowedPath, NotFollowed, Shared};
 use crate::input::read::content::Stat;
 use crate::input::rotation::judge::Change;
@@ -177,6 +178,9 @@ impl FollowedPath {
             }
         }
         match change {
+            Change::Truncated if self.is_cut_short(stat) => {
+                let _ = self.seek_lost(Which::Current, context);
+            }
             Change::Truncated => self.start_current_anew(context),
             Change::Replaced => match self.continue_in_replacement(stat, context) {
                 Replacement::Copy | Replacement::Unknown => {}
@@ -185,6 +189,12 @@ impl FollowedPath {
             Change::Unchanged | Change::Grown | Change::Gone => {}
         }
         change != Change::Unchanged
+    }
+
+    /// Whether nothing was read yet of the current file, which is shorter than it was and begins as it did.
+    fn is_cut_short(&mut self, stat: &Stat) -> bool {
+        let current = self.current.as_mut().filter(|current| current.position.offset == 0);
+        stat.size > 0 && current.is_some_and(Generation::begins_alike)
     }
 
     /// The file that the path names may be one that it named before: then that is current again, at

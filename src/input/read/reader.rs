@@ -138,7 +138,11 @@ impl Reader {
             return self.go_back(place);
         };
         if count < back {
-            return Ok(Read::End { unfinished: 0 });
+            // It was truncated since it was looked at; of an archive there may be more later.
+            return Ok(match place.content {
+                Content::Plain(_) => Read::Rewritten,
+                Content::Compressed(_) => Read::End { unfinished: 0 },
+            });
         }
         let mut split = records::split(&self.buffer[back..count], place.position.mid_record);
         self.join_lines(place, back, &mut split, false);

@@ -15,6 +15,7 @@
 //! | `session` | from one connection to the next |
 //! | `serve`, `waiting` | the service of one connection, and when to part; how it waits meanwhile |
 //! | `rotation` | the connection that follows, and when it takes over |
+//! | `reserve` | those that stand by behind it |
 //! | `pattern` (pure) | whether connections end in the same way again and again |
 //! | `proof_timer` (pure) | for how long something has been unproven |
 //! | `fast_path` | the short way to a connection that is idle |
@@ -63,6 +64,7 @@ mod probe;
 mod proof;
 mod proof_timer;
 mod report;
+mod reserve;
 mod returns;
 mod rotation;
 mod serve;
@@ -86,6 +88,7 @@ use self::backoff::Backoff;
 use self::control::Control;
 use self::ledger::{Ledger, Tally};
 use self::report::Report;
+use self::reserve::Reserve;
 use self::returns::Returns;
 use self::session::Sender;
 use self::transport::Memory;
@@ -134,7 +137,7 @@ pub async fn run(links: Links, meters: Sending) -> Outcome {
         ledger: Ledger::default(),
         backoff: Backoff::default(),
         memory: Memory::default(),
-        standby: None,
+        reserve: Reserve::default(),
         report,
         meters,
         shown: Tally::default(),

@@ -131,7 +131,8 @@ impl Report {
     pub(super) fn connected(&mut self, peer: SocketAddr, protocol: &str, resent: u64) {
         let receiver = format!("{} ({peer}, {protocol})", self.receiver);
         self.meters.reached(receiver.clone());
-        if std::mem::take(&mut self.renewing) && self.gone.is_none() || self.useless {
+        let is_no_news = std::mem::take(&mut self.renewing) || self.said_pattern;
+        if is_no_news && self.gone.is_none() || self.useless {
             self.gone = None;
             debug!("connected to {receiver}");
             return;
@@ -189,8 +190,14 @@ impl Report {
         self.meters.left();
         self.meters.failed(reason.kind(), reason);
         self.stalled = None;
-        self.gone = Some((Instant::now(), false));
         let receiver = &self.receiver;
+        if useful && self.said_pattern {
+            // A warning has told that it ends all of them.
+            self.useless = false;
+            debug!("connection to {receiver} ended: {reason}; reconnecting");
+            return;
+        }
+        self.gone = Some((Instant::now(), false));
         match (useful, std::mem::replace(&mut self.useless, !useful)) {
             (true, _) => info!("connection to {receiver} ended: {reason}; reconnecting"),
             (false, false) => warn!(

@@ -9,15 +9,14 @@
 //!
 //! # Standing by
 //! A suspicious receiver's connections are left alone before they are used. So the next one is opened
-//! as soon as one is at work, and its trial costs no time when that ends.
+//! as soon as one is at work, and its trial costs no time when that ends. Where they end sooner than
+//! that takes, more stand by behind it (`reserve`).
 
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::reserve::Reserve;
 use super::serve::Session;
 use super::session::Sender;
 use super::transport::connect::ConnectError;
@@ -28,47 +27,40 @@ const LOOK: Duration = Duration::from_millis(100);
 /// When none came about to stand by, another one is tried after this time.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// A connection on its way.
-pub(super) type Opening =
-    Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, ConnectError>> + Send>>;
-
 /// The connection after the one at work.
 pub(super) enum Next {
-    /// There is none, and none is opened before then.
-    None(Option<Instant>),
-    /// It is being opened.
-    Opening(Opening),
+    /// There is none.
+    None,
     /// It is open, and the one at work still serves.
     Ready(Box<dyn Transport>),
     /// The one at work is being closed for it.
     Due(Box<dyn Transport>),
 }
 
-impl fmt::Debug for Next {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None(_) => "None",
-            Self::Opening(_) => "Opening",
-            Self::Ready(_) => "Ready",
-            Self::Due(_) => "Due",
-        })
-    }
-}
-
 impl Session {
-    /// When there is something to do about the next connection.
-    pub(super) fn next_at(&self, now: Instant) -> Option<Instant> {
-        match &self.next {
-            Next::None(not_before) => {
-                let due = self.timer.due_at().filter(|_| self.transport.is_rotatable());
-                let wanted = if self.transport.may_end_soon(now) { Some(now) } else { due };
-                wanted.max(wanted.and(*not_before))
-            }
+    /// When there is something to do about the connections behind this one.
+    pub(super) fn next_at(&self, reserve: &Reserve, now: Instant) -> Option<Instant> {
+        let look = match &self.next {
             Next::Ready(next) => {
                 Some(next.wake_at().map_or(now + LOOK, |at| at.clamp(now, now + LOOK)))
             }
-            Next::Opening(_) | Next::Due(_) => None,
-        }
+            Next::None | Next::Due(_) => None,
+        };
+        [look, self.open_at(reserve, now)].into_iter().flatten().min()
+    }
+
+    /// When another connection is to be opened.
+    fn open_at(&self, reserve: &Reserve, now: Instant) -> Option<Instant> {
+        let may_end = self.transport.may_end_soon(now).then_some(now);
+        let wanted = match &self.next {
+            _ if reserve.opening.is_some() => None,
+            Next::None => {
+                may_end.or_else(|| self.timer.due_at().filter(|_| self.transport.is_rotatable()))
+            }
+            Next::Ready(_) => may_end.filter(|_| reserve.lacks()),
+            Next::Due(_) => None,
+        };
+        wanted.max(wanted.and(reserve.not_before))
     }
 
     fn is_rotation_due(&self, now: Instant) -> bool {
@@ -88,26 +80,34 @@ impl Sender {
     /// held something unproven for too long and that would prove it.
     pub(super) fn rotate_if_due(&mut self, session: &mut Session, now: Instant) {
         let is_due = session.is_rotation_due(now);
-        let is_wanted = is_due || session.transport.may_end_soon(now);
-        let opens = session.next_at(now).is_some_and(|at| at <= now);
-        session.next = match std::mem::replace(&mut session.next, Next::None(None)) {
-            Next::None(_) if opens => {
-                let (target, memory) = (self.target.clone(), self.memory.clone());
-                Next::Opening(Box::pin(transport::open(target, memory)))
+        let may_end_soon = session.transport.may_end_soon(now);
+        self.reserve.look(now);
+        session.next = match std::mem::replace(&mut session.next, Next::None) {
+            Next::None => self.reserve.take().map_or(Next::None, Next::Ready),
+            // On trial it may be about to end as well.
+            Next::Ready(_) if !is_due && !may_end_soon && session.transport.is_reached() => {
+                self.reserve.dismiss();
+                Next::None
             }
-            Next::Ready(_) if !is_wanted => Next::None(None),
             Next::Ready(mut next) => match is_ready(&mut *next, now) {
-                None => self.no_next(None, now),
+                None => {
+                    self.no_next(None, now);
+                    Next::None
+                }
                 Some(true) if is_due && session.transport.may_close(now) => Next::Due(next),
                 Some(_) => Next::Ready(next),
             },
-            other => other,
+            due => due,
         };
+        if session.open_at(&self.reserve, now).is_some_and(|at| at <= now) {
+            let (target, memory) = (self.target.clone(), self.memory.clone());
+            self.reserve.opening = Some(Box::pin(transport::open(target, memory)));
+        }
     }
 
-    /// There is no next connection. The one at work may serve for long yet.
-    pub(super) fn no_next(&mut self, error: Option<&ConnectError>, now: Instant) -> Next {
+    /// No connection came about, or none that lasted. The one at work may serve for long yet.
+    pub(super) fn no_next(&mut self, error: Option<&ConnectError>, now: Instant) {
         self.report.not_rotated(error);
-        Next::None(Some(now + AGAIN.min(self.target.proof_interval)))
+        self.reserve.not_before = Some(now + AGAIN.min(self.target.proof_interval));
     }
 }

@@ -19,7 +19,6 @@ const ENOUGH: u64 = 64 << 10;
 const STALL: Duration = Duration::from_secs(5);
 
 /// One connection at work.
-#[derive(Debug)]
 pub(super) struct Session {
     pub(super) transport: Box<dyn Transport>,
     pub(super) timer: ProofTimer,
@@ -84,7 +83,7 @@ impl Sender {
                 }
                 (next, end) => {
                     if let Next::Ready(next) | Next::Due(next) = next {
-                        self.standby = Some(next);
+                        self.reserve.put_back(next);
                     }
                     return (end, session.transport);
                 }
@@ -95,13 +94,14 @@ impl Sender {
     fn begin(&mut self, transport: Box<dyn Transport>) -> Session {
         let resent = self.ledger.written_bytes();
         self.ledger.connected();
+        self.reserve.not_before = None;
         let Memory { rotates_within, failed_rotations: failures, .. } = self.memory;
         let interval = self.target.proof_interval;
         let interval = rotates_within.map_or(interval, |within| within.min(interval));
         Session {
             transport,
             timer: ProofTimer::new(interval, failures, fastrand::f64()),
-            next: Next::None(None),
+            next: Next::None,
             leave_by: None,
             is_reported: false,
             resent,

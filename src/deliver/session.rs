@@ -1,7 +1,6 @@
 //! From one connection to the next: when to connect, and what is said of how one ended.
 
 use std::future::pending;
-use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,7 +9,7 @@ use super::backoff::Backoff;
 use super::control::{Control, Intent, Wait, Wakeup};
 use super::ledger::{Ledger, Tally};
 use super::report::Report;
-use super::rotation::is_ready;
+use super::reserve::Reserve;
 use super::serve::End;
 use super::transport::{self, Memory, Transport, Why};
 use super::{Outcome, Target};
@@ -28,8 +27,8 @@ pub(super) struct Sender {
     pub(super) ledger: Ledger,
     pub(super) backoff: Backoff,
     pub(super) memory: Memory,
-    /// A connection that stood by when the last one ended.
-    pub(super) standby: Option<Box<dyn Transport>>,
+    /// Connections that stand by.
+    pub(super) reserve: Reserve,
     pub(super) report: Report,
     pub(super) meters: Sending,
     /// What of the ledger's tally the meters show already.
@@ -56,7 +55,7 @@ impl Sender {
             self.ledger.reframe(|batch| target.encoder.reframe(batch));
         }
         self.target = target;
-        (self.backoff, self.memory, self.standby) = Default::default();
+        (self.backoff, self.memory, self.reserve) = Default::default();
         self.report = Report::new(&self.target, self.meters.clone());
     }
 
@@ -81,8 +80,7 @@ impl Sender {
             self.report.ended(&why, &impression);
             self.memory.note(&why, impression);
             if why.is_suspicious() {
-                // It was opened for a shorter trial than there has to be now.
-                self.standby = None;
+                self.reserve.forget_open();
             }
             if is_useful {
                 self.backoff.reset();
@@ -100,9 +98,8 @@ impl Sender {
 
     /// A connection; `None` when there is nothing to be sent any more, or nothing to this target.
     async fn connect(&mut self) -> Option<Box<dyn Transport>> {
-        if let Some(mut standby) = self.standby.take()
-            && !self.control.is_called_away()
-            && is_ready(&mut *standby, Instant::now()).is_some()
+        if !self.control.is_called_away()
+            && let Some(mut standby) = self.reserve.take_over(Instant::now())
         {
             standby.take_turn(&self.memory);
             return Some(standby);
@@ -110,11 +107,15 @@ impl Sender {
         loop {
             let delay = self.backoff.next(fastrand::f64());
             self.pause(Instant::now() + delay).await?;
-            let Self { target, memory, control, .. } = self;
-            let mut opening = pin!(transport::open(target.clone(), memory.clone()));
+            let Self { target, memory, control, reserve, .. } = self;
+            // One may be on its way already.
+            let mut opening = reserve
+                .opening
+                .take()
+                .unwrap_or_else(|| Box::pin(transport::open(target.clone(), memory.clone())));
             let opened = loop {
                 control.beat.turn();
-                match control.next(Wait::default(), opening.as_mut()).await {
+                match control.next(Wait::default(), &mut opening).await {
                     Wakeup::Task(opened) => break opened,
                     _ if control.is_called_away() => return None,
                     _ => {}

@@ -7,7 +7,6 @@ use tokio::time::Instant;
 
 use super::control::{Wait, Wakeup};
 use super::fast_path::Lease;
-use super::rotation::Next;
 use super::serve::Session;
 use super::session::Sender;
 use super::transport::connect::ConnectError;
@@ -26,12 +25,14 @@ impl Sender {
         let transport = &*session.transport;
         let pending = self.ledger.unwritten_bytes() > 0 || transport.has_unsent();
         let accepts = !pending && self.accepts(&session);
-        let times = [transport.wake_at(), session.leave_by, session.next_at(Instant::now())];
+        let next_at = session.next_at(&self.reserve, Instant::now());
+        let times = [transport.wake_at(), session.leave_by, next_at];
         let until = times.into_iter().flatten().min();
         let wait = Wait { accepts, until, not_at_all: pending && transport.can_write() };
         let ready = transport.readiness().wait();
         let leased = accepts && transport.is_lendable();
-        let Session { transport, mut next, timer, leave_by, is_reported, resent } = session;
+        let Session { transport, .. } = session;
+        let mut opening = self.reserve.opening.take();
         let kept = if leased {
             self.lease(transport, until);
             None
@@ -39,13 +40,13 @@ impl Sender {
             Some(transport)
         };
         let happened = async {
-            match &mut next {
-                Next::Opening(opening) => tokio::select! {
+            match &mut opening {
+                Some(opening) => tokio::select! {
                     biased;
                     ready = ready => Happened::Ready(ready),
                     opened = opening => Happened::Opened(opened),
                 },
-                _ => Happened::Ready(ready.await),
+                None => Happened::Ready(ready.await),
             }
         };
         let wakeup = self.control.next(wait, happened).await;
@@ -57,7 +58,8 @@ impl Sender {
                 (lease.transport, lease.ended)
             }
         };
-        session = Session { transport, next, timer, leave_by, is_reported, resent };
+        session = Session { transport, ..session };
+        self.reserve.opening = opening;
         let noted = self.note(&mut session, wakeup, ended.is_some());
         (session, ended.map_or(noted, Err))
     }
@@ -74,9 +76,12 @@ impl Sender {
             Wakeup::Task(Happened::Ready(_)) if has_ended => {}
             Wakeup::Task(Happened::Ready(Ok(()))) => session.transport.listen()?,
             Wakeup::Task(Happened::Ready(Err(error))) => return Err(Why::Broken(error)),
-            Wakeup::Task(Happened::Opened(Ok(next))) => session.next = Next::Ready(next),
-            Wakeup::Task(Happened::Opened(Err(error))) => {
-                session.next = self.no_next(Some(&error), Instant::now());
+            Wakeup::Task(Happened::Opened(opened)) => {
+                self.reserve.opening = None;
+                match opened {
+                    Ok(next) => self.reserve.add(next),
+                    Err(error) => self.no_next(Some(&error), Instant::now()),
+                }
             }
             Wakeup::Batch(batch) => self.take(batch),
             Wakeup::Other => {}

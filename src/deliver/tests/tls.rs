@@ -14,7 +14,7 @@ use rustls::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -308,6 +308,62 @@ async fn resets_under_load_lose_nothing() {
     });
     assert_eq!(sending.finish().await, (Outcome::default(), COUNT));
     assert_eq!(tally(&receiver.await.unwrap(), COUNT).0, 0);
+}
+
+/// It closes after 100 lines each time, and its library waits for our close: three connections are at
+/// work in the time that one has to be left alone.
+#[tokio::test]
+async fn a_worker_that_ends_connections_faster_than_one_passes_its_trial_is_kept_up_with() {
+    // So wide that a record of TLS holds about as many as the worker takes.
+    const WIDE: usize = 160;
+    const COUNT: u64 = 1500;
+    let authority = Authority::new(|_| ());
+    let (listener, address) = listen().await;
+    let acceptor = authority.acceptor(rustls::ALL_VERSIONS);
+    let sending = Sending::to(authority.target(address));
+    let batches = sending.batches.clone();
+    let began = Instant::now();
+    tokio::spawn(async move {
+        let mut from = 0;
+        while from < COUNT {
+            // Each batch holds what is there by then, as those that are read from a file do.
+            let permit = batches.reserve().await.unwrap();
+            sleep(Duration::from_millis(20)).await;
+            let to = (began.elapsed().as_millis() as u64 * 3 / 20).clamp(from, COUNT);
+            permit.send(numbered(from..to, WIDE));
+            from = to;
+        }
+    });
+    let arrived = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let stored = Arc::clone(&arrived);
+    tokio::spawn(async move {
+        loop {
+            let ((stream, _), stored) = (listener.accept().await.unwrap(), Arc::clone(&stored));
+            let accepting = acceptor.accept(stream);
+            tokio::spawn(async move {
+                let Ok(mut stream) = accepting.await else { return };
+                let (mut bytes, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
+                while bytes.len() < 100 * WIDE
+                    && let Ok(count @ 1..) = stream.read(&mut buffer).await
+                {
+                    bytes.extend_from_slice(&buffer[..count]);
+                }
+                let numbers = bytes.chunks_exact(WIDE).map(|frame| {
+                    std::str::from_utf8(frame).unwrap().trim().parse::<u64>().unwrap()
+                });
+                stored.lock().unwrap().extend(numbers);
+                stream.get_mut().1.send_close_notify();
+                let _ = stream.flush().await;
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            });
+        }
+    });
+    assert_eq!(sending.finish().await, (Outcome::default(), COUNT));
+    // One connection after the other takes twice as long.
+    assert!(began.elapsed() < Duration::from_secs(17), "{:?}", began.elapsed());
+    let arrived = arrived.lock().unwrap();
+    let (missing, repeated) = tally(&arrived, COUNT);
+    assert!(missing == 0 && repeated <= 300, "{missing} are missing, {repeated} came twice");
 }
 
 /// A proxy with no server behind it, say.

@@ -80,6 +80,8 @@ pub(in crate::deliver) struct Trial {
     /// Then it gets no more than so many bytes at a time, so that a receiver which closes by itself
     /// does so with nothing unread and nothing under way.
     pub(in crate::deliver) burst: Burst,
+    /// See [`Suspicion::waits_for_ours`].
+    pub(in crate::deliver) waits_for_ours: bool,
 }
 
 /// A trial that a connection has passed.
@@ -126,6 +128,8 @@ pub(in crate::deliver) struct Suspicion {
     pub(in crate::deliver) has_passed: bool,
     /// How much it gets at a time after a trial.
     pub(in crate::deliver) burst: Burst,
+    /// It said `close_notify`, and closed only after we had.
+    pub(in crate::deliver) waits_for_ours: bool,
 }
 
 impl Suspicion {
@@ -146,7 +150,14 @@ impl Suspicion {
         let aligned = quiet + Duration::from_millis((1000 + PHASE.start - beyond) % 1000);
         // One that has passed is opened while another one is at work, and waits for that anyway.
         let quiet = if self.has_passed { quiet } else { aligned };
-        Trial { quiet, watch, outlives: self.age, is_known: self.has_passed, burst: self.burst }
+        Trial {
+            quiet,
+            watch,
+            outlives: self.age,
+            is_known: self.has_passed,
+            burst: self.burst,
+            waits_for_ours: self.waits_for_ours,
+        }
     }
 }
 

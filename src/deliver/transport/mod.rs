@@ -183,6 +183,8 @@ pub(super) struct Impression {
     pub(super) burst: Option<Burst>,
     /// How often in a row the receiver has refused the message that is the next to be sent.
     pub(super) rejections: u32,
+    /// The receiver said `close_notify`, and had not closed before we did.
+    pub(super) waits_for_ours: bool,
 }
 
 /// However soon a receiver ends its connections, they are not rotated sooner than this for that.
@@ -243,6 +245,9 @@ impl Memory {
                 }
             }
             _ => {}
+        }
+        if let Some(suspicion) = &mut self.suspicion {
+            suspicion.waits_for_ours |= impression.waits_for_ours;
         }
     }
 }

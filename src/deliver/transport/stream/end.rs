@@ -32,7 +32,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 const SETTLE_LOOK: Duration = Duration::from_millis(10);
 /// How long a receiver that said `close_notify` may take to close.
 const DISMISSAL: Duration = Duration::from_secs(3);
-/// After so long of that it gets our FIN.
+/// After so long of that it gets our FIN, or at once where it is known to wait for that.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// A receiver that ends its side so soon, before it got anything, may only say that it will not
 /// send.
@@ -192,16 +192,23 @@ impl<W: Wire> Stream<W> {
     /// FIN after a while; not at once, and no `close_notify` in return, because closing a socket that
     /// holds one unread would make the kernel send RST.
     pub(super) fn hang_up_if_due(&mut self, now: Instant) {
-        if matches!(self.state, State::Dismissed(it) if now >= it.since + PATIENCE) {
-            let _ = self.link.finish();
+        if matches!(self.state, State::Dismissed(it) if now >= it.since + self.patience())
+            && !self.link.is_finished()
+        {
+            self.has_hung_up = self.link.finish().is_ok();
         }
+    }
+
+    fn patience(&self) -> Duration {
+        let waits = self.trial.is_some_and(|trial| trial.waits_for_ours);
+        if waits { Duration::ZERO } else { PATIENCE }
     }
 
     /// When the state changes by itself.
     pub(super) fn state_ends(&self) -> Option<Instant> {
         match self.state {
             State::Open | State::Alone => None,
-            State::Dismissed(it) if !self.link.is_finished() => Some(it.since + PATIENCE),
+            State::Dismissed(it) if !self.link.is_finished() => Some(it.since + self.patience()),
             State::Dismissed(it) => Some(it.until()),
             State::Quiet(until) | State::Watched(until) => Some(until),
             State::Closing(closing) => Some(closing.until),

@@ -106,6 +106,8 @@ pub(in crate::deliver) struct Stream<W = Link> {
     progress: Option<Instant>,
     /// Our side is ended.
     is_closing: bool,
+    /// The receiver had said `close_notify`, and got our FIN before it closed.
+    has_hung_up: bool,
 }
 
 impl Stream {
@@ -149,6 +151,7 @@ impl<W: Wire> Stream<W> {
             part_at: None,
             progress: None,
             is_closing: false,
+            has_hung_up: false,
         }
     }
 
@@ -397,6 +400,7 @@ impl<W: Wire> Transport for Stream<W> {
                 || facts.passed.is_some_and(|passed| facts.age <= passed.holds_until()),
             is_trusted: ending::vouches(&facts),
             burst: self.rations.burst(),
+            waits_for_ours: self.has_hung_up,
             ..Impression::default()
         }
     }
@@ -404,6 +408,7 @@ impl<W: Wire> Transport for Stream<W> {
     fn take_turn(&mut self, memory: &Memory) {
         if let (Some(trial), Some(suspicion)) = (&mut self.trial, memory.suspicion) {
             trial.burst = suspicion.burst;
+            trial.waits_for_ours = suspicion.waits_for_ours;
         }
     }
 }

@@ -18,6 +18,7 @@ mod daemon;
 mod discovery;
 mod dry_run;
 mod ends;
+mod examples;
 mod globs;
 mod identity;
 mod layering;

@@ -29,6 +29,7 @@ mod mounts;
 mod once;
 mod operating;
 mod patterns;
+mod per_file;
 mod performance;
 mod privileges;
 mod process_model;

@@ -33,14 +33,14 @@ pub struct Job<'a> {
     pub from_start: bool,
     /// Whether lines are appended meanwhile; only the floor has to be told.
     pub grows: bool,
-    /// `exclude_patterns`; only ours has them in this form.
-    pub exclude: &'a [&'a str],
+    /// What else is configured; only ours has it in this form.
+    pub yaml: &'a str,
 }
 
 impl<'a> Job<'a> {
     /// Ships everything that `glob` matches in the site, from its beginning.
     pub fn new(site: &'a Site, glob: &str, to: Endpoint) -> Self {
-        Self { site, glob: site.path(glob), to, from_start: true, grows: false, exclude: &[] }
+        Self { site, glob: site.path(glob), to, from_start: true, grows: false, yaml: "" }
     }
 }
 
@@ -92,11 +92,7 @@ fn ours(job: &Job<'_>) -> Command {
     if job.from_start {
         shipper = shipper.reading_from_start();
     }
-    if !job.exclude.is_empty() {
-        let list: Vec<_> = job.exclude.iter().map(|it| serde_json::json!(it).to_string()).collect();
-        shipper = shipper.yaml(&format!("exclude_patterns: [{}]", list.join(", ")));
-    }
-    shipper.foreground()
+    shipper.yaml(job.yaml).foreground()
 }
 
 fn write(path: &Path, text: &str) -> PathBuf {

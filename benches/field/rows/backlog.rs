@@ -33,7 +33,7 @@ fn ship(
     who: Contender,
     transport: Transport,
     loads: &[Load],
-    exclude: &[&str],
+    yaml: &str,
     lines: u64,
 ) -> Option<Shipped> {
     let (site, sink) = (Site::new(), Sink::new(transport));
@@ -45,7 +45,7 @@ fn ship(
             (process, Duration::ZERO, began, lines)
         }
         _ => {
-            let process = warm(who, &site, &sink, exclude)?;
+            let process = warm(who, &site, &sink, yaml)?;
             let (before, began) = (process.cpu(), Instant::now());
             for (number, load) in loads.iter().enumerate() {
                 load.appear_at(&site.path(format!("logs/access-{number}.log")));
@@ -70,9 +70,9 @@ fn ship(
 }
 
 /// Starts a contender and waits until a first line has come from it.
-fn warm(who: Contender, site: &Site, sink: &Sink, exclude: &[&str]) -> Option<Process> {
+fn warm(who: Contender, site: &Site, sink: &Sink, yaml: &str) -> Option<Process> {
     site.append("logs/first.log", "a first line\n");
-    let process = who.start(&Job { exclude, ..Job::new(site, "logs/*.log", sink.endpoint()) })?;
+    let process = who.start(&Job { yaml, ..Job::new(site, "logs/*.log", sink.endpoint()) })?;
     sink.wait_lines(1, PATIENCE)?;
     std::thread::sleep(Duration::from_millis(300));
     Some(process)
@@ -102,7 +102,7 @@ pub(super) fn tcp(mut row: Row, settings: Settings) -> Row {
             // Slow, and it varies little.
             if who != SyslogNg || round < 2 {
                 let loads = std::slice::from_ref(&load);
-                let shipped = ship(who, Transport::Tcp, loads, &[], load.lines);
+                let shipped = ship(who, Transport::Tcp, loads, "", load.lines);
                 note(&mut row, who.name(), shipped.as_ref());
             }
         }
@@ -118,20 +118,39 @@ fn judge_stream(row: &mut Row) {
     row.at_most("CPU per line, of the floor's", 3.0, ratio(row, CPU, ours, floor), "times");
 }
 
-pub(super) fn exclude(mut row: Row, settings: Settings) -> Row {
+/// A key with a list of patterns.
+fn patterns(key: &str, patterns: &[&str]) -> String {
+    let list: Vec<_> = patterns.iter().map(|it| serde_json::json!(it).to_string()).collect();
+    format!("{key}: [{}]", list.join(", "))
+}
+
+/// The CPU per line that these patterns take, of that without them, where `kept` of the lines are sent.
+fn filtered(mut row: Row, settings: Settings, yaml: &str, kept: fn(u64) -> u64, most: f64) -> Row {
     let load = access_log(settings);
-    let kept = load.lines - load.lines / MATCHING;
     let filtered = "remote_syslog, 5 patterns";
     for _ in 0..settings.rounds {
         let loads = std::slice::from_ref(&load);
-        let shipped = ship(Ours, Transport::Tcp, loads, &[], load.lines);
+        let shipped = ship(Ours, Transport::Tcp, loads, "", load.lines);
         note(&mut row, Ours.name(), shipped.as_ref());
-        let shipped = ship(Ours, Transport::Tcp, loads, &EXCLUDE, kept);
+        let shipped = ship(Ours, Transport::Tcp, loads, yaml, kept(load.lines));
         note(&mut row, filtered, shipped.as_ref());
     }
     let ratio = ratio(&row, CPU, filtered, Ours.name());
-    row.at_most("CPU per line, of that without patterns", 2.0, ratio, "times");
+    row.at_most("CPU per line, of that without patterns", most, ratio, "times");
     row
+}
+
+pub(super) fn exclude(row: Row, settings: Settings) -> Row {
+    let yaml = patterns("exclude_patterns", &EXCLUDE);
+    filtered(row, settings, &yaml, |lines| lines - lines / MATCHING, 2.0)
+}
+
+/// The other way round: what was dropped there is all that is sent.
+pub(super) fn include(row: Row, settings: Settings) -> Row {
+    // The line that shows that it is at work has to come too.
+    let include = [&EXCLUDE[..], &["^a first line$"]].concat();
+    let yaml = patterns("include_patterns", &include);
+    filtered(row, settings, &yaml, |lines| lines / MATCHING, 0.7)
 }
 
 pub(super) fn tls(mut row: Row, settings: Settings) -> Row {
@@ -140,13 +159,13 @@ pub(super) fn tls(mut row: Row, settings: Settings) -> Row {
     let sealing = "openssl speed -evp aes-128-gcm";
     for _ in 0..settings.rounds {
         let loads = std::slice::from_ref(&load);
-        let shipped = ship(Ours, Transport::Tcp, loads, &[], load.lines);
+        let shipped = ship(Ours, Transport::Tcp, loads, "", load.lines);
         note(&mut row, Ours.name(), shipped.as_ref());
         if let (Some(shipped), Some(speed)) = (&shipped, openssl_speed()) {
             let seconds = shipped.sink.bytes() as f64 / speed;
             row.note(sealing, CPU, seconds * 1e6 / load.lines as f64);
         }
-        let shipped = ship(Ours, Transport::Tls, loads, &[], load.lines);
+        let shipped = ship(Ours, Transport::Tls, loads, "", load.lines);
         note(&mut row, over_tls, shipped.as_ref());
     }
     match row.median(sealing, CPU).zip(row.median(Ours.name(), CPU)) {
@@ -164,10 +183,10 @@ pub(super) fn relp(mut row: Row, settings: Settings) -> Row {
     let (over_relp, omrelp) = ("remote_syslog, RELP", "rsyslog, omrelp");
     for _ in 0..settings.rounds {
         let loads = std::slice::from_ref(&load);
-        let shipped = ship(Ours, Transport::Tcp, loads, &[], load.lines);
+        let shipped = ship(Ours, Transport::Tcp, loads, "", load.lines);
         note(&mut row, Ours.name(), shipped.as_ref());
         for (who, name) in [(Ours, over_relp), (Rsyslog, omrelp)] {
-            let shipped = ship(who, Transport::Relp, loads, &[], load.lines);
+            let shipped = ship(who, Transport::Relp, loads, "", load.lines);
             note(&mut row, name, shipped.as_ref());
         }
     }
@@ -197,7 +216,7 @@ pub(super) fn udp(mut row: Row, settings: Settings) -> Row {
     for _ in 0..settings.rounds {
         for who in [Floor, Ours, Rsyslog] {
             let loads = std::slice::from_ref(&load);
-            let shipped = ship(who, Transport::Udp, loads, &[], load.lines);
+            let shipped = ship(who, Transport::Udp, loads, "", load.lines);
             note(&mut row, who.name(), shipped.as_ref());
             if let Some(Shipped { sink, .. }) = &shipped {
                 let share = sink.dropped() as f64 / sink.lines() as f64;
@@ -224,13 +243,13 @@ pub(super) fn files(mut row: Row, settings: Settings) -> Row {
     let lines: u64 = parts.iter().map(|part| part.lines).sum();
     let whole = Load::access_log(lines - FILES);
     for round in 0..settings.rounds {
-        let shipped = ship(Floor, Transport::Tcp, std::slice::from_ref(&whole), &[], whole.lines);
+        let shipped = ship(Floor, Transport::Tcp, std::slice::from_ref(&whole), "", whole.lines);
         note(&mut row, Floor.name(), shipped.as_ref());
         for who in [Ours, Rsyslog, SyslogNg] {
             if who == SyslogNg && round > 0 {
                 continue;
             }
-            let Some(shipped) = ship(who, Transport::Tcp, &parts, &[], lines) else { continue };
+            let Some(shipped) = ship(who, Transport::Tcp, &parts, "", lines) else { continue };
             note(&mut row, who.name(), Some(&shipped));
             let took = |number| Some((shipped.sink.mark(number)? - shipped.began).as_secs_f64());
             let times: Vec<f64> = (0..FILES).filter_map(took).collect();

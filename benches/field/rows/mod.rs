@@ -29,9 +29,10 @@ pub struct Kind {
     pub run: fn(Row, Settings) -> Row,
 }
 
-pub const KINDS: [Kind; 13] = [
+pub const KINDS: [Kind; 14] = [
     Kind { name: "backlog", what: "backlog of an access log over TCP", run: backlog::tcp },
     Kind { name: "exclude", what: "backlog, 5 exclude_patterns", run: backlog::exclude },
+    Kind { name: "include", what: "backlog, 1 % kept by include_patterns", run: backlog::include },
     Kind { name: "tls", what: "backlog over TLS 1.3", run: backlog::tls },
     Kind { name: "udp", what: "backlog over UDP", run: backlog::udp },
     Kind { name: "relp", what: "backlog over RELP", run: backlog::relp },

@@ -5,10 +5,13 @@
 //! quiet, all files are looked at, and only a difference counts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::fs;
 use std::future::pending;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use notify::event::{AccessKind, AccessMode, EventKind};
@@ -25,6 +28,9 @@ use crate::threads;
 const QUIET: Duration = Duration::from_millis(500);
 /// And after so long at the latest.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How often, and how long each time, a thread is waited for that was started.
+const STARTS: usize = 100;
+const START: Duration = Duration::from_millis(10);
 /// So many symbolic links are followed on the way to a file, as by the kernel.
 const LINKS_MAX: usize = 40;
 
@@ -53,7 +59,7 @@ impl ConfigFiles {
     }
 
     /// How they stand now. It asks the file system.
-    fn look(&self) -> Standing {
+    fn look(&self) -> FileStates {
         let standing = |path: PathBuf| {
             let metadata = fs::metadata(&path).ok();
             let identity = metadata.map(|it| FileState {
@@ -82,7 +88,7 @@ impl ConfigFiles {
 }
 
 /// How each file stands; none where it is not there.
-type Standing = BTreeMap<PathBuf, Option<FileState>>;
+type FileStates = BTreeMap<PathBuf, Option<FileState>>;
 
 /// What differs once a file is another or was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,14 +165,14 @@ pub(super) async fn changed(watch: &mut Option<ConfigWatch>) {
 }
 
 /// What watches, with what it watches; it goes where that may block.
-struct Watched {
+struct WatchedFiles {
     watcher: RecommendedWatcher,
     directories: BTreeSet<PathBuf>,
 }
 
-impl Watched {
+impl WatchedFiles {
     /// Watches what is to be watched now, and then looks.
-    fn look(mut self, files: &ConfigFiles) -> (Self, Standing) {
+    fn look(mut self, files: &ConfigFiles) -> (Self, FileStates) {
         let wanted = files.directories();
         for gone in self.directories.difference(&wanted) {
             // It may be gone from disk, and its watch with it.
@@ -200,15 +206,17 @@ async fn run(
             let _ = happened.try_send(());
         }
     };
-    let watcher = match notify::recommended_watcher(handler) {
-        Ok(watcher) => watcher,
-        Err(error) => {
+    let watcher = match threads::run("watch", move || watcher(handler)).await {
+        Ok(Ok(watcher)) => watcher,
+        Ok(Err(error)) => {
             warn!("watch_config: nothing can be watched: {error}; changes count at the next HUP");
             return;
         }
+        // The thread has panicked.
+        Err(_) => return,
     };
-    let mut watched = Watched { watcher, directories: BTreeSet::new() };
-    let mut known = Standing::new();
+    let mut watched = WatchedFiles { watcher, directories: BTreeSet::new() };
+    let mut known = FileStates::new();
     let mut cause = Cause::OtherFiles;
     loop {
         let begun = SystemTime::now();
@@ -235,6 +243,34 @@ async fn run(
     }
 }
 
+/// A watcher whose thread runs. The crate does not say when it could not be started, and panics then at the first
+/// use, and when the watcher is dropped.
+fn watcher(
+    handler: impl Fn(notify::Result<notify::Event>) + Send + 'static,
+) -> Result<RecommendedWatcher, Box<dyn Error + Send + Sync>> {
+    thread::Builder::new().spawn(|| ())?;
+    let watcher = notify::recommended_watcher(handler)?;
+    for _ in 0..STARTS {
+        if has_thread()? {
+            return Ok(watcher);
+        }
+        thread::sleep(START);
+    }
+    std::mem::forget(watcher);
+    Err("its thread was not started".into())
+}
+
+/// Whether there is a thread of the crate's name, of which the kernel keeps the first 15 bytes.
+fn has_thread() -> io::Result<bool> {
+    for task in fs::read_dir("/proc/self/task")? {
+        let name = fs::read_to_string(task?.path().join("comm")).unwrap_or_default();
+        if name.starts_with("notify-rs inoti") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Why files are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cause {
@@ -246,7 +282,7 @@ enum Cause {
 
 /// Whether what was loaded last is not what stands there now. What a configuration names that was loaded after
 /// `since` was read by then, unless it was written since.
-fn differs(cause: Cause, known: &Standing, now: &Standing, since: SystemTime) -> bool {
+fn differs(cause: Cause, known: &FileStates, now: &FileStates, since: SystemTime) -> bool {
     match cause {
         Cause::Event => known != now,
         Cause::OtherFiles => now.iter().any(|(path, state)| match known.get(path) {
@@ -284,7 +320,7 @@ mod tests {
         Some(FileState { file: (1, 1), size, modified: (0, 0), changed: (changed, 0) })
     }
 
-    fn standing(files: &[(&str, Option<FileState>)]) -> Standing {
+    fn standing(files: &[(&str, Option<FileState>)]) -> FileStates {
         files.iter().map(|(path, state)| (PathBuf::from(path), state.clone())).collect()
     }
 

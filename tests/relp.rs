@@ -2,8 +2,8 @@
 
 use crate::support::peers::{Imrelp, Peer, Rsyslogd};
 use crate::support::{
-    Message, Numbered, Proxy, Reopen, Report, SOON, Shipper, Site, Transport, bare_command, finish,
-    lines, wait_until,
+    Endpoint, Message, Numbered, Proxy, Reopen, Report, SOON, Shipper, Site, Transport,
+    bare_command, finish, lines, wait_until,
 };
 
 const RATE: u64 = 5_000;
@@ -223,4 +223,29 @@ fn check_connect_opens_a_session() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("check that destination.port speaks RELP"), "{said}");
     assert_eq!(output.status.code(), Some(1));
+}
+
+/// Each port takes the other's protocol for something that it is not. What was written meanwhile is
+/// there once the right one is set.
+#[test]
+fn the_wrong_protocol_for_a_port_is_named_and_loses_nothing() {
+    let Some(peer) = Rsyslogd::with_relp(Imrelp::default()) else { return };
+    let (relp, tcp) = (Transport::Relp, Transport::Tcp);
+    for (numbers, spoken, port, words) in [
+        (1..=10, tcp, relp, &["\"0 serverclose\": it expects RELP; set destination.protocol"][..]),
+        (11..=20, relp, tcp, &["has not answered for 4 s", "speaks RELP: one for plain syslog"]),
+    ] {
+        let (site, written) = (Site::new(), *numbers.end());
+        site.append("app.log", lines(numbers));
+        let to = Endpoint { port: peer.endpoint(port).port, ..peer.endpoint(spoken) };
+        let mut running =
+            Shipper::new(&site).follow("app.log").to(&to).reading_from_start().start();
+        running.wait_warning(words);
+        running.term();
+        let stored = Report::of(written, &frames(&peer));
+        assert_eq!(stored.missing, 10, "{stored}");
+        let _running = shipper(&site, &peer, spoken).start();
+        let stored = wait_for_all(&peer, written);
+        assert_eq!((stored.duplicates, stored.reordered), (0, 0), "{stored}");
+    }
 }

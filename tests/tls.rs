@@ -229,3 +229,23 @@ fn one_that_just_ends_is_told_with_what_it_may_be() {
         assert!(said.contains("(with GnuTLS) just end") && said.contains("X25519"), "{said}");
     }
 }
+
+/// A port for plain TCP waits for messages while we wait for its part of the handshake.
+#[test]
+fn a_port_that_says_nothing_to_tls_is_told_before_the_attempt_ends() {
+    let Some(rsyslogd) = Rsyslogd::start() else { return };
+    let (site, tls) = (Site::new(), rsyslogd.endpoint(Transport::Tls));
+    site.append("app.log", "one\n");
+    let to = Endpoint { port: rsyslogd.endpoint(Transport::Tcp).port, ..tls };
+    let shipper = Shipper::new(&site).follow("app.log").to(&to).yaml("connect_timeout: 7");
+    let check = finish(shipper.command().args(["--check", "--connect"]));
+    let said = String::from_utf8(check.stdout).unwrap();
+    assert!(said.contains("\n  waiting for its answer, up to 7 s (connect_timeout)\n  "), "{said}");
+    let running = shipper.start();
+    running.wait_warning(&[
+        "has not answered for 4 s",
+        "speaks TLS: one for plain TCP",
+        "7 s in all",
+    ]);
+    running.wait_warning(&["did not answer within 7 s"]);
+}

@@ -19,6 +19,10 @@ use crate::health::metrics::Sending;
 pub(super) struct Report {
     /// `host:port` as configured.
     receiver: String,
+    /// What to check where nobody answers.
+    checks: &'static str,
+    /// It was said that an attempt takes its time.
+    said_slow: bool,
     /// Since when there is no connection, and whether a warning has said so.
     gone: Option<(Instant, bool)>,
     stalled: Option<Instant>,
@@ -53,6 +57,8 @@ impl Report {
         }
         Self {
             receiver,
+            checks: checks(&target.transport),
+            said_slow: false,
             gone: None,
             stalled: None,
             renewing: false,
@@ -63,6 +69,22 @@ impl Report {
             said_pattern: false,
             meters,
         }
+    }
+
+    /// An attempt to reach the receiver has taken so long, and is given `patience` in all.
+    pub(super) fn slow(&mut self, waited: Duration, patience: Duration) {
+        if self.gone.is_some_and(|(_, warned)| warned)
+            || std::mem::replace(&mut self.said_slow, true)
+        {
+            return;
+        }
+        warn!(
+            "{} has not answered for {} s; {}; it is waited for {} s in all (connect_timeout)",
+            self.receiver,
+            waited.as_secs(),
+            self.checks,
+            patience.as_secs()
+        );
     }
 
     /// An attempt to reach the receiver failed.
@@ -131,6 +153,7 @@ impl Report {
     pub(super) fn connected(&mut self, peer: SocketAddr, protocol: &str, resent: u64) {
         let receiver = format!("{} ({peer}, {protocol})", self.receiver);
         self.meters.reached(receiver.clone());
+        self.said_slow = false;
         let is_no_news = std::mem::take(&mut self.renewing) || self.said_pattern;
         if is_no_news && self.gone.is_none() || self.useless {
             self.gone = None;
@@ -233,6 +256,25 @@ impl Report {
         if let Some(since) = self.stalled.take() {
             let seconds = since.elapsed().as_secs();
             info!("{} goes on after {seconds} s", self.receiver);
+        }
+    }
+}
+
+/// What may be wrong where nobody answers.
+fn checks(transport: &TransportKind) -> &'static str {
+    match transport {
+        TransportKind::Udp | TransportKind::Tcp => "check the address, the network and firewalls",
+        TransportKind::Tls(_) => {
+            "check the address and firewalls, and that destination.port speaks TLS: one for plain TCP \
+             waits for messages and says nothing"
+        }
+        TransportKind::Relp { trust: None, .. } => {
+            "check the address and firewalls, and that destination.port speaks RELP: one for plain \
+             syslog takes the session for messages and says nothing"
+        }
+        TransportKind::Relp { trust: Some(_), .. } => {
+            "check the address and firewalls, and that destination.port speaks RELP over TLS: another \
+             one says nothing"
         }
     }
 }

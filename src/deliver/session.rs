@@ -19,6 +19,9 @@ use crate::pipeline::batch::Batch;
 /// A connection that lasted this long was of use even if nothing was read on it.
 const LASTING: Duration = Duration::from_secs(5);
 
+/// An attempt to connect that takes so long is worth a line in the log.
+const SLOW: Duration = Duration::from_secs(4);
+
 /// What outlives connections.
 #[derive(Debug)]
 pub(super) struct Sender {
@@ -113,11 +116,16 @@ impl Sender {
                 .opening
                 .take()
                 .unwrap_or_else(|| Box::pin(transport::open(target.clone(), memory.clone())));
+            let slow_at = Instant::now() + SLOW;
             let opened = loop {
                 control.beat.turn();
-                match control.next(Wait::default(), &mut opening).await {
+                let until = Some(slow_at).filter(|&at| at > Instant::now());
+                match control.next(Wait { until, ..Wait::default() }, &mut opening).await {
                     Wakeup::Task(opened) => break opened,
                     _ if control.is_called_away() => return None,
+                    _ if Instant::now() >= slow_at => {
+                        self.report.slow(SLOW, target.connect_timeout);
+                    }
                     _ => {}
                 }
             };

@@ -1,14 +1,20 @@
 //! Where messages would go, and who answers there.
 
 use std::io;
+use std::pin::pin;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use super::{BAD, GOOD, HEADING, Out};
 use crate::config::Destination;
 use crate::deliver::{self, Answer, Certificate, Probe, Target};
 use crate::shown::{Show, lines};
 use crate::syslog::Framing;
+
+/// One who waits for longer wants to see that something goes on.
+const SOON: Duration = Duration::from_secs(2);
 
 /// Says where `destination` leads, and tries it with `connect`. False if it leads nowhere.
 pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io::Result<bool> {
@@ -31,7 +37,18 @@ pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io
     out.flush()?;
     let well = match resolved.is_ok() && connect {
         true => {
-            let well = tell(&runtime.block_on(deliver::probe(&target)), out)?;
+            let mut probe = pin!(deliver::probe(&target));
+            let soon = runtime.block_on(async { timeout(SOON, &mut probe).await });
+            let probe = match soon {
+                Ok(probe) => probe,
+                Err(_) => {
+                    let most = target.connect_timeout.as_secs();
+                    writeln!(out, "  waiting for its answer, up to {most} s (connect_timeout)")?;
+                    out.flush()?;
+                    runtime.block_on(probe)
+                }
+            };
+            let well = tell(&probe, out)?;
             if well {
                 tell_framing(destination.framing, out)?;
             }

@@ -9,8 +9,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion,
-    Tls12CipherSuite,
+    ClientConfig, HandshakeKind, RootCertStore, ServerConfig, SupportedCipherSuite,
+    SupportedProtocolVersion, Tls12CipherSuite,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -364,6 +364,36 @@ async fn a_worker_that_ends_connections_faster_than_one_passes_its_trial_is_kept
     let arrived = arrived.lock().unwrap();
     let (missing, repeated) = tally(&arrived, COUNT);
     assert!(missing == 0 && repeated <= 300, "{missing} are missing, {repeated} came twice");
+}
+
+/// Rotating costs no exchange of keys beyond the first.
+#[tokio::test]
+async fn sessions_are_resumed_over_rotations() {
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let authority = Authority::new(|_| ());
+        let (listener, address) = listen().await;
+        let acceptor = authority.acceptor(&[version]);
+        let target = Target { proof_interval: Duration::from_secs(1), ..authority.target(address) };
+        let mut sending = Sending::to(target);
+        let receiver = tokio::spawn(async move {
+            let mut kinds = Vec::new();
+            while kinds.len() < 4 {
+                let mut stream = accept(&listener, &acceptor).await;
+                kinds.push(stream.get_ref().1.handshake_kind().unwrap());
+                // The next one comes while this one is at work.
+                tokio::spawn(async move { read_all(&mut stream).await });
+            }
+            kinds
+        });
+        for number in 0..3 {
+            sending.batches.send(numbered(number..number + 1, WIDTH)).await.unwrap();
+            sending.confirmed(number + 1).await;
+        }
+        sending.batches.send(numbered(3..4, WIDTH)).await.unwrap();
+        let kinds = within(20, receiver).await.unwrap();
+        let resumed = kinds[1..].iter().all(|kind| *kind == HandshakeKind::Resumed);
+        assert!(kinds[0] == HandshakeKind::Full && resumed, "{kinds:?}");
+    }
 }
 
 /// A proxy with no server behind it, say.

@@ -10,6 +10,9 @@ use remote_syslog::filter::Patterns;
 use remote_syslog::pipeline::batch::Batch;
 use remote_syslog::pipeline::controls::Controls;
 use remote_syslog::syslog::{Encoder, Facility, Framing, Header, Priority, Severity};
+use remote_syslog::text::{
+    LineFormat, LineRule, Multiline, Redaction, Redactions, StreamSeverities, TextRules, Trace,
+};
 use remote_syslog::{deliver, input};
 
 use load::{EXCLUDE, Load};
@@ -26,8 +29,19 @@ const LINES: u64 = 10_000;
 const CHUNK: usize = 256 << 10;
 
 /// What they are called, in the order in which a line meets them.
-pub const NAMES: [&str; 7] =
-    ["split", "filter", "filter_any", "encode", "read", "reframe", "ledger"];
+pub const NAMES: [&str; 11] = [
+    "split",
+    "filter",
+    "filter_any",
+    "encode",
+    "read",
+    "redact",
+    "multiline",
+    "docker",
+    "cri",
+    "reframe",
+    "ledger",
+];
 
 /// The piece of this name, ready to work.
 pub fn piece(name: &str) -> Piece {
@@ -39,10 +53,44 @@ pub fn piece(name: &str) -> Piece {
         "filter" => filter(content, &EXCLUDE),
         "filter_any" => filter(content, &[r"\d{4}-\d\d", "^$", r"\sTRACE\s"]),
         "encode" => encode(content),
-        "read" => {
-            let read = input::bench::read(&load.path, encoder(Framing::Newline), header());
-            let mut read = read.expect("the load");
-            Box::new(move || read().expect("the load"))
+        "read" => read(name, &load, |line| line.to_owned(), TextRules::default()),
+        // One line in a hundred has something to hide.
+        "redact" => {
+            let rules = ["card", "email", "ipv4", "bearer", "password"];
+            let rules = rules.map(|name| Redaction::preset(name).expect("a preset")).to_vec();
+            let redactions = Redactions::new(rules).into();
+            let mut number = 0;
+            let hidden = move |line: &str| {
+                number += 1;
+                // The addresses of the load are hosts' names here.
+                let line = line.replace("10.", "host-");
+                if number % 100 == 0 { format!("{line} password=hunter2") } else { line }
+            };
+            read(name, &load, hidden, TextRules { redactions, ..TextRules::default() })
+        }
+        // Of ten lines each.
+        "multiline" => {
+            let multiline = Some(Multiline::new(LineRule::Trace(Trace::Java)).into());
+            let mut number = 0;
+            let trace = move |line: &str| {
+                number += 1;
+                if number % 10 == 1 { line.to_owned() } else { format!("\tat {line}") }
+            };
+            read(name, &load, trace, TextRules { multiline, ..TextRules::default() })
+        }
+        "docker" => {
+            let format = Some(LineFormat::Docker(StreamSeverities::default()));
+            let docker = |line: &str| {
+                let line = line.replace('"', "\\\"");
+                let time = "2026-11-29T10:20:30.123456789Z";
+                format!("{{\"log\":\"{line}\\n\",\"stream\":\"stdout\",\"time\":\"{time}\"}}")
+            };
+            read(name, &load, docker, TextRules { format, ..TextRules::default() })
+        }
+        "cri" => {
+            let format = Some(LineFormat::Cri(StreamSeverities::default()));
+            let cri = |line: &str| format!("2026-11-29T10:20:30.123456789Z stdout F {line}");
+            read(name, &load, cri, TextRules { format, ..TextRules::default() })
         }
         "reframe" => {
             let batch = encoded(&content);
@@ -53,6 +101,23 @@ pub fn piece(name: &str) -> Piece {
         other => panic!("there is no piece {other}"),
     };
     Piece { lines: LINES, work }
+}
+
+/// All of reading the load up to batches, each of its lines made into one by `line`.
+fn read(
+    name: &str,
+    load: &Load,
+    line: impl FnMut(&str) -> String,
+    rules: TextRules,
+) -> Box<dyn FnMut()> {
+    let content = fs::read_to_string(&load.path).expect("the load");
+    let mut lines: Vec<String> = content.lines().map(line).collect();
+    lines.push(String::new());
+    let path = load.path.with_extension(name);
+    fs::write(&path, lines.join("\n")).expect("the load");
+    let read = input::bench::read(&path, encoder(Framing::Newline), header(), rules);
+    let mut read = read.expect("the load");
+    Box::new(move || read().expect("the load"))
 }
 
 fn encoder(framing: Framing) -> Encoder {

@@ -6,6 +6,7 @@
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod hints;
 mod lines;
 mod pattern;
 mod re2;

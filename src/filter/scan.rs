@@ -16,11 +16,19 @@ use regex_syntax::hir::{
     Repetition,
 };
 
+use super::hints::{RareByte, Row, Words};
+
 /// How to find lines that may match.
 #[derive(Debug, Clone)]
 pub(super) enum Scan {
     /// Every match holds one of a few literals.
     Literals(Prefilter),
+    /// Every match holds one of a few words in any case.
+    Words(Words),
+    /// Every match holds so many bytes of a kind in a row.
+    Row(Row),
+    /// Every match holds this byte.
+    Byte(RareByte),
     /// All patterns at once, for text that is UTF-8.
     Automaton(Box<meta::Regex>),
     /// Every line may.
@@ -42,19 +50,25 @@ impl Scan {
 
     /// Whether text may match that holds a newline, and no line of it by itself be found.
     pub(super) fn misses_what_crosses_lines(pattern: &Hir) -> bool {
-        holds_newline(pattern) && literals(from_ref(pattern)).is_none()
+        let scans = Self::several(from_ref(pattern));
+        holds_newline(pattern)
+            && scans.iter().any(|scan| matches!(scan, Self::Automaton(_) | Self::Lines))
     }
 
-    /// Several, by which any of these patterns is found: literals for those that have some, and one
-    /// automaton for the others.
+    /// Several, by which any of these patterns is found: those that are quick for those that have something that is
+    /// quick to look for, and one automaton for the others.
     pub(super) fn several(patterns: &[Hir]) -> Vec<Self> {
-        let (with, without): (Vec<_>, Vec<_>) =
-            patterns.iter().cloned().partition(|pattern| literals(from_ref(pattern)).is_some());
-        let mut scans = Vec::new();
-        match literals(&with) {
-            Some(scan) => scans.push(scan),
-            None => scans.extend(with.iter().filter_map(|pattern| literals(from_ref(pattern)))),
-        }
+        let (with, without) = parted(patterns.to_vec(), |it| literals(from_ref(it)).is_some());
+        let mut scans = together(&with, literals);
+        let (with, without) = parted(without, |it| words(from_ref(it)).is_some());
+        scans.extend(together(&with, words));
+        let is_quick =
+            |pattern: &Hir| RareByte::of(pattern).is_some() || Row::of(pattern).is_some();
+        let (with, without) = parted(without, is_quick);
+        scans.extend(with.iter().filter_map(|pattern| {
+            let byte = RareByte::of(pattern).map(Self::Byte);
+            byte.or_else(|| Row::of(pattern).map(Self::Row))
+        }));
         if !without.is_empty() {
             scans.push(automaton(&without).unwrap_or(Self::Lines));
         }
@@ -77,6 +91,9 @@ impl Scan {
             Self::Literals(finder) => {
                 finder.find(lines, Span::from(from..lines.len())).map(|found| found.start)
             }
+            Self::Words(words) => words.find(lines, from),
+            Self::Row(row) => row.find(lines, from),
+            Self::Byte(byte) => byte.find(lines, from),
             Self::Automaton(regex) => {
                 let input = Input::new(lines).span(from..lines.len()).earliest(true);
                 regex.search_half(&input).map(|found| found.offset())
@@ -84,6 +101,22 @@ impl Scan {
             Self::Lines => Some(from).filter(|&from| from < lines.len()),
         }
     }
+}
+
+fn parted(patterns: Vec<Hir>, is_first: impl Fn(&Hir) -> bool) -> (Vec<Hir>, Vec<Hir>) {
+    patterns.into_iter().partition(is_first)
+}
+
+/// One scan for all of `patterns` where that can be, else one for each.
+fn together(patterns: &[Hir], scan: fn(&[Hir]) -> Option<Scan>) -> Vec<Scan> {
+    match scan(patterns) {
+        Some(scan) => vec![scan],
+        None => patterns.iter().filter_map(|pattern| scan(from_ref(pattern))).collect(),
+    }
+}
+
+fn words(patterns: &[Hir]) -> Option<Scan> {
+    Words::of(patterns).map(Scan::Words)
 }
 
 /// The search for literals of which each match of any of `patterns` holds one, where there are

@@ -42,6 +42,12 @@ impl Finder {
         self.crosses_lines
     }
 
+    /// Whether there is something quick to look for, for each pattern.
+    #[cfg(test)]
+    pub(crate) fn is_quick(&self) -> bool {
+        !self.scans.iter().any(|scan| matches!(scan, Scan::Automaton(_) | Scan::Lines))
+    }
+
     /// Begins to search whole `lines`, each with its newline.
     #[must_use]
     pub fn search<'a>(&'a self, lines: &'a [u8]) -> Search<'a> {

@@ -14,6 +14,7 @@ use crate::pipeline::batch::Batch;
 use crate::pipeline::position::{Position, Source, SourceId};
 use crate::syslog::{Encoder, Facility, Header, MessageTime, Priority, Severity, StructuredData};
 use crate::text::PathTemplate;
+use crate::text::TextRules;
 
 /// Cuts a file's `content` into lines, a piece at a time.
 pub fn split(content: &[u8]) {
@@ -23,7 +24,7 @@ pub fn split(content: &[u8]) {
 }
 
 /// Reads the file at `path` from its beginning to its end each time it is called: all of the hot
-/// path up to the batch.
+/// path up to the batch, with what `rules` say is done with the text.
 ///
 /// # Errors
 /// It cannot be opened; later, it cannot be read.
@@ -31,6 +32,7 @@ pub fn read(
     path: &Path,
     encoder: Encoder,
     header: Header,
+    rules: TextRules,
 ) -> io::Result<impl FnMut() -> io::Result<()> + use<>> {
     let file = open(path)?;
     let inode = Stat::of(&file.metadata()?).inode;
@@ -49,7 +51,7 @@ pub fn read(
         path_regex: None,
         time: MessageTime::Read,
         filter: Arc::default(),
-        text: None,
+        text: (!rules.is_idle()).then(|| Arc::new(rules)),
         structured_data: StructuredData::default(),
     };
     Ok(move || {

@@ -255,6 +255,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn presets_are_quick_to_look_for() {
+        for name in presets::NAMES {
+            let redactions = Redactions::new(vec![Redaction::preset(name).unwrap()]);
+            assert!(redactions.finder.is_quick(), "{name}");
+        }
+    }
+
     proptest! {
         #[test]
         fn nothing_that_is_secret_is_left(

@@ -1,0 +1,416 @@
+//! What of a pattern is quick to look for, where it has no literal of some length. Pure.
+//!
+//! Each is something that every match holds: so many bytes of one kind in a row, as numbers have them; a word in any
+//! case; a byte that hardly any line has.
+
+use regex_automata::util::prefilter::Prefilter;
+use regex_automata::{MatchKind, Span};
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+/// Bytes of one kind in a row.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    set: Box<[bool; 256]>,
+    len: usize,
+}
+
+/// Words in any case.
+#[derive(Debug, Clone)]
+pub(super) struct Words {
+    /// In lower case, each with the place in it at which the finder finds it.
+    words: Vec<(Vec<u8>, usize)>,
+    /// Finds three letters of each, in any case.
+    finder: Prefilter,
+}
+
+/// So many parts of a pattern are looked at: looking takes the square of their number.
+const PARTS: usize = 24;
+/// Looking at so many of the bytes is as quick as an automaton.
+const MOST_LOOKED_AT: f32 = 0.7;
+/// So many letters of a word are looked for.
+const LETTERS: usize = 3;
+/// More literals than this are not looked for with vector instructions.
+const LITERALS_MAX: usize = 64;
+/// Bytes that hardly any line has.
+const RARE: &[u8] = b"@^`|~#";
+
+impl Row {
+    /// The row that is in every match of `pattern`, where there is one that is quick to find.
+    pub(super) fn of(pattern: &Hir) -> Option<Self> {
+        let best = rows(pattern).into_iter().min_by(|a, b| a.cost().total_cmp(&b.cost()))?;
+        (best.cost() <= MOST_LOOKED_AT).then_some(best)
+    }
+
+    /// Which part of the bytes is looked at, about.
+    fn cost(&self) -> f32 {
+        let hits: f32 = (0..=u8::MAX).filter(|&byte| self.set[usize::from(byte)]).map(share).sum();
+        if self.len == 0 || hits > 0.5 {
+            f32::INFINITY
+        } else {
+            (1.0 + 4.0 * hits) / self.len as f32
+        }
+    }
+
+    /// The first place from `from` on where one begins.
+    pub(super) fn find(&self, lines: &[u8], from: usize) -> Option<usize> {
+        let holds = |at: usize| self.set[usize::from(lines[at])];
+        // Of every row some byte that is so far from the last one is one of these.
+        let mut at = from + self.len - 1;
+        while at < lines.len() {
+            if !holds(at) {
+                at += self.len;
+                continue;
+            }
+            let (mut begin, mut end) = (at, at + 1);
+            while begin > from && end - begin < self.len && holds(begin - 1) {
+                begin -= 1;
+            }
+            while end < lines.len() && end - begin < self.len && holds(end) {
+                end += 1;
+            }
+            if end - begin >= self.len {
+                return Some(begin);
+            }
+            at = end + self.len;
+        }
+        None
+    }
+}
+
+/// How much of a log a byte is, about.
+fn share(byte: u8) -> f32 {
+    match byte {
+        b' ' => 0.12,
+        b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 0.05,
+        b'a'..=b'z' => 0.025,
+        b'0'..=b'9' => 0.02,
+        b'A'..=b'Z' => 0.008,
+        b'\n' | b'.' | b'/' | b'-' | b':' | b'"' => 0.015,
+        _ => 0.003,
+    }
+}
+
+/// Rows of which every match of `pattern` holds each.
+fn rows(pattern: &Hir) -> Vec<Row> {
+    let mut found: Vec<_> = measured(pattern).into_iter().collect();
+    match pattern.kind() {
+        HirKind::Capture(capture) => found.extend(rows(&capture.sub)),
+        HirKind::Repetition(repetition) if repetition.min > 0 => {
+            found.extend(rows(&repetition.sub))
+        }
+        HirKind::Concat(parts) => {
+            let parts = &parts[..parts.len().min(PARTS)];
+            for (i, part) in parts.iter().enumerate() {
+                found.extend(rows(part));
+                let mut all: Option<Row> = None;
+                for next in &parts[i..] {
+                    let Some(next) = measured(next) else { break };
+                    all = Some(match all {
+                        None => next,
+                        Some(all) => all.and(&next, all.len + next.len),
+                    });
+                    found.extend(all.clone());
+                }
+            }
+        }
+        _ => {}
+    }
+    found
+}
+
+impl Row {
+    fn and(&self, other: &Self, len: usize) -> Self {
+        let mut set = self.set.clone();
+        set.iter_mut().zip(other.set.iter()).for_each(|(byte, other)| *byte |= other);
+        Self { set, len }
+    }
+}
+
+/// What bytes all matches of `pattern` consist of, and how many there are at least. None where some are not ASCII: a
+/// byte that is not UTF-8 is no character of its own.
+fn measured(pattern: &Hir) -> Option<Row> {
+    let empty = || Row { set: Box::new([false; 256]), len: 0 };
+    Some(match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) => empty(),
+        HirKind::Literal(literal) => {
+            let mut row = empty();
+            for &byte in &literal.0 {
+                *row.set.get_mut(usize::from(byte)).filter(|_| byte.is_ascii())? = true;
+            }
+            Row { len: literal.0.len(), ..row }
+        }
+        HirKind::Class(class) => {
+            let mut row = empty();
+            for byte in ascii(class)? {
+                row.set[usize::from(byte)] = true;
+            }
+            Row { len: 1, ..row }
+        }
+        HirKind::Repetition(repetition) => {
+            let row = measured(&repetition.sub)?;
+            let len = row.len.saturating_mul(repetition.min as usize);
+            Row { len, ..row }
+        }
+        HirKind::Capture(capture) => measured(&capture.sub)?,
+        HirKind::Concat(parts) => parts.iter().try_fold(empty(), |all, part| {
+            let part = measured(part)?;
+            Some(all.and(&part, all.len + part.len))
+        })?,
+        HirKind::Alternation(branches) => {
+            let mut branches = branches.iter();
+            let first = measured(branches.next()?)?;
+            branches.try_fold(first, |all, branch| {
+                let branch = measured(branch)?;
+                Some(all.and(&branch, all.len.min(branch.len)))
+            })?
+        }
+    })
+}
+
+/// The characters of a class, if all are ASCII.
+fn ascii(class: &Class) -> Option<Vec<u8>> {
+    let ranges: Vec<(u32, u32)> = match class {
+        Class::Unicode(class) => {
+            class.ranges().iter().map(|it| (it.start() as u32, it.end() as u32)).collect()
+        }
+        Class::Bytes(class) => {
+            class.ranges().iter().map(|it| (it.start().into(), it.end().into())).collect()
+        }
+    };
+    let is_ascii = ranges.iter().all(|&(_, end)| end < 0x80);
+    is_ascii.then(|| ranges.iter().flat_map(|&(start, end)| start as u8..=end as u8).collect())
+}
+
+/// A byte that hardly any line has, and what stands before and behind it.
+#[derive(Debug, Clone)]
+pub(super) struct RareByte {
+    byte: u8,
+    before: Box<[bool; 256]>,
+    behind: Box<[bool; 256]>,
+}
+
+impl RareByte {
+    /// One that every match of `pattern` holds.
+    pub(super) fn of(pattern: &Hir) -> Option<Self> {
+        match pattern.kind() {
+            HirKind::Capture(capture) => Self::of(&capture.sub),
+            HirKind::Repetition(repetition) if repetition.min > 0 => Self::of(&repetition.sub),
+            HirKind::Concat(parts) => {
+                let mut parts = parts.iter().take(PARTS).enumerate();
+                parts.find_map(|(at, part)| {
+                    let beside = |at: Option<usize>| at.and_then(|at| pattern_part(pattern, at));
+                    match part.kind() {
+                        HirKind::Literal(literal) if literal.0.len() == 1 => {
+                            let [before, behind] = [at.checked_sub(1), Some(at + 1)]
+                                .map(|at| beside(at).map_or_else(any_byte, bytes_beside));
+                            Self::alone(literal.0[0]).map(|it| Self { before, behind, ..it })
+                        }
+                        _ => Self::of(part),
+                    }
+                })
+            }
+            HirKind::Literal(literal) => literal.0.iter().find_map(|&byte| Self::alone(byte)),
+            _ => None,
+        }
+    }
+
+    fn alone(byte: u8) -> Option<Self> {
+        RARE.contains(&byte).then(|| Self { byte, before: any_byte(), behind: any_byte() })
+    }
+
+    /// The first place of one from `from` on.
+    pub(super) fn find(&self, lines: &[u8], from: usize) -> Option<usize> {
+        let fits = |at: Option<usize>, set: &[bool; 256]| {
+            at.and_then(|at| lines.get(at)).is_none_or(|&byte| set[usize::from(byte)])
+        };
+        memchr::memchr_iter(self.byte, &lines[from..])
+            .map(|at| from + at)
+            .find(|&at| fits(at.checked_sub(1), &self.before) && fits(Some(at + 1), &self.behind))
+    }
+}
+
+fn pattern_part(pattern: &Hir, at: usize) -> Option<&Hir> {
+    match pattern.kind() {
+        HirKind::Concat(parts) => parts.get(at),
+        _ => None,
+    }
+}
+
+fn any_byte() -> Box<[bool; 256]> {
+    Box::new([true; 256])
+}
+
+/// What of a part of a pattern may stand right beside another one.
+fn bytes_beside(part: &Hir) -> Box<[bool; 256]> {
+    let class = match part.kind() {
+        HirKind::Class(class) => Some(class),
+        HirKind::Repetition(repetition) if repetition.min > 0 => match repetition.sub.kind() {
+            HirKind::Class(class) => Some(class),
+            _ => None,
+        },
+        _ => None,
+    };
+    let Some(characters) = class.and_then(ascii) else { return any_byte() };
+    let mut set = Box::new([false; 256]);
+    characters.into_iter().for_each(|byte| set[usize::from(byte)] = true);
+    set
+}
+
+impl Words {
+    /// The words of which every match of any of `patterns` holds one, in any case.
+    pub(super) fn of(patterns: &[Hir]) -> Option<Self> {
+        let mut words = Vec::new();
+        for pattern in patterns {
+            words.extend(folded(pattern)?);
+        }
+        words.sort_unstable();
+        words.dedup();
+        let words: Vec<_> = words.into_iter().map(|word| (rarest(&word), word)).collect();
+        let mut literals = Vec::new();
+        for (at, word) in &words {
+            literals.extend(in_any_case(&word[*at..at + LETTERS]));
+        }
+        if literals.is_empty() || literals.len() > LITERALS_MAX {
+            return None;
+        }
+        let finder = Prefilter::new(MatchKind::LeftmostFirst, &literals)?;
+        let words = words.into_iter().map(|(at, word)| (word, at)).collect();
+        finder.is_fast().then_some(Self { words, finder })
+    }
+
+    /// A place within the next one that begins at or behind `from`.
+    pub(super) fn find(&self, lines: &[u8], from: usize) -> Option<usize> {
+        let mut start = from;
+        loop {
+            let at = self.finder.find(lines, Span::from(start..lines.len()))?.start;
+            let stands = |(word, place): &(Vec<u8>, usize)| {
+                let begin = at.checked_sub(*place).filter(|begin| *begin >= from);
+                let there = begin.and_then(|begin| lines.get(begin..begin + word.len()));
+                there.is_some_and(|there| there.eq_ignore_ascii_case(word))
+            };
+            if self.words.iter().any(stands) {
+                return Some(at);
+            }
+            start = at + 1;
+        }
+    }
+}
+
+/// Words in lower case of which every match of `pattern` holds one in some case; the longest there are.
+fn folded(pattern: &Hir) -> Option<Vec<Vec<u8>>> {
+    let parts = match pattern.kind() {
+        HirKind::Concat(parts) => parts.as_slice(),
+        _ => std::slice::from_ref(pattern),
+    };
+    let (mut found, mut word): (Vec<Vec<Vec<u8>>>, Vec<u8>) = (Vec::new(), Vec::new());
+    for part in parts.iter().take(PARTS) {
+        match letters(part) {
+            Some(letters) => {
+                word.extend(letters);
+                continue;
+            }
+            None => found.push(vec![std::mem::take(&mut word)]),
+        }
+        let inside = match part.kind() {
+            HirKind::Capture(capture) => folded(&capture.sub),
+            HirKind::Repetition(repetition) if repetition.min > 0 => folded(&repetition.sub),
+            HirKind::Alternation(branches) => {
+                let all: Option<Vec<_>> = branches.iter().map(folded).collect();
+                all.map(|all| all.concat())
+            }
+            _ => None,
+        };
+        found.extend(inside);
+    }
+    found.push(vec![word]);
+    let shortest = |words: &Vec<Vec<u8>>| words.iter().map(Vec::len).min().unwrap_or(0);
+    let best = found.into_iter().max_by_key(|words| (shortest(words), usize::MAX - words.len()))?;
+    (shortest(&best) >= LETTERS).then_some(best)
+}
+
+/// What a part of a pattern stands for that is letters in one or in either case.
+fn letters(part: &Hir) -> Option<Vec<u8>> {
+    match part.kind() {
+        HirKind::Literal(literal) if literal.0.is_ascii() => Some(literal.0.to_ascii_lowercase()),
+        HirKind::Class(class) => match ascii(class)?.as_slice() {
+            [upper, lower] if upper.to_ascii_lowercase() == *lower => Some(vec![*lower]),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Where in a word the three letters stand that are the rarest.
+fn rarest(word: &[u8]) -> usize {
+    let of = |at: usize| word[at..at + LETTERS].iter().map(|&byte| share(byte)).product::<f32>();
+    (0..=word.len() - LETTERS).min_by(|&a, &b| of(a).total_cmp(&of(b))).unwrap_or(0)
+}
+
+fn in_any_case(letters: &[u8]) -> Vec<Vec<u8>> {
+    let mut all = vec![Vec::new()];
+    for &letter in letters {
+        let mut cases = vec![letter.to_ascii_lowercase(), letter.to_ascii_uppercase()];
+        cases.dedup();
+        all = all
+            .iter()
+            .flat_map(|start| cases.iter().map(move |&case| [start.as_slice(), &[case]].concat()))
+            .collect();
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::filter::re2::parse_with_groups as parse;
+
+    #[test]
+    fn rows_are_found_in_patterns_of_numbers() {
+        let of = |pattern: &str| Row::of(&parse(pattern).unwrap()).map(|row| row.len);
+        assert_eq!(of(r"\b[0-9](?:[ -]?[0-9]){12,18}\b"), Some(13));
+        assert_eq!(of(r"\b(?:\d{1,3}\.){3}\d{1,3}\b"), Some(7));
+        assert_eq!(of(r"ssn (\d{3}-\d\d-\d{4})"), Some(11));
+        assert_eq!(of(r"[a-z]+@[a-z]+"), None);
+        assert_eq!(of("(?s).*"), None);
+    }
+
+    #[test]
+    fn words_in_any_case_and_rare_bytes_are_found_in_patterns() {
+        let words = |pattern: &str| {
+            let words = Words::of(&[parse(pattern).unwrap()])?.words;
+            Some(
+                words
+                    .into_iter()
+                    .map(|(word, _)| String::from_utf8(word).unwrap())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(words(r"(?i)bearer\s+\w+"), Some(vec!["bearer".to_owned()]));
+        // In some cases an s or a k is no ASCII.
+        assert_eq!(words("(?i)password="), Some(vec!["word=".to_owned()]));
+        assert_eq!(
+            words("(?i)(error|warning)x"),
+            Some(vec!["error".to_owned(), "warning".to_owned()])
+        );
+        assert_eq!(words("(?i)ok"), None);
+        let rare = |pattern: &str| RareByte::of(&parse(pattern).unwrap());
+        let email = rare(r"[a-z.]+@[a-z]+\.[a-z]+").unwrap();
+        assert_eq!(email.find(b"#@12 @ @a a@ a@1 x@y", 1), Some(18));
+        assert_eq!(rare(r"(\s*@)+?x").unwrap().find(b"a@b", 0), Some(1));
+        assert!(rare("a|@").is_none() && rare("x@?").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_row_is_found(text in "[0-9a ]{0,60}", len in 1usize..9, from in 0usize..60) {
+            let mut set = Box::new([false; 256]);
+            set[b'0' as usize..=b'9' as usize].fill(true);
+            let (row, text) = (Row { set, len }, text.into_bytes());
+            let from = from.min(text.len());
+            let is_row = |at: &usize| text[*at..].iter().take(len).filter(|it| it.is_ascii_digit()).count() == len;
+            prop_assert_eq!(row.find(&text, from), (from..text.len()).find(is_row));
+        }
+    }
+}

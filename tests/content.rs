@@ -535,3 +535,40 @@ fn a_pods_trace_is_joined_once_through_links_a_rotation_and_a_kill() {
     assert_eq!(texts, ["first", "ERROR failed\\n\tat a b\\n\tat c", "last", "the end"]);
     assert!(receiver.messages().iter().all(|it| it.priority == 11));
 }
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+#[test]
+fn other_encodings_arrive_in_utf8() {
+    let Some(peer) = Rsyslogd::start() else { return };
+    let site = Site::new();
+    // In UTF-16 half a character may look like a newline.
+    site.append(
+        "errorlog",
+        utf16("\u{FEFF}Server gr\u{F6}\u{DF}e\r\n\u{0A0A}\u{410A} password=x\n"),
+    );
+    site.append("old.log", b"gr\xF6\xDFe\n\x80 100\n");
+    let old = format!("{{path: {}, encoding: windows-1252}}", site.path("old.log").display());
+    let shipper =
+        Shipper::new(&site).follow("errorlog").entry(old).to(&peer.endpoint(Transport::Tcp));
+    let mut shipper = shipper.yaml("redact_patterns: [password]").reading_from_start().start();
+    let of = |name: &str| -> Vec<String> {
+        let messages = peer.messages();
+        messages.iter().filter(|it| it.app_name == name).map(Message::lossy).collect()
+    };
+    wait_until("all has arrived", SOON, || of("errorlog").len() == 2 && of("old.log").len() == 2);
+    assert_eq!(of("old.log"), ["gr\u{F6}\u{DF}e", "\u{20AC} 100"]);
+    // Further ones come in pieces, around a restart that has only the position to go by.
+    shipper.term();
+    let more = utf16("third\nfourth\n");
+    site.append("errorlog", &more[..7]);
+    shipper.restart();
+    site.append("errorlog", &more[7..]);
+    wait_until("the rest has arrived", SOON, || of("errorlog").len() == 4);
+    shipper.term();
+    let expected =
+        ["Server gr\u{F6}\u{DF}e", "\u{0A0A}\u{410A} password=[redacted]", "third", "fourth"];
+    assert_eq!(of("errorlog"), expected);
+}

@@ -47,8 +47,8 @@ const PURE: [&str; 29] = [
 ];
 /// Parts of the pure core that stages build on.
 const SHARED_CORE: [&str; 3] = ["syslog", "filter", "text"];
-/// What is pure itself, and is made of other parts of the pure core.
-const ON_THE_CORE: [&str; 1] = ["text"];
+/// Rooms whose pure files may be made of other parts of the pure core.
+const ON_THE_CORE: [&str; 2] = ["input", "text"];
 /// Words of I/O and of clocks. `std::time::Instant` may be passed in, not asked for.
 const EFFECTS: [&str; 14] = [
     "std::fs",

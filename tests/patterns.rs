@@ -174,18 +174,3 @@ fn check_line_says_what_the_daemon_does() {
         assert_eq!(texts.len(), usize::from(is_sent), "{line:?}");
     }
 }
-
-#[test]
-fn a_file_in_utf16_is_named() {
-    let (site, receiver) = (Site::new(), Receiver::tcp());
-    let text = "Server ready\r\nand more\r\n";
-    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    site.append("errorlog", [b"\xFF\xFE", &bytes[..]].concat());
-    site.append("plain.log", "\u{FEFF}fine\n");
-    let shipper = Shipper::new(&site).follow("errorlog").follow("plain.log");
-    let shipper = shipper.to(&receiver.endpoint()).reading_from_start();
-    let output = shipper.arg("--dry-run").arg("--once").output();
-    let said = String::from_utf8(output.stderr).unwrap();
-    let about: Vec<_> = said.lines().filter(|line| line.contains("UTF-16")).collect();
-    assert!(matches!(about[..], [line] if line.contains("errorlog")), "{said}");
-}

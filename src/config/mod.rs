@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::Cli;
-use crate::filter::{LineFilter, Pattern, Patterns};
+use crate::filter::{LineFilter, Patterns, Re2Pattern};
 use crate::glob::Glob;
 use crate::shown::Show;
 use crate::syslog::{
@@ -264,7 +264,7 @@ pub struct Messages {
     /// HOSTNAME.
     pub hostname: PathTemplate,
     /// Its groups may have a part in both.
-    pub path_regex: Option<Arc<Pattern>>,
+    pub path_regex: Option<Arc<Re2Pattern>>,
     /// One half of PRI.
     pub facility: Facility,
     /// The other half.

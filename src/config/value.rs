@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::Protocol;
-use crate::filter::Pattern;
+use crate::filter::Re2Pattern;
 use crate::syslog::{Framing, TimeFormat, UnknownName};
-use crate::text::{Join, JsonFields, LineFormat, Multiline, StreamSeverities, Trace};
+use crate::text::{Join, JsonFields, LineEncoding, LineFormat, Multiline, StreamSeverities, Trace};
 
 /// Stands for "no limit": a week, which every timer and socket option can hold.
 pub(super) const NO_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -264,6 +264,19 @@ pub(super) fn line_format(text: &str) -> Result<LineFormat, String> {
     }
 }
 
+/// The encoding of a file; none for UTF-8.
+pub(super) fn encoding(text: &str) -> Result<Option<LineEncoding>, String> {
+    if ["utf-8", "utf8"].iter().any(|name| name.eq_ignore_ascii_case(text)) {
+        return Ok(None);
+    }
+    LineEncoding::named(text).map(Some).ok_or_else(|| {
+        format!(
+            "{text:?} is no encoding that is known; write a name as the web has it, such as latin1, \
+             windows-1252, utf-16le or shift_jis"
+        )
+    })
+}
+
 /// What stands between joined lines.
 pub(super) fn join(text: &str) -> Result<Join, String> {
     match text.to_ascii_lowercase().as_str() {
@@ -274,8 +287,8 @@ pub(super) fn join(text: &str) -> Result<Join, String> {
 }
 
 /// A pattern.
-pub(super) fn pattern(text: &str) -> Result<Pattern, String> {
-    Pattern::new(text)
+pub(super) fn pattern(text: &str) -> Result<Re2Pattern, String> {
+    Re2Pattern::new(text)
         .map_err(|error| format!("{error}; write RE2 syntax, with a \\ before a literal sign"))
 }
 

@@ -9,7 +9,7 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// Bytes of one kind in a row.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(super) struct ByteRow {
     set: Box<[bool; 256]>,
     len: usize,
 }
@@ -34,7 +34,7 @@ const LITERALS_MAX: usize = 64;
 /// Bytes that hardly any line has.
 const RARE: &[u8] = b"@^`|~#";
 
-impl Row {
+impl ByteRow {
     /// The row that is in every match of `pattern`, where there is one that is quick to find.
     pub(super) fn of(pattern: &Hir) -> Option<Self> {
         let best = rows(pattern).into_iter().min_by(|a, b| a.cost().total_cmp(&b.cost()))?;
@@ -91,7 +91,7 @@ fn share(byte: u8) -> f32 {
 }
 
 /// Rows of which every match of `pattern` holds each.
-fn rows(pattern: &Hir) -> Vec<Row> {
+fn rows(pattern: &Hir) -> Vec<ByteRow> {
     let mut found: Vec<_> = measured(pattern).into_iter().collect();
     match pattern.kind() {
         HirKind::Capture(capture) => found.extend(rows(&capture.sub)),
@@ -102,7 +102,7 @@ fn rows(pattern: &Hir) -> Vec<Row> {
             let parts = &parts[..parts.len().min(PARTS)];
             for (i, part) in parts.iter().enumerate() {
                 found.extend(rows(part));
-                let mut all: Option<Row> = None;
+                let mut all: Option<ByteRow> = None;
                 for next in &parts[i..] {
                     let Some(next) = measured(next) else { break };
                     all = Some(match all {
@@ -118,7 +118,7 @@ fn rows(pattern: &Hir) -> Vec<Row> {
     found
 }
 
-impl Row {
+impl ByteRow {
     fn and(&self, other: &Self, len: usize) -> Self {
         let mut set = self.set.clone();
         set.iter_mut().zip(other.set.iter()).for_each(|(byte, other)| *byte |= other);
@@ -128,8 +128,8 @@ impl Row {
 
 /// What bytes all matches of `pattern` consist of, and how many there are at least. None where some are not ASCII: a
 /// byte that is not UTF-8 is no character of its own.
-fn measured(pattern: &Hir) -> Option<Row> {
-    let empty = || Row { set: Box::new([false; 256]), len: 0 };
+fn measured(pattern: &Hir) -> Option<ByteRow> {
+    let empty = || ByteRow { set: Box::new([false; 256]), len: 0 };
     Some(match pattern.kind() {
         HirKind::Empty | HirKind::Look(_) => empty(),
         HirKind::Literal(literal) => {
@@ -137,19 +137,19 @@ fn measured(pattern: &Hir) -> Option<Row> {
             for &byte in &literal.0 {
                 *row.set.get_mut(usize::from(byte)).filter(|_| byte.is_ascii())? = true;
             }
-            Row { len: literal.0.len(), ..row }
+            ByteRow { len: literal.0.len(), ..row }
         }
         HirKind::Class(class) => {
             let mut row = empty();
             for byte in ascii(class)? {
                 row.set[usize::from(byte)] = true;
             }
-            Row { len: 1, ..row }
+            ByteRow { len: 1, ..row }
         }
         HirKind::Repetition(repetition) => {
             let row = measured(&repetition.sub)?;
             let len = row.len.saturating_mul(repetition.min as usize);
-            Row { len, ..row }
+            ByteRow { len, ..row }
         }
         HirKind::Capture(capture) => measured(&capture.sub)?,
         HirKind::Concat(parts) => parts.iter().try_fold(empty(), |all, part| {
@@ -368,7 +368,7 @@ mod tests {
 
     #[test]
     fn rows_are_found_in_patterns_of_numbers() {
-        let of = |pattern: &str| Row::of(&parse(pattern).unwrap()).map(|row| row.len);
+        let of = |pattern: &str| ByteRow::of(&parse(pattern).unwrap()).map(|row| row.len);
         assert_eq!(of(r"\b[0-9](?:[ -]?[0-9]){12,18}\b"), Some(13));
         assert_eq!(of(r"\b(?:\d{1,3}\.){3}\d{1,3}\b"), Some(7));
         assert_eq!(of(r"ssn (\d{3}-\d\d-\d{4})"), Some(11));
@@ -407,7 +407,7 @@ mod tests {
         fn the_first_row_is_found(text in "[0-9a ]{0,60}", len in 1usize..9, from in 0usize..60) {
             let mut set = Box::new([false; 256]);
             set[b'0' as usize..=b'9' as usize].fill(true);
-            let (row, text) = (Row { set, len }, text.into_bytes());
+            let (row, text) = (ByteRow { set, len }, text.into_bytes());
             let from = from.min(text.len());
             let is_row = |at: &usize| text[*at..].iter().take(len).filter(|it| it.is_ascii_digit()).count() == len;
             prop_assert_eq!(row.find(&text, from), (from..text.len()).find(is_row));

@@ -22,9 +22,9 @@ use regex_automata::nfa::thompson::WhichCaptures;
 use regex_syntax::hir::Hir;
 
 pub use self::lines::{Included, KeptLines, LineFilter, RecordFilter};
-pub use self::pattern::{Pattern, Spans};
+pub use self::pattern::{Re2Pattern, Spans};
 use self::scan::Scan;
-pub use self::search::{Finder, Search};
+pub use self::search::{Finder, FinderSearch};
 
 /// How much memory the automaton of all patterns together may take, in bytes.
 const SIZE_LIMIT: usize = 64 << 20;

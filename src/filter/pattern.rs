@@ -10,7 +10,7 @@ use super::{PatternError, SIZE_LIMIT, decoded, re2};
 
 /// A pattern whose matches are found from the left, the first alternative that fits counting, as Go does.
 #[derive(Debug, Clone)]
-pub struct Pattern {
+pub struct Re2Pattern {
     text: String,
     pub(super) hir: Hir,
     regex: meta::Regex,
@@ -19,7 +19,7 @@ pub struct Pattern {
 /// One match of a pattern: what of the text it spans, then what of it each group holds.
 pub type Spans = [Option<Range<usize>>];
 
-impl Pattern {
+impl Re2Pattern {
     /// Compiles a pattern.
     ///
     /// # Errors
@@ -158,7 +158,7 @@ mod tests {
 
     fn matches(pattern: &str, text: &[u8]) -> Vec<Vec<Option<Vec<u8>>>> {
         let mut all = Vec::new();
-        Pattern::new(pattern).unwrap().each_match(text, |spans| {
+        Re2Pattern::new(pattern).unwrap().each_match(text, |spans| {
             let held = |span: &Option<Range<usize>>| span.clone().map(|it| text[it].to_vec());
             all.push(spans.iter().map(held).collect());
         });
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn groups_have_numbers_and_names() {
-        let pattern = Pattern::new("(a)(?:b)(?P<name>c)|(?<other>d)").unwrap();
+        let pattern = Re2Pattern::new("(a)(?:b)(?P<name>c)|(?<other>d)").unwrap();
         assert_eq!(
             ["0", "1", "name", "other", "4", "x"].map(|it| pattern.group(it)),
             [Some(0), Some(1), Some(2), Some(3), None, None]
@@ -187,12 +187,12 @@ mod tests {
             ("^(a|bc)|^[x-z]", "abxyz"),
             ("(^a?b)", "ab"),
         ] {
-            let set = Pattern::new(pattern).unwrap().first_bytes().unwrap();
+            let set = Re2Pattern::new(pattern).unwrap().first_bytes().unwrap();
             let ascii = (0u8..0x80).filter(|&byte| set[usize::from(byte)]);
             assert_eq!(ascii.map(char::from).collect::<String>(), expected, "{pattern}");
         }
         for pattern in ["a", "^a*", "^$", "^(a|)", "^a|b", "a^b", "^", "x*^b"] {
-            assert!(Pattern::new(pattern).unwrap().first_bytes().is_none(), "{pattern}");
+            assert!(Re2Pattern::new(pattern).unwrap().first_bytes().is_none(), "{pattern}");
         }
     }
 
@@ -209,6 +209,6 @@ mod tests {
     fn bytes_that_are_not_utf8_are_part_of_matches() {
         let found = matches("=(.*);", b"\xFF\xE9=a\xFFb\xC3\xA9\xC3;x");
         assert_eq!(found[0][1].as_deref(), Some(&b"a\xFFb\xC3\xA9\xC3"[..]));
-        assert!(Pattern::new("^.=$").unwrap().matches(b"\xFF="));
+        assert!(Re2Pattern::new("^.=$").unwrap().matches(b"\xFF="));
     }
 }

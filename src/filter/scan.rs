@@ -16,7 +16,7 @@ use regex_syntax::hir::{
     Repetition,
 };
 
-use super::hints::{RareByte, Row, Words};
+use super::hints::{ByteRow, RareByte, Words};
 
 /// How to find lines that may match.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub(super) enum Scan {
     /// Every match holds one of a few words in any case.
     Words(Words),
     /// Every match holds so many bytes of a kind in a row.
-    Row(Row),
+    ByteRow(ByteRow),
     /// Every match holds this byte.
     Byte(RareByte),
     /// All patterns at once, for text that is UTF-8.
@@ -63,11 +63,11 @@ impl Scan {
         let (with, without) = parted(without, |it| words(from_ref(it)).is_some());
         scans.extend(together(&with, words));
         let is_quick =
-            |pattern: &Hir| RareByte::of(pattern).is_some() || Row::of(pattern).is_some();
+            |pattern: &Hir| RareByte::of(pattern).is_some() || ByteRow::of(pattern).is_some();
         let (with, without) = parted(without, is_quick);
         scans.extend(with.iter().filter_map(|pattern| {
             let byte = RareByte::of(pattern).map(Self::Byte);
-            byte.or_else(|| Row::of(pattern).map(Self::Row))
+            byte.or_else(|| ByteRow::of(pattern).map(Self::ByteRow))
         }));
         if !without.is_empty() {
             scans.push(automaton(&without).unwrap_or(Self::Lines));
@@ -92,7 +92,7 @@ impl Scan {
                 finder.find(lines, Span::from(from..lines.len())).map(|found| found.start)
             }
             Self::Words(words) => words.find(lines, from),
-            Self::Row(row) => row.find(lines, from),
+            Self::ByteRow(row) => row.find(lines, from),
             Self::Byte(byte) => byte.find(lines, from),
             Self::Automaton(regex) => {
                 let input = Input::new(lines).span(from..lines.len()).earliest(true);

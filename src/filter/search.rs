@@ -1,7 +1,7 @@
 //! Which of many lines some patterns may match, asked line by line.
 
 use super::line_at;
-use super::pattern::Pattern;
+use super::pattern::Re2Pattern;
 use super::scan::Scan;
 
 /// Finds, among very many lines at once, those that any of some patterns may match. What is found may be
@@ -14,14 +14,14 @@ pub struct Finder {
 
 /// A search of lines that is under way.
 #[derive(Debug)]
-pub struct Search<'a> {
+pub struct FinderSearch<'a> {
     lines: &'a [u8],
-    parts: Vec<Part<'a>>,
+    parts: Vec<ScanProgress<'a>>,
 }
 
 /// How far one scan has come.
 #[derive(Debug)]
-struct Part<'a> {
+struct ScanProgress<'a> {
     scan: &'a Scan,
     /// Where the next line may match, as it was seen last; none any more.
     next: Option<usize>,
@@ -30,7 +30,7 @@ struct Part<'a> {
 impl Finder {
     /// For these patterns.
     #[must_use]
-    pub fn new<'p>(patterns: impl IntoIterator<Item = &'p Pattern>) -> Self {
+    pub fn new<'p>(patterns: impl IntoIterator<Item = &'p Re2Pattern>) -> Self {
         let patterns: Vec<_> = patterns.into_iter().map(|pattern| pattern.hir.clone()).collect();
         let crosses_lines = patterns.iter().any(Scan::misses_what_crosses_lines);
         Self { scans: Scan::several(&patterns), crosses_lines }
@@ -50,16 +50,16 @@ impl Finder {
 
     /// Begins to search whole `lines`, each with its newline.
     #[must_use]
-    pub fn search<'a>(&'a self, lines: &'a [u8]) -> Search<'a> {
+    pub fn search<'a>(&'a self, lines: &'a [u8]) -> FinderSearch<'a> {
         let part = |scan: &'a Scan| {
             let scan = scan.of(lines);
-            Part { scan, next: scan.candidate(lines, 0) }
+            ScanProgress { scan, next: scan.candidate(lines, 0) }
         };
-        Search { lines, parts: self.scans.iter().map(part).collect() }
+        FinderSearch { lines, parts: self.scans.iter().map(part).collect() }
     }
 }
 
-impl Search<'_> {
+impl FinderSearch<'_> {
     /// Where the next line that may match begins, and where it ends before its newline. `from` is at the start of
     /// a line, and not before what was asked last.
     pub fn line_from(&mut self, from: usize) -> Option<(usize, usize)> {
@@ -76,7 +76,7 @@ impl Search<'_> {
     }
 }
 
-impl Part<'_> {
+impl ScanProgress<'_> {
     fn place_from(&mut self, lines: &[u8], from: usize) -> Option<usize> {
         if self.next? < from {
             self.next = self.scan.candidate(lines, from);
@@ -102,7 +102,7 @@ mod tests {
             bad in proptest::collection::vec(any::<bool>(), 12),
             chosen in proptest::sample::subsequence(PATTERNS.to_vec(), 0..4),
         ) {
-            let patterns: Vec<_> = chosen.iter().map(|it| Pattern::new(it).unwrap()).collect();
+            let patterns: Vec<_> = chosen.iter().map(|it| Re2Pattern::new(it).unwrap()).collect();
             let mut text = Vec::new();
             for (line, bad) in lines.iter().zip(bad) {
                 text.extend_from_slice(line.as_bytes());

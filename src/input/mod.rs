@@ -18,14 +18,14 @@ mod scheduler;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::filter::{LineFilter, Pattern, Patterns};
+use crate::filter::{LineFilter, Patterns, Re2Pattern};
 use crate::health::liveness::Beat;
 use crate::health::metrics::Reading;
 use crate::health::readiness::FirstPass;
 use crate::mounts::Fence;
 use crate::pipeline::globs::FollowedGlobs;
 use crate::syslog::{Encoder, Header, MessageTime, Priority, StructuredData};
-use crate::text::{PathTemplate, TextRules};
+use crate::text::{LineFormat, PathTemplate, TextRules, Wide};
 
 pub use self::rotation::names::is_compressed;
 pub use self::scheduler::{EntryOf, InputLinks, KnownFiles, MatchedLast, Reload, run};
@@ -56,7 +56,7 @@ pub struct Settings {
 }
 
 /// How the lines of a file are read and sent: one value for all files of an entry of `files`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FileSettings {
     /// PRI.
     pub priority: Priority,
@@ -67,7 +67,7 @@ pub struct FileSettings {
     /// APP-NAME; by default the name of the file.
     pub tag: Option<PathTemplate>,
     /// Its groups have a part in both.
-    pub path_regex: Option<Arc<Pattern>>,
+    pub path_regex: Option<Arc<Re2Pattern>>,
     /// TIMESTAMP.
     pub time: MessageTime,
     /// Which lines are sent. Shared, for what searching them needs is large.
@@ -79,6 +79,27 @@ pub struct FileSettings {
 }
 
 impl FileSettings {
+    /// The form of the lines, where they have one.
+    fn line_format(&self) -> Option<&LineFormat> {
+        self.text.as_ref()?.format.as_ref()
+    }
+
+    fn has_format(&self) -> bool {
+        self.line_format().is_some()
+    }
+
+    /// How newlines are found, where that is not by a byte.
+    fn wide(&self) -> Option<Wide> {
+        self.line_format().and_then(LineFormat::wide)
+    }
+
+    /// The same for a file in this encoding.
+    fn in_wide(&self, wide: Wide) -> Self {
+        let rules = self.text.as_deref().cloned().unwrap_or_default();
+        let format = Some(LineFormat::Encoded(wide.encoding()));
+        Self { text: Some(Arc::new(TextRules { format, ..rules })), ..self.clone() }
+    }
+
     /// What finds records, where not each line is one.
     fn cutter(&self) -> Option<&TextRules> {
         self.text.as_deref().filter(|rules| rules.cuts_records())

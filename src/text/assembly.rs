@@ -1,14 +1,12 @@
 //! From the lines of a file to records, where a record may be several lines, and from a record to messages. Pure.
 
-use memchr::memchr_iter;
-
-use super::formats::{LineFacts, LineFormat, Stream};
+use super::formats::{ContainerStream, LineFacts, LineFormat};
 use super::multiline::{Behind, Multiline};
 
 /// Puts the texts of lines together that one form holds in parts.
 #[derive(Debug, Default)]
 pub struct Assembly {
-    /// What the streams have written so far, [`Stream::Stdout`] first.
+    /// What the streams have written so far, [`ContainerStream::Stdout`] first.
     open: [Option<Logical>; 2],
     /// Room for the next text.
     spare: Vec<u8>,
@@ -74,15 +72,15 @@ pub(super) fn cut(
 fn cut_parts(format: &LineFormat, lines: &[u8], behind: Behind, ends: &mut Vec<u32>) {
     let (mut open, mut scratch) = ([false; 2], Vec::new());
     let (mut begin, mut start) = (0, 0);
-    for newline in memchr_iter(b'\n', lines) {
-        let (stream, is_partial) = format.goes_on(&lines[start..newline], &mut scratch);
+    format.each_line(lines, |line, end| {
+        let (stream, is_partial) = format.goes_on(line, &mut scratch);
         open[stream as usize] = is_partial;
-        start = newline + 1;
+        start = end;
         if open == [false; 2] || start - begin > Multiline::LARGEST / 2 {
             ends.push(start as u32);
             (begin, open) = (start, [false; 2]);
         }
-    }
+    });
     if begin < start && is_over(behind, start - begin) {
         ends.push(start as u32);
     }
@@ -105,11 +103,10 @@ fn cut_joined(
     // The lines as programs wrote them, and where in them a record of the file may end, and where that is in the file.
     let (mut text, mut borders) = (Vec::new(), Vec::new());
     let (mut open, mut assembly, mut start) = ([false; 2], Assembly::default(), 0);
-    for newline in memchr_iter(b'\n', lines) {
-        let line = &lines[start..newline];
+    format.each_line(lines, |line, end| {
         let (stream, is_partial) = format.goes_on(line, &mut Vec::new());
         open[stream as usize] = is_partial;
-        start = newline + 1;
+        start = end;
         if let Some(logical) = assembly.take(format, line) {
             let at = text.len();
             text.extend_from_slice(&logical.text);
@@ -119,7 +116,7 @@ fn cut_joined(
         if open == [false; 2] {
             borders.push((text.len() as u32, start as u32));
         }
-    }
+    });
     let parts: usize = assembly.rest().map(|logical| logical.text.len()).sum();
     let behind = match behind {
         Behind::Open(more) => Behind::Open(more + parts),
@@ -138,7 +135,8 @@ fn cut_joined(
 }
 
 /// By which index a stream has its place.
-const _: () = assert!(Stream::Stdout as usize == 0 && Stream::Stderr as usize == 1);
+const _: () =
+    assert!(ContainerStream::Stdout as usize == 0 && ContainerStream::Stderr as usize == 1);
 
 #[cfg(test)]
 mod tests {

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr_iter, memchr2, memmem};
 use serde::Deserialize;
 
+use super::encoding::{LineEncoding, Wide};
 use super::json::JsonFields;
 use super::own_time::OwnTime;
 use crate::syslog::Severity;
@@ -18,6 +19,8 @@ pub enum LineFormat {
     Cri(StreamSeverities),
     /// A JSON object with the text in one of its fields.
     Json(JsonFields),
+    /// The text itself, in another encoding than UTF-8.
+    Encoded(LineEncoding),
 }
 
 /// The severities of what came by the standard streams of a container, where that says one.
@@ -31,7 +34,7 @@ pub struct StreamSeverities {
 
 /// By which stream a container has written.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
+pub enum ContainerStream {
     /// Standard output.
     #[default]
     Stdout,
@@ -47,21 +50,21 @@ pub struct LineFacts {
     /// What it says of its severity.
     pub severity: Option<Severity>,
     /// By which stream it came.
-    pub stream: Stream,
+    pub stream: ContainerStream,
     /// Its text goes on with the next line of its stream.
     pub is_partial: bool,
 }
 
 impl StreamSeverities {
-    fn of(self, stream: Stream) -> Option<Severity> {
+    fn of(self, stream: ContainerStream) -> Option<Severity> {
         match stream {
-            Stream::Stdout => self.stdout,
-            Stream::Stderr => self.stderr,
+            ContainerStream::Stdout => self.stdout,
+            ContainerStream::Stderr => self.stderr,
         }
     }
 }
 
-impl Stream {
+impl ContainerStream {
     fn named(name: &[u8]) -> Option<Self> {
         match name {
             b"stdout" => Some(Self::Stdout),
@@ -72,6 +75,44 @@ impl Stream {
 }
 
 impl LineFormat {
+    /// How newlines are found, where that is not by a byte.
+    #[must_use]
+    pub fn wide(&self) -> Option<Wide> {
+        match self {
+            Self::Encoded(encoding) => encoding.wide(),
+            Self::Docker(_) | Self::Cri(_) | Self::Json(_) => None,
+        }
+    }
+
+    /// Tells each of whole `lines`, without its newline, and where it ends with it. The last need not have one.
+    pub fn each_line(&self, lines: &[u8], mut tell: impl FnMut(&[u8], usize)) {
+        let mut start = 0;
+        let mut tell_to = |end: usize, newline: usize| {
+            tell(&lines[start..end - newline], end);
+            start = end;
+        };
+        let (mut last, newline) = (0, self.newline());
+        match self.wide() {
+            None => memchr_iter(b'\n', lines).for_each(|at| {
+                last = at + 1;
+                tell_to(last, newline);
+            }),
+            Some(wide) => wide.newlines(lines).for_each(|end| {
+                last = end;
+                tell_to(end, newline);
+            }),
+        }
+        if last < lines.len() {
+            tell_to(lines.len(), 0);
+        }
+    }
+
+    /// How long a newline is.
+    #[must_use]
+    pub fn newline(&self) -> usize {
+        if self.wide().is_some() { 2 } else { 1 }
+    }
+
     /// Appends the text of a line, of which the newline is gone, to `out`. A line that has another form is all text.
     pub fn decode(&self, line: &[u8], out: &mut Vec<u8>) -> LineFacts {
         let start = out.len();
@@ -79,6 +120,10 @@ impl LineFormat {
             Self::Docker(_) => docker(line, out),
             Self::Cri(_) => cri(line, out),
             Self::Json(fields) => fields.decode(line, out),
+            Self::Encoded(encoding) => {
+                encoding.decode(line, out);
+                Some(LineFacts::default())
+            }
         };
         let Some(mut facts) = facts else {
             out.truncate(start);
@@ -93,9 +138,9 @@ impl LineFormat {
 
     /// Whether the text of a line goes on with the next one of its stream, and which that is: what [`Self::decode`] says,
     /// without the text where that is possible. `scratch` is room to work in.
-    pub(super) fn goes_on(&self, line: &[u8], scratch: &mut Vec<u8>) -> (Stream, bool) {
+    pub(super) fn goes_on(&self, line: &[u8], scratch: &mut Vec<u8>) -> (ContainerStream, bool) {
         match self {
-            Self::Json(_) => (Stream::Stdout, false),
+            Self::Json(_) | Self::Encoded(_) => (ContainerStream::Stdout, false),
             Self::Docker(_) => match ended_docker(line) {
                 Some(stream) => (stream, false),
                 None => self.decoded(line, scratch),
@@ -104,7 +149,7 @@ impl LineFormat {
         }
     }
 
-    fn decoded(&self, line: &[u8], scratch: &mut Vec<u8>) -> (Stream, bool) {
+    fn decoded(&self, line: &[u8], scratch: &mut Vec<u8>) -> (ContainerStream, bool) {
         scratch.clear();
         let facts = self.decode(line, scratch);
         (facts.stream, facts.is_partial)
@@ -132,7 +177,7 @@ fn docker(line: &[u8], out: &mut Vec<u8>) -> Option<LineFacts> {
             out.extend_from_slice(line.log.as_bytes());
             LineFacts {
                 time: OwnTime::rfc3339(line.time.as_bytes()),
-                stream: Stream::named(line.stream.as_bytes()).unwrap_or_default(),
+                stream: ContainerStream::named(line.stream.as_bytes()).unwrap_or_default(),
                 ..LineFacts::default()
             }
         }
@@ -173,7 +218,7 @@ fn docker_as_written(line: &[u8], out: &mut Vec<u8>) -> Option<LineFacts> {
         rest = &rest[at + 2..];
     }
     rest = rest.strip_prefix(b",\"stream\":\"")?;
-    let stream = Stream::named(rest.get(..6)?)?;
+    let stream = ContainerStream::named(rest.get(..6)?)?;
     let time = rest[6..].strip_prefix(b"\",\"time\":\"")?.strip_suffix(b"\"}")?;
     Some(LineFacts { time: OwnTime::rfc3339(time), stream, ..LineFacts::default() })
 }
@@ -187,14 +232,14 @@ fn escaped_ascii(digits: &[u8]) -> Option<[u8; 1]> {
 
 /// The stream of a line that stands there as Docker writes it and whose text ends with a newline. None: perhaps it is
 /// another one.
-fn ended_docker(line: &[u8]) -> Option<Stream> {
+fn ended_docker(line: &[u8]) -> Option<ContainerStream> {
     // Behind the text there are the stream and a time.
     let tail = &line[line.len().saturating_sub(96)..];
     let at = memmem::find(tail, END)?;
     // The backslash is none that stands for itself.
     let before = tail[..at].iter().rev().take_while(|&&byte| byte == b'\\').count();
     let is_newline = before % 2 == 0 && before < at && line.starts_with(b"{\"log\":\"");
-    is_newline.then(|| Stream::named(tail[at + END.len()..].get(..6)?)).flatten()
+    is_newline.then(|| ContainerStream::named(tail[at + END.len()..].get(..6)?)).flatten()
 }
 
 /// The end of a text that ends with a newline, up to the stream.
@@ -203,7 +248,7 @@ const END: &[u8] = b"\\n\",\"stream\":\"";
 fn cri(line: &[u8], out: &mut Vec<u8>) -> Option<LineFacts> {
     let (time, rest) = line.split_at(memchr(b' ', line)?);
     let time = OwnTime::rfc3339(time)?;
-    let stream = Stream::named(rest.get(1..7)?)?;
+    let stream = ContainerStream::named(rest.get(1..7)?)?;
     let rest = rest[7..].strip_prefix(b" ")?;
     // Tags are separated by colons; the first says whether the line is whole.
     let (tags, text) = rest.split_at(memchr(b' ', rest).unwrap_or(rest.len()));
@@ -222,7 +267,7 @@ mod tests {
 
     use super::*;
 
-    fn decoded(format: &LineFormat, line: &str) -> (String, String, Stream, bool) {
+    fn decoded(format: &LineFormat, line: &str) -> (String, String, ContainerStream, bool) {
         let mut out = b"before ".to_vec();
         let facts = format.decode(line.as_bytes(), &mut out);
         let text = String::from_utf8(out.split_off(7)).unwrap();
@@ -233,7 +278,7 @@ mod tests {
     #[test]
     fn docker_lines() {
         let docker = LineFormat::Docker(StreamSeverities::default());
-        let (out, err) = (Stream::Stdout, Stream::Stderr);
+        let (out, err) = (ContainerStream::Stdout, ContainerStream::Stderr);
         let time = "2026-11-29T10:20:30.123456Z";
         for (line, text, expected, stream, is_partial) in [
             (
@@ -294,20 +339,26 @@ mod tests {
                 "2026-11-29T10:20:30.500000000+01:00 stdout F hello  world",
                 "hello  world",
                 time,
-                Stream::Stdout,
+                ContainerStream::Stdout,
                 false,
             ),
-            ("2026-11-29T10:20:30.5+01:00 stderr P part ", "part ", time, Stream::Stderr, true),
-            ("2026-11-29T10:20:30.5+01:00 stderr F:x ", "", time, Stream::Stderr, false),
-            ("2026-11-29T10:20:30.5+01:00 stdout F", "", time, Stream::Stdout, false),
+            (
+                "2026-11-29T10:20:30.5+01:00 stderr P part ",
+                "part ",
+                time,
+                ContainerStream::Stderr,
+                true,
+            ),
+            ("2026-11-29T10:20:30.5+01:00 stderr F:x ", "", time, ContainerStream::Stderr, false),
+            ("2026-11-29T10:20:30.5+01:00 stdout F", "", time, ContainerStream::Stdout, false),
             (
                 "2026-11-29T10:20:30.5+01:00 stdout X odd",
                 "2026-11-29T10:20:30.5+01:00 stdout X odd",
                 "",
-                Stream::Stdout,
+                ContainerStream::Stdout,
                 false,
             ),
-            ("hello there", "hello there", "", Stream::Stdout, false),
+            ("hello there", "hello there", "", ContainerStream::Stdout, false),
         ] {
             let expected = (text.to_owned(), expected.to_owned(), stream, is_partial);
             assert_eq!(decoded(&cri, line), expected, "{line}");
@@ -326,7 +377,7 @@ mod tests {
             let line = format!("{{\"log\":{log},\"stream\":\"{stream}\",\"time\":\"2026-11-29T10:20:30Z\"}}");
             let (read, _, read_stream, is_partial) = decoded(&docker, &line);
             prop_assert_eq!(&read, text.strip_suffix('\n').unwrap_or(&text));
-            prop_assert_eq!(read_stream == Stream::Stderr, stderr);
+            prop_assert_eq!(read_stream == ContainerStream::Stderr, stderr);
             prop_assert_eq!(is_partial, !text.ends_with('\n'));
             let goes_on = docker.goes_on(line.as_bytes(), &mut Vec::new());
             prop_assert_eq!(goes_on, (read_stream, is_partial));

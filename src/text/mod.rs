@@ -2,6 +2,7 @@
 
 mod assembly;
 pub mod color;
+mod encoding;
 mod formats;
 mod json;
 mod multiline;
@@ -14,7 +15,8 @@ mod template;
 mod traces;
 
 pub use self::assembly::{Assembly, Logical};
-pub use self::formats::{LineFacts, LineFormat, Stream, StreamSeverities};
+pub use self::encoding::{LineEncoding, Wide};
+pub use self::formats::{ContainerStream, LineFacts, LineFormat, StreamSeverities};
 pub use self::json::JsonFields;
 pub use self::multiline::{Behind, Join, LinePattern, LineRule, Multiline, join};
 pub use self::own_time::OwnTime;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use memchr::memchr_iter;
 
 use super::traces::{Trace, Within};
-use crate::filter::{Finder, Pattern, Search};
+use crate::filter::{Finder, FinderSearch, Re2Pattern};
 
 /// How lines are joined.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ pub enum LineRule {
 /// A pattern that is asked about very many lines.
 #[derive(Debug, Clone)]
 pub struct LinePattern {
-    pattern: Pattern,
+    pattern: Re2Pattern,
     /// What a line begins with that it may match. Where that says nothing, lines are searched for together.
     first: FirstByte,
 }
@@ -74,7 +74,7 @@ impl Join {
 impl LinePattern {
     /// For this pattern.
     #[must_use]
-    pub fn new(pattern: Pattern) -> Self {
+    pub fn new(pattern: Re2Pattern) -> Self {
         let first = match pattern.first_bytes() {
             Some(set) => FirstByte::OneOf(set),
             None => FirstByte::Any(Finder::new([&pattern])),
@@ -94,7 +94,7 @@ impl LinePattern {
 /// A pattern's search of lines, which are asked about in order.
 struct LineSearch<'a> {
     pattern: &'a LinePattern,
-    search: Option<Search<'a>>,
+    search: Option<FinderSearch<'a>>,
 }
 
 impl LineSearch<'_> {
@@ -224,11 +224,11 @@ pub(super) mod tests {
     }
 
     fn start(pattern: &str) -> Multiline {
-        Multiline::new(LineRule::Start(LinePattern::new(Pattern::new(pattern).unwrap())))
+        Multiline::new(LineRule::Start(LinePattern::new(Re2Pattern::new(pattern).unwrap())))
     }
 
     fn continuation(pattern: &str) -> Multiline {
-        Multiline::new(LineRule::Continuation(LinePattern::new(Pattern::new(pattern).unwrap())))
+        Multiline::new(LineRule::Continuation(LinePattern::new(Re2Pattern::new(pattern).unwrap())))
     }
 
     #[test]
@@ -311,7 +311,7 @@ pub(super) mod tests {
                 let whole = piece.rfind('\n').map_or(0, |at| at + 1);
                 let behind = if size == text.len() { Behind::Nothing } else { Behind::Open(piece.len() - whole) };
                 let mut ends = Vec::new();
-                multiline.cut(piece[..whole].as_bytes(), behind, &mut ends);
+                multiline.cut(&piece.as_bytes()[..whole], behind, &mut ends);
                 let mut start = 0;
                 for end in ends {
                     let message = &piece[start..end as usize];

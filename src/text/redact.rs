@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::filter::{Finder, Pattern, PatternError, Search, Spans};
+use crate::filter::{Finder, FinderSearch, PatternError, Re2Pattern, Spans};
 use crate::text::presets;
 
 /// What stands in the place of what was matched, unless it is said otherwise.
@@ -18,15 +18,15 @@ pub struct Redactions {
 /// One pattern, and what stands in the place of what it matches.
 #[derive(Debug, Clone)]
 pub struct Redaction {
-    pattern: Pattern,
-    replacement: Vec<Part>,
+    pattern: Re2Pattern,
+    replacement: Vec<ReplacementPart>,
     /// Whether what is matched is meant.
     is_meant: fn(&[u8]) -> bool,
 }
 
 /// A part of a replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum ReplacementPart {
     Text(Vec<u8>),
     /// What this group holds.
     Group(usize),
@@ -59,7 +59,7 @@ impl Redaction {
     /// # Errors
     /// The pattern is no regular expression, or has no such group.
     pub fn new(pattern: &str, replacement: &str) -> Result<Self, RedactionError> {
-        let pattern = Pattern::new(pattern)?;
+        let pattern = Re2Pattern::new(pattern)?;
         let replacement = parts(&pattern, replacement)?;
         Ok(Self { pattern, replacement, is_meant: |_| true })
     }
@@ -80,8 +80,8 @@ impl Redaction {
             out.extend_from_slice(&text[done..whole.start]);
             for part in &self.replacement {
                 match part {
-                    Part::Text(bytes) => out.extend_from_slice(bytes),
-                    Part::Group(group) => {
+                    ReplacementPart::Text(bytes) => out.extend_from_slice(bytes),
+                    ReplacementPart::Group(group) => {
                         let span = spans.get(*group).cloned().flatten();
                         out.extend_from_slice(span.map_or(&[], |span| &text[span]));
                     }
@@ -123,7 +123,7 @@ impl Redactions {
 
     /// Begins to search whole `lines` for what may have to be replaced.
     #[must_use]
-    pub fn search<'a>(&'a self, lines: &'a [u8]) -> Search<'a> {
+    pub fn search<'a>(&'a self, lines: &'a [u8]) -> FinderSearch<'a> {
         self.finder.search(lines)
     }
 
@@ -139,7 +139,7 @@ impl Redactions {
 }
 
 /// The parts of a replacement.
-fn parts(pattern: &Pattern, replacement: &str) -> Result<Vec<Part>, RedactionError> {
+fn parts(pattern: &Re2Pattern, replacement: &str) -> Result<Vec<ReplacementPart>, RedactionError> {
     let (mut parts, mut text, mut rest) = (Vec::new(), Vec::new(), replacement);
     while let Some((before, behind)) = rest.split_once('$') {
         text.extend_from_slice(before.as_bytes());
@@ -159,12 +159,12 @@ fn parts(pattern: &Pattern, replacement: &str) -> Result<Vec<Part>, RedactionErr
             let pattern = pattern.text().to_owned();
             return Err(RedactionError::Group { replacement, group, pattern });
         };
-        parts.push(Part::Text(std::mem::take(&mut text)));
-        parts.push(Part::Group(group));
+        parts.push(ReplacementPart::Text(std::mem::take(&mut text)));
+        parts.push(ReplacementPart::Group(group));
     }
     text.extend_from_slice(rest.as_bytes());
-    parts.push(Part::Text(text));
-    parts.retain(|part| *part != Part::Text(Vec::new()));
+    parts.push(ReplacementPart::Text(text));
+    parts.retain(|part| *part != ReplacementPart::Text(Vec::new()));
     Ok(parts)
 }
 

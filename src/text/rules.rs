@@ -7,7 +7,7 @@ use memchr::memchr;
 
 use super::color::{ESCAPE, strip};
 use super::{Behind, Join, LineFormat, Multiline, Redactions, SeverityRules, assembly, join};
-use crate::filter::Search;
+use crate::filter::FinderSearch;
 use crate::syslog::Severity;
 
 /// What is done with the text of a record, in the order of the fields. What is large is shared by the files it is said
@@ -42,7 +42,7 @@ pub struct Workspace {
 #[derive(Debug)]
 pub struct TextSearch<'a> {
     lines: &'a [u8],
-    parts: Vec<Search<'a>>,
+    parts: Vec<FinderSearch<'a>>,
     /// Where the next escape sequence begins, if those are looked for.
     escape: Option<usize>,
 }
@@ -164,11 +164,11 @@ fn escape_from(escape: &mut Option<usize>, lines: &[u8], from: usize) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filter::Pattern;
+    use crate::filter::Re2Pattern;
     use crate::text::Redaction;
 
     fn rules() -> TextRules {
-        let severity = ("err".parse().unwrap(), Pattern::new("ERROR").unwrap());
+        let severity = ("err".parse().unwrap(), Re2Pattern::new("ERROR").unwrap());
         TextRules {
             strip_color: true,
             severity: SeverityRules::new(vec![severity]).into(),

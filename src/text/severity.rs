@@ -1,19 +1,19 @@
 //! A severity that a line says of itself. Pure.
 
-use crate::filter::{Finder, Pattern, Search};
+use crate::filter::{Finder, FinderSearch, Re2Pattern};
 use crate::syslog::Severity;
 
 /// Patterns, each with the severity of the lines that it matches. The first that matches counts.
 #[derive(Debug, Clone, Default)]
 pub struct SeverityRules {
-    rules: Vec<(Severity, Pattern)>,
+    rules: Vec<(Severity, Re2Pattern)>,
     finder: Finder,
 }
 
 impl SeverityRules {
     /// These, in this order.
     #[must_use]
-    pub fn new(rules: Vec<(Severity, Pattern)>) -> Self {
+    pub fn new(rules: Vec<(Severity, Re2Pattern)>) -> Self {
         let finder = Finder::new(rules.iter().map(|(_, pattern)| pattern));
         Self { rules, finder }
     }
@@ -31,7 +31,7 @@ impl SeverityRules {
 
     /// Begins to search whole `lines` for those whose severity some pattern may tell.
     #[must_use]
-    pub fn search<'a>(&'a self, lines: &'a [u8]) -> Search<'a> {
+    pub fn search<'a>(&'a self, lines: &'a [u8]) -> FinderSearch<'a> {
         self.finder.search(lines)
     }
 
@@ -48,8 +48,9 @@ mod tests {
 
     #[test]
     fn the_first_that_matches_counts() {
-        let rule =
-            |severity: &str, pattern| (severity.parse().unwrap(), Pattern::new(pattern).unwrap());
+        let rule = |severity: &str, pattern| {
+            (severity.parse().unwrap(), Re2Pattern::new(pattern).unwrap())
+        };
         let rules = SeverityRules::new(vec![rule("err", "ERROR|FATAL"), rule("warn", "WARN")]);
         let of = |text: &str| rules.of(text.as_bytes());
         assert_eq!(of("WARN then ERROR"), "err".parse().ok());

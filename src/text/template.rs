@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::filter::Pattern;
+use crate::filter::Re2Pattern;
 
 /// A tag or a host name: text, and parts of a path in braces. `{{` and `}}` stand for braces themselves; so does
 /// a `{` behind a `$`, since that is a variable which nothing has replaced, and a `}` that closes nothing.
@@ -106,7 +106,7 @@ impl PathTemplate {
 
     /// The first name in braces that is neither a part of every path nor a group of `pattern`.
     #[must_use]
-    pub fn unknown(&self, pattern: Option<&Pattern>) -> Option<&str> {
+    pub fn unknown(&self, pattern: Option<&Re2Pattern>) -> Option<&str> {
         let is_group = |name: &str| pattern.is_some_and(|it| it.group(name).is_some());
         self.parts.iter().find_map(|part| match part {
             TemplatePart::Group(name) if !is_group(name) => Some(name.as_str()),
@@ -117,7 +117,7 @@ impl PathTemplate {
     /// What it is for `path`. Where `pattern` does not match the path, or a group has no part in the match,
     /// the group is `-`.
     #[must_use]
-    pub fn of(&self, path: &Path, pattern: Option<&Pattern>) -> String {
+    pub fn of(&self, path: &Path, pattern: Option<&Re2Pattern>) -> String {
         if let Some(text) = self.fixed() {
             return text.to_owned();
         }
@@ -141,7 +141,7 @@ impl PathTemplate {
 }
 
 /// What a group holds in the first match of `text`.
-fn held(pattern: &Pattern, group: &str, text: &str) -> Option<String> {
+fn held(pattern: &Re2Pattern, group: &str, text: &str) -> Option<String> {
     let group = pattern.group(group)?;
     let mut held = None;
     let mut is_first = true;
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     fn of(template: &str, path: &str, pattern: &str) -> String {
-        let pattern = Pattern::new(pattern).unwrap();
+        let pattern = Re2Pattern::new(pattern).unwrap();
         let template = PathTemplate::parse(template).unwrap();
         assert_eq!(template.unknown(Some(&pattern)), None);
         template.of(Path::new(path), Some(&pattern))

@@ -249,7 +249,7 @@ mod tests {
     fn php_by_a_pattern_as_the_documentation_has_it() {
         use super::super::multiline::LinePattern;
         let pattern =
-            crate::filter::Pattern::new(r"^(Stack trace:|#\d+ |  thrown in |Next |$)").unwrap();
+            crate::filter::Re2Pattern::new(r"^(Stack trace:|#\d+ |  thrown in |Next |$)").unwrap();
         let multiline = Multiline::new(LineRule::Continuation(LinePattern::new(pattern)));
         let fixture = include_str!("../../tests/fixtures/traces/php.log");
         let expected: Vec<_> = fixture.split("----\n").map(str::to_owned).collect();

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::super::{Protocol, log_filter, value};
-use crate::filter::Pattern;
+use crate::filter::Re2Pattern;
 use crate::syslog::{Facility, Framing, Severity, TimeFormat};
-use crate::text::{Join, LineFormat, PathTemplate, Trace};
+use crate::text::{Join, LineEncoding, LineFormat, PathTemplate, Trace};
 
 /// How a word is shown again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +143,9 @@ meanings! {
     /// `docker`, `cri` or `json`.
     FormatName -> LineFormat = value::line_format,
         {"enum": ["docker", "cri", "json"]};
+    /// A name of the WHATWG's list.
+    EncodingName -> Option<LineEncoding> = value::encoding,
+        {"type": ["string", "number", "boolean"]};
     /// The name of a field.
     FieldName -> String = anything,
         {"type": ["string", "number", "boolean"]};
@@ -156,7 +159,7 @@ meanings! {
     Hostname -> PathTemplate = PathTemplate::parse,
         {"type": ["string", "number", "boolean"]};
     /// A pattern with groups.
-    PathRegex -> Pattern = value::pattern,
+    PathRegex -> Re2Pattern = value::pattern,
         {"type": ["string", "number", "boolean"]};
 }
 

@@ -178,6 +178,8 @@ keys! {
         pub(super) multiline: MultilineKeys,
         /// The form of the lines: `docker`, `cri` or `json`, or a map that says more.
         pub(super) format: Option<Choice<FormatMap>>,
+    /// The encoding of the files, where that is not UTF-8: a name as the web has it.
+    pub(super) encoding: One<m::EncodingName>,
     }
 }
 

@@ -7,14 +7,14 @@ use super::super::document::leaf::{List, One, Spot, Text};
 use super::super::document::meaning::Meaning;
 use super::super::{FileEntry, Messages};
 use super::Resolver;
-use crate::filter::{LineFilter, Pattern, Patterns};
+use crate::filter::{LineFilter, Patterns, Re2Pattern};
 use crate::syslog::{APP_NAME_MAX, HOSTNAME_MAX};
 use crate::text::{PathTemplate, path_parts};
 
 /// The groups of `path_regex`, for names.
 pub(super) enum PathGroups {
     None,
-    Of(Arc<Pattern>),
+    Of(Arc<Re2Pattern>),
     /// The pattern is wrong: nothing can be said of its groups.
     Unknown,
 }

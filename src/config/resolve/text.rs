@@ -7,7 +7,7 @@ use super::super::document::meaning::PatternText;
 use super::super::document::{MessageKeys, MultilineKeys, RedactionMap};
 use super::super::value;
 use super::{Resolver, advice, not_utf8};
-use crate::filter::{Pattern, PatternError};
+use crate::filter::{PatternError, Re2Pattern};
 use crate::syslog::{Severity, StructuredData, param_name};
 use crate::text::{
     JsonFields, LineFormat, LinePattern, LineRule, Multiline, REDACTED, Redaction, RedactionError,
@@ -21,11 +21,29 @@ impl Resolver<'_> {
     /// What `keys` say, and where they say nothing what `base` says.
     pub(super) fn text_rules(&mut self, keys: &MessageKeys, base: &TextRules) -> TextRules {
         TextRules {
-            format: self.format(keys).or_else(|| base.format.clone()),
+            format: self.form(keys, base),
             multiline: self.multiline(&keys.multiline).or_else(|| base.multiline.clone()),
             strip_color: self.value(&keys.strip_color).unwrap_or(base.strip_color),
             severity: self.severity_rules(keys).unwrap_or_else(|| Arc::clone(&base.severity)),
             redactions: self.redactions(keys).unwrap_or_else(|| Arc::clone(&base.redactions)),
+        }
+    }
+
+    /// The form of the lines: what `format` says, or another encoding.
+    fn form(&mut self, keys: &MessageKeys, base: &TextRules) -> Option<LineFormat> {
+        let (format, encoding) = (self.format(keys), self.value(&keys.encoding));
+        let encoded = encoding.flatten().map(LineFormat::Encoded);
+        match (format, encoded, keys.encoding.spot()) {
+            (Some(format), Some(_), Some(spot)) => {
+                let text =
+                    "says nothing beside format, since what has such a form is UTF-8; remove one";
+                self.warn(spot, text);
+                Some(format)
+            }
+            (Some(format), ..) => Some(format),
+            // UTF-8, whatever holds for others.
+            (None, None, Some(_)) if matches!(base.format, Some(LineFormat::Encoded(_))) => None,
+            (None, encoded, _) => encoded.or_else(|| base.format.clone()),
         }
     }
 
@@ -56,6 +74,7 @@ impl Resolver<'_> {
         Some(match format {
             LineFormat::Docker(_) => LineFormat::Docker(streams),
             LineFormat::Cri(_) => LineFormat::Cri(streams),
+            other @ LineFormat::Encoded(_) => other,
             LineFormat::Json(default) => {
                 let named = |name: Option<String>, default| name.map_or(default, |name| vec![name]);
                 LineFormat::Json(JsonFields {
@@ -120,9 +139,9 @@ impl Resolver<'_> {
     }
 
     /// A pattern, if it was given and is one.
-    fn pattern(&mut self, given: &One<PatternText>) -> Option<Pattern> {
+    fn pattern(&mut self, given: &One<PatternText>) -> Option<Re2Pattern> {
         let (text, spot) = (self.value(given)?, given.spot()?);
-        match Pattern::new(&text) {
+        match Re2Pattern::new(&text) {
             Ok(pattern) => Some(pattern),
             Err(error) => self.no_pattern(spot, &error),
         }

@@ -65,6 +65,16 @@ pub(super) struct Composer {
     pub(super) own: OwnMessage,
 }
 
+impl<'a> MessageFormat<'a> {
+    /// With these settings, if there are any.
+    pub(in crate::input) fn with<'b>(self, settings: Option<&'b FileSettings>) -> MessageFormat<'b>
+    where
+        'a: 'b,
+    {
+        MessageFormat { header: self.header, settings: settings.unwrap_or(self.settings) }
+    }
+}
+
 /// What is made for one message.
 #[derive(Default)]
 pub(super) struct OwnMessage {
@@ -89,7 +99,7 @@ impl OwnFacts {
 
 /// Records that stand together in a file.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Piece<'a> {
+pub(super) struct RecordPiece<'a> {
     /// Each with its end, or one without.
     pub(super) records: &'a [u8],
     pub(super) controls: Controls,
@@ -100,7 +110,7 @@ pub(super) struct Piece<'a> {
     pub(super) ends: (&'a [u32], usize),
 }
 
-impl Piece<'_> {
+impl RecordPiece<'_> {
     /// Whether the file begins with them.
     pub(super) fn is_start(&self) -> bool {
         self.offset == 0
@@ -214,7 +224,7 @@ impl Composer {
     pub(super) fn append(
         &mut self,
         format: MessageFormat<'_>,
-        piece: Piece<'_>,
+        piece: RecordPiece<'_>,
         batch: &mut Batch,
         counts: &mut Counts,
     ) {
@@ -249,7 +259,7 @@ impl Composer {
     pub(super) fn append_as_they_stand(
         &mut self,
         format: MessageFormat<'_>,
-        piece: Piece<'_>,
+        piece: RecordPiece<'_>,
         lines: Range<usize>,
         batch: &mut Batch,
     ) -> u64 {
@@ -264,7 +274,7 @@ impl Composer {
     fn append_each(
         &mut self,
         format: MessageFormat<'_>,
-        piece: Piece<'_>,
+        piece: RecordPiece<'_>,
         lines: Range<usize>,
         batch: &mut Batch,
     ) -> u64 {
@@ -293,7 +303,7 @@ impl Composer {
     pub(super) fn append_unended(
         &mut self,
         format: MessageFormat<'_>,
-        piece: Piece<'_>,
+        piece: RecordPiece<'_>,
         is_cut: bool,
         batch: &mut Batch,
         counts: &mut Counts,

@@ -1,6 +1,6 @@
 //! From lines that hold their text in a form of their own to messages: containers' logs, JSON.
 
-use super::composer::{Composer, MARGIN, MessageFormat, OwnFacts, Piece};
+use super::composer::{Composer, MARGIN, MessageFormat, OwnFacts, RecordPiece};
 use super::reader::Counts;
 use crate::pipeline::batch::Batch;
 use crate::text::{LineFormat, Logical, TextRules};
@@ -10,7 +10,7 @@ impl Composer {
     pub(super) fn append_formatted(
         &mut self,
         format: MessageFormat<'_>,
-        piece: Piece<'_>,
+        piece: RecordPiece<'_>,
         rules: (&TextRules, &LineFormat),
         batch: &mut Batch,
         counts: &mut Counts,
@@ -18,18 +18,18 @@ impl Composer {
         let (ends, before) = piece.ends;
         let mut start = 0;
         for end in ends.iter().map(|&end| end as usize - before) {
-            let (records, offset) = (&piece.records[start..end - 1], piece.offset + start as u64);
-            let record = Piece { records, offset, ..piece };
+            let (records, offset) = (&piece.records[start..end], piece.offset + start as u64);
+            let record = RecordPiece { records, offset, ..piece };
             self.append_formatted_record(format, record, rules, false, batch, counts);
             start = end;
         }
     }
 
-    /// Appends what one record holds, without its end. `is_cut`: there is more of it.
+    /// Appends what one record holds, with its end or without. `is_cut`: there is more of it.
     pub(super) fn append_formatted_record(
         &mut self,
         format: MessageFormat<'_>,
-        record: Piece<'_>,
+        record: RecordPiece<'_>,
         (rules, lines): (&TextRules, &LineFormat),
         is_cut: bool,
         batch: &mut Batch,
@@ -37,11 +37,11 @@ impl Composer {
     ) {
         let mut joined: Option<Logical> = None;
         let mut start = 0;
-        for line in record.records.split(|&byte| byte == b'\n') {
+        lines.each_line(record.records, |line, end| {
             counts.lines += 1;
             let offset = record.offset + start as u64;
-            start += line.len() + 1;
-            let Some(whole) = self.own.assembly.take(lines, line) else { continue };
+            start = end;
+            let Some(whole) = self.own.assembly.take(lines, line) else { return };
             match (&mut joined, &rules.multiline) {
                 (Some(message), Some(_)) => {
                     message.text.push(b'\n');
@@ -52,7 +52,7 @@ impl Composer {
                     self.append_logical(format, rules, (whole, offset), is_cut, batch, counts);
                 }
             }
-        }
+        });
         let rest: Vec<_> = self.own.assembly.rest().collect();
         for (part, message) in joined.into_iter().chain(rest).enumerate() {
             // Each at a place of its own.

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::composer::{LINE_MAX, Piece};
+use super::composer::{LINE_MAX, RecordPiece};
 use super::content::Content;
 use super::pending::Pending;
 use super::reader::{CHUNK, Read, ReadPlace, Reader, head_at};
-use super::records::{self, leading_nuls, without_nuls_behind};
+use super::records::{leading_nuls, without_nuls_behind};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::controls::Controls;
 use crate::pipeline::position::{Anchor, Head};
@@ -121,7 +121,7 @@ impl Reader {
         let read = self.read_again(place, most);
         let result = match read {
             Ok(Some((count, _))) if count >= back => {
-                let split = records::split(&self.buffer[back..count], place.position.mid_record);
+                let split = self.split(place, back..count);
                 match (split.consumed(), split.text) {
                     (0, 0) => Ok(Read::End { unfinished: 0 }),
                     (0, text) => self.cut_off(place, text, batch),
@@ -146,7 +146,7 @@ impl Reader {
         let back = place.back();
         self.begin(place)?;
         let (records, offset) = (&self.buffer[back..back + text], place.position.offset);
-        let piece = Piece { records, controls: Controls::Some, offset, ends: (&[], 0) };
+        let piece = RecordPiece { records, controls: Controls::Some, offset, ends: (&[], 0) };
         self.composer.append_unended(place.format, piece, true, batch, &mut self.counts);
         self.advance(place, back, text, true)?;
         *place.pending = Pending::default();
@@ -181,11 +181,15 @@ impl Reader {
         let start = place.position.offset - back as u64;
         let read = place.content.read_to(u64::MAX, start, &mut self.buffer);
         let result = read.and_then(|count| {
-            let text = back + without_nuls_behind(&self.buffer[back.min(count)..count]);
+            let mut text = back + without_nuls_behind(&self.buffer[back.min(count)..count]);
+            if place.format.settings.wide().is_some() {
+                text = back + (text - back).next_multiple_of(2).min(count.saturating_sub(back));
+            }
             if text > back {
                 let (records, is_cut) = (&self.buffer[back..text], known > (text - back) as u64);
                 let (offset, counts) = (place.position.offset, &mut self.counts);
-                let piece = Piece { records, controls: Controls::Some, offset, ends: (&[], 0) };
+                let piece =
+                    RecordPiece { records, controls: Controls::Some, offset, ends: (&[], 0) };
                 self.composer.append_unended(place.format, piece, is_cut, batch, counts);
                 self.advance(place, back, text - back, is_cut)?;
                 *place.pending = Pending::default();

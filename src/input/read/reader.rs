@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub(in crate::input) use super::composer::MessageFormat;
-use super::composer::{Composer, ENCODED, Piece};
+use super::composer::{Composer, ENCODED, RecordPiece};
 use super::content::Content;
 use super::identified::ContentNumbers;
 use super::overwritten::last_starts;
@@ -17,7 +17,7 @@ use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::controls::Controls;
 use crate::pipeline::position::{Anchor, Head, Position, Source, Update};
 use crate::syslog::{Encoder, Framing};
-use crate::text::Behind;
+use crate::text::{Behind, Wide};
 
 /// How much of a file is read at once.
 pub(in crate::input) const CHUNK: usize = 256 << 10;
@@ -48,8 +48,6 @@ pub(in crate::input) struct Counts {
     pub(in crate::input) nuls_at: u64,
     /// How often the last records were overwritten.
     pub(in crate::input) overwritten: u64,
-    /// Files that begin with the byte order mark of UTF-16.
-    pub(in crate::input) utf16: u64,
 }
 
 /// What came of reading once.
@@ -65,6 +63,8 @@ pub(in crate::input) enum Read {
     NotYet(Instant),
     /// The content is not what it was: the file was truncated or written anew.
     Rewritten,
+    /// Nothing was read: the file begins with the mark of this encoding.
+    Wide(Wide),
 }
 
 /// A place to read at: what [`Reader::read`] needs to know of a generation.
@@ -144,7 +144,10 @@ impl Reader {
                 Content::Compressed(_) => Read::End { unfinished: 0 },
             });
         }
-        let mut split = records::split(&self.buffer[back..count], place.position.mid_record);
+        if let Some(wide) = self.mark(place, back..count)? {
+            return Ok(Read::Wide(wide));
+        }
+        let mut split = self.split(place, back..count);
         self.join_lines(place, back, &mut split, false);
         let were_last = place.pending.is_nuls(offset);
         if split.nuls > 0
@@ -167,6 +170,30 @@ impl Reader {
         let has_all = self.take(place, back, &split, batch)?;
         let has_rest = split.has_more || split.held > 0;
         Ok(Read::Some { at_end: has_all && !has_rest && count < want })
+    }
+
+    /// Cuts what was read, in the encoding of the file.
+    pub(super) fn split(&self, place: &ReadPlace<'_>, read: Range<usize>) -> Split {
+        let (piece, mid_record) = (&self.buffer[read], place.position.mid_record);
+        match place.format.settings.wide() {
+            None => records::split(piece, mid_record),
+            Some(wide) => records::split_wide(piece, mid_record, wide),
+        }
+    }
+
+    /// What the mark at the beginning of the file says of its encoding, where nothing else does. Further on it is looked
+    /// for where there are NULs, as in every line of such a file.
+    fn mark(&self, place: &mut ReadPlace<'_>, read: Range<usize>) -> io::Result<Option<Wide>> {
+        let piece = &self.buffer[read];
+        match place.position.offset {
+            _ if place.format.settings.has_format() => return Ok(None),
+            0 => return Ok(Wide::of_mark(piece)),
+            _ if memchr::memchr(0, piece).is_none() => return Ok(None),
+            _ => {}
+        }
+        let mut start = [0; 2];
+        let count = place.content.read_at(0, &mut start)?;
+        Ok(Wide::of_mark(&start[..count]))
     }
 
     /// Finds the records of several lines in what `split` has found behind `back` bytes, where lines are joined.
@@ -198,7 +225,7 @@ impl Reader {
         }
         // What has come since is read behind them.
         let end = count.min(back + usize::try_from(held).unwrap_or(CHUNK));
-        let mut split = records::split(&self.buffer[back..end], place.position.mid_record);
+        let mut split = self.split(place, back..end);
         if split.skipped + split.nuls == 0 && split.records > 0 {
             self.join_lines(place, back, &mut split, true);
             self.take(place, back, &split, batch)?;
@@ -245,7 +272,11 @@ impl Reader {
         let text = from..from + split.records;
         let (done, reached) =
             self.encode_steps(place, back, (text.clone(), split.controls), batch)?;
-        let starts = last_starts(&self.buffer[..reached], done, place.position);
+        // Where lines begin is not told by single bytes there.
+        let starts = match place.format.settings.wide() {
+            None => last_starts(&self.buffer[..reached], done, place.position),
+            Some(_) => Default::default(),
+        };
         self.advance(place, done, reached - done, split.mid_record)?;
         place.position.starts = starts;
         let has_all = reached == text.end;
@@ -278,8 +309,7 @@ impl Reader {
             let records = &self.buffer[from..from + len];
             let offset = place.position.offset + (from - done) as u64;
             let ends = (ends, from - text.start);
-            let piece = Piece { records, controls, offset, ends };
-            self.counts.utf16 += u64::from(piece.is_start() && is_utf16(records));
+            let piece = RecordPiece { records, controls, offset, ends };
             self.composer.append(place.format, piece, batch, &mut self.counts);
             if from == text.start {
                 let rest = text.end - from - len;
@@ -322,10 +352,6 @@ impl Reader {
         }
         Ok(())
     }
-}
-
-fn is_utf16(start: &[u8]) -> bool {
-    start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF")
 }
 
 /// The fingerprint of what lies before `offset`.

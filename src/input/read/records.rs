@@ -6,6 +6,7 @@
 use memchr::{memchr, memchr_iter, memchr2, memmem, memrchr};
 
 use crate::pipeline::controls::Controls;
+use crate::text::Wide;
 
 /// What a piece of a file holds, as lengths: one part behind the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +91,29 @@ pub(in crate::input) fn split(piece: &[u8], mid_record: bool) -> Split {
         has_more,
         held: 0,
     }
+}
+
+/// The same for a piece in an encoding whose newlines are two bytes. NULs are parts of characters there, but for those that
+/// reach to its end.
+pub(in crate::input) fn split_wide(piece: &[u8], mid_record: bool, wide: Wide) -> Split {
+    let skipped = match (mid_record, wide.newlines(piece).next()) {
+        (false, _) => 0,
+        (true, Some(end)) => end,
+        (true, None) => whole_units(without_nuls_behind(piece)).min(piece.len() & !1),
+    };
+    let mid_record = mid_record && wide.newlines(&piece[..skipped]).next().is_none();
+    let piece = &piece[skipped..];
+    let records = wide.newlines(piece).last().unwrap_or(0);
+    let rest = &piece[records..];
+    let text = whole_units(without_nuls_behind(rest)).min(rest.len() & !1);
+    let (nuls, controls) = (0, Controls::Some);
+    let (rest, has_more, held) = (rest.len(), false, 0);
+    Split { skipped, mid_record, nuls, records, controls, rest, text, has_more, held }
+}
+
+/// As many bytes as hold whole units of two.
+fn whole_units(len: usize) -> usize {
+    len.next_multiple_of(2)
 }
 
 /// With how many NULs `bytes` begin.
@@ -178,6 +202,21 @@ mod tests {
         assert_eq!(parts(b"\0\0\0a\0b\n", false), [('0', &b"\0\0\0"[..]), ('r', b"a\0b\n")]);
         assert_eq!(parts(b"\0\0a", false), [('0', &b"\0\0"[..]), ('.', b"a")]);
         assert_eq!(parts(b"a\n\0\0b\n", false), [('r', &b"a\n"[..]), ('+', b"\0\0b\n")]);
+    }
+
+    #[test]
+    fn wide_characters_are_cut_at_their_newlines() {
+        let text = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        let lines = text("\u{FEFF}one\n\u{0A0A}\u{410A}two\nthr");
+        let found = split_wide(&lines, false, Wide::Little);
+        assert_eq!((found.records, found.rest, found.text), (lines.len() - 6, 6, 6));
+        // Half a character may be there, and NULs that may be filled in.
+        let found = split_wide(&[&lines[..], b"e", &[0; 5]].concat(), false, Wide::Little);
+        assert_eq!((found.records, found.rest, found.text), (lines.len() - 6, 12, 8));
+        let found = split_wide(&lines, true, Wide::Little);
+        assert_eq!((found.skipped, found.mid_record, found.records), (10, false, lines.len() - 16));
+        let found = split_wide(&text("going on"), true, Wide::Little);
+        assert_eq!((found.skipped, found.mid_record), (16, true));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use memchr::memchr_iter;
 
-use super::composer::{Composer, MARGIN, MessageFormat, OwnFacts, OwnMessage, Piece};
+use super::composer::{Composer, MARGIN, MessageFormat, OwnFacts, OwnMessage, RecordPiece};
 use super::reader::Counts;
 use crate::filter::without_byte_order_mark;
 use crate::pipeline::batch::Batch;
@@ -16,7 +16,7 @@ impl Composer {
     pub(super) fn append_rewritten(
         &mut self,
         format: MessageFormat<'_>,
-        piece: Piece<'_>,
+        piece: RecordPiece<'_>,
         lines: Range<usize>,
         (rules, search): (&TextRules, &mut TextSearch<'_>),
         batch: &mut Batch,
@@ -44,7 +44,7 @@ impl Composer {
     pub(super) fn append_joined(
         &mut self,
         format: MessageFormat<'_>,
-        piece: Piece<'_>,
+        piece: RecordPiece<'_>,
         rules: &TextRules,
         batch: &mut Batch,
         counts: &mut Counts,
@@ -78,7 +78,7 @@ impl Composer {
         &mut self,
         format: MessageFormat<'_>,
         rules: &TextRules,
-        piece: Piece<'_>,
+        piece: RecordPiece<'_>,
         place: Range<usize>,
         batch: &mut Batch,
     ) -> bool {
@@ -117,7 +117,7 @@ impl Composer {
         &mut self,
         format: MessageFormat<'_>,
         rules: &TextRules,
-        piece: Piece<'_>,
+        piece: RecordPiece<'_>,
         is_cut: bool,
         batch: &mut Batch,
     ) -> bool {
@@ -129,7 +129,7 @@ impl Composer {
         &mut self,
         format: MessageFormat<'_>,
         rules: &TextRules,
-        piece: Piece<'_>,
+        piece: RecordPiece<'_>,
         place: Range<usize>,
         is_cut: bool,
         batch: &mut Batch,

@@ -16,6 +16,7 @@ use crate::input::read::pending::Pending;
 use crate::input::rotation::identity::position_in;
 use crate::input::rotation::judge::{self, LastSeen, same_inode};
 use crate::pipeline::position::{Head, Inode, Position, Source};
+use crate::text::Wide;
 
 pub(in crate::input) use self::identity::open_as;
 pub(in crate::input) use self::order::{order_behind_all, order_between, orders_between};
@@ -66,6 +67,8 @@ pub(in crate::input) struct Generation {
     read_size: u64,
     /// What was seen behind the position, where that is something.
     pending: Option<Box<Pending>>,
+    /// The encoding that its first bytes tell.
+    wide: Option<Wide>,
     /// It was reported that its last records were overwritten.
     overwriting_reported: bool,
     /// It was reported that NUL bytes of it were skipped.
@@ -94,6 +97,7 @@ impl Generation {
             extent: Extent::Recorded(position.offset),
             read_size: position.offset,
             pending: None,
+            wide: None,
             overwriting_reported: false,
             nuls_reported: false,
             cut_reported: false,

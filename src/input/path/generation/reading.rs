@@ -40,6 +40,8 @@ impl Generation {
             Read::End { unfinished: 0 } => Progress::Eof,
             Read::End { .. } => Progress::Unfinished,
             Read::Undecided => Progress::Undecided,
+            // Reading goes on in that encoding at once.
+            Read::Wide(_) => Progress::More,
             // The same as with what is compressed: its writer may be at work there.
             Read::NotYet(_) => Progress::Incomplete,
             // A copy may have been made before the last lines were read.
@@ -70,7 +72,9 @@ impl Generation {
             }
             self.extent = Extent::Seen(stat.size);
         }
-        let (before, format) = (pass.reader.counts, pass.format);
+        let before = pass.reader.counts;
+        let own = self.wide.map(|wide| pass.format.settings.in_wide(wide));
+        let format = pass.format.with(own.as_ref());
         let modified = stat.map_or(self.position.modified, |stat| stat.modified);
         let size = stat.map_or(u64::MAX, |stat| stat.size);
         let mut pending = self.pending.take().map_or_else(Pending::default, |pending| *pending);
@@ -80,6 +84,11 @@ impl Generation {
         let mut place =
             ReadPlace { content, position, pending: seen, format, bound, size, source, modified };
         let read = pass.reader.read(&mut place, pass.batch)?;
+        if let Read::Wide(wide) = read {
+            self.wide = Some(wide);
+            pass.seen = stat;
+            return self.read_once(bound, pass, now);
+        }
         self.pending = pending.says_something(self.position.offset).then(|| Box::new(pending));
         self.tell(before, pass.reader);
         if let Some(stat) = stat.filter(|_| !matches!(read, Read::Rewritten)) {
@@ -121,12 +130,6 @@ impl Generation {
                 self.position.offset
             );
         }
-        if after.utf16 > before.utf16 {
-            tracing::warn!(
-                "{path}: it is encoded in UTF-16, and is sent as it stands, which no receiver can \
-                 read; have it written in UTF-8"
-            );
-        }
         if after.cut > before.cut && !std::mem::replace(&mut self.cut_reported, true) {
             tracing::warn!(
                 "{path}: a line was too long and was cut, others may follow: {}",
@@ -154,7 +157,8 @@ impl Generation {
         read: fn(&mut Reader, &mut ReadPlace<'_>, &mut Batch) -> io::Result<()>,
     ) -> io::Result<()> {
         let Some(content) = &mut self.content else { return Ok(()) };
-        let (modified, format) = (self.position.modified, pass.format);
+        let own = self.wide.map(|wide| pass.format.settings.in_wide(wide));
+        let (modified, format) = (self.position.modified, pass.format.with(own.as_ref()));
         let (position, source) = (&mut self.position, &self.source);
         let (bound, size) = (u64::MAX, u64::MAX);
         let mut pending = self.pending.take().map_or_else(Pending::default, |pending| *pending);

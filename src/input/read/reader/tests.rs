@@ -10,7 +10,7 @@ use crate::input::read::content::{Stat, open};
 use crate::pipeline::position::SourceId;
 use crate::syslog::{Facility, Header, MessageTime, Priority, Severity, StructuredData};
 use crate::text::PathTemplate;
-use crate::text::{Redaction, Redactions, TextRules};
+use crate::text::{LineRule, Multiline, Redaction, Redactions, TextRules, Trace};
 
 /// A file that is written and read.
 struct Log {
@@ -102,6 +102,7 @@ impl Log {
                 Read::End { unfinished } => return unfinished,
                 Read::NotYet(until) => self.reader.now = until,
                 Read::Undecided => return 0,
+                Read::Wide(wide) => self.settings = self.settings.in_wide(wide),
                 Read::Rewritten => panic!("nobody has written it anew"),
             }
         }
@@ -408,5 +409,74 @@ proptest! {
             }
         }
         prop_assert_eq!(log.texts().len(), text.lines().count());
+    }
+}
+
+/// Traces of Java among single lines.
+fn joining(max_lines: usize) -> TextRules {
+    let multiline = Multiline::new(LineRule::Trace(Trace::Java));
+    TextRules {
+        multiline: Some(Multiline { max_lines, ..multiline }.into()),
+        ..TextRules::default()
+    }
+}
+
+/// What `Log::read_all` leaves undecided is all there is.
+fn read_last(log: &mut Log) {
+    log.read_all();
+    let format = MessageFormat { header: &log.header, settings: &log.settings };
+    let (content, source) = (&mut log.content, &log.source);
+    let (position, pending) = (&mut log.position, &mut log.pending);
+    let (bound, size, modified) = (u64::MAX, u64::MAX, 0);
+    let mut place = ReadPlace { content, position, pending, format, bound, size, source, modified };
+    log.reader.read_undecided(&mut place, &mut log.batch).unwrap();
+    log.read_all();
+}
+
+proptest! {
+    #[test]
+    fn traces_are_joined_however_the_file_is_read_and_positions_stand_between_messages(
+        lines in proptest::collection::vec("(\tat |Caused by: |java\\.lang\\.XError: |)[a-c]{0,40}(\r)?", 1..60),
+        pieces in 1usize..9, max_lines in 1usize..20, long in 0usize..3,
+    ) {
+        let mut text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        text.insert_str(0, &"\tat x\n".repeat(long * 20_000));
+        let read = |pieces: usize| {
+            let mut log = Log::new(None).with_rules(joining(max_lines));
+            for piece in text.as_bytes().chunks(text.len().div_ceil(pieces)) {
+                log.append(piece);
+                let before = log.batch.len();
+                log.read_all();
+                let offset = log.position.offset as usize;
+                assert!(offset == 0 || text.as_bytes()[offset - 1] == b'\n');
+                assert!(log.batch.marks.iter().all(|mark| {
+                    mark.end == 0 || log.batch.frames[before..].is_empty() || log.batch.frames.contains(&mark.end)
+                }));
+            }
+            read_last(&mut log);
+            assert_eq!(log.position.offset as usize, text.len());
+            (log.texts(), log.reader.counts.lines)
+        };
+        let (whole, count) = read(1);
+        prop_assert_eq!(count as usize, text.lines().count());
+        prop_assert_eq!(read(pieces), (whole, count));
+    }
+
+    #[test]
+    fn utf16_is_sent_as_utf8_however_the_file_is_read(
+        text in "[a-c\n\u{0A0A}\u{100}\u{1F600}]{0,60}", pieces in 1usize..9, big: bool,
+    ) {
+        let text = format!("{text}\n");
+        let units = format!("\u{FEFF}{text}");
+        let bytes = |unit: u16| if big { unit.to_be_bytes() } else { unit.to_le_bytes() };
+        let content: Vec<u8> = units.encode_utf16().flat_map(bytes).collect();
+        let mut log = Log::new(None);
+        for piece in content.chunks(content.len().div_ceil(pieces)) {
+            log.append(piece);
+            log.read_all();
+        }
+        let expected: Vec<_> = text.lines().map(|line| line.as_bytes().to_vec()).collect();
+        prop_assert_eq!(log.texts(), expected);
+        prop_assert_eq!(log.position.offset as usize, content.len());
     }
 }

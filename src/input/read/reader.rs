@@ -1,5 +1,6 @@
 //! From the bytes of a file to messages in a batch: the hot path.
 
+use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use super::records::{self, Split};
 use crate::pipeline::batch::{Batch, Mark};
 use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::controls::Controls;
-use crate::pipeline::position::{Anchor, Head, Position, Source, Update};
+use crate::pipeline::position::{Anchor, Head, Position, Source, SourceId, Update};
 use crate::syslog::{Encoder, Framing};
 use crate::text::{Behind, Wide};
 
@@ -24,6 +25,9 @@ pub(in crate::input) const CHUNK: usize = 256 << 10;
 /// How much is read where there was no whole record up to behind that.
 const PEEK: usize = 64 << 10;
 
+/// So many contents are remembered that have NULs.
+const UNMARKED_MAX: usize = 10_000;
+
 /// What reading needs besides the file: shared by all files, for one stage reads them in turn.
 pub(in crate::input) struct Reader {
     pub(super) composer: Composer,
@@ -31,6 +35,8 @@ pub(in crate::input) struct Reader {
     /// Where the records end that were found last, where lines are joined.
     ends: Vec<u32>,
     pub(super) numbers: ContentNumbers,
+    /// Contents with NULs that do not begin with a mark of their encoding.
+    unmarked: HashSet<SourceId>,
     pub(super) now: Instant,
     pub(in crate::input) counts: Counts,
 }
@@ -96,7 +102,8 @@ impl Reader {
         let (composer, buffer) = (Composer::new(encoder), vec![0; CHUNK]);
         let (now, counts) = (Instant::now(), Counts::default());
         let numbers = ContentNumbers::default();
-        Self { composer, buffer, ends: Vec::new(), numbers, now, counts }
+        let (ends, unmarked) = (Vec::new(), HashSet::new());
+        Self { composer, buffer, ends, numbers, unmarked, now, counts }
     }
 
     /// Frames what is read from now on.
@@ -183,17 +190,28 @@ impl Reader {
 
     /// What the mark at the beginning of the file says of its encoding, where nothing else does. Further on it is looked
     /// for where there are NULs, as in every line of such a file.
-    fn mark(&self, place: &mut ReadPlace<'_>, read: Range<usize>) -> io::Result<Option<Wide>> {
+    fn mark(&mut self, place: &mut ReadPlace<'_>, read: Range<usize>) -> io::Result<Option<Wide>> {
+        let id = place.source.id;
         let piece = &self.buffer[read];
         match place.position.offset {
             _ if place.format.settings.has_format() => return Ok(None),
             0 => return Ok(Wide::of_mark(piece)),
-            _ if memchr::memchr(0, piece).is_none() => return Ok(None),
+            _ if memchr::memchr(0, piece).is_none() || self.unmarked.contains(&id) => {
+                return Ok(None);
+            }
             _ => {}
         }
         let mut start = [0; 2];
         let count = place.content.read_at(0, &mut start)?;
-        Ok(Wide::of_mark(&start[..count]))
+        let wide = Wide::of_mark(&start[..count]);
+        if wide.is_none() {
+            // What is compressed is not to be begun anew with each read.
+            if self.unmarked.len() >= UNMARKED_MAX {
+                self.unmarked.clear();
+            }
+            self.unmarked.insert(id);
+        }
+        Ok(wide)
     }
 
     /// Finds the records of several lines in what `split` has found behind `back` bytes, where lines are joined.

@@ -10,11 +10,11 @@ use crate::pipeline::position::Position;
 
 /// The last is first. Most files have never rotated: it is as small as can be.
 #[derive(Default)]
-pub(super) struct RecentlyRead(Box<[Ended]>);
+pub(super) struct RecentlyRead(Box<[LetGo]>);
 
 /// A generation that was let go.
 #[derive(Clone, Copy)]
-struct Ended {
+struct LetGo {
     position: Position,
     /// Its file was deleted. A copy of it may go on.
     was_deleted: bool,
@@ -27,14 +27,14 @@ impl RecentlyRead {
     /// One is let go where it was read to.
     pub(super) fn remember(&mut self, generation: &Generation) {
         let was_deleted = generation.medium_now() == Medium::Deleted;
-        let ended = Ended { position: generation.position, was_deleted };
+        let let_go = LetGo { position: generation.position, was_deleted };
         let before = self.0.iter().copied().take(MAX - 1);
-        self.0 = std::iter::once(ended).chain(before).collect();
+        self.0 = std::iter::once(let_go).chain(before).collect();
     }
 
     /// Whether one began like this, in as many bytes at least.
     pub(super) fn begins_like(&self, bytes: &[u8], least: usize) -> bool {
-        let mut heads = self.0.iter().map(|ended| ended.position.head);
+        let mut heads = self.0.iter().map(|let_go| let_go.position.head);
         heads.any(|head| usize::from(head.len) >= least && head.matches(bytes))
     }
 
@@ -43,19 +43,19 @@ impl RecentlyRead {
     /// # Errors
     /// It cannot be told for now.
     pub(super) fn has(&self, found: &mut Found) -> io::Result<bool> {
-        found.is_all_before_any(self.0.iter().map(|ended| &ended.position))
+        found.is_all_before_any(self.0.iter().map(|let_go| &let_go.position))
     }
 
-    /// Where those ended that were deleted and go on in `found`: the one that was read furthest.
+    /// Where those let_go that were deleted and go on in `found`: the one that was read furthest.
     ///
     /// # Errors
     /// It cannot be told for now.
     pub(super) fn deleted_before(&self, found: &mut Found) -> io::Result<Option<Position>> {
-        let mut deleted: Vec<_> = self.0.iter().filter(|ended| ended.was_deleted).collect();
-        deleted.sort_by_key(|ended| Reverse(ended.position.offset));
-        for ended in deleted {
-            if found.goes_on_after(&ended.position)? {
-                return Ok(Some(ended.position));
+        let mut deleted: Vec<_> = self.0.iter().filter(|let_go| let_go.was_deleted).collect();
+        deleted.sort_by_key(|let_go| Reverse(let_go.position.offset));
+        for let_go in deleted {
+            if found.goes_on_after(&let_go.position)? {
+                return Ok(Some(let_go.position));
             }
         }
         Ok(None)

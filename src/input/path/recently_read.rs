@@ -46,7 +46,8 @@ impl RecentlyRead {
         found.is_all_before_any(self.0.iter().map(|let_go| &let_go.position))
     }
 
-    /// Where those let_go that were deleted and go on in `found`: the one that was read furthest.
+    /// Up to where the one was read that was deleted and goes on in `found`; of several, the one that was read
+    /// furthest.
     ///
     /// # Errors
     /// It cannot be told for now.

@@ -1,18 +1,11 @@
 //! What of a pattern is quick to look for, where it has no literal of some length. Pure.
 //!
-//! Each is something that every match holds: so many bytes of one kind in a row, as numbers have them; a word in any
-//! case; a byte that hardly any line has.
+//! Each is something that every match holds: a word in any case, or a byte that hardly any line has. So is what
+//! [`super::byte_row`] finds.
 
 use regex_automata::util::prefilter::Prefilter;
 use regex_automata::{MatchKind, Span};
 use regex_syntax::hir::{Class, Hir, HirKind};
-
-/// Bytes of one kind in a row.
-#[derive(Debug, Clone)]
-pub(super) struct ByteRow {
-    set: Box<[bool; 256]>,
-    len: usize,
-}
 
 /// Words in any case.
 #[derive(Debug, Clone)]
@@ -24,9 +17,7 @@ pub(super) struct Words {
 }
 
 /// So many parts of a pattern are looked at: looking takes the square of their number.
-const PARTS: usize = 24;
-/// Looking at so many of the bytes is as quick as an automaton.
-const MOST_LOOKED_AT: f32 = 0.7;
+pub(super) const PARTS: usize = 24;
 /// So many letters of a word are looked for.
 const LETTERS: usize = 3;
 /// More literals than this are not looked for with vector instructions.
@@ -34,51 +25,8 @@ const LITERALS_MAX: usize = 64;
 /// Bytes that hardly any line has.
 const RARE: &[u8] = b"@^`|~#";
 
-impl ByteRow {
-    /// The row that is in every match of `pattern`, where there is one that is quick to find.
-    pub(super) fn of(pattern: &Hir) -> Option<Self> {
-        let best = rows(pattern).into_iter().min_by(|a, b| a.cost().total_cmp(&b.cost()))?;
-        (best.cost() <= MOST_LOOKED_AT).then_some(best)
-    }
-
-    /// Which part of the bytes is looked at, about.
-    fn cost(&self) -> f32 {
-        let hits: f32 = (0..=u8::MAX).filter(|&byte| self.set[usize::from(byte)]).map(share).sum();
-        if self.len == 0 || hits > 0.5 {
-            f32::INFINITY
-        } else {
-            (1.0 + 4.0 * hits) / self.len as f32
-        }
-    }
-
-    /// The first place from `from` on where one begins.
-    pub(super) fn find(&self, lines: &[u8], from: usize) -> Option<usize> {
-        let holds = |at: usize| self.set[usize::from(lines[at])];
-        // Of every row some byte that is so far from the last one is one of these.
-        let mut at = from + self.len - 1;
-        while at < lines.len() {
-            if !holds(at) {
-                at += self.len;
-                continue;
-            }
-            let (mut begin, mut end) = (at, at + 1);
-            while begin > from && end - begin < self.len && holds(begin - 1) {
-                begin -= 1;
-            }
-            while end < lines.len() && end - begin < self.len && holds(end) {
-                end += 1;
-            }
-            if end - begin >= self.len {
-                return Some(begin);
-            }
-            at = end + self.len;
-        }
-        None
-    }
-}
-
 /// How much of a log a byte is, about.
-fn share(byte: u8) -> f32 {
+pub(super) fn share(byte: u8) -> f32 {
     match byte {
         b' ' => 0.12,
         b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 0.05,
@@ -90,85 +38,8 @@ fn share(byte: u8) -> f32 {
     }
 }
 
-/// Rows of which every match of `pattern` holds each.
-fn rows(pattern: &Hir) -> Vec<ByteRow> {
-    let mut found: Vec<_> = measured(pattern).into_iter().collect();
-    match pattern.kind() {
-        HirKind::Capture(capture) => found.extend(rows(&capture.sub)),
-        HirKind::Repetition(repetition) if repetition.min > 0 => {
-            found.extend(rows(&repetition.sub))
-        }
-        HirKind::Concat(parts) => {
-            let parts = &parts[..parts.len().min(PARTS)];
-            for (i, part) in parts.iter().enumerate() {
-                found.extend(rows(part));
-                let mut all: Option<ByteRow> = None;
-                for next in &parts[i..] {
-                    let Some(next) = measured(next) else { break };
-                    all = Some(match all {
-                        None => next,
-                        Some(all) => all.and(&next, all.len + next.len),
-                    });
-                    found.extend(all.clone());
-                }
-            }
-        }
-        _ => {}
-    }
-    found
-}
-
-impl ByteRow {
-    fn and(&self, other: &Self, len: usize) -> Self {
-        let mut set = self.set.clone();
-        set.iter_mut().zip(other.set.iter()).for_each(|(byte, other)| *byte |= other);
-        Self { set, len }
-    }
-}
-
-/// What bytes all matches of `pattern` consist of, and how many there are at least. None where some are not ASCII: a
-/// byte that is not UTF-8 is no character of its own.
-fn measured(pattern: &Hir) -> Option<ByteRow> {
-    let empty = || ByteRow { set: Box::new([false; 256]), len: 0 };
-    Some(match pattern.kind() {
-        HirKind::Empty | HirKind::Look(_) => empty(),
-        HirKind::Literal(literal) => {
-            let mut row = empty();
-            for &byte in &literal.0 {
-                *row.set.get_mut(usize::from(byte)).filter(|_| byte.is_ascii())? = true;
-            }
-            ByteRow { len: literal.0.len(), ..row }
-        }
-        HirKind::Class(class) => {
-            let mut row = empty();
-            for byte in ascii(class)? {
-                row.set[usize::from(byte)] = true;
-            }
-            ByteRow { len: 1, ..row }
-        }
-        HirKind::Repetition(repetition) => {
-            let row = measured(&repetition.sub)?;
-            let len = row.len.saturating_mul(repetition.min as usize);
-            ByteRow { len, ..row }
-        }
-        HirKind::Capture(capture) => measured(&capture.sub)?,
-        HirKind::Concat(parts) => parts.iter().try_fold(empty(), |all, part| {
-            let part = measured(part)?;
-            Some(all.and(&part, all.len + part.len))
-        })?,
-        HirKind::Alternation(branches) => {
-            let mut branches = branches.iter();
-            let first = measured(branches.next()?)?;
-            branches.try_fold(first, |all, branch| {
-                let branch = measured(branch)?;
-                Some(all.and(&branch, all.len.min(branch.len)))
-            })?
-        }
-    })
-}
-
 /// The characters of a class, if all are ASCII.
-fn ascii(class: &Class) -> Option<Vec<u8>> {
+pub(super) fn ascii(class: &Class) -> Option<Vec<u8>> {
     let ranges: Vec<(u32, u32)> = match class {
         Class::Unicode(class) => {
             class.ranges().iter().map(|it| (it.start() as u32, it.end() as u32)).collect()
@@ -361,20 +232,8 @@ fn in_any_case(letters: &[u8]) -> Vec<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
     use crate::filter::re2::parse_with_groups as parse;
-
-    #[test]
-    fn rows_are_found_in_patterns_of_numbers() {
-        let of = |pattern: &str| ByteRow::of(&parse(pattern).unwrap()).map(|row| row.len);
-        assert_eq!(of(r"\b[0-9](?:[ -]?[0-9]){12,18}\b"), Some(13));
-        assert_eq!(of(r"\b(?:\d{1,3}\.){3}\d{1,3}\b"), Some(7));
-        assert_eq!(of(r"ssn (\d{3}-\d\d-\d{4})"), Some(11));
-        assert_eq!(of(r"[a-z]+@[a-z]+"), None);
-        assert_eq!(of("(?s).*"), None);
-    }
 
     #[test]
     fn words_in_any_case_and_rare_bytes_are_found_in_patterns() {
@@ -400,17 +259,5 @@ mod tests {
         assert_eq!(email.find(b"#@12 @ @a a@ a@1 x@y", 1), Some(18));
         assert_eq!(rare(r"(\s*@)+?x").unwrap().find(b"a@b", 0), Some(1));
         assert!(rare("a|@").is_none() && rare("x@?").is_none());
-    }
-
-    proptest! {
-        #[test]
-        fn the_first_row_is_found(text in "[0-9a ]{0,60}", len in 1usize..9, from in 0usize..60) {
-            let mut set = Box::new([false; 256]);
-            set[b'0' as usize..=b'9' as usize].fill(true);
-            let (row, text) = (ByteRow { set, len }, text.into_bytes());
-            let from = from.min(text.len());
-            let is_row = |at: &usize| text[*at..].iter().take(len).filter(|it| it.is_ascii_digit()).count() == len;
-            prop_assert_eq!(row.find(&text, from), (from..text.len()).find(is_row));
-        }
     }
 }

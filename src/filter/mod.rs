@@ -4,6 +4,7 @@
 //! reads them. Each line is judged by itself; [`scan`] finds the few of many that are worth it, for
 //! [`Patterns`] as for those who look for something else in lines ([`search`], [`pattern`]).
 
+mod byte_row;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod hints;

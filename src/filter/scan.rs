@@ -16,7 +16,8 @@ use regex_syntax::hir::{
     Repetition,
 };
 
-use super::hints::{ByteRow, RareByte, Words};
+use super::byte_row::ByteRow;
+use super::hints::{RareByte, Words};
 
 /// How to find lines that may match.
 #[derive(Debug, Clone)]

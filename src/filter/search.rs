@@ -48,6 +48,14 @@ impl Finder {
         !self.scans.iter().any(|scan| matches!(scan, Scan::Automaton(_) | Scan::Lines))
     }
 
+    /// Whether anything may match in one text.
+    #[must_use]
+    pub fn may_match(&self, text: &[u8]) -> bool {
+        let is_joined = || memchr::memchr(b'\n', text).is_some();
+        self.crosses_lines && is_joined()
+            || self.scans.iter().any(|scan| scan.of(text).candidate(text, 0).is_some())
+    }
+
     /// Begins to search whole `lines`, each with its newline.
     #[must_use]
     pub fn search<'a>(&'a self, lines: &'a [u8]) -> FinderSearch<'a> {

@@ -19,6 +19,8 @@ pub struct Redactions {
 #[derive(Debug, Clone)]
 pub struct Redaction {
     pattern: Re2Pattern,
+    /// Finds what it may match.
+    finder: Finder,
     replacement: Vec<ReplacementPart>,
     /// Whether what is matched is meant.
     is_meant: fn(&[u8]) -> bool,
@@ -61,7 +63,8 @@ impl Redaction {
     pub fn new(pattern: &str, replacement: &str) -> Result<Self, RedactionError> {
         let pattern = Re2Pattern::new(pattern)?;
         let replacement = parts(&pattern, replacement)?;
-        Ok(Self { pattern, replacement, is_meant: |_| true })
+        let finder = Finder::new([&pattern]);
+        Ok(Self { pattern, finder, replacement, is_meant: |_| true })
     }
 
     /// The preset of that name; nothing where there is none. See [`presets::NAMES`].
@@ -75,6 +78,10 @@ impl Redaction {
     /// Appends `text` to `out` with all that matches replaced. False, and nothing is appended, where nothing
     /// does.
     fn apply(&self, text: &[u8], out: &mut Vec<u8>) -> bool {
+        // What groups hold is dear to find out.
+        if !self.finder.may_match(text) || !self.pattern.matches(text) {
+            return false;
+        }
         let mut done = 0;
         let mut replace = |whole: Range<usize>, spans: &Spans| {
             out.extend_from_slice(&text[done..whole.start]);

@@ -62,8 +62,9 @@ pub fn piece(name: &str) -> Piece {
             let mut number = 0;
             let hidden = move |line: &str| {
                 number += 1;
-                // The addresses of the load are hosts' names here.
-                let line = line.replace("10.", "host-");
+                // In the place of the client's address there is a name.
+                let (_, rest) = line.split_once(' ').unwrap_or_default();
+                let line = format!("client-{} {rest}", number % 7);
                 if number % 100 == 0 { format!("{line} password=hunter2") } else { line }
             };
             read(name, &load, hidden, TextRules { redactions, ..TextRules::default() })

@@ -151,10 +151,10 @@ impl Reader {
                 Content::Compressed(_) => Read::End { unfinished: 0 },
             });
         }
-        if let Some(wide) = self.mark(place, back..count)? {
+        let mut split = self.split(place, back..count);
+        if let Some(wide) = self.mark(place, back..count, &split)? {
             return Ok(Read::Wide(wide));
         }
-        let mut split = self.split(place, back..count);
         self.join_lines(place, back, &mut split, false);
         let were_last = place.pending.is_nuls(offset);
         if split.nuls > 0
@@ -190,15 +190,21 @@ impl Reader {
 
     /// What the mark at the beginning of the file says of its encoding, where nothing else does. Further on it is looked
     /// for where there are NULs, as in every line of such a file.
-    fn mark(&mut self, place: &mut ReadPlace<'_>, read: Range<usize>) -> io::Result<Option<Wide>> {
+    fn mark(
+        &mut self,
+        place: &mut ReadPlace<'_>,
+        read: Range<usize>,
+        split: &Split,
+    ) -> io::Result<Option<Wide>> {
         let id = place.source.id;
         let piece = &self.buffer[read];
         match place.position.offset {
             _ if place.format.settings.has_format() => return Ok(None),
             0 => return Ok(Wide::of_mark(piece)),
-            _ if memchr::memchr(0, piece).is_none() || self.unmarked.contains(&id) => {
-                return Ok(None);
-            }
+            // What was split has been searched: another search would cost as much as the first.
+            _ if split.controls == Controls::None && split.nuls == 0 => return Ok(None),
+            _ if self.unmarked.contains(&id) => return Ok(None),
+            _ if memchr::memchr(0, piece).is_none() => return Ok(None),
             _ => {}
         }
         let mut start = [0; 2];

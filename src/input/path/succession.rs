@@ -7,6 +7,7 @@ use std::time::Instant;
 use tracing::info;
 
 use super::continuation::Replacement;
+use super::discovery::Between;
 use super::generation::{Begin, Generation, order_between, start};
 use super::reading::Which;
 use super::unsettled::{Search, SearchKind};
@@ -239,6 +240,17 @@ impl FollowedPath {
         let Some(born) = source.inode.born else { return };
         let since = context.shared.follows_since.max(born - UNSEEN_FOR);
         let between = (None, Some(current.order()));
+        self.add_newborn(source, since, between, context);
+    }
+
+    /// Adds what was born since a time beside `source`, and is unknown.
+    fn add_newborn(
+        &mut self,
+        source: Arc<Source>,
+        since: i64,
+        between: Between,
+        context: &mut Context<'_>,
+    ) {
         let search = Search { current: source.inode, source, kind: SearchKind::Newborn { since } };
         let unknown = self.unknown_among(search, between, context);
         self.older.extend(unknown);
@@ -259,10 +271,7 @@ impl FollowedPath {
                 self.older.back().map(Generation::order),
                 self.current.as_ref().map(Generation::order),
             );
-            let kind = SearchKind::Newborn { since };
-            let search = Search { current: source.inode, source, kind };
-            let unknown = self.unknown_among(search, between, &mut context);
-            self.older.extend(unknown);
+            self.add_newborn(source, since, between, &mut context);
         }
         context.effects
     }

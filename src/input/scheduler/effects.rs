@@ -91,15 +91,13 @@ impl Scheduler {
         while let Some(generation) = self.asked.handed_over.pop() {
             let waiter = self.shared.ownership.waiter(generation.source.inode);
             let waiter = waiter.and_then(|id| self.slots[id].as_mut());
+            let waiter = waiter.map(|slot| (generation.is_at(slot.path.path()), slot));
             match waiter {
-                Some(slot) if generation.is_at(slot.path.path()) => {
-                    slot.path.adopt(generation, &mut self.shared, now);
-                    slot.count(&self.meters);
-                    let id = slot.path.id();
-                    self.queue(id);
-                }
-                Some(slot) if generation.has_name() => {
-                    slot.path.adopt_renamed(generation, &mut self.shared);
+                Some((is_there, slot)) if is_there || generation.has_name() => {
+                    match is_there {
+                        true => slot.path.adopt(generation, &mut self.shared, now),
+                        false => slot.path.adopt_renamed(generation, &mut self.shared),
+                    }
                     slot.count(&self.meters);
                     let id = slot.path.id();
                     self.queue(id);

@@ -231,8 +231,9 @@ async fn a_receiver_without_tls_is_told_from_one_with() {
     assert!(error.contains("check that destination.port speaks TLS"), "{error}");
 }
 
+/// What may have come behind its `close_notify` cannot be told from what it has read.
 #[tokio::test]
-async fn clean_closes_under_load_cost_neither_loss_nor_duplicates() {
+async fn clean_closes_under_load_cost_no_loss_and_repeat_what_is_unproven() {
     const COUNT: u64 = 60_000;
     let authority = Authority::new(|_| ());
     let (listener, address) = listen().await;
@@ -265,7 +266,9 @@ async fn clean_closes_under_load_cost_neither_loss_nor_duplicates() {
         arrived
     });
     assert_eq!(sending.finish().await, (Outcome::default(), COUNT));
-    assert_eq!(tally(&receiver.await.unwrap(), COUNT), (0, 0));
+    let (missing, repeated) = tally(&receiver.await.unwrap(), COUNT);
+    // Four ends, each with at most all that the connection had carried.
+    assert!(missing == 0 && repeated <= (12 + 13 + 14 + 15) * 1000, "{missing}, {repeated}");
 }
 
 #[tokio::test]
@@ -274,7 +277,6 @@ async fn a_receiver_that_says_farewell_and_waits_for_ours_is_not_kept_waiting() 
     let (listener, address) = listen().await;
     let acceptor = authority.acceptor(rustls::ALL_VERSIONS);
     let sending = Sending::to(authority.target(address));
-    // So much that its end counts.
     sending.feed(0..12_000, 100);
     let mut stream = accept(&listener, &acceptor).await;
     let mut bytes = vec![0; 12_000 * WIDTH];
@@ -282,7 +284,10 @@ async fn a_receiver_that_says_farewell_and_waits_for_ours_is_not_kept_waiting() 
     stream.shutdown().await.unwrap();
     within(2, async { while stream.read(&mut bytes).await.is_ok_and(|count| count > 0) {} }).await;
     drop(stream);
+    let receiver =
+        tokio::spawn(async move { read_all(&mut accept(&listener, &acceptor).await).await });
     assert_eq!(sending.finish().await, (Outcome::default(), 12_000));
+    assert!(receiver.await.unwrap().len() <= 12_000);
 }
 
 #[tokio::test]

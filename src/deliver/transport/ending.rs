@@ -108,8 +108,7 @@ impl Passed {
 pub(in crate::deliver) enum GoodEnd {
     /// The receiver closed by itself, and no RST came behind its FIN.
     Closed,
-    /// It said `close_notify`, and closed only after we had. `was_quiet`: nothing was under way as it
-    /// said so.
+    /// It said `close_notify` before. `was_quiet`: nothing was under way as it said so.
     Farewell { was_quiet: bool },
     /// It answered our own close, `after` so long. `may_be_late`: it may have had much to read.
     Answered { after: Duration, may_be_late: bool },
@@ -215,9 +214,10 @@ pub(in crate::deliver) fn prompt(facts: &Facts) -> Duration {
 /// - *The receiver closed.* It counts where somebody who understands is there; or where the connection
 ///   has passed its trial a short while ago, and was closed in a part of a second in which it got
 ///   messages and no time-out ends. Behind a proxy it is the proxy's close, and proves nothing.
-/// - *It said `close_notify` and waited for our close.* Its TLS library throws away what comes
-///   meanwhile (OpenSSL a record, GnuTLS everything), and what it had not handed out before. So that
-///   counts only after a trial, where one record at a time goes out, and when none was under way.
+/// - *It said `close_notify` and then closed.* Its TLS library may throw away what comes meanwhile
+///   (OpenSSL a record, after which the receiver closes at once; GnuTLS everything), and what it had
+///   not handed out before. From here that looks like an end behind the last record. So it counts only
+///   after a trial, where one record at a time goes out, and when none was under way.
 /// - *It answered our close.* A process that reads to the end and closes then answers at once, so that
 ///   a prompt answer counts wherever no proxy is known to be. A late one may be a proxy's time-out, or
 ///   a receiver that hung and was stopped with messages unread, whose RST cannot be seen behind our own
@@ -347,7 +347,7 @@ mod tests {
         assert!(!close_proves(&Facts { passed, ..facts(4.3) }), "near what it was suspicious of");
     }
 
-    /// Whoever says close_notify and waits for ours has a library that throws away what comes.
+    /// Whoever says close_notify may have a library that throws away what comes.
     #[test]
     fn a_farewell_over_tls_proves_nothing_by_the_age_of_the_connection() {
         let old = facts(3600.0);

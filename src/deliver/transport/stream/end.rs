@@ -84,11 +84,11 @@ impl<W: Wire> Stream<W> {
         }
         let (facts, end, reset_by) = match self.state {
             State::Closing(closing) => return self.answered(now, closing),
-            State::Dismissed(Dismissal { facts, was_quiet, .. }) if self.link.is_finished() => {
+            State::Dismissed(Dismissal { facts, was_quiet, .. }) => {
                 // Behind our FIN no reset can be seen.
-                (facts, GoodEnd::Farewell { was_quiet }, now)
+                let reset_by = if self.link.is_finished() { now } else { now + RESET_WAIT };
+                (facts, GoodEnd::Farewell { was_quiet }, reset_by)
             }
-            State::Dismissed(Dismissal { facts, .. }) => (facts, GoodEnd::Closed, now + RESET_WAIT),
             _ => (self.facts(now), GoodEnd::Closed, now + RESET_WAIT),
         };
         if matches!(self.state, State::Watched(_)) || !ending::proves(&facts, end) {

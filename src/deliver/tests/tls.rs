@@ -231,9 +231,9 @@ async fn a_receiver_without_tls_is_told_from_one_with() {
     assert!(error.contains("check that destination.port speaks TLS"), "{error}");
 }
 
-/// What may have come behind its `close_notify` cannot be told from what it has read.
+/// Its TLS library may have thrown away what came behind its `close_notify`.
 #[tokio::test]
-async fn clean_closes_under_load_cost_no_loss_and_repeat_what_is_unproven() {
+async fn clean_closes_under_load_cost_no_loss_and_repeat_what_a_library_may_hold() {
     const COUNT: u64 = 60_000;
     let authority = Authority::new(|_| ());
     let (listener, address) = listen().await;
@@ -267,8 +267,8 @@ async fn clean_closes_under_load_cost_no_loss_and_repeat_what_is_unproven() {
     });
     assert_eq!(sending.finish().await, (Outcome::default(), COUNT));
     let (missing, repeated) = tally(&receiver.await.unwrap(), COUNT);
-    // Four ends, each with at most all that the connection had carried.
-    assert!(missing == 0 && repeated <= (12 + 13 + 14 + 15) * 1000, "{missing}, {repeated}");
+    // Four ends, each with 64 KiB.
+    assert!(missing == 0 && repeated <= 4 * 660, "{missing} are missing, {repeated} came twice");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! TCP says little about the process behind it. A server that reads everything and closes looks,
 //! from here, like a proxy that has no server, like one that does not understand what it reads, and
-//! like one that is stopped with messages unread. [`proves`] is the whole rule; [`vouches`] says
+//! like one that is stopped with messages unread. [`proof`] is the whole rule; [`vouches`] says
 //! whether somebody who understands is there, and [`close_from`] from when on it is worth while to
 //! close. Where the answer is no, nothing is lost: what the distance rule has not proven is sent
 //! again.
@@ -27,6 +27,9 @@ const PROMPT: Duration = Duration::from_millis(300);
 /// of the connection's age, and so are messages after a trial, so that no time-out is taken for an
 /// answer.
 const PHASE: std::ops::Range<u64> = 150..600;
+/// A TLS library holds so much at most that it has taken from the kernel and not handed out: OpenSSL a
+/// record, or two, of 16 KiB (RFC 8446, section 5.1), others a buffer of 16 to 64 KiB.
+const LIBRARY: u64 = 64 << 10;
 /// So long after the receiver's FIN its RST would have come.
 pub(in crate::deliver) const RESET_WAIT: Duration = Duration::from_millis(300);
 /// How long a suspicious receiver's connection is left alone: a quarter longer than what made it
@@ -108,10 +111,29 @@ impl Passed {
 pub(in crate::deliver) enum GoodEnd {
     /// The receiver closed by itself, and no RST came behind its FIN.
     Closed,
-    /// It said `close_notify` before. `was_quiet`: nothing was under way as it said so.
-    Farewell { was_quiet: bool },
+    /// It said `close_notify` before. `was_quiet`: nothing was under way as it said so. `waited`: it
+    /// closed only after we had.
+    Farewell { was_quiet: bool, waited: bool },
     /// It answered our own close, `after` so long. `may_be_late`: it may have had much to read.
     Answered { after: Duration, may_be_late: bool },
+}
+
+/// What an end proves to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::deliver) enum Proof {
+    /// Nothing.
+    Nothing,
+    /// What was acknowledged, but for so many bytes of messages at its end.
+    AllBut(u64),
+}
+
+impl Proof {
+    /// All that was acknowledged.
+    const ALL: Self = Self::AllBut(0);
+
+    fn all_if(holds: bool) -> Self {
+        if holds { Self::ALL } else { Self::Nothing }
+    }
 }
 
 /// What makes a receiver suspicious: its last connection ended and proved nothing.
@@ -208,28 +230,32 @@ pub(in crate::deliver) fn prompt(facts: &Facts) -> Duration {
     PROMPT + facts.round_trip * 2
 }
 
-/// The rule for TCP and TLS: whether this end proves that all that was acknowledged is read. `facts`
-/// are those of the moment at which the one who closed first did so.
+/// The rule for TCP and TLS: how much of what was acknowledged this end proves to be read. `facts` are
+/// those of the moment at which the one who closed first did so.
 ///
 /// - *The receiver closed.* It counts where somebody who understands is there; or where the connection
 ///   has passed its trial a short while ago, and was closed in a part of a second in which it got
 ///   messages and no time-out ends. Behind a proxy it is the proxy's close, and proves nothing.
-/// - *It said `close_notify` and then closed.* Its TLS library may throw away what comes meanwhile
-///   (OpenSSL a record, after which the receiver closes at once; GnuTLS everything), and what it had
-///   not handed out before. From here that looks like an end behind the last record. So it counts only
-///   after a trial, where one record at a time goes out, and when none was under way.
+/// - *It said `close_notify` and then closed.* Its TLS library may have thrown away what came
+///   meanwhile. After a trial, where one record at a time goes out, it counts when none was under
+///   way. Where somebody who understands is there, and closed without waiting for us, the library has
+///   taken no more from the kernel than it holds at once ([`LIBRARY`]): had there been more, the kernel
+///   would have sent RST. One that waits for us throws away all that comes (GnuTLS), and proves nothing.
 /// - *It answered our close.* A process that reads to the end and closes then answers at once, so that
 ///   a prompt answer counts wherever no proxy is known to be. A late one may be a proxy's time-out, or
 ///   a receiver that hung and was stopped with messages unread, whose RST cannot be seen behind our own
 ///   FIN. It counts where the receiver may have had much to read and somebody who understands is there.
-pub(in crate::deliver) fn proves(facts: &Facts, end: GoodEnd) -> bool {
+pub(in crate::deliver) fn proof(facts: &Facts, end: GoodEnd) -> Proof {
     match end {
-        GoodEnd::Closed => !facts.proxied && (vouches(facts) || is_after_trial(facts)),
-        GoodEnd::Farewell { was_quiet } => !facts.proxied && was_quiet && is_after_trial(facts),
+        GoodEnd::Closed | GoodEnd::Farewell { .. } if facts.proxied => Proof::Nothing,
+        GoodEnd::Closed => Proof::all_if(vouches(facts) || is_after_trial(facts)),
+        GoodEnd::Farewell { was_quiet: true, .. } if is_after_trial(facts) => Proof::ALL,
+        GoodEnd::Farewell { waited: false, .. } if vouches(facts) => Proof::AllBut(LIBRARY),
+        GoodEnd::Farewell { .. } => Proof::Nothing,
         GoodEnd::Answered { after, .. } if after <= prompt(facts) => {
-            vouches(facts) || !facts.proxied
+            Proof::all_if(vouches(facts) || !facts.proxied)
         }
-        GoodEnd::Answered { may_be_late, .. } => may_be_late && vouches(facts),
+        GoodEnd::Answered { may_be_late, .. } => Proof::all_if(may_be_late && vouches(facts)),
     }
 }
 
@@ -246,11 +272,17 @@ mod tests {
     use super::*;
 
     fn close_proves(facts: &Facts) -> bool {
-        proves(facts, GoodEnd::Closed)
+        proof(facts, GoodEnd::Closed) == Proof::ALL
+    }
+
+    /// How much one proves that said `close_notify` and closed by itself, or waited for us.
+    fn farewell(facts: &Facts, was_quiet: bool) -> (Proof, Proof) {
+        let end = |waited| proof(facts, GoodEnd::Farewell { was_quiet, waited });
+        (end(false), end(true))
     }
 
     fn answer_proves(facts: &Facts, after: Duration, may_be_late: bool) -> bool {
-        proves(facts, GoodEnd::Answered { after, may_be_late })
+        proof(facts, GoodEnd::Answered { after, may_be_late }) == Proof::ALL
     }
 
     fn seconds(seconds: f64) -> Duration {
@@ -321,8 +353,8 @@ mod tests {
         for at_work in [2.15, 2.4, 2.6, 3.2] {
             let facts = Facts { passed, ..facts(at_work) };
             assert!(close_proves(&facts));
-            assert!(proves(&facts, GoodEnd::Farewell { was_quiet: true }));
-            assert!(!proves(&facts, GoodEnd::Farewell { was_quiet: false }));
+            assert_eq!(farewell(&facts, true), (Proof::ALL, Proof::ALL));
+            assert_eq!(farewell(&facts, false), (Proof::Nothing, Proof::Nothing));
         }
         assert!(!close_proves(&Facts { passed, ..facts(2.95) }), "a proxy may give up then");
         assert!(!close_proves(&Facts { passed, ..facts(5.2) }), "it has not just passed");
@@ -349,10 +381,15 @@ mod tests {
 
     /// Whoever says close_notify may have a library that throws away what comes.
     #[test]
-    fn a_farewell_over_tls_proves_nothing_by_the_age_of_the_connection() {
+    fn a_farewell_over_tls_proves_what_no_library_can_hold() {
         let old = facts(3600.0);
         assert!(close_proves(&old));
-        assert!(!proves(&old, GoodEnd::Farewell { was_quiet: true }));
+        for was_quiet in [true, false] {
+            assert_eq!(farewell(&old, was_quiet), (Proof::AllBut(LIBRARY), Proof::Nothing));
+            assert_eq!(farewell(&facts(3.0), was_quiet), (Proof::Nothing, Proof::Nothing));
+            let proxied = Facts { proxied: true, ..old };
+            assert_eq!(farewell(&proxied, was_quiet), (Proof::Nothing, Proof::Nothing));
+        }
     }
 
     /// The proxy's time-out is longer than the first trial.

@@ -17,7 +17,7 @@ pub(in crate::deliver) enum Why {
     Unused,
     /// The receiver has closed it, and its kernel threw messages away.
     Unread,
-    /// The receiver said that it closes over TLS, and waited for us.
+    /// The receiver said that it closes over TLS, and may have thrown away what came meanwhile.
     Farewell,
     /// The receiver has answered our close too late for that to prove anything.
     LateAnswer(Duration),

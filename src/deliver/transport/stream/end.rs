@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Closing, Dismissal, State, Stream};
-use crate::deliver::transport::ending::{self, Facts, GoodEnd, RESET_WAIT};
+use super::{Closing, Dismissal, PeerClosed, State, Stream};
+use crate::deliver::transport::ending::{self, Facts, GoodEnd, Proof, RESET_WAIT};
 use crate::deliver::transport::tcp::Heard;
 use crate::deliver::transport::wire::Wire;
 use crate::deliver::transport::{Patience, Why};
@@ -42,6 +42,13 @@ impl Dismissal {
     /// Until then the receiver's FIN is awaited.
     pub(super) fn until(&self) -> Instant {
         self.since + DISMISSAL
+    }
+}
+
+impl PeerClosed {
+    /// One that proves all that was acknowledged, if no reset comes.
+    fn of_all(now: Instant, reset_by: Instant) -> Self {
+        Self { reset_by, until: now + SETTLE, withheld: 0 }
     }
 }
 
@@ -85,22 +92,28 @@ impl<W: Wire> Stream<W> {
         let (facts, end, reset_by) = match self.state {
             State::Closing(closing) => return self.answered(now, closing),
             State::Dismissed(Dismissal { facts, was_quiet, .. }) => {
+                let waited = self.link.is_finished();
                 // Behind our FIN no reset can be seen.
-                let reset_by = if self.link.is_finished() { now } else { now + RESET_WAIT };
-                (facts, GoodEnd::Farewell { was_quiet }, reset_by)
+                let reset_by = if waited { now } else { now + RESET_WAIT };
+                (facts, GoodEnd::Farewell { was_quiet, waited }, reset_by)
             }
             _ => (self.facts(now), GoodEnd::Closed, now + RESET_WAIT),
         };
-        if matches!(self.state, State::Watched(_)) || !ending::proves(&facts, end) {
-            let (after, over_tls) = (facts.used, self.link.is_encrypted());
-            let is_trusted = ending::vouches(&facts);
-            return Err(match end {
-                GoodEnd::Farewell { .. } if is_trusted => Why::Farewell,
-                _ => Why::Unproven { after, over_tls, proxied: facts.proxied },
-            });
+        match ending::proof(&facts, end) {
+            Proof::AllBut(withheld) if !matches!(self.state, State::Watched(_)) => {
+                self.state =
+                    State::PeerClosed(PeerClosed { reset_by, until: now + SETTLE, withheld });
+                Ok(())
+            }
+            _ => {
+                let (after, over_tls) = (facts.used, self.link.is_encrypted());
+                let is_trusted = ending::vouches(&facts);
+                Err(match end {
+                    GoodEnd::Farewell { .. } if is_trusted => Why::Farewell,
+                    _ => Why::Unproven { after, over_tls, proxied: facts.proxied },
+                })
+            }
         }
-        self.state = State::PeerClosed { reset_by, until: now + SETTLE };
-        Ok(())
     }
 
     /// Reads all that came before the receiver's FIN. Where writing has told of that, an alert may stand
@@ -133,7 +146,7 @@ impl<W: Wire> Stream<W> {
         self.state = State::Closing(Closing { since: now, until, facts, may_be_late });
         if self.is_half_closed {
             // No answer will come. No reset behind our FIN is all that can be had.
-            self.state = State::PeerClosed { reset_by: now + RESET_WAIT, until: now + SETTLE };
+            self.state = State::PeerClosed(PeerClosed::of_all(now, now + RESET_WAIT));
         }
         Ok(())
     }
@@ -142,21 +155,18 @@ impl<W: Wire> Stream<W> {
     fn answered(&mut self, now: Instant, closing: Closing) -> Result<(), Why> {
         let Closing { since, facts, may_be_late, .. } = closing;
         let end = GoodEnd::Answered { after: now - since, may_be_late };
-        if self.taken > 0 && !ending::proves(&facts, end) {
+        if self.taken > 0 && ending::proof(&facts, end) == Proof::Nothing {
             return Err(Why::LateAnswer(now - since));
         }
-        self.state = State::PeerClosed { reset_by: now, until: now + SETTLE };
-        self.settle(now, now, now + SETTLE)
+        let closed = PeerClosed::of_all(now, now);
+        self.state = State::PeerClosed(closed);
+        self.settle(now, closed)
     }
 
     /// After the receiver's FIN: whether the fate of what was under way is known. Confirms what it
     /// proves.
-    pub(super) fn settle(
-        &mut self,
-        now: Instant,
-        reset_by: Instant,
-        until: Instant,
-    ) -> Result<(), Why> {
+    pub(super) fn settle(&mut self, now: Instant, closed: PeerClosed) -> Result<(), Why> {
+        let PeerClosed { reset_by, until, withheld } = closed;
         let was_finished = self.link.is_finished();
         let Ok(look) = self.link.look() else { return Err(Why::Closed) };
         if look.closed && (!was_finished || self.link.has_error()) {
@@ -169,8 +179,9 @@ impl<W: Wire> Stream<W> {
             let _ = self.link.finish();
         }
         if !look.unacknowledged {
-            self.proven = self.proven.max(look.acked);
-            return Err(Why::Closed);
+            self.observed.prove(look.acked.saturating_sub(withheld));
+            let is_all = withheld == 0 || self.observed.proven == self.taken;
+            return Err(if is_all { Why::Closed } else { Why::Farewell });
         }
         if now >= until { Err(Why::Closed) } else { Ok(()) }
     }
@@ -180,7 +191,7 @@ impl<W: Wire> Stream<W> {
         let was_watched = match self.state {
             State::Open | State::Quiet(_) | State::Alone => false,
             State::Watched(_) => true,
-            State::Closing(_) | State::Dismissed(_) | State::PeerClosed { .. } => return,
+            State::Closing(_) | State::Dismissed(_) | State::PeerClosed(_) => return,
         };
         let since = Instant::now();
         let was_quiet = self.link.look().is_ok_and(|look| !look.outstanding);
@@ -212,7 +223,7 @@ impl<W: Wire> Stream<W> {
             State::Dismissed(it) => Some(it.until()),
             State::Quiet(until) | State::Watched(until) => Some(until),
             State::Closing(closing) => Some(closing.until),
-            State::PeerClosed { .. } => Some(Instant::now() + SETTLE_LOOK),
+            State::PeerClosed(_) => Some(Instant::now() + SETTLE_LOOK),
         }
     }
 }

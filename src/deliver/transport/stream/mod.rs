@@ -3,6 +3,7 @@
 //! how it is seen, in `end`.
 
 mod end;
+mod observed;
 mod trial;
 
 use std::io;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::time::Instant;
 
+use self::observed::Observed;
 use self::trial::Rations;
 use super::connect::ConnectError;
 use super::ending::{self, Facts, Passed, Trial};
@@ -20,12 +22,6 @@ use super::tcp::{Heard, Link, Look, Sent};
 use super::wire::Wire;
 use super::{Impression, Memory, Patience, Readiness, Transport, Why};
 use crate::deliver::ledger::Ledger;
-use crate::deliver::proof::Evidence;
-
-/// The kernel is asked at least after so many bytes: rarely, and windows would pass unseen.
-const LOOK_BYTES: usize = 64 << 10;
-/// The kernel is asked so often while something is not acknowledged.
-const LOOK_OUTSTANDING: Duration = Duration::from_millis(100);
 
 /// A receiver that takes nothing for so long is not asked to answer our close.
 const STALLED: Duration = Duration::from_secs(1);
@@ -44,12 +40,8 @@ enum State {
     Closing(Closing),
     /// The receiver said `close_notify`; nothing is written any more, and its FIN is awaited.
     Dismissed(Dismissal),
-    /// The receiver's FIN has come. Its reset would come until `reset_by`, and the fate of what was
-    /// under way is awaited until `until`.
-    PeerClosed {
-        reset_by: Instant,
-        until: Instant,
-    },
+    /// The receiver's FIN has come, and proves something.
+    PeerClosed(PeerClosed),
 }
 
 /// Our own close, and how its answer is judged.
@@ -74,6 +66,17 @@ struct Dismissal {
     was_watched: bool,
 }
 
+/// The receiver's FIN, and how it is judged.
+#[derive(Debug, Clone, Copy)]
+struct PeerClosed {
+    /// Its reset would come until then.
+    reset_by: Instant,
+    /// The fate of what was under way is awaited until then.
+    until: Instant,
+    /// So many bytes at the end of what is acknowledged are not proven.
+    withheld: u64,
+}
+
 /// One connection at work.
 #[derive(Debug)]
 pub(in crate::deliver) struct Stream<W = Link> {
@@ -85,25 +88,16 @@ pub(in crate::deliver) struct Stream<W = Link> {
     /// The receiver ended its side before it got anything, and may read on.
     is_half_closed: bool,
     is_proxied: bool,
-    evidence: Evidence,
+    observed: Observed,
     /// Bytes taken from the ledger.
     taken: u64,
-    /// How many of them are proven to be read.
-    proven: u64,
     /// The kernel takes no more at present.
     blocked: bool,
-    /// Bytes written since the kernel was last asked.
-    unlooked: usize,
-    look_at: Option<Instant>,
-    wire_acked: u64,
-    round_trip: Duration,
     opened: Instant,
     /// When something was written for the first time.
     began: Option<Instant>,
     /// We are to part, but not before this.
     part_at: Option<Instant>,
-    /// When something was last acknowledged, if something is outstanding.
-    progress: Option<Instant>,
     /// Our side is ended.
     is_closing: bool,
     /// The receiver had said `close_notify`, and got our FIN before it closed.
@@ -123,12 +117,8 @@ impl Stream {
 
 impl<W: Wire> Stream<W> {
     fn new(mut link: W, trial: Option<Trial>, is_proxied: bool) -> Self {
-        let mut evidence = Evidence::default();
-        // Nothing was sent, so the peer's buffer is surely empty. Where the kernel does not tell, the
-        // connection is over, which the next call will notice.
-        if let Ok(look) = link.look() {
-            evidence.observe(0, look.window);
-        }
+        // Where the kernel does not tell, the connection is over, which the next call will notice.
+        let observed = Observed::at_begin(link.look().ok().as_ref());
         let opened = Instant::now();
         Self {
             link,
@@ -138,18 +128,12 @@ impl<W: Wire> Stream<W> {
             rations: Rations::default(),
             is_half_closed: false,
             is_proxied,
-            evidence,
+            observed,
             taken: 0,
-            proven: 0,
             blocked: false,
-            unlooked: 0,
-            look_at: None,
-            wire_acked: 0,
-            round_trip: Duration::ZERO,
             opened,
             began: None,
             part_at: None,
-            progress: None,
             is_closing: false,
             has_hung_up: false,
         }
@@ -164,8 +148,7 @@ impl<W: Wire> Stream<W> {
     /// What is known of the connection now.
     fn facts(&mut self, now: Instant) -> Facts {
         if let Ok(look) = self.link.look() {
-            self.wire_acked = self.wire_acked.max(look.wire_acked);
-            self.round_trip = look.round_trip;
+            self.observed.note(&look);
         }
         self.known_facts(now)
     }
@@ -175,9 +158,9 @@ impl<W: Wire> Stream<W> {
         Facts {
             age: now - self.opened,
             used: self.began.map_or(Duration::ZERO, |began| now - began),
-            acked: self.wire_acked,
+            acked: self.observed.acked,
             passed: self.passed,
-            round_trip: self.round_trip,
+            round_trip: self.observed.round_trip,
             proxied: self.is_proxied,
         }
     }
@@ -185,29 +168,14 @@ impl<W: Wire> Stream<W> {
     /// Asks the kernel, and takes what it says for evidence.
     fn poll_kernel(&mut self, now: Instant) -> io::Result<Look> {
         let look = self.link.look()?;
-        self.unlooked = 0;
-        self.round_trip = look.round_trip;
-        self.proven = self.proven.max(self.evidence.observe(look.acked, look.window));
-        if look.wire_acked > self.wire_acked {
-            self.wire_acked = look.wire_acked;
-            self.progress = Some(now);
-        }
-        if !look.outstanding {
-            self.progress = None;
-        }
-        self.look_at = look.outstanding.then(|| now + LOOK_OUTSTANDING);
+        self.observed.learn(&look, now);
         Ok(look)
     }
 
     fn went_on(&mut self) {
         let now = Instant::now();
         self.began.get_or_insert(now);
-        self.progress.get_or_insert(now);
-        if self.unlooked >= LOOK_BYTES {
-            self.look_at = Some(now);
-        } else {
-            self.look_at.get_or_insert(now + LOOK_OUTSTANDING);
-        }
+        self.observed.await_acknowledgement(now);
         self.ration_is_written(now);
     }
 }
@@ -226,7 +194,7 @@ impl<W: Wire> Transport for Stream<W> {
     }
 
     fn write(&mut self, ledger: &mut Ledger) -> Result<(), Why> {
-        let mut result = Ok(());
+        let (mut result, mut has_written) = (Ok(()), false);
         let is_rationed = self.rations.are_limited();
         if is_rationed {
             // In one piece, so that a receiver does not close between its parts.
@@ -245,7 +213,10 @@ impl<W: Wire> Transport for Stream<W> {
             match sent {
                 Ok(Sent::Nothing) => break,
                 Ok(Sent::Blocked) => self.blocked = true,
-                Ok(Sent::Some(count)) => self.unlooked += count,
+                Ok(Sent::Some(count)) => {
+                    self.observed.wrote(count);
+                    has_written = true;
+                }
                 Err(error) => {
                     result = self.broken(error);
                     break;
@@ -255,7 +226,7 @@ impl<W: Wire> Transport for Stream<W> {
         if is_rationed {
             self.link.cork(false);
         }
-        if self.unlooked > 0 {
+        if has_written {
             self.went_on();
         }
         result
@@ -277,12 +248,12 @@ impl<W: Wire> Transport for Stream<W> {
     fn advance(&mut self, now: Instant) -> Result<u64, Why> {
         self.hang_up_if_due(now);
         match self.state {
-            State::PeerClosed { reset_by, until } => self.settle(now, reset_by, until)?,
+            State::PeerClosed(closed) => self.settle(now, closed)?,
             State::Quiet(until) if now >= until => self.state = State::Alone,
             State::Watched(until) if now >= until => self.pass(now),
             _ => {}
         }
-        if self.look_at.is_some_and(|at| at <= now) {
+        if self.observed.look_at().is_some_and(|at| at <= now) {
             match self.poll_kernel(now) {
                 Ok(look) if look.closed && self.is_half_closed && !self.is_closing => {
                     return Err(self.reset());
@@ -295,7 +266,7 @@ impl<W: Wire> Transport for Stream<W> {
         match self.state {
             State::Closing(Closing { until, .. }) if now >= until => Err(Why::NotClosing),
             State::Dismissed(dismissal) if now >= dismissal.until() => Err(Why::NotClosing),
-            _ => Ok(self.proven),
+            _ => Ok(self.observed.proven),
         }
     }
 
@@ -330,7 +301,7 @@ impl<W: Wire> Transport for Stream<W> {
 
     fn last_proof(&mut self) -> u64 {
         let _ = self.poll_kernel(Instant::now());
-        self.proven
+        self.observed.proven
     }
 
     fn abort(self: Box<Self>) {
@@ -338,14 +309,15 @@ impl<W: Wire> Transport for Stream<W> {
     }
 
     fn wake_at(&self) -> Option<Instant> {
-        let times = [self.look_at, self.state_ends(), self.part_at, self.rations.resume_at()];
+        let times =
+            [self.observed.look_at(), self.state_ends(), self.part_at, self.rations.resume_at()];
         times.into_iter().flatten().min()
     }
 
     fn readiness(&self) -> Readiness {
         let interest = match self.state {
             // Its end stays readable.
-            State::PeerClosed { .. } => None,
+            State::PeerClosed(_) => None,
             _ if self.is_half_closed && self.blocked => Some(Interest::ERROR | Interest::WRITABLE),
             _ if self.is_half_closed => Some(Interest::ERROR),
             _ if self.blocked => Some(Interest::READABLE | Interest::WRITABLE),
@@ -357,7 +329,7 @@ impl<W: Wire> Transport for Stream<W> {
     fn can_write(&self) -> bool {
         matches!(self.state, State::Open | State::Alone)
             && !self.blocked
-            && self.unlooked < LOOK_BYTES
+            && !self.observed.is_unlooked()
             && (!self.rations.are_used_up() || self.link.has_unsent())
     }
 
@@ -374,11 +346,11 @@ impl<W: Wire> Transport for Stream<W> {
     }
 
     fn stalled_for(&self, now: Instant) -> Duration {
-        self.progress.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+        self.observed.stalled_for(now)
     }
 
     fn shows_reading(&self) -> bool {
-        self.evidence.shows_reading()
+        self.observed.shows_reading()
     }
 
     fn may_end_soon(&self, now: Instant) -> bool {
@@ -394,7 +366,7 @@ impl<W: Wire> Transport for Stream<W> {
             age: facts.age,
             used: facts.used,
             taken: self.taken,
-            proven: self.proven,
+            proven: self.observed.proven,
             // Its end does not make the receiver more suspicious than it was.
             outlived: self.is_watched()
                 || facts.passed.is_some_and(|passed| facts.age <= passed.holds_until()),

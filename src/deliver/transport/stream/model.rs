@@ -435,7 +435,7 @@ impl World {
             peer.rst || peer.farewell || peer.fin && !self.stream.is_half_closed
         };
         match self.stream.state {
-            State::PeerClosed { .. } => Ok(()),
+            State::PeerClosed(_) => Ok(()),
             _ if has_news => self.stream.listen(),
             _ => Ok(()),
         }

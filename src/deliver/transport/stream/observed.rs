@@ -1,0 +1,149 @@
+//! What the kernel has told of how far the receiver's end has come, and when to ask it again. Pure:
+//! what it tells and the time are handed in.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::deliver::proof::Evidence;
+use crate::deliver::transport::tcp::Look;
+
+/// The kernel is asked at least after so many bytes: rarely, and windows would pass unseen.
+const LOOK_BYTES: usize = 64 << 10;
+/// The kernel is asked so often while something is not acknowledged.
+const LOOK_OUTSTANDING: Duration = Duration::from_millis(100);
+
+/// What is known of one connection. All counts are bytes since its begin.
+#[derive(Debug, Default)]
+pub(super) struct Observed {
+    evidence: Evidence,
+    /// Of the ledger: proven to be read.
+    pub(super) proven: u64,
+    /// On the wire, TLS included: acknowledged.
+    pub(super) acked: u64,
+    pub(super) round_trip: Duration,
+    /// Written since the kernel was last asked.
+    unlooked: usize,
+    look_at: Option<Instant>,
+    /// When something was last acknowledged, if something is outstanding.
+    progress: Option<Instant>,
+}
+
+impl Observed {
+    /// Nothing was sent yet, so the peer's buffer is surely empty, and its window that of all of it.
+    pub(super) fn at_begin(look: Option<&Look>) -> Self {
+        let mut observed = Self::default();
+        if let Some(look) = look {
+            observed.evidence.observe(0, look.window);
+        }
+        observed
+    }
+
+    /// Takes note of a look without drawing a conclusion.
+    pub(super) fn note(&mut self, look: &Look) {
+        self.acked = self.acked.max(look.wire_acked);
+        self.round_trip = look.round_trip;
+    }
+
+    /// Takes a look for evidence.
+    pub(super) fn learn(&mut self, look: &Look, now: Instant) {
+        self.unlooked = 0;
+        let proven = self.evidence.observe(look.acked, look.window);
+        self.prove(proven);
+        if look.wire_acked > self.acked {
+            self.progress = Some(now);
+        }
+        if !look.outstanding {
+            self.progress = None;
+        }
+        self.look_at = look.outstanding.then(|| now + LOOK_OUTSTANDING);
+        self.note(look);
+    }
+
+    /// So many bytes of the ledger are proven to be read.
+    pub(super) fn prove(&mut self, bytes: u64) {
+        self.proven = self.proven.max(bytes);
+    }
+
+    pub(super) fn shows_reading(&self) -> bool {
+        self.evidence.shows_reading()
+    }
+
+    /// So many bytes were handed to the kernel.
+    pub(super) fn wrote(&mut self, bytes: usize) {
+        self.unlooked += bytes;
+    }
+
+    /// Whether the kernel has got so much that it is to be asked before it gets more.
+    pub(super) fn is_unlooked(&self) -> bool {
+        self.unlooked >= LOOK_BYTES
+    }
+
+    /// Something was written since the kernel was last asked: when to ask it.
+    pub(super) fn await_acknowledgement(&mut self, now: Instant) {
+        self.progress.get_or_insert(now);
+        if self.is_unlooked() {
+            self.look_at = Some(now);
+        } else {
+            self.look_at.get_or_insert(now + LOOK_OUTSTANDING);
+        }
+    }
+
+    /// When to ask the kernel.
+    pub(super) fn look_at(&self) -> Option<Instant> {
+        self.look_at
+    }
+
+    /// Since when nothing was acknowledged of what is outstanding.
+    pub(super) fn stalled_for(&self, now: Instant) -> Duration {
+        self.progress.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(acked: u64, outstanding: bool) -> Look {
+        Look {
+            acked,
+            wire_acked: acked,
+            window: Some(64 << 10),
+            round_trip: Duration::from_millis(1),
+            outstanding,
+            unacknowledged: outstanding,
+            resending: false,
+            closed: false,
+        }
+    }
+
+    #[test]
+    fn it_stalls_from_the_last_acknowledgement_while_something_is_outstanding() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let mut observed = Observed::default();
+        assert_eq!(observed.stalled_for(start), Duration::ZERO);
+        observed.wrote(100);
+        observed.await_acknowledgement(start);
+        assert_eq!(observed.stalled_for(start + second), second);
+        observed.learn(&look(50, true), start + second);
+        assert_eq!(observed.stalled_for(start + 3 * second), 2 * second);
+        assert_eq!(observed.look_at(), Some(start + second + LOOK_OUTSTANDING));
+        observed.learn(&look(100, false), start + 3 * second);
+        assert_eq!(observed.stalled_for(start + 9 * second), Duration::ZERO);
+        assert_eq!(observed.look_at(), None);
+    }
+
+    #[test]
+    fn behind_many_bytes_the_kernel_is_asked_at_once() {
+        let start = Instant::now();
+        let mut observed = Observed::default();
+        observed.wrote(LOOK_BYTES - 1);
+        observed.await_acknowledgement(start);
+        assert!(!observed.is_unlooked());
+        assert_eq!(observed.look_at(), Some(start + LOOK_OUTSTANDING));
+        observed.wrote(1);
+        observed.await_acknowledgement(start);
+        assert!(observed.is_unlooked());
+        assert_eq!(observed.look_at(), Some(start));
+    }
+}

@@ -56,10 +56,18 @@ impl Encoder {
         controls: Controls,
         batch: &mut Batch,
     ) -> u64 {
-        let (room, trailer) = (self.room(header), self.framing.trailer());
+        let room = self.room(header);
+        // What follows a message stands behind its line already, where it is the newline: both are copied at once.
+        let behind = match self.framing.trailer() {
+            b"\n" => 1,
+            trailer => {
+                debug_assert!(trailer.is_empty(), "{trailer:?}");
+                0
+            }
+        };
         let (mut start, mut cut) = (0, 0);
         for newline in memchr_iter(b'\n', lines) {
-            let line = &lines[start..newline];
+            let (line, framed) = (&lines[start..newline], &lines[start..newline + behind]);
             start = newline + 1;
             if controls == Controls::Some || line.len() > room {
                 cut += u64::from(self.append(header, line, batch));
@@ -67,8 +75,7 @@ impl Encoder {
             }
             self.framing.begin(header.len() + line.len(), &mut batch.bytes);
             batch.bytes.extend_from_slice(header);
-            batch.bytes.extend_from_slice(line);
-            batch.bytes.extend_from_slice(trailer);
+            batch.bytes.extend_from_slice(framed);
             batch.frames.push(batch.bytes.len() as u32);
         }
         cut

@@ -118,3 +118,117 @@ fn what_cannot_be_read_is_found_by_its_time_when_it_was_compressed_and_renamed()
     let ops = [Rotations(3), FailReads { rotated: true }, Look, Compress, Rotations(2)];
     assert_exact(Rotation::Rename, &ops);
 }
+
+/// The same for logs that begin with so many bytes.
+fn assert_exact_with(rotation: Rotation, banner: usize, ops: &[Op]) {
+    is_exact(run_kind(rotation, Kind { banner, is_dated: false }, ops)).unwrap();
+}
+
+#[test]
+fn what_is_found_late_is_placed_among_all_that_has_been_current_since() {
+    use Op::{Append, FailLists, Fill, Pass, Rename, Rotations};
+    let begin = [Append(1), FailLists, Pass(110), Rename { create: true }, Pass(250)];
+    assert_exact(Rotation::Rename, &[&begin[..], &[Rotations(3), Fill]].concat());
+    let ops = [FailLists, Rotations(2), Pass(110), Pass(250), Rotations(2), Fill];
+    assert_exact(Rotation::Rename, &ops);
+}
+
+#[test]
+fn a_log_that_was_refilled_twice_while_nothing_can_be_looked_for_is_read_once() {
+    use Op::{Append, Compress, FailLists, Look, Partial, Pass, Preallocate, Reload, Rotations};
+    let copy = Op::CopyTruncate { at_once: false };
+    let ops = [Append(1), FailLists, copy, Look, Partial, copy, Append(1), Append(1), Compress];
+    assert_exact(Rotation::CopyTruncate, &ops);
+    let ops = [FailLists, Append(1), copy, Append(1), Pass(110), copy, Append(1), Compress];
+    assert_exact_with(Rotation::CopyTruncate, 20, &ops);
+    let ops = [FailLists, Rotations(2), copy, Append(1), Look, copy, Append(1), Compress];
+    assert_exact_with(Rotation::CopyTruncate, 20, &ops);
+    let begin = [Append(1), copy, FailLists, Append(1), Reload { rotated: false }];
+    let ops = [&begin[..], &[copy, Preallocate(10), Compress]].concat();
+    assert_exact_with(Rotation::CopyTruncate, 20, &ops);
+}
+
+#[test]
+fn a_log_that_was_refilled_twice_while_its_copy_cannot_be_read_is_read_once() {
+    use Op::{Append, Compress, FailReads, Look, Partial};
+    let copy = Op::CopyTruncate { at_once: false };
+    let fail = FailReads { rotated: true };
+    let ops = [Append(1), copy, fail, Look, Partial, Compress, copy, Partial, Compress];
+    assert_exact(Rotation::CopyTruncate, &ops);
+}
+
+#[test]
+fn what_begins_like_a_file_that_cannot_be_read_is_read() {
+    use Op::{Compress, FailReads, Fill, Partial, Rename, Rotations, Start, Stop};
+    let known = [Partial, Rename { create: true }, Compress, Fill, Stop { clean: true }];
+    let ops = [&known[..], &[FailReads { rotated: true }, Rotations(3), Start]].concat();
+    assert_exact_with(Rotation::Rename, 200, &ops);
+}
+
+#[test]
+fn what_comes_after_a_file_that_cannot_be_told_yet_has_its_place_behind_that() {
+    use Op::{Append, Compress, FailReads, Rename, Rotations, Start, Stop, TakeBack};
+    let begin = [Append(1), TakeBack { all: false }, Rotations(2), Stop { clean: false }];
+    let fail = FailReads { rotated: false };
+    let rest = [fail, Rename { create: false }, Compress, Start, Rotations(2)];
+    assert_exact(Rotation::Rename, &[&begin[..], &rest].concat());
+}
+
+#[test]
+fn copies_that_were_found_late_and_read_are_known_to_the_next_run() {
+    use Op::{Append, Compress, FailLists, Rotations, Start, Stop};
+    let copy = Op::CopyTruncate { at_once: false };
+    let begin = [Stop { clean: false }, Append(1), copy, Compress, Rotations(2), copy];
+    let ops = [&begin[..], &[FailLists, Start, Stop { clean: true }]].concat();
+    assert_exact(Rotation::CopyTruncate, &ops);
+}
+
+#[test]
+fn what_is_compressed_while_its_open_original_cannot_be_read_is_no_new_file() {
+    use Op::{Append, Compress, FailReads, Fill, Pass, Rename, Reopen, Start, Stop};
+    let begin = [Stop { clean: false }, Append(1), Rename { create: false }];
+    let fail = FailReads { rotated: true };
+    let ops = [&begin[..], &[fail, Reopen, Start, Compress, Pass(12), Fill]].concat();
+    assert_exact(Rotation::Rename, &ops);
+}
+
+#[test]
+fn what_compression_made_of_a_file_is_not_mistaken_for_what_has_its_name_by_now() {
+    use Op::{Compress, FailReads, Look, PutBack, Rotations};
+    let begin = [Rotations(3), FailReads { rotated: true }, Look, PutBack, Compress];
+    assert_exact(Rotation::Rename, &[&begin[..], &[Rotations(2), Compress]].concat());
+}
+
+#[test]
+fn what_could_not_be_read_and_whose_path_names_a_rotated_log_is_known_when_it_is_compressed() {
+    use Op::{Compress, FailReads, Fill, Pass, Rename, Rotations};
+    let fail = [FailReads { rotated: false }, FailReads { rotated: true }];
+    let ops = [Rotations(3), fail[0], fail[1], Pass(110), Rename { create: false }, Fill, Compress];
+    assert_exact(Rotation::RenameWithinGlob, &ops);
+}
+
+#[test]
+fn what_was_read_of_a_rotated_file_and_has_not_arrived_is_read_by_its_log_when_nothing_names_it() {
+    use Op::{Append, Exclude, FailLists, Pass, Reload, Rotations, Stop};
+    let begin = [FailLists, Exclude(0), Append(3), Pass(110), Rotations(2)];
+    let ops = [&begin[..], &[Reload { rotated: false }, Stop { clean: false }]].concat();
+    assert_exact(Rotation::RenameWithinGlob, &ops);
+}
+
+#[test]
+fn an_archive_that_was_read_is_no_copy_of_what_was_deleted_before() {
+    use Op::{Append, Compress, FailLists, Look, Replace, Rotations};
+    let copy = Op::CopyTruncate { at_once: false };
+    let begin = [Rotations(4), Append(4), Append(2), Replace, Rotations(2)];
+    let ops = [&begin[..], &[FailLists, copy, Look, Compress]].concat();
+    assert_exact(Rotation::CopyTruncate, &ops);
+}
+
+#[test]
+fn a_refilled_file_that_was_rotated_and_cannot_be_read_is_a_log_all_the_same() {
+    use Op::{Append, FailReads, Fill, Rename, Rotations, Truncate};
+    let begin = [Append(1), Rotations(2), Append(4), Truncate, Append(1)];
+    let fail = FailReads { rotated: true };
+    let ops = [&begin[..], &[Rename { create: false }, fail, Fill]].concat();
+    assert_exact(Rotation::Rename, &ops);
+}

@@ -52,6 +52,9 @@ impl World {
     }
 
     pub(super) fn look(&mut self) {
+        if let Some(scheduler) = &mut self.scheduler {
+            scheduler.turn_ends();
+        }
         for path in self.matching() {
             self.handle(Event::Look { path, entry: 0 });
         }
@@ -202,6 +205,8 @@ impl World {
     }
 
     pub(super) fn exclude(&mut self, count: u8) {
+        // That a copy took the place of the log is known before nothing names that any more.
+        self.look_though_reading_fails();
         if self.can_exclude() {
             self.reload_with(false, false);
             self.handle(Event::Swept);

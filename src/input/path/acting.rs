@@ -12,6 +12,7 @@ use super::transitions::{Action, Medium, Newer, Progress, Quiet, Situation, acti
 use super::{Context, FollowedPath, NotFollowed};
 use crate::health::loss::{Amount, Reason};
 use crate::pipeline::checkpoint::CheckpointNow;
+use crate::pipeline::position::Position;
 use crate::shown::Show;
 use crate::text::TextRules;
 
@@ -226,24 +227,36 @@ impl FollowedPath {
         let Some(generation) = self.older.remove(at) else { return Step::Next(None) };
         debug!("{}: a rotated file is read to its end", self.path.shown());
         self.recently_read.remember(&generation);
-        let next = self.older.get_mut(at).or(self.current.as_mut());
-        if let Some(next) = next
-            && let Some(position) = next.begins_after(&generation.position)
-        {
-            context.effects.now.push(CheckpointNow::known(&next.source, position));
-        }
+        self.note_beginnings(at, &generation.position, context);
         self.hand_over(generation, context);
         Step::Same
+    }
+
+    /// What was read up to `previous` is let go: what stands at `at` and behind it began after that. The next
+    /// start must know it of all of which nothing was read.
+    pub(super) fn note_beginnings(
+        &mut self,
+        at: usize,
+        previous: &Position,
+        context: &mut Context<'_>,
+    ) {
+        for newer in self.older.iter_mut().skip(at).chain(&mut self.current) {
+            if let Some(position) = newer.begins_after(previous) {
+                context.effects.now.push(CheckpointNow::known(&newer.source, position));
+            }
+        }
     }
 
     /// Nothing is known to follow it. There may be what was not seen.
     fn let_go_last(&mut self, which: Which, context: &mut Context<'_>) -> Step {
         let Which::Older(at) = which else { return Step::Stop(When::Idle) };
-        let id = self.older.get(at).map(|it| it.source.id);
+        let file = |it: &Generation| (it.source.id, it.reads());
+        let before = self.older.get(at).map(file);
         if at + 1 == self.older.len() && self.current.is_none() {
             self.succeed(None, context);
         }
-        if self.older.get(at).map(|same| same.source.id) == id {
+        // It may go on in a copy that was found.
+        if self.older.get(at).map(file) == before {
             let _ = self.let_go(which, context);
         }
         match context.shared.ownership.has_open_claims() {
@@ -272,7 +285,10 @@ impl FollowedPath {
         let Which::Older(at) = which else { return Step::Stop(When::Look) };
         let Some(generation) = self.older.remove(at) else { return Step::Next(None) };
         // What holds the same and nothing else was read.
-        self.recently_read.remember(&generation);
+        match error {
+            None => self.recently_read.remember_missing(&generation),
+            Some(_) => self.recently_read.remember(&generation),
+        }
         let why = match error {
             None => "is not to be found any more".to_owned(),
             Some(error) => format!("cannot be read ({error})"),

@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use tracing::{debug, info, warn};
 
+use super::acting::PATIENCE;
 use super::generation::{Begin, Generation, orders_between, start};
+use super::reading::Which;
 use super::unsettled::{FailedSearch, RetryLimit, Search, UnsettledFile};
 use super::{Candidate, Context, Effects, FollowedPath, Shared};
 use crate::input::read::content::Stat;
@@ -151,7 +153,7 @@ impl FollowedPath {
             self.continue_deleted_in(found, at, context);
             return Ok(None);
         }
-        let is_known = self.reads(&mut found)?
+        let is_known = self.reads(&mut found, context)?
             || self.recently_read.has(&mut found)?
             || context.shared.ownership.was_read(&mut found)?;
         if !is_known && let Some(at) = self.deleted_before(&mut found, |_| true)? {
@@ -223,14 +225,50 @@ impl FollowedPath {
     ///
     /// # Errors
     /// It cannot be told for now.
-    pub(super) fn reads(&mut self, found: &mut Found) -> io::Result<bool> {
-        for at in 0..self.older.len() {
-            let is_reused = self.is_reused(at);
-            if self.older[at].is_in(found, is_reused)? {
-                return Ok(true);
+    fn reads(&mut self, found: &mut Found, context: &mut Context<'_>) -> io::Result<bool> {
+        let current = self.current.as_ref().map(|_| Which::Current);
+        for which in (0..self.older.len()).map(Which::Older).chain(current) {
+            match self.is_of(which, found, context) {
+                Ok(false) => {}
+                Ok(true) => return Ok(true),
+                // What has failed for long is not waited for: better twice than not at all.
+                Err(_)
+                    if self.get(which).is_some_and(|it| it.failed_for(context.now) >= PATIENCE) => {
+                }
+                Err(error) => return Err(error),
             }
         }
-        self.current.as_mut().map_or(Ok(false), |current| current.is_in(found, false))
+        Ok(false)
+    }
+
+    /// Whether `found` is what rotation has made of the file of this generation.
+    ///
+    /// # Errors
+    /// It cannot be told for now: what begins like a file that cannot be read may be another one.
+    fn is_of(
+        &mut self,
+        which: Which,
+        found: &mut Found,
+        context: &mut Context<'_>,
+    ) -> io::Result<bool> {
+        let is_reused = matches!(which, Which::Older(at) if self.is_reused(at));
+        let Some(it) = self.get(which) else { return Ok(false) };
+        let is_in = it.is_in(found, is_reused);
+        if is_in.is_err() && it.is_unreadable() {
+            it.failing(context.now);
+        }
+        let is_in = is_in?;
+        if let Which::Older(at) = which
+            && is_in
+            && !is_reused
+            && !it.is_open()
+            && let Err(error) = self.open_older(at, context, true)
+            && !archive::is_lasting(&error)
+        {
+            self.older[at].failing(context.now);
+            return Err(error);
+        }
+        Ok(is_in)
     }
 
     /// What this path has to do with a file that another one has found. Its own older files are looked
@@ -244,12 +282,12 @@ impl FollowedPath {
         let mut context = Context::new(shared, now);
         self.open_all_older(&mut context, true);
         // What cannot be told is read: better twice than not at all.
-        let claim = self.claim(found).unwrap_or(Claim::Nothing);
+        let claim = self.claim(found, &mut context).unwrap_or(Claim::Nothing);
         (claim, context.effects)
     }
 
-    fn claim(&mut self, found: &mut Found) -> io::Result<Claim> {
-        if self.reads(found)? || self.recently_read.has(found)? {
+    fn claim(&mut self, found: &mut Found, context: &mut Context<'_>) -> io::Result<Claim> {
+        if self.reads(found, context)? || self.recently_read.has(found)? {
             return Ok(Claim::All);
         }
         let older = self.deleted_before(found, |_| true)?.map(|at| self.older[at].position);

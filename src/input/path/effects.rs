@@ -36,6 +36,15 @@ pub(in crate::input) struct Effects {
 }
 
 impl Effects {
+    /// The checkpoint is to forget a generation; behind what was read of it, if something was.
+    pub(in crate::input) fn forget(&mut self, generation: &Generation) {
+        let id = generation.source.id;
+        match generation.position.offset {
+            0 => self.now.push(CheckpointNow::forget(id)),
+            _ => self.behind.push(CheckpointBehind::forget(id)),
+        }
+    }
+
     /// Adds what `other` asks, behind what is asked already.
     pub(in crate::input) fn append(&mut self, mut other: Self) {
         self.now.append(&mut other.now);

@@ -13,7 +13,7 @@ use crate::input::read::content::Stat;
 use crate::input::rotation::judge::Change;
 use crate::input::rotation::names;
 use crate::pipeline::checkpoint::CheckpointNow;
-use crate::pipeline::position::Position;
+use crate::pipeline::position::{Inode, Position};
 use crate::shown::Show;
 
 /// Files that have fewer bytes in common are not taken for copies of each other.
@@ -96,6 +96,16 @@ impl FollowedPath {
         effects
     }
 
+    /// The current file and what it begins with, where nothing was read of it and it has another name by now.
+    pub(in crate::input) fn renamed_unread(&mut self) -> Option<(Inode, Vec<u8>)> {
+        self.unread_beginning()?;
+        let current = self.current.as_mut()?;
+        if !current.has_name() || current.is_at(&self.path) {
+            return None;
+        }
+        Some((current.source.inode, current.first_bytes()?))
+    }
+
     /// What is known of the beginning of the file that is read, where nothing was read of it yet.
     pub(in crate::input) fn unread_beginning(&self) -> Option<u64> {
         let current = self.current.as_ref()?;
@@ -134,6 +144,7 @@ impl FollowedPath {
 
     fn look_with(&mut self, stat: Option<Stat>, context: &mut Context<'_>) -> bool {
         if stat.is_some_and(|stat| self.is_foreign(&stat, context)) {
+            self.fingerprint_older(context);
             return self.has_generations();
         }
         if !self.has_generations() {

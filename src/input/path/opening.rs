@@ -13,7 +13,6 @@ use crate::health::loss::Reason;
 use crate::input::read::content::Stat;
 use crate::input::rotation::archive::{is_lasting, is_passing};
 use crate::input::rotation::judge::Relation;
-use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::shown::Show;
 
 /// What opening a generation gave.
@@ -153,9 +152,7 @@ impl FollowedPath {
         self.release(&generation, context.shared);
         match self.is_awaited(&generation, context.shared) {
             true => context.effects.handed_over.push(generation),
-            false => {
-                context.effects.behind.push(CheckpointBehind::forget(generation.source.id));
-            }
+            false => context.effects.forget(&generation),
         }
     }
 }

@@ -10,7 +10,6 @@ use super::generation::Generation;
 use crate::input::rotation::archive::places;
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::names::{is_sibling_of, is_telling_sibling_of, telling_bases};
-use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::pipeline::position::{Inode, Position, Source};
 
 /// Device and inode number.
@@ -165,15 +164,13 @@ impl Ownership {
     /// its file was read.
     pub(in crate::input) fn forget(&mut self, generation: &Generation) -> Effects {
         self.note_read(Arc::clone(&generation.source), generation.position);
-        if generation.is_copy() && generation.holds_its_position() {
+        let is_whole = generation.is_compressed() || generation.holds_its_position();
+        if generation.is_copy() && is_whole {
             let copy = Source { inode: generation.reads(), ..Source::clone(&generation.source) };
             self.note_read(Arc::new(copy), generation.position);
         }
-        let (id, mut effects) = (generation.source.id, Effects::default());
-        match generation.position.offset {
-            0 => effects.now.push(CheckpointNow::forget(id)),
-            _ => effects.behind.push(CheckpointBehind::forget(id)),
-        }
+        let mut effects = Effects::default();
+        effects.forget(generation);
         effects
     }
 }

@@ -89,6 +89,9 @@ impl FollowedPath {
         if let Some(when) = self.waits_for_replacement(now) {
             return Turn { when, is_pending: true, effects: context.effects };
         }
+        if self.is_behind_path(&context) {
+            return Turn { when: When::Look, is_pending: true, effects: context.effects };
+        }
         let mut wake = self.settle_unsettled(&mut context);
         if context.shared.ownership.has_open_claims() {
             // Not before it is known whether another path reads what was found.

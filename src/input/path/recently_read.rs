@@ -16,7 +16,7 @@ pub(super) struct RecentlyRead(Box<[LetGo]>);
 #[derive(Clone, Copy)]
 struct LetGo {
     position: Position,
-    /// Its file was deleted. A copy of it may go on.
+    /// Its file was deleted, or is not to be found any more. A copy of it may go on.
     was_deleted: bool,
 }
 
@@ -26,7 +26,15 @@ const MAX: usize = 8;
 impl RecentlyRead {
     /// One is let go where it was read to.
     pub(super) fn remember(&mut self, generation: &Generation) {
-        let was_deleted = generation.medium_now() == Medium::Deleted;
+        self.add(generation, generation.medium_now() == Medium::Deleted);
+    }
+
+    /// One is let go that is not to be found any more.
+    pub(super) fn remember_missing(&mut self, generation: &Generation) {
+        self.add(generation, true);
+    }
+
+    fn add(&mut self, generation: &Generation, was_deleted: bool) {
         let let_go = LetGo { position: generation.position, was_deleted };
         let before = self.0.iter().copied().take(MAX - 1);
         self.0 = std::iter::once(let_go).chain(before).collect();

@@ -10,7 +10,6 @@ use super::reading::{Step, When, Which};
 use super::unsettled::{RetryLimit, UnsettledFile};
 use super::{Context, FollowedPath};
 use crate::health::loss::{Amount, Reason};
-use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::shown::Show;
 
 impl FollowedPath {
@@ -32,7 +31,7 @@ impl FollowedPath {
         }
         self.recently_read.remember(&generation);
         self.release(&generation, context.shared);
-        context.effects.behind.push(CheckpointBehind::forget(generation.source.id));
+        context.effects.forget(&generation);
         let (inode, order) = (generation.reads(), generation.order());
         let (path, source) = (self.path.to_path_buf(), Arc::clone(&generation.source));
         // Of another size in any case: it is looked at again when it has been quiet.
@@ -61,16 +60,8 @@ impl FollowedPath {
             return;
         }
         it.forget();
-        let (id, position) = (it.source.id, it.position);
-        let next = if at + 1 < self.older.len() { self.older.get_mut(at + 1) } else { None };
-        if let Some(next) = next.or(self.current.as_mut())
-            && let Some(begun) = next.begins_after(&position)
-        {
-            context.effects.now.push(CheckpointNow::known(&next.source, begun));
-        }
-        match position.offset {
-            0 => context.effects.now.push(CheckpointNow::forget(id)),
-            _ => context.effects.behind.push(CheckpointBehind::forget(id)),
-        }
+        let position = it.position;
+        context.effects.forget(it);
+        self.note_beginnings(at + 1, &position, context);
     }
 }

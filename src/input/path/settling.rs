@@ -16,6 +16,7 @@ use super::{Context, FollowedPath};
 use crate::health::loss::{Amount, Reason};
 use crate::input::rotation::archive;
 use crate::input::rotation::directories::Sibling;
+use crate::input::rotation::judge::Change;
 use crate::shown::Show;
 
 impl FollowedPath {
@@ -46,12 +47,36 @@ impl FollowedPath {
         Some(When::Look)
     }
 
+    /// Whether something is to be looked at again now, and the path names another file than it did: that is
+    /// looked at first, so that what is found is placed among all that has been current since.
+    pub(super) fn is_behind_path(&self, context: &Context<'_>) -> bool {
+        let is_due = |it: &Unsettled| it.look_at <= context.now;
+        let Some(current) = self.current.as_ref() else { return false };
+        let is_other = || {
+            let stat = context.shared.stat(&self.path).ok();
+            matches!(current.judge(stat.as_ref()), Change::Replaced | Change::Gone)
+        };
+        self.unsettled.as_deref().is_some_and(is_due) && is_other()
+    }
+
+    /// The current file may have been truncated and filled again since it was looked at. What it held then is
+    /// in a copy, which is to be known before anything else is found.
+    fn start_anew_if_refilled(&mut self, context: &mut Context<'_>) {
+        let Some(current) = &mut self.current else { return };
+        let is_open =
+            current.is_open() || current.open_current(&self.path).is_ok_and(|is_it| is_it);
+        if is_open && !current.is_same() {
+            self.start_current_anew(context);
+        }
+    }
+
     /// Looks again at what could not be told. Returns when to do so again.
     pub(super) fn settle_unsettled(&mut self, context: &mut Context<'_>) -> Option<Instant> {
         let look_at = self.unsettled.as_ref()?.look_at;
         if context.now < look_at {
             return Some(look_at);
         }
+        self.start_anew_if_refilled(context);
         let mut unsettled = self.unsettled.take()?;
         // The last first: one from an older file finds all that came since, also what came behind others.
         unsettled.searches.sort_by_key(|failed| Reverse(failed.after));
@@ -90,9 +115,17 @@ impl FollowedPath {
             Err(error) => self.settle_file_later(file, &error, context),
             Ok(None) => {}
             Ok(Some(mut found)) => {
-                if file.is_rewritten && !found.content.looks_like_a_log() {
-                    info!("{} holds no lines any more: it is not read", found.path.shown());
-                    return;
+                let is_log = match file.is_rewritten {
+                    true => found.content.looks_like_a_log(),
+                    false => Ok(true),
+                };
+                match is_log {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        let path = found.path.shown();
+                        return info!("{path} holds no lines any more: it is not read");
+                    }
+                    Err(error) => return self.settle_file_later(file, &error, context),
                 }
                 let at = self.older.partition_point(|known| known.order() < file.order);
                 let new = self.discovered(found, file.order, context);

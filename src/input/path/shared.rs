@@ -65,7 +65,7 @@ impl Shared {
         self.follows_since = file_clock();
     }
 
-    pub(super) fn is_excluded(&self, path: &Path) -> bool {
+    pub(in crate::input) fn is_excluded(&self, path: &Path) -> bool {
         self.exclude_files.matches(path.as_os_str().as_bytes())
     }
 

@@ -226,7 +226,8 @@ impl FollowedPath {
         context: &mut Context<'_>,
     ) {
         let current = stat.map_or(source.inode, |stat| stat.inode);
-        let between = (Some(source.order), None);
+        // Behind what cannot be told yet as well.
+        let between = (self.last_order().max(Some(source.order)), None);
         let search = Search { source, kind: SearchKind::Successors { modified }, current };
         let unknown = self.unknown_among(search, between, context);
         self.older.extend(unknown);

@@ -19,7 +19,6 @@ use crate::input::rotation::directories::Sibling;
 use crate::input::rotation::identity::{Found, position_in};
 use crate::input::rotation::judge::same_inode;
 use crate::input::rotation::names;
-use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::position::{Position, Source};
 use crate::shown::Show;
 
@@ -199,7 +198,7 @@ impl FollowedPath {
         }
         // A copy that a glob has matched just before is looked at later.
         self.recently_read.remember(&old);
-        context.effects.behind.push(CheckpointBehind::forget(old.source.id));
+        context.effects.forget(&old);
         if let Some(copy) = copy {
             self.note_shorter(copy, &old.source, context);
         }

@@ -149,21 +149,27 @@ impl UnsettledFile {
         if names::is_compressed(&self.path) {
             return Ok(None);
         }
-        let mut compressed = COMPRESSED.iter().map(|extension| {
+        let beside = self.compressed_beside();
+        // Its name may be another file's by now, and its time is its own.
+        let is_of_its_time = |it: &Sibling| it.stat.modified == self.modified;
+        let found = match beside.filter(is_of_its_time) {
+            Some(beside) => Some(beside),
+            None => self.compressed_elsewhere(directories, &is_known)?,
+        };
+        let unknown = || self.compressed_beside().filter(|it| !is_known(it.stat.inode));
+        let Some(Sibling { path, stat }) = found.or_else(unknown) else { return Ok(None) };
+        (self.path, self.inode) = (path, stat.inode);
+        Ok(Some(stat))
+    }
+
+    /// What compression would make of it where it stood.
+    fn compressed_beside(&self) -> Option<Sibling> {
+        COMPRESSED.iter().find_map(|extension| {
             let mut path = self.path.clone();
             path.as_mut_os_string().push(extension);
-            path
-        });
-        let path = compressed.find(|path| path.exists());
-        let path = path.map_or_else(
-            || self.compressed_elsewhere(directories, is_known),
-            |path| Ok(Some(path)),
-        )?;
-        let Some(path) = path else { return Ok(None) };
-        self.path = path;
-        let stat = Stat::at(&self.path).ok();
-        self.inode = stat.map_or(self.inode, |stat| stat.inode);
-        Ok(stat)
+            let stat = Stat::at(&path).ok()?;
+            Some(Sibling { path, stat })
+        })
     }
 
     /// What compression has made of it, and has another name by now.
@@ -171,11 +177,11 @@ impl UnsettledFile {
         &self,
         directories: &Directories,
         is_known: impl Fn(Inode) -> bool,
-    ) -> io::Result<Option<PathBuf>> {
+    ) -> io::Result<Option<Sibling>> {
         let mut archives = archive::archives_of(directories, &self.source, self.modified)?;
         // Where another search has found it already, that is to be known.
         archives.sort_by_key(|archive| is_known(archive.stat.inode));
-        Ok(archives.into_iter().next().map(|archive| archive.path))
+        Ok(archives.into_iter().next())
     }
 
     /// Its size may have changed, and nothing else.

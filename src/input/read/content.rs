@@ -141,13 +141,16 @@ pub(in crate::input) mod faults {
 }
 
 impl Content {
-    /// Whether what stands in it first, behind NULs perhaps, is like a log. False where it cannot be read.
-    pub(in crate::input) fn looks_like_a_log(&mut self) -> bool {
+    /// Whether what stands in it first, behind NULs perhaps, is like a log.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(in crate::input) fn looks_like_a_log(&mut self) -> io::Result<bool> {
         let (mut bytes, mut offset) = ([0; LOOKED_AT], self.data_from(0));
         loop {
-            let Ok(count) = self.read_at(offset, &mut bytes) else { return false };
+            let count = self.read_at(offset, &mut bytes)?;
             match leading_nuls(&bytes[..count]) {
-                0 => return looks_like_a_log(&bytes[..count]),
+                0 => return Ok(looks_like_a_log(&bytes[..count])),
                 nuls if nuls < count => offset += nuls as u64,
                 nuls => offset = self.data_from(offset + nuls as u64),
             }

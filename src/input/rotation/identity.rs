@@ -234,25 +234,31 @@ impl Found {
 
     /// Whether it is a copy of `original`. If that `may_grow`, it may have grown since, and the copy
     /// may be under way.
+    ///
+    /// # Errors
+    /// It cannot be told for now; also where the original cannot be read.
     pub(in crate::input) fn is_copy_of(
         &mut self,
         original: &mut Content,
         may_grow: bool,
     ) -> io::Result<bool> {
         let Some(whole) = original.stat() else { return Ok(false) };
-        let end = |original: &mut Content, size| {
-            position_in(original, size).map(|end| Position { modified: whole.modified, ..end })
+        let end = |original: &mut Content, size| match position_in(original, size) {
+            Ok(end) => Ok(Some(Position { modified: whole.modified, ..end })),
+            // It has become shorter.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error),
         };
         let Some(Stat { size, .. }) = self.content.stat() else {
             // What is compressed was complete.
-            let Ok(end) = end(original, whole.size) else { return Ok(false) };
-            return self.is_all_before(&end);
+            let end = end(original, whole.size)?;
+            return end.map_or(Ok(false), |end| self.is_all_before(&end));
         };
         let is_younger = whole.inode.born.is_none_or(|born| born <= self.stat.modified);
         if !(size == whole.size || size < whole.size && may_grow && is_younger) {
             return Ok(false);
         }
-        end(original, size).map_or(Ok(false), |end| self.begins_with(&end))
+        end(original, size)?.map_or(Ok(false), |end| self.begins_with(&end))
     }
 
     /// Whether it holds what was read up to `position`. Logs may begin alike, and some end there: a

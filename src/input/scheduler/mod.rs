@@ -103,8 +103,7 @@ pub async fn run(settings: Settings, known: KnownFiles, links: InputLinks) {
         if scheduler.is_done() {
             return;
         }
-        scheduler.forget_look();
-        scheduler.shared.directories.turn_ends();
+        scheduler.turn_ends();
         alarm.set(scheduler.next_wake());
         tokio::select! {
             biased;
@@ -320,6 +319,12 @@ impl Scheduler {
                 self.sweep = self.sweep.wrapping_add(1);
             }
         }
+    }
+
+    /// What comes next may have been waited for: nothing that was seen or listed counts any more.
+    pub(super) fn turn_ends(&mut self) {
+        self.forget_look();
+        self.shared.directories.turn_ends();
     }
 
     /// What was seen may have changed by now.

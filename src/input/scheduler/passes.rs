@@ -11,6 +11,7 @@ use super::slot::{Origin, Slot};
 use super::{Reload, Scheduler};
 use crate::health::readiness::FileTally;
 use crate::input::path::{FollowedPath, ReadFrom};
+use crate::input::rotation::names;
 use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::pipeline::event::Event;
 use crate::pipeline::position::{Record, nanoseconds};
@@ -35,6 +36,7 @@ impl Scheduler {
         // Not twice as many, as it would grow.
         self.slots.reserve_exact(found.len());
         let mut known = Vec::new();
+        self.leave_records_to_logs();
         for (path, records) in std::mem::take(&mut self.records) {
             // The path may be gone, but what was rotated away from it may have to be read.
             let named = found.binary_search_by(|(it, _)| it.cmp(&path)).ok().map(|at| found[at].1);
@@ -86,6 +88,23 @@ impl Scheduler {
         self.shared.is_terse = false;
         self.asked.now.push(CheckpointNow::followed(&self.globs));
         self.done_first.set(self.tally());
+    }
+
+    /// What is known of a rotated file that nothing names any more is left to the log it was rotated away from:
+    /// what was read of it may not have arrived.
+    fn leave_records_to_logs(&mut self) {
+        let is_named = |path: &Path| (self.entry_of)(path).is_some();
+        let unnamed: Vec<_> =
+            self.records.keys().filter(|path| !is_named(path)).map(Arc::clone).collect();
+        for path in unnamed {
+            let log = names::telling_bases(&path).into_iter().find(|log| is_named(log));
+            let Some(log) = log.filter(|_| !self.shared.is_excluded(&path)) else { continue };
+            let log: Arc<Path> = log.into();
+            for mut record in self.records.remove(&path).unwrap_or_default() {
+                record.source.path = Arc::clone(&log);
+                self.records.entry(Arc::clone(&log)).or_default().push(record);
+            }
+        }
     }
 
     /// How many files there are.
@@ -172,10 +191,15 @@ impl Scheduler {
             // Its time comes.
             return;
         }
+        let left = self.leave_unexamined(id);
+        let Some(slot) = &mut self.slots[id] else { return };
         let looked = slot.path.look(&mut self.shared, now);
         let is_over = !looked.has_work && slot.path.is_over(&self.shared);
         self.looked_at = looked.stat.map(|stat| (id, stat));
         self.take_in(looked.effects);
+        if let Some((originals, born)) = left {
+            self.look_for_vanished(originals, born, now);
+        }
         if looked.has_work {
             self.queue(id);
             self.keep_open(id, now);

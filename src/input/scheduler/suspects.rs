@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use tracing::{debug, info};
 
 use super::Scheduler;
-use super::slot::{Origin, Suspect};
+use super::slot::{Origin, Slot, Suspect};
 use crate::input::path::{Claim, ReadFrom};
 use crate::input::read::content::{Stat, open};
+use crate::input::rotation::archive;
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::names;
 use crate::pipeline::position::{Head, Inode};
@@ -40,7 +41,8 @@ impl Scheduler {
     }
 
     fn examine(&mut self, id: usize, inode: Option<Inode>, now: Instant) -> bool {
-        let originals = self.alike(id);
+        let Some(slot) = &self.slots[id] else { return false };
+        let originals = self.alike(id, || first_bytes(slot.path.path()));
         let Some(slot) = &mut self.slots[id] else { return false };
         if originals.is_empty() {
             slot.origin = Origin::Own(inode);
@@ -61,19 +63,45 @@ impl Scheduler {
         false
     }
 
-    /// The paths that the file may be a copy of: its name says that it was rotated away from them, and
-    /// it begins like what is read there. Logs of several workers begin alike as well, so a mere number
-    /// in a name tells nothing.
-    fn alike(&self, id: usize) -> Vec<usize> {
+    /// A file that was renamed before it was held against those that it may be a copy of is given up here:
+    /// their paths know what they have read, and find it under a name that rotation makes. Returns them, and
+    /// when it was born.
+    pub(super) fn leave_unexamined(&mut self, id: usize) -> Option<(Vec<usize>, i64)> {
+        let slot = self.slots[id].as_mut()?;
+        if !matches!(slot.origin, Origin::Unexamined) {
+            return None;
+        }
+        let (inode, first) = slot.path.renamed_unread()?;
+        let path = slot.path.path().to_owned();
+        let born = inode.born?;
+        let mut originals = self.alike(id, || Ok(first));
+        if originals.is_empty() {
+            return None;
+        }
+        let name = archive::moved(&self.shared.directories, &path, inode).ok()??;
+        let finds_it = |log: &Slot| names::is_telling_sibling_of(log.path.path(), &name);
+        originals.retain(|&log| self.slots[log].as_ref().is_some_and(finds_it));
+        if originals.is_empty() {
+            return None;
+        }
+        let slot = self.slots[id].as_mut()?;
+        let effects = slot.path.disown(&mut self.shared);
+        self.take_in(effects);
+        Some((originals, born))
+    }
+
+    /// The paths that the file which begins with `first` may be a copy of: its name says that it was rotated
+    /// away from them, and it begins like what is read there. Logs of several workers begin alike as well, so
+    /// a mere number in a name tells nothing.
+    fn alike(&self, id: usize, first: impl FnOnce() -> std::io::Result<Vec<u8>>) -> Vec<usize> {
         let Some(slot) = &self.slots[id] else { return Vec::new() };
-        let path = slot.path.path();
-        let bases = names::telling_bases(path);
+        let bases = names::telling_bases(slot.path.path());
         let originals = bases.iter().filter_map(|base| self.by_path.get(&**base)).copied();
         let originals: Vec<_> = originals.filter(|&other| other != id).collect();
         if originals.is_empty() {
             return originals;
         }
-        let Ok(bytes) = first_bytes(path) else { return Vec::new() };
+        let Ok(bytes) = first() else { return Vec::new() };
         let is_alike = |&other: &usize| {
             self.slots[other].as_ref().is_some_and(|slot| slot.path.begins_like(&bytes))
         };
@@ -104,9 +132,7 @@ impl Scheduler {
             && let Some(born) = born
         {
             // It may have been compressed meanwhile.
-            for original in originals {
-                self.look_for_vanished(original, born, now);
-            }
+            self.look_for_vanished(originals, born, now);
             return true;
         }
         let is_taken = |stat: Stat| self.shared.ownership.owner(stat.inode).is_some();
@@ -121,13 +147,16 @@ impl Scheduler {
         true
     }
 
-    fn look_for_vanished(&mut self, original: usize, born: i64, now: Instant) {
-        let Some(slot) = &mut self.slots[original] else { return };
-        let effects = slot.path.look_for_vanished(born, &mut self.shared, now);
-        if slot.path.has_older() {
-            self.queue(original);
+    /// Has the paths that a file may be a copy of look for what has become of it.
+    pub(super) fn look_for_vanished(&mut self, originals: Vec<usize>, born: i64, now: Instant) {
+        for original in originals {
+            let Some(slot) = &mut self.slots[original] else { continue };
+            let effects = slot.path.look_for_vanished(born, &mut self.shared, now);
+            if slot.path.has_older() {
+                self.queue(original);
+            }
+            self.take_in(effects);
         }
-        self.take_in(effects);
     }
 
     /// From where the file at `path` is read that is a copy of what one of these paths reads.

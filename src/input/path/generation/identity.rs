@@ -152,7 +152,10 @@ impl Generation {
     /// Whether what is open may be a log. What is empty may become one, and so may what cannot be told.
     pub(in crate::input) fn may_be_a_log(&mut self) -> bool {
         self.stat().is_none_or(|stat| stat.size == 0)
-            || self.content.as_mut().is_none_or(Content::looks_like_a_log)
+            || self
+                .content
+                .as_mut()
+                .is_none_or(|content| content.looks_like_a_log().unwrap_or(true))
     }
 
     /// Whether `content`, which should be that of its file, is not what was read; its last records may
@@ -210,6 +213,19 @@ impl Generation {
             _ if self.position.modified != found.stat.modified => Ok(false),
             _ => found.continues(&self.position),
         }
+    }
+
+    /// The first bytes of what is open.
+    pub(in crate::input) fn first_bytes(&mut self) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; Head::MAX];
+        let count = self.content.as_mut()?.read_at(0, &mut bytes).ok()?;
+        bytes.truncate(count);
+        Some(bytes)
+    }
+
+    /// Whether its file is open, and nothing of it can be read.
+    pub(in crate::input) fn is_unreadable(&mut self) -> bool {
+        self.content.as_mut().is_some_and(|content| content.read_at(0, &mut [0]).is_err())
     }
 
     /// Whether what is open is compressed, and so does not grow once it is complete.

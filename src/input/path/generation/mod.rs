@@ -195,12 +195,13 @@ impl Generation {
         self.stat().map_or(self.position.modified, |stat| stat.modified)
     }
 
-    /// What came before is let go at `previous`. Returns the position if nothing was read yet: then
-    /// the next start must tell copies of that from those of this one, by their time.
+    /// What came before is let go at `previous`. Returns the position if nothing was read yet and it has
+    /// changed: then the next start must tell copies of that from those of this one, by their time.
     pub(in crate::input) fn begins_after(&mut self, previous: &Position) -> Option<Position> {
         let position = &mut self.position;
+        let is_news = previous.modified > position.modified;
         position.modified = position.modified.max(previous.modified);
-        (position.offset == 0).then_some(*position)
+        (is_news && position.offset == 0).then_some(*position)
     }
 
     /// How many bytes it is known to hold that were not read. NULs that may be filled in are none.
@@ -309,6 +310,11 @@ impl Generation {
     pub(in crate::input) fn failing(&mut self, now: Instant) -> Duration {
         self.doubt_extent();
         now.saturating_duration_since(*self.failing_since.get_or_insert(now))
+    }
+
+    /// For how long reading or opening it has failed.
+    pub(in crate::input) fn failed_for(&self, now: Instant) -> Duration {
+        self.failing_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     /// It can be read.

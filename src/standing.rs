@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use crate::health::certificates::CertificateOwner;
 use crate::health::metrics::Sending;
 use crate::threads;
 
@@ -43,6 +44,10 @@ pub struct ReceiverStanding {
     pub error: Option<String>,
     /// When that was.
     pub error_at: Option<i64>,
+    /// Until when the certificate is valid that it has shown.
+    pub certificate_end: Option<i64>,
+    /// Until when our own is.
+    pub own_certificate_end: Option<i64>,
 }
 
 impl ReceiverStanding {
@@ -57,6 +62,8 @@ impl ReceiverStanding {
             unproven_since: since(meters.unproven_since.get()),
             error,
             error_at,
+            certificate_end: meters.certificates.get(CertificateOwner::Receiver),
+            own_certificate_end: meters.certificates.get(CertificateOwner::Client),
         }
     }
 }

@@ -39,7 +39,9 @@ fn connect(endpoint: &Endpoint) -> (String, i32) {
     let said = said[from..to].replace(&endpoint.host, "HOST");
     let said = said.replace(&endpoint.port.to_string(), "PORT");
     let days = regex::Regex::new(r"\d+ (more days|days ago)").unwrap();
-    (days.replace_all(&said, "N $1").into_owned(), output.status.code().unwrap())
+    let said = days.replace_all(&said, "N $1");
+    let print = regex::Regex::new("sha-256(:[0-9A-F]{2}){32}").unwrap();
+    (print.replace_all(&said, "FINGERPRINT").into_owned(), output.status.code().unwrap())
 }
 
 #[test]
@@ -259,12 +261,16 @@ fn a_certificate_for_another_name_is_shown_with_its_names() {
     assert_snapshot!(said, @r#"
     HOST, port PORT, TLS
     resolved: HOST
-    not connected: TLS with HOST (HOST:PORT): the receiver's certificate was refused: it was not issued for "HOST", but for other.example; let destination.host be a name in the certificate, or have one issued with the subject alternative name IP:HOST
+    not connected: TLS with HOST (HOST:PORT): the receiver's certificate was refused: it was not issued for "HOST", but for other.example; let destination.host or destination.server_name be a name in the certificate, or have one issued with the subject alternative name IP:HOST
     certificate: CN=localhost
       for other.example
       issued by CN=remote_syslog test authority
       key: the curve P-256; signed with ecdsa-with-SHA256
       valid until 4096-01-01, N more days
+      FINGERPRINT
+      to trust this very certificate, compare its fingerprint with what the receiver has
+      (openssl x509 -noout -fingerprint -sha256 -in ITS.pem), and write below destination:
+        fingerprint: "FINGERPRINT"
     "#);
 }
 
@@ -276,7 +282,7 @@ fn an_expired_certificate_is_shown_with_its_end() {
     });
     let (said, code) = connect(&receiver.endpoint());
     assert_eq!(code, 1);
-    assert_snapshot!(said, @r"
+    assert_snapshot!(said, @r#"
     HOST, port PORT, TLS
     resolved: HOST
     not connected: TLS with HOST (HOST:PORT): the receiver's certificate was refused: it has expired on 2025-01-01T00:00:00Z; renew it on the receiver, and check this host's clock
@@ -285,7 +291,11 @@ fn an_expired_certificate_is_shown_with_its_end() {
       issued by CN=remote_syslog test authority
       key: the curve P-256; signed with ecdsa-with-SHA256
       expired on 2025-01-01, N days ago
-    ");
+      FINGERPRINT
+      to trust this very certificate, compare its fingerprint with what the receiver has
+      (openssl x509 -noout -fingerprint -sha256 -in ITS.pem), and write below destination:
+        fingerprint: "FINGERPRINT"
+    "#);
 }
 
 #[test]
@@ -332,7 +342,7 @@ fn a_receiver_that_ends_the_connection_at_once_is_told() {
     assert_snapshot!(said, @r"
     HOST, port PORT, TCP
     resolved: HOST
-    not connected: HOST:PORT accepted the connection and closed it at once; look at its own log: it may want a client certificate, or refuse this host
+    not connected: HOST:PORT accepted the connection and closed it at once; look at its own log: it may want a certificate of ours that it trusts (destination.cert_file), or refuse this host
     ");
 }
 

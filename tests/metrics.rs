@@ -263,7 +263,13 @@ fn dashboard_and_rules_speak_of_metrics_that_exist() {
     let names = |text: &str| -> BTreeSet<_> {
         name.find_iter(text).map(|found| found.as_str().to_owned()).collect()
     };
-    let known = names(&scrape(metrics));
+    let (tls_site, tls) = (Site::new(), Receiver::new(Transport::Tls));
+    let tls_metrics = address();
+    let _tls_running = shipper(&tls_site, &tls, tls_metrics).start();
+    let expiry = "remote_syslog_certificate_expiry_timestamp_seconds{which=\"receiver\"} 6709";
+    let is_told = || get(tls_metrics, "/metrics").is_some_and(|told| told.contains(expiry));
+    wait_until("the expiry is told", SOON, is_told);
+    let known = &names(&scrape(metrics)) | &names(&scrape(tls_metrics));
     let dashboard: serde_json::Value = serde_json::from_str(&example("grafana.json")).unwrap();
     assert!(dashboard["panels"].as_array().unwrap().len() >= 6);
     for text in [dashboard["panels"].to_string(), example("alerts.yml")] {

@@ -29,7 +29,9 @@ struct Scene {
 const RECEIVER: &str = "receiver: not connected for 2 s; last error, 1 s ago: cannot connect to \
     192.0.2.10:6514 (192.0.2.10): Connection refused (os error 111); nothing listens there: check \
     that the receiver runs and destination.port is right";
-const RECEIVER_JSON: &str = r#""receiver":{"connected":false,"since":"2026-11-25T03:14:15Z","name":null,"unproven":0,"unproven_since":null,"error":"cannot connect to …","error_at":"2026-11-25T03:14:15Z"}"#;
+const FINGERPRINT: &str = "sha-256:BA:78:16:BF:8F:01:CF:EA:41:41:40:DE:5D:AE:22:23:B0:03:61:A3:\
+     96:17:7A:9C:B4:10:FF:61:F2:00:15:AD";
+const RECEIVER_JSON: &str = r#""receiver":{"connected":false,"since":"2026-11-25T03:14:15Z","name":null,"unproven":0,"unproven_since":null,"error":"cannot connect to …","error_at":"2026-11-25T03:14:15Z","certificate_end":null,"own_certificate_end":null}"#;
 
 impl Scene {
     fn new(transport: Transport, files: &str) -> Self {
@@ -105,6 +107,7 @@ impl Scene {
         for (pattern, replacement) in [
             (r"process \d+", "process 4711"),
             (r#""pid":\d+"#, r#""pid":4711"#),
+            ("sha-256(:[0-9A-F]{2}){32}", FINGERPRINT),
             (r"valid until [0-9-]+, \d+ more days", "valid until 2027-06-30, 217 more days"),
             (
                 r"belongs to \S+:\S+, mode (\d+), and this runs as \S+",

@@ -1,6 +1,6 @@
 //! RELP, spoken to real imrelp: what is answered is stored, and what is not answered is sent again.
 
-use crate::support::peers::{Imrelp, Peer, Rsyslogd};
+use crate::support::peers::{Imrelp, Peer, Rsyslogd, frames};
 use crate::support::{
     Endpoint, Message, Numbered, Proxy, Reopen, Report, SOON, Shipper, Site, Transport,
     bare_command, finish, lines, wait_until,
@@ -9,12 +9,6 @@ use crate::support::{
 const RATE: u64 = 5_000;
 /// As many may be unanswered by default.
 const WINDOW: u64 = 16_384;
-
-/// The messages as frames of the form that [`Report`] reads.
-fn frames(peer: &Rsyslogd) -> Vec<Vec<u8>> {
-    let frame = |m: &Message| [b"<13>1 T h a - - - ", &m.text[..]].concat();
-    peer.messages().iter().map(frame).collect()
-}
 
 fn shipper(site: &Site, peer: &Rsyslogd, transport: Transport) -> Shipper {
     let shipper = Shipper::new(site).follow("app.log").to(&peer.endpoint(transport));

@@ -26,6 +26,7 @@ mod links;
 mod log;
 mod metrics;
 mod mounts;
+mod mutual;
 mod once;
 mod operating;
 mod patterns;

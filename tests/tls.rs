@@ -1,13 +1,23 @@
 //! A handshake that comes to nothing: the true reason, whose certificate it is, and what to do.
 
+use std::fs;
+
 use crate::support::peers::{Issue, Openssl, Peer, Rsyslogd, TlsServer};
-use crate::support::{Endpoint, Shipper, Site, Transport, finish};
+use crate::support::{Endpoint, Receiver, Shipper, Site, Transport, finish};
 
 /// What `--check --connect` says of `endpoint`, and its exit code.
 fn check(endpoint: &Endpoint) -> (String, Option<i32>) {
+    check_with(endpoint, &[])
+}
+
+/// The same with keys of `destination`.
+fn check_with(endpoint: &Endpoint, keys: &[(&str, &str)]) -> (String, Option<i32>) {
     let site = Site::new();
     site.append("app.log", "one\n");
     let shipper = Shipper::new(&site).follow("app.log").to(endpoint);
+    let shipper = keys.iter().fold(shipper, |shipper, (key, value)| {
+        shipper.env(&format!("REMOTE_SYSLOG_DESTINATION_{key}"), value)
+    });
     let output = finish(shipper.command().args(["--check", "--connect"]));
     (String::from_utf8(output.stdout).unwrap(), output.status.code())
 }
@@ -118,7 +128,7 @@ fn whose_name_it_bears_and_who_has_signed_it_are_named() {
     assert_refused(&server, &["in its subject alone (CN=logs)", &alternative]);
     let names = (0..8).map(|number| format!("DNS:host{number}")).collect::<Vec<_>>().join(",");
     let server = served(Issue { extensions: &format!("subjectAltName={names}"), ..plain() }, &[]);
-    let listed = "but for host0, host1, host2, host3, host4 and 3 more; let destination.host be";
+    let listed = "but for host0, host1, host2, host3, host4 and 3 more; let destination.host or";
     assert_refused(&server, &[&format!("not issued for \"{}\", {listed}", server.endpoint.host)]);
     let server = served(Issue { issuer: "other", ..plain() }, &[]);
     assert_refused(&server, &["authority that is not trusted here (CN=Other CA): 1 authority is"]);
@@ -248,4 +258,177 @@ fn a_port_that_says_nothing_to_tls_is_told_before_the_attempt_ends() {
         "7 s in all",
     ]);
     running.wait_warning(&["did not answer within 7 s"]);
+}
+
+/// What `--check --connect` says where `pin` is trusted, and its exit code.
+fn check_pinned(endpoint: &Endpoint, pin: &str) -> (String, Option<i32>) {
+    check_with(endpoint, &[("FINGERPRINT", pin)])
+}
+
+/// The fingerprint of a certificate, as `openssl x509` prints it.
+fn fingerprint(openssl: &Openssl, name: &str) -> String {
+    openssl.print(&["x509", "-noout", "-fingerprint", "-sha256", "-in", &format!("{name}.pem")])
+}
+
+/// A certificate that nobody vouches for: an authority's, one of version 1, one for another name; over both
+/// versions of TLS, with keys of each kind.
+#[test]
+fn a_pinned_certificate_is_taken_for_what_it_is() {
+    let Some(openssl) = Openssl::start() else { return };
+    let curve = &["ec", "-pkeyopt", "ec_paramgen_curve:P-384"][..];
+    for (extensions, key) in [
+        ("basicConstraints=critical,CA:TRUE", &["rsa:2048"][..]),
+        ("", &["rsa:2048"]),
+        ("", curve),
+        ("subjectAltName=DNS:other\nextendedKeyUsage=clientAuth", &["ed25519"]),
+    ] {
+        openssl.issue(&Issue { issuer: "server", extensions, key, ..Issue::default() });
+        let pin = fingerprint(&openssl, "server");
+        for version in ["-tls1_2", "-tls1_3"] {
+            let server = openssl.serve("server", &[version]);
+            let (said, code) = check_pinned(&server.endpoint, &pin);
+            assert_eq!(code, Some(0), "{extensions:?} {key:?} {version}: {said}");
+            assert!(said.contains("trusted: its fingerprint is one of destination.fing"), "{said}");
+            // Without a pin it is refused, and told what to write.
+            let (said, code) = check(&server.endpoint);
+            assert_eq!(code, Some(1), "{said}");
+            let written = pin.split_once('=').unwrap().1.trim();
+            assert!(
+                said.contains(&format!("\n      fingerprint: \"sha-256:{written}\"\n")),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_pin_lets_nobody_else_in() {
+    let Some(openssl) = Openssl::start() else { return };
+    openssl.issue(&Issue::default());
+    openssl.issue(&Issue { name: "other", ..Issue::default() });
+    let server = openssl.serve("server", &[]);
+    let [own, other] = ["server", "other"].map(|name| fingerprint(&openssl, name));
+    // The system's authorities, of which SSL_CERT_FILE is one that has issued it, do not count beside a pin.
+    let (said, code) = check_pinned(&server.endpoint, &other);
+    assert_eq!(code, Some(1), "{said}");
+    let shown = own.split_once('=').unwrap().1.trim();
+    let told = format!("its fingerprint (sha-256:{shown}, of CN=logs) is none of destination.fing");
+    assert!(said.contains(&told) && said.contains("somebody else answers"), "{said}");
+    // Authorities that are named do.
+    let authority = openssl.path("ca.pem").display().to_string();
+    let both = |pin, authority| {
+        check_with(&server.endpoint, &[("FINGERPRINT", pin), ("CA_FILE", authority)])
+    };
+    assert_eq!(both(other.as_str(), authority.as_str()).1, Some(0));
+    openssl.authority("stranger", "/CN=Stranger", &["rsa:2048"]);
+    let stranger = openssl.path("stranger.pem").display().to_string();
+    assert_eq!(both(own.as_str(), stranger.as_str()).1, Some(0));
+    let (said, code) = both(other.as_str(), stranger.as_str());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("not trusted here (CN=Test CA)") && said.contains("; nor is its finger"));
+    // A key that is too short proves nothing, whatever is pinned.
+    openssl.issue(&Issue { issuer: "server", key: SHORT, ..Issue::default() });
+    let short = fingerprint(&openssl, "server");
+    for version in ["-tls1_2", "-tls1_3"] {
+        let server = openssl.serve("server", &[version]);
+        let (said, code) = check_pinned(&server.endpoint, &short);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("the key of CN=logs is RSA of only 1024 bits"), "{said}");
+    }
+}
+
+#[test]
+fn a_name_and_a_version_of_ones_own_are_asked_for() {
+    let Some(openssl) = Openssl::start() else { return };
+    let extensions = "subjectAltName=DNS:logs.example.com\nbasicConstraints=CA:FALSE";
+    openssl.issue(&Issue { extensions, ..Issue::default() });
+    let server = openssl.serve("server", &["-tls1_2"]);
+    let (said, code) = check_with(&server.endpoint, &[("SERVER_NAME", "logs.example.com")]);
+    assert_eq!(code, Some(0), "{said}");
+    let (said, code) = check_with(&server.endpoint, &[("SERVER_NAME", "logs")]);
+    assert_eq!(code, Some(1), "{said}");
+    let told =
+        "it was not issued for \"logs\", but for logs.example.com; let destination.server_name be";
+    assert!(said.contains(told), "{said}");
+    let asked = [("SERVER_NAME", "logs.example.com"), ("MIN_TLS", "1.3")];
+    let (said, code) = check_with(&server.endpoint, &asked);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("the receiver does not speak TLS 1.3 (destination.min_tls), it says"),
+        "{said}"
+    );
+    assert!(
+        said.contains("or write min_tls: \"1.2\"") && said.contains("it takes TLS 1.2"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_directory_of_authorities_and_a_key_of_each_form_will_do() {
+    let Some(openssl) = Openssl::start() else { return };
+    openssl.issue(&Issue::default());
+    let directory = openssl.path("ca.d");
+    fs::create_dir(&directory).unwrap();
+    fs::copy(openssl.path("ca.pem"), directory.join("ca.crt")).unwrap();
+    fs::write(directory.join("broken.pem"), "nothing").unwrap();
+    let directory = directory.display().to_string();
+    let server = openssl.serve("server", &["-Verify", "1", "-CAfile", "ca.pem"]);
+    for (key, command) in [
+        (&["rsa:2048"][..], "rsa"),
+        (&["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "ec"),
+        (&["ed25519"], "pkey"),
+    ] {
+        openssl.issue(&Issue { name: "own", subject: "/CN=web1", key, ..Issue::default() });
+        let traditional: &[&str] = if command == "rsa" { &["-traditional"] } else { &[] };
+        let old = [&[command, "-in", "own.key", "-out", "old.key"], traditional].concat();
+        openssl.print(&old);
+        let own = openssl.path("own.pem");
+        let mut both = fs::read(&own).unwrap();
+        both.extend(fs::read(openssl.path("old.key")).unwrap());
+        fs::write(openssl.path("both.pem"), both).unwrap();
+        for (certificate, key) in
+            [("own.pem", Some("own.key")), ("own.pem", Some("old.key")), ("both.pem", None)]
+        {
+            let certificate = openssl.path(certificate).display().to_string();
+            let key = key.map_or(String::new(), |key| openssl.path(key).display().to_string());
+            let asked =
+                [("CA_DIR", &*directory), ("CERT_FILE", &*certificate), ("KEY_FILE", &*key)];
+            let (said, code) = check_with(&server.endpoint, &asked);
+            assert_eq!(code, Some(0), "{said}");
+            assert!(said.contains("\n  our own certificate: CN=web1\n"), "{said}");
+            assert!(said.contains("broken.pem: it holds no certificate"), "{said}");
+            assert!(said.contains("; the others are trusted"), "{said}");
+        }
+    }
+    // An encrypted key, and that of another.
+    openssl.print(&[
+        "pkey",
+        "-in",
+        "own.key",
+        "-aes128",
+        "-passout",
+        "pass:x",
+        "-out",
+        "secret.key",
+    ]);
+    openssl.issue(&Issue { name: "other", ..Issue::default() });
+    for (key, told) in [
+        ("secret.key", "the key in it is encrypted, and nobody is there to type its passphrase"),
+        ("other.key", "the key in it is not that of the certificate in "),
+    ] {
+        let paths = ["own.pem", key].map(|name| openssl.path(name).display().to_string());
+        let asked = [("CA_DIR", &*directory), ("CERT_FILE", &*paths[0]), ("KEY_FILE", &*paths[1])];
+        let (said, code) = check_with(&server.endpoint, &asked);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(&format!("\n  no TLS: destination.key_file: {}: {told}", paths[1])));
+    }
+}
+
+#[test]
+fn one_that_is_not_valid_yet_is_told() {
+    let receiver = Receiver::with_certificate(|params| {
+        params.not_before = rcgen::date_time_ymd(4000, 1, 1);
+    });
+    let said = refusal(&receiver.endpoint());
+    assert!(said.contains("it is not valid before 4000-01-01T00:00:00Z; check this host's clock"));
 }

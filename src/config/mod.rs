@@ -23,6 +23,7 @@ mod source;
 mod surroundings;
 #[cfg(test)]
 mod tests;
+mod tls;
 pub(crate) mod value;
 mod yaml;
 
@@ -53,6 +54,7 @@ pub use error::{ConfigErrors, Place, Problem, Warning};
 pub use include::Include;
 pub(crate) use resolve::NO_LOG;
 pub use surroundings::Surroundings;
+pub use tls::{Fingerprint, IdentityFiles, TlsSettings, TlsVersion};
 
 /// A configuration that can be used, and what is odd about it.
 #[derive(Debug)]
@@ -355,8 +357,8 @@ pub struct Destination {
     pub proxied: bool,
     /// How many messages may be unanswered over RELP.
     pub relp_window: usize,
-    /// What TLS is to use in the place of the system's.
-    pub tls: TlsFiles,
+    /// Whom TLS is to trust, and what it is to show.
+    pub tls: TlsSettings,
     /// Longest message in bytes, header included, framing not; `None`: no limit.
     pub max_message: Option<usize>,
 }
@@ -380,15 +382,6 @@ impl Destination {
     pub fn limit_key(&self) -> &'static str {
         resolve::limit_key(self.protocol)
     }
-}
-
-/// Files that TLS is to use, all of PEM; they are read with each connection.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// Certificates of those who are trusted, in the place of the system's.
-    pub authorities: Option<PathBuf>,
-    /// Our own certificate, and its key.
-    pub identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// Transport to the receiver.

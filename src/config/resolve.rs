@@ -4,6 +4,7 @@ mod advice;
 mod lists;
 mod messages;
 mod text;
+mod tls;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -12,13 +13,11 @@ use std::time::Duration;
 use super::document::leaf::{List, One, Spot};
 use super::document::meaning::{FilePath, Meaning, Switch, Timeout};
 use super::document::spots::Spots;
-use super::document::{DaemonKeys, DestinationKeys, FileItem, FileKeys};
+use super::document::{DaemonKeys, FileItem, FileKeys};
 use super::error::{ConfigErrors, Place, Problem};
 use super::findings::Findings;
 use super::include::IncludedFiles;
-use super::{
-    Config, Destination, Listen, Loaded, Mode, PidFile, Protocol, Surroundings, TlsFiles, entry,
-};
+use super::{Config, Destination, Listen, Loaded, Mode, PidFile, Protocol, Surroundings, entry};
 use crate::syslog::{Framing, field};
 
 pub(crate) const NO_LOG: &str = "/dev/null";
@@ -134,7 +133,7 @@ impl<'a> Resolver<'a> {
         let datagram = self.value(&keys.udp_max_line_length);
         let relp = self.value(&keys.relp_max_line_length);
         let relp_window = self.value(&keys.relp_window);
-        let tls = self.tls_files(protocol);
+        let tls = self.tls(to, protocol);
         Some(Destination {
             port: self.value(&to.port).unwrap_or(DEFAULT_PORT),
             protocol,
@@ -180,31 +179,6 @@ impl<'a> Resolver<'a> {
                 Framing::Relp
             }
         }
-    }
-
-    fn tls_files(&mut self, protocol: Protocol) -> TlsFiles {
-        let DestinationKeys { ca_file, cert_file, key_file, .. } = &self.daemon().destination;
-        let files = [ca_file, cert_file, key_file];
-        if !protocol.has_tls() {
-            files.into_iter().for_each(|file| self.warn_of_no_tls(file));
-        }
-        let [authorities, certificate, key] = files.map(|file| self.path(file));
-        let identity = match (certificate, key) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (Some(_), None) => self.half_of(cert_file, "destination.key_file"),
-            (None, Some(_)) => self.half_of(key_file, "destination.cert_file"),
-            (None, None) => None,
-        };
-        TlsFiles { authorities, identity }
-    }
-
-    /// Of a certificate and its key only one is named.
-    fn half_of<T>(&mut self, there: &One<FilePath>, missing: &str) -> Option<T> {
-        if let Some(spot) = there.spot() {
-            let text = format!("a certificate is of no use without its key; write {missing} too");
-            self.problem(spot, text);
-        }
-        None
     }
 
     fn state_dir(&mut self) -> Option<PathBuf> {

@@ -11,12 +11,13 @@ use super::resolve::Typed;
 
 /// The defaults of keys that have one which can be written, as they are written. A test compares them with what is
 /// resolved.
-const DEFAULTS: [(&str, &str); 24] = [
+const DEFAULTS: [(&str, &str); 25] = [
     ("destination.port", "514"),
     ("destination.protocol", "udp"),
     ("destination.framing", "newline"),
     ("destination.proof_interval", "300"),
     ("destination.proxied", "false"),
+    ("destination.min_tls", "1.2"),
     ("tcp", "false"),
     ("tls", "false"),
     ("new_file_check_interval", "10"),

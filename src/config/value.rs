@@ -155,6 +155,18 @@ pub(super) fn host(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// A name or an address that a certificate can be for.
+pub(super) fn server_name(text: &str) -> Result<String, String> {
+    let name = host(text)?;
+    match rustls::pki_types::ServerName::try_from(name.as_str()) {
+        Ok(_) => Ok(name),
+        Err(_) => Err(format!(
+            "{text:?} is neither a name nor an address that a certificate can be for; write the one that \
+             the receiver's certificate bears"
+        )),
+    }
+}
+
 fn is_ipv6(text: &str) -> bool {
     // A link-local address needs its interface, as in fe80::1%eth0.
     let (address, zone) = text.split_once('%').unwrap_or((text, "0"));

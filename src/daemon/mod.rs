@@ -1,6 +1,7 @@
 //! The life of the process that ships lines: configuration → log → locks → detach → stages, then
 //! whatever signals ask for, and an end in good order.
 
+mod expiry;
 mod once;
 mod reload;
 mod serve;

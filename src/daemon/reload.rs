@@ -10,6 +10,7 @@ use super::Error;
 use super::serve::{Working, export, warn_of_hidden};
 use crate::checkpoint;
 use crate::config::{self, Config, ConfigErrors, Listen, Loaded};
+use crate::deliver::try_trust;
 use crate::exporter::{self, Exporter, ListenError};
 use crate::service::log::{self, LogError};
 use crate::service::systemd;
@@ -25,6 +26,8 @@ pub(super) struct Loading {
 /// What was read.
 pub(super) struct ConfigRead {
     loaded: Result<Loaded, ConfigErrors>,
+    /// What is wrong with the certificates that it names.
+    untrusted: Option<String>,
     own_log: Result<(), LogError>,
     again: bool,
 }
@@ -47,11 +50,13 @@ impl Working {
         systemd::reloading();
         let process = &self.process;
         let (cli, around, log) = (process.cli.clone(), process.around.now(), process.log.clone());
-        let read = threads::run("load", move || ConfigRead {
+        let read = threads::run("load", move || {
             // After a rotation of the own log, HUP is what makes a daemon leave the old file.
-            own_log: log.reopen(),
-            loaded: config::load(&cli, &around),
-            again: false,
+            let own_log = log.reopen();
+            let loaded = config::load(&cli, &around);
+            // What is odd about them is said once they are used.
+            let tried = loaded.as_ref().ok().map(|loaded| try_trust(&loaded.config.destination));
+            ConfigRead { own_log, loaded, untrusted: tried.and_then(Result::err), again: false }
         });
         self.loading = Some(Loading { read, again: false });
     }
@@ -59,14 +64,20 @@ impl Working {
     /// Goes on with the configuration that was read, or with the old one where that is no good.
     pub(super) async fn reload(&mut self, read: Option<ConfigRead>) {
         // None: the thread has panicked.
-        let Some(ConfigRead { loaded, own_log, again }) = read else { return systemd::ready() };
+        let Some(ConfigRead { loaded, untrusted, own_log, again }) = read else {
+            return systemd::ready();
+        };
         if let Err(error) = own_log {
             warn!("{error}");
         }
         let refusal = match loaded {
             Ok(loaded) => {
                 loaded.warnings.iter().for_each(|warning| warn!("{warning}"));
-                self.take_up(loaded.config).await.err().map(|error| {
+                let taken = match untrusted {
+                    Some(error) => Err(error.into()),
+                    None => self.take_up(loaded.config).await,
+                };
+                taken.err().map(|error| {
                     error!("{error}");
                     error.to_string()
                 })
@@ -106,6 +117,7 @@ impl Working {
         super::warn_of_roots(&new);
         warn_of_hidden(&new);
         process.config = new;
+        self.expiry.look(&process.config, &self.meters.sending.certificates);
         self.watch_again();
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::expiry::ExpiryWatch;
 use super::reload::{self, Loading};
 use super::watching::{self, ConfigFiles, ConfigWatch};
 use super::{Error, once};
@@ -59,6 +60,8 @@ pub(super) struct Working {
     _answering: Option<Answering>,
     /// Tells of changes of the configuration, if it is to.
     pub(super) watch: Option<ConfigWatch>,
+    /// Looks after certificates.
+    pub(super) expiry: ExpiryWatch,
     /// The configuration that is being read.
     pub(super) loading: Option<Loading>,
 }
@@ -100,6 +103,7 @@ impl Process {
             exporter,
             _answering: answering,
             watch,
+            expiry: ExpiryWatch::start(),
             loading: None,
         })
     }
@@ -137,6 +141,10 @@ impl Working {
                 done = self.agent.done() => break done,
                 read = reload::read(&mut self.loading) => self.reload(read).await,
                 () = watching::changed(&mut self.watch) => self.load(),
+                () = self.expiry.due() => {
+                    let ends = &self.meters.sending.certificates;
+                    self.expiry.look(&self.process.config, ends);
+                }
                 () = &mut given_up => {
                     end = once::OnceEnd::GivenUp;
                     break Ok(());

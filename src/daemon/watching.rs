@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
-use crate::config::{Config, Include};
+use crate::config::{Config, Include, TlsSettings};
 use crate::shown::Show;
 use crate::threads;
 
@@ -40,22 +40,26 @@ pub(super) struct ConfigFiles {
     main: PathBuf,
     include: Vec<Include>,
     certificates: Vec<PathBuf>,
+    /// A directory of certificates: all in it counts.
+    authorities: Option<PathBuf>,
 }
 
 impl ConfigFiles {
     /// Those of `config`, which was read from `main`.
     pub(super) fn of(config: &Config, main: PathBuf) -> Self {
-        let tls = &config.destination.tls;
-        let identity = tls.identity.iter().flat_map(|(certificate, key)| [certificate, key]);
-        let certificates = identity.chain(&tls.authorities).cloned().collect();
-        Self { main, include: config.include.clone(), certificates }
+        let TlsSettings { ca_file, ca_dir, identity, .. } = &config.destination.tls;
+        let identity = identity.iter().flat_map(|it| [Some(&it.certificate), it.key.as_ref()]);
+        let certificates = identity.flatten().chain(ca_file).cloned().collect();
+        let authorities = ca_dir.clone();
+        Self { main, include: config.include.clone(), certificates, authorities }
     }
 
     /// All that are there or have to be.
     fn paths(&self) -> Vec<PathBuf> {
         let included = self.include.iter().flat_map(|it| it.files().unwrap_or_default());
         let others = self.certificates.iter().cloned();
-        [self.main.clone()].into_iter().chain(included).chain(others).collect()
+        let listed = self.authorities.iter().flat_map(|dir| files_in(dir));
+        [self.main.clone()].into_iter().chain(included).chain(others).chain(listed).collect()
     }
 
     /// How they stand now. It asks the file system.
@@ -80,11 +84,18 @@ impl ConfigFiles {
         for path in self.paths() {
             add_directories(&path, &mut directories);
         }
-        for include in &self.include {
-            add_directories(&include.directory().join("x"), &mut directories);
+        let lists = self.include.iter().map(Include::directory).chain(self.authorities.as_deref());
+        for list in lists {
+            add_directories(&list.join("x"), &mut directories);
         }
         directories
     }
+}
+
+/// What is in a directory; nothing where it cannot be listed.
+fn files_in(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
 }
 
 /// How each file stands; none where it is not there.

@@ -33,7 +33,7 @@
 //! | `transport/target` | where to send and how |
 //! | `transport/connect` | from a host name to a TCP connection |
 //! | `transport/roots` | which authorities there are, and what is wrong where they should be |
-//! | `transport/trust`, `transport/witness` | whose certificates are trusted; what a receiver has shown |
+//! | `transport/trust` | who is trusted, and what we show; by what a receiver was judged, and what it has shown |
 //! | `transport/refusal` | why a handshake came to nothing, and what to do |
 //! | `print` | standard output in the place of a receiver |
 //! | `probe` | one attempt to connect, for those who ask whether it would work |
@@ -82,7 +82,10 @@ pub use self::transport::refusal::certificate::{Certificate, CertificateKey};
 pub use self::transport::relp::RelpLimits;
 pub use self::transport::roots::{root_faults, uses_system_roots};
 pub use self::transport::target::{Target, TransportKind, encoder};
-pub use self::transport::trust::{Authorities, Identity, Trust};
+pub use self::transport::trust::witness::TrustedBy;
+pub use self::transport::trust::{
+    Authorities, AuthorityPlaces, Identity, Trust, own_end, try_trust,
+};
 
 use self::backoff::Backoff;
 use self::control::Control;

@@ -13,6 +13,7 @@ use crate::deliver::transport::connect::{self, ConnectError};
 use crate::deliver::transport::refusal::certificate::Certificate;
 use crate::deliver::transport::tcp::{Heard, Link};
 use crate::deliver::transport::tls_clients::TlsClients;
+use crate::deliver::transport::trust::witness::{Testimony, TrustedBy};
 
 /// How long a receiver has to say that it does not want us after all: over TLS 1.3 a missing
 /// client certificate shows only behind the handshake.
@@ -23,8 +24,13 @@ const SECOND_THOUGHTS: Duration = Duration::from_millis(500);
 pub struct Probe {
     /// What the receiver answered, or why there is no connection, in words and with a remedy.
     pub outcome: Result<Answer, String>,
-    /// The certificate that it has shown, also when it was refused. `Some(None)`: it cannot be read.
-    pub certificate: Option<Option<Certificate>>,
+    /// The certificates that it has shown, its own first, also when they were refused. `None`: one that cannot
+    /// be read.
+    pub chain: Vec<Option<Certificate>>,
+    /// Why it is trusted, if it is.
+    pub trusted_by: Option<TrustedBy>,
+    /// Our own certificate, and what is shown with it.
+    pub own: Vec<Option<Certificate>>,
 }
 
 /// How the receiver can be reached.
@@ -63,7 +69,9 @@ pub async fn probe(target: &Target) -> Probe {
         TransportKind::Tcp | TransportKind::Tls(_) => stream(target, &clients).await,
         TransportKind::Relp { limits, .. } => session(target, limits, &clients).await,
     };
-    Probe { outcome, certificate: clients.shown().first().map(Certificate::read) }
+    let Testimony { chain, trusted_by } = clients.shown();
+    let read = |chain: Vec<_>| chain.iter().map(Certificate::read).collect();
+    Probe { outcome, chain: read(chain), trusted_by, own: read(clients.own()) }
 }
 
 async fn route(target: &Target) -> Result<Answer, String> {
@@ -110,7 +118,7 @@ async fn stream(target: &Target, clients: &Arc<TlsClients>) -> Result<Answer, St
     let ended = |reason: &str| {
         format!(
             "{peer} accepted the connection and {reason} at once; look at its own log: it may \
-             want a client certificate, or refuse this host"
+             want a certificate of ours that it trusts (destination.cert_file), or refuse this host"
         )
     };
     let until = Instant::now() + SECOND_THOUGHTS;

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -11,6 +12,7 @@ use super::pattern::{EndedConnection, Ends, Pattern};
 use super::transport::{Impression, Why};
 use super::{Target, TransportKind};
 use crate::deliver::transport::connect::ConnectError;
+use crate::health::certificates::CertificateOwner;
 use crate::health::loss::{Amount, Reason};
 use crate::health::metrics::Sending;
 
@@ -169,6 +171,12 @@ impl Report {
             bytes => format!("; {bytes} bytes go out again that may not have arrived"),
         };
         info!("connected to {receiver}{again}{resent}");
+    }
+
+    /// The receiver has shown a certificate that is valid until `end`, or none.
+    pub(super) fn certificate(&self, end: Option<Timestamp>) {
+        let end = end.map(Timestamp::as_second);
+        self.meters.certificates.set(CertificateOwner::Receiver, end);
     }
 
     /// A connection has ended: why, and what that proved.

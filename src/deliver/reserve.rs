@@ -126,7 +126,7 @@ mod tests {
         }
 
         fn listen(&mut self) -> Result<(), Why> {
-            if *self == Self::Gone { Err(Why::Unused) } else { Ok(()) }
+            if *self == Self::Gone { Err(Why::Unused { over_tls: false }) } else { Ok(()) }
         }
 
         fn advance(&mut self, _: Instant) -> Result<u64, Why> {

@@ -129,6 +129,7 @@ impl Sender {
         let mut session = self.begin(next);
         session.is_reported = true;
         self.report.rotated(session.transport.peer(), session.transport.protocol());
+        self.report.certificate(self.memory.tls.receiver_end());
         session
     }
 
@@ -153,6 +154,7 @@ impl Sender {
         if !session.is_reported && transport.is_reached() {
             session.is_reported = true;
             self.report.connected(transport.peer(), transport.protocol(), session.resent);
+            self.report.certificate(self.memory.tls.receiver_end());
         }
         let stalled_for = transport.stalled_for(now);
         session.timer.note(self.ledger.confirmed(), self.ledger.written(), now);

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Registry};
 
+use crate::health::certificates::CertificateEnds;
 use crate::health::loss::Losses;
 use crate::health::maker::Maker;
 use crate::health::reload::Reloads;
@@ -92,6 +93,8 @@ pub struct Sending {
     pub queued_bytes: IntGauge,
     /// The same counters as [`Reading::losses`].
     pub losses: Losses,
+    /// Until when certificates are valid.
+    pub certificates: CertificateEnds,
 }
 
 /// Directories.
@@ -246,6 +249,7 @@ impl Sending {
             )?,
             queued_bytes,
             losses,
+            certificates: CertificateEnds::new(maker)?,
         })
     }
 

@@ -15,9 +15,9 @@ use super::{
 use crate::checkpoint::{self, ReadError, StateReading};
 use crate::cli::Cli;
 use crate::config::{Loaded, Surroundings};
-use crate::deliver::{root_faults, uses_system_roots};
+use crate::deliver::{root_faults, try_trust, uses_system_roots};
 use crate::safe_open::follow_links_in;
-use crate::shown::Show;
+use crate::shown::{Show, lines};
 
 /// Shows what the configuration leads to. False if it has errors, if nothing can be followed, or
 /// if the receiver cannot be found (with `connect`: be reached).
@@ -51,6 +51,16 @@ pub(super) fn run(
         let hangs = "pid_file, debug_log_file or state_dir: their file system does not answer";
         vec![hangs.to_owned()]
     });
+    let asked = config.destination.clone();
+    let trust = ask(move || try_trust(&asked)).unwrap_or_else(|| {
+        Err("destination: the file system of its certificates does not answer".to_owned())
+    });
+    for fault in trust.iter().flatten() {
+        warnings += warn(fault, out)?;
+    }
+    if let Err(error) = &trust {
+        writeln!(out, "  {BAD}no TLS{BAD:#}: {}", lines(error))?;
+    }
     for obstacle in obstacles {
         warnings += warn(&obstacle, out)?;
     }
@@ -66,6 +76,7 @@ pub(super) fn run(
     warnings += positions(&config.state_dir, state, out)?;
     let faults = [
         (tally.followed == 0, "nothing can be followed"),
+        (trust.is_err(), "there can be no connection over TLS"),
         (!reachable && connect, "the receiver cannot be reached"),
         (!reachable && !connect, "the receiver cannot be found"),
     ];

@@ -48,6 +48,8 @@ struct ReceiverJson {
     unproven_since: Option<String>,
     error: Option<String>,
     error_at: Option<String>,
+    certificate_end: Option<String>,
+    own_certificate_end: Option<String>,
 }
 
 impl From<&ReceiverStanding> for ReceiverJson {
@@ -61,6 +63,8 @@ impl From<&ReceiverStanding> for ReceiverJson {
             unproven_since: time(receiver.unproven_since),
             error: receiver.error.clone(),
             error_at: time(receiver.error_at),
+            certificate_end: time(receiver.certificate_end),
+            own_certificate_end: time(receiver.own_certificate_end),
         }
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use super::{BAD, GOOD, HEADING, Out};
+use super::{BAD, GOOD, HEADING, Out, words};
 use crate::config::Destination;
-use crate::deliver::{self, Answer, Certificate, Probe, Target};
+use crate::deliver::{self, Answer, Certificate, Probe, Target, TrustedBy};
 use crate::shown::{Show, lines};
 use crate::syslog::Framing;
 
@@ -83,11 +83,7 @@ fn tell(probe: &Probe, out: Out<'_>) -> io::Result<bool> {
         }
         Err(error) => writeln!(out, "  {BAD}not connected{BAD:#}: {}", lines(&error.to_string()))?,
     }
-    match &probe.certificate {
-        None => {}
-        Some(Some(certificate)) => describe(certificate, out)?,
-        Some(None) => writeln!(out, "  the certificate it shows cannot be read")?,
-    }
+    tell_certificates(probe, out)?;
     Ok(probe.outcome.is_ok())
 }
 
@@ -113,6 +109,59 @@ fn tell_framing(framing: Framing, out: Out<'_>) -> io::Result<()> {
     }
 }
 
+/// What the receiver has shown, why it is trusted or how it could be, and what we have shown.
+fn tell_certificates(probe: &Probe, out: Out<'_>) -> io::Result<()> {
+    let Some((its, issuers)) = probe.chain.split_first() else {
+        return tell_own(probe, out);
+    };
+    let Some(its) = its else {
+        writeln!(out, "  the certificate it shows cannot be read")?;
+        return tell_own(probe, out);
+    };
+    writeln!(out, "  certificate: {}", its.subject.shown())?;
+    describe(its, out)?;
+    match probe.trusted_by {
+        Some(TrustedBy::Chain) => {}
+        Some(TrustedBy::Pin) => writeln!(
+            out,
+            "    trusted: its fingerprint is one of destination.fingerprint, so that its name, its \
+             dates and who issued it do not matter"
+        )?,
+        None => writeln!(
+            out,
+            "    to trust this very certificate, compare its fingerprint with what the receiver has\n    \
+             (openssl x509 -noout -fingerprint -sha256 -in ITS.pem), and write below destination:\n      \
+             fingerprint: \"{}\"",
+            its.fingerprint
+        )?,
+    }
+    tell_issuers(issuers, out)?;
+    tell_own(probe, out)
+}
+
+/// Our own certificate, for a receiver that wants to see one.
+fn tell_own(probe: &Probe, out: Out<'_>) -> io::Result<()> {
+    let Some((own, issuers)) = probe.own.split_first() else { return Ok(()) };
+    let Some(own) = own else { return writeln!(out, "  our own certificate cannot be read") };
+    writeln!(out, "  our own certificate: {}", own.subject.shown())?;
+    describe(own, out)?;
+    tell_issuers(issuers, out)
+}
+
+/// Certificates that are shown behind another.
+fn tell_issuers(issuers: &[Option<Certificate>], out: Out<'_>) -> io::Result<()> {
+    for issuer in issuers.iter().flatten() {
+        writeln!(
+            out,
+            "    with {}, issued by {}, {}",
+            issuer.subject.shown(),
+            issuer.issuer.shown(),
+            validity(issuer, Timestamp::now())
+        )?;
+    }
+    Ok(())
+}
+
 fn describe(certificate: &Certificate, out: Out<'_>) -> io::Result<()> {
     let names = match &certificate.names[..] {
         [] => "no name at all (it has no subject alternative name)".to_owned(),
@@ -121,7 +170,6 @@ fn describe(certificate: &Certificate, out: Out<'_>) -> io::Result<()> {
             names.join(", ")
         }
     };
-    writeln!(out, "  certificate: {}", certificate.subject.shown())?;
     writeln!(out, "    for {names}")?;
     writeln!(out, "    issued by {}", certificate.issuer.shown())?;
     writeln!(
@@ -130,19 +178,15 @@ fn describe(certificate: &Certificate, out: Out<'_>) -> io::Result<()> {
         certificate.key.to_string().shown(),
         certificate.signature.shown()
     )?;
-    writeln!(out, "    {}", validity(certificate, Timestamp::now()))
+    writeln!(out, "    {}", validity(certificate, Timestamp::now()))?;
+    writeln!(out, "    {}", certificate.fingerprint)
 }
 
-/// "valid until 2027-01-31, 67 more days".
+/// From when or until when it is valid.
 fn validity(Certificate { begin, end, .. }: &Certificate, now: Timestamp) -> String {
-    let days = |from: &Timestamp, to: &Timestamp| to.duration_since(*from).as_hours() / 24;
-    let date = |time: &Timestamp| time.strftime("%Y-%m-%d").to_string();
-    if now < *begin {
-        format!("not valid before {}", date(begin))
-    } else if now > *end {
-        format!("expired on {}, {} days ago", date(end), days(end, &now))
-    } else {
-        format!("valid until {}, {} more days", date(end), days(&now, end))
+    match now < *begin {
+        true => format!("not valid before {}", words::date(*begin)),
+        false => words::until(*end, now),
     }
 }
 
@@ -161,6 +205,7 @@ mod tests {
             begin: time("2024-01-01"),
             end: time("2024-03-01"),
             version: 3,
+            fingerprint: crate::config::Fingerprint::of(&[]),
             key: CertificateKey::Rsa(2048),
             signature: String::new(),
         };

@@ -4,12 +4,15 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use jiff::Timestamp;
 
 use super::status::{File, Standing, Status};
 use super::{BAD, GOOD, HEADING, ODD, Out, access, words};
 use crate::shown::{Show, lines};
 use crate::standing::ReceiverStanding;
 
+/// Fewer days are worth a colour.
+const SOON: i64 = 14;
 const COLUMNS: [&str; 7] = ["SIZE", "DELIVERED", "BEHIND", "", "WRITTEN", "MOVED", "FILE"];
 
 /// Writes `status` as it is at `now`.
@@ -87,7 +90,25 @@ fn write_receiver(receiver: &ReceiverStanding, now: SystemTime, out: Out<'_>) ->
     if let (Some(error), Some(at)) = (&receiver.error, receiver.error_at) {
         write!(out, "; last error, {} ago: {}", ago(at), lines(error))?;
     }
-    writeln!(out)
+    writeln!(out)?;
+    write_certificates(receiver, now, out)
+}
+
+/// Until when the certificates are valid that are in use.
+fn write_certificates(receiver: &ReceiverStanding, now: u64, out: Out<'_>) -> io::Result<()> {
+    let time = |seconds: i64| Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
+    let now = time(i64::try_from(now).unwrap_or(i64::MAX));
+    let ends = [("its", receiver.certificate_end), ("our", receiver.own_certificate_end)];
+    for (whose, end) in ends {
+        let Some(end) = end.map(time) else { continue };
+        let said = words::until(end, now);
+        match words::days(now, end) {
+            _ if end < now => writeln!(out, "{whose} certificate: {BAD}{said}{BAD:#}")?,
+            days if days < SOON => writeln!(out, "{whose} certificate: {ODD}{said}{ODD:#}")?,
+            _ => writeln!(out, "{whose} certificate: {said}")?,
+        }
+    }
+    Ok(())
 }
 
 fn row(file: &File, now: SystemTime) -> [String; 7] {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use humansize::{BINARY, FormatSizeOptions, format_size};
+use jiff::Timestamp;
 
 /// "512 B", "1.5 KiB".
 pub(super) fn bytes(count: u64) -> String {
@@ -22,6 +23,24 @@ pub(super) fn age(age: Duration) -> String {
         60..3600 => format!("{} min", seconds / 60),
         3600..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// Whole days from one time to another.
+pub(super) fn days(from: Timestamp, to: Timestamp) -> i64 {
+    to.duration_since(from).as_hours() / 24
+}
+
+/// "2027-01-31".
+pub(super) fn date(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d").to_string()
+}
+
+/// "valid until 2027-01-31, 67 more days".
+pub(super) fn until(end: Timestamp, now: Timestamp) -> String {
+    match now > end {
+        true => format!("expired on {}, {} days ago", date(end), days(end, now)),
+        false => format!("valid until {}, {} more days", date(end), days(now, end)),
     }
 }
 

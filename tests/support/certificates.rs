@@ -11,6 +11,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 use tempfile::TempDir;
 
+use remote_syslog::config::Fingerprint;
+
+use super::shipper::Shipper;
+
 const CERTIFICATE: &str = "certificate.pem";
 const KEY: &str = "key.pem";
 
@@ -61,6 +65,24 @@ impl Certificates {
     /// The server's private key.
     pub fn key(&self) -> PathBuf {
         self.dir.path().join(KEY)
+    }
+
+    /// Has `shipper` trust them by `ca_file`.
+    pub fn trusted_by(&self, shipper: Shipper) -> Shipper {
+        shipper.env("REMOTE_SYSLOG_DESTINATION_CA_FILE", self.authority())
+    }
+
+    /// Has `shipper` show the certificate.
+    pub fn shown_by(&self, shipper: Shipper) -> Shipper {
+        shipper
+            .env("REMOTE_SYSLOG_DESTINATION_CERT_FILE", self.certificate())
+            .env("REMOTE_SYSLOG_DESTINATION_KEY_FILE", self.key())
+    }
+
+    /// The fingerprint of the server's certificate, as `destination.fingerprint` takes it.
+    pub fn fingerprint(&self) -> String {
+        let certificate = CertificateDer::from_pem_file(self.certificate()).unwrap();
+        Fingerprint::of(&certificate).to_string()
     }
 
     /// The server's side of TLS, for the versions given.

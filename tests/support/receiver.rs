@@ -123,6 +123,11 @@ impl Receiver {
         self
     }
 
+    /// What it shows over TLS.
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
+    }
+
     /// How to reach it.
     pub fn endpoint(&self) -> Endpoint {
         Endpoint {

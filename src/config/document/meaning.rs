@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::super::{Protocol, log_filter, value};
+use super::super::{Protocol, TlsVersion, log_filter, value};
 use crate::filter::Re2Pattern;
 use crate::syslog::{Facility, Framing, Severity, TimeFormat};
 use crate::text::{Join, LineEncoding, LineFormat, PathTemplate, Trace};
@@ -77,6 +77,12 @@ meanings! {
     /// A name, or an address.
     Host -> String = value::host,
         {"type": ["string", "number", "boolean"]};
+    /// A name or an address that a certificate can be for.
+    ServerNameText -> String = value::server_name,
+        {"type": ["string", "number"]};
+    /// `1.2` or `1.3`.
+    TlsVersionName -> TlsVersion = TlsVersion::parse,
+        {"enum": ["1.2", "1.3", 1.2, 1.3]};
     /// `udp`, `tcp`, `tls`, `relp` or `relp-tls`.
     ProtocolName -> Protocol = value::protocol,
         {"enum": ["udp", "tcp", "tls", "relp", "relp-tls"]};

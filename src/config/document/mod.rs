@@ -139,10 +139,18 @@ keys! {
         pub(super) proxied: One<m::Switch>,
         /// PEM file with the certificates of those who are trusted, in the place of the system's.
         pub(super) ca_file: One<m::FilePath>,
-        /// PEM file with our own certificate.
+        /// Directory of such files: `*.pem`, `*.crt`, `*.cer`, or links named by hashes as `openssl rehash` makes them.
+        pub(super) ca_dir: One<m::FilePath>,
+        /// PEM file with our own certificate, and perhaps its private key.
         pub(super) cert_file: One<m::FilePath>,
-        /// PEM file with its private key.
+        /// PEM file with its private key, where that is another one.
         pub(super) key_file: One<m::FilePath>,
+        /// The name, or the address, that the receiver's certificate must be for, where that is not `host`.
+        pub(super) server_name: One<m::ServerNameText>,
+        /// Certificates of receivers that are trusted for what they are: `sha-256:` and the fingerprint of each.
+        pub(super) fingerprint: List<Text>,
+        /// The oldest version of TLS that is spoken: `1.2` or `1.3`.
+        pub(super) min_tls: One<m::TlsVersionName>,
     }
 }
 

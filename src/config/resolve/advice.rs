@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 
 use super::super::document::leaf::{One, Spot};
-use super::super::document::meaning::FilePath;
 use super::super::value::MESSAGE_MIN;
 use super::super::{Config, FileEntry, Protocol};
 use super::{DEFAULT_PORT, Resolver};
@@ -76,13 +75,11 @@ impl Resolver<'_> {
         }
     }
 
-    /// Warns of a file for TLS where there is none.
-    pub(super) fn warn_of_no_tls(&mut self, file: &One<FilePath>) {
-        if let Some(spot) = file.spot() {
-            let text = "it has no effect without TLS; remove it, or write destination.protocol: tls or \
-                 relp-tls";
-            self.warn(spot, text);
-        }
+    /// Warns of what is for TLS where there is none.
+    pub(super) fn warn_of_no_tls(&mut self, spot: Spot) {
+        let text = "it has no effect without TLS; remove it, or write destination.protocol: tls or \
+             relp-tls";
+        self.warn(spot, text);
     }
 
     /// Warns of a framing where the protocol leaves no choice.

@@ -8,9 +8,10 @@ use rustls::crypto::CipherSuiteCommon;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
-    ClientConfig, HandshakeKind, RootCertStore, ServerConfig, SupportedCipherSuite,
-    SupportedProtocolVersion, Tls12CipherSuite,
+    ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig,
+    SupportedCipherSuite, SupportedProtocolVersion, Tls12CipherSuite,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,10 +21,11 @@ use tokio_rustls::server::TlsStream;
 
 use super::super::ledger::Ledger;
 use super::*;
+use crate::config::Fingerprint;
 use crate::deliver::transport::connect::ConnectError;
 use crate::deliver::transport::tcp::{Link, Sent};
 use crate::deliver::transport::tls_clients::TlsClients;
-use crate::deliver::transport::trust::{Authorities, Trust};
+use crate::deliver::transport::trust::{self, Authorities, Trust};
 use crate::pipeline::channel::Direct;
 
 /// An authority, and a receiver's certificate for 127.0.0.1 issued by it.
@@ -61,12 +63,15 @@ impl Authority {
     ) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let key = PrivateKeyDer::try_from(self.key.clone()).unwrap();
+        // Whether both belong together is not asked.
+        let key = provider.key_provider.load_private_key(key).unwrap();
+        let shown = CertifiedKey { cert: self.chain.clone(), key, ocsp: None };
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .unwrap()
             .with_client_cert_verifier(clients)
-            .with_single_cert(self.chain.clone(), key);
-        Arc::new(config.unwrap())
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
+        Arc::new(config)
     }
 
     /// A receiver that takes no client without a certificate.
@@ -106,7 +111,7 @@ impl Authority {
     }
 
     fn trust(&self) -> Trust {
-        Trust { authorities: Authorities::Given(self.roots.clone()), identity: None }
+        Trust { authorities: Authorities::Given(self.roots.clone()), ..Trust::default() }
     }
 
     fn target(&self, address: SocketAddr) -> Target {
@@ -168,9 +173,40 @@ async fn a_certificate_for_another_name_is_refused() {
     let (listener, address) = listen().await;
     let error = refusal(authority.target(address), &authority, listener).await;
     assert!(
-        error.contains("not issued for \"127.0.0.1\", but for other; let destination.host be"),
+        error.contains("not issued for \"127.0.0.1\", but for other; let destination.host or "),
         "{error}"
     );
+}
+
+/// A certificate is public: who shows it has to prove that its key is his.
+#[tokio::test]
+async fn a_pinned_certificate_in_the_hands_of_another_is_refused() {
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let (owner, thief) = (Authority::new(|_| ()), Authority::new(|_| ()));
+        let pins = vec![Fingerprint::of(&owner.chain[0])];
+        let trust = Trust { authorities: Authorities::Nobody, pins, ..Trust::default() };
+        let stolen = Authority { chain: owner.chain.clone(), ..thief };
+        for (shown, is_owner) in [(owner, true), (stolen, false)] {
+            let (listener, address) = listen().await;
+            let acceptor = shown.acceptor(&[version]);
+            let receiver = async {
+                let (stream, _) = listener.accept().await.unwrap();
+                let _stream = acceptor.accept(stream).await;
+            };
+            let transport = TransportKind::Tls(trust.clone());
+            let target = Target { transport, ..target(address) };
+            let (link, ()) = within(5, async { tokio::join!(open(&target), receiver) }).await;
+            match link {
+                Ok(_) => assert!(is_owner),
+                Err(error) => {
+                    assert!(!is_owner, "{error}");
+                    let told =
+                        "its signature of this handshake is none of the key in the certificate";
+                    assert!(error.to_string().contains(told), "{error}");
+                }
+            }
+        }
+    }
 }
 
 /// A name may have several addresses, and not all of them speak TLS.
@@ -489,7 +525,8 @@ async fn before_its_keys_are_exhausted_a_connection_asks_for_another() {
     let (listener, address) = listen().await;
     let acceptor = authority.acceptor(&[&rustls::version::TLS12]);
     let target = authority.target(address);
-    let clients = Arc::new(TlsClients::giving(authority.client_whose_keys_last(64)));
+    let clients =
+        Arc::new(TlsClients::giving(authority.client_whose_keys_last(64), authority.trust()));
     let (link, _stream) = tokio::join!(Link::open(&target, &clients), accept(&listener, &acceptor));
     let (mut link, mut ledger) = (link.unwrap(), Ledger::default());
     let mut send = |number| {
@@ -514,7 +551,8 @@ async fn a_piece_is_one_record_of_whole_frames() {
     let (listener, address) = listen().await;
     let acceptor = authority.acceptor(&[&rustls::version::TLS12]);
     let target = authority.target(address);
-    let clients = Arc::new(TlsClients::giving(authority.client_whose_keys_last(u64::MAX)));
+    let clients =
+        Arc::new(TlsClients::giving(authority.client_whose_keys_last(u64::MAX), authority.trust()));
     let (link, _stream) = tokio::join!(Link::open(&target, &clients), accept(&listener, &acceptor));
     let (mut link, mut ledger) = (link.unwrap(), Ledger::default());
     ledger.push(numbered(0..1000, WIDTH));
@@ -527,5 +565,72 @@ async fn a_piece_is_one_record_of_whole_frames() {
         assert_eq!(taken, most.min(16 << 10) / WIDTH * WIDTH);
         let overhead = sent - taken;
         assert!(overhead < 2 * (5 + 16), "one header and one tag: {overhead}");
+    }
+}
+
+/// What the thread has used of the processor.
+fn cpu() -> Duration {
+    nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID.now().unwrap().into()
+}
+
+/// What a handshake takes of the processor on this side, and of which kind it was.
+fn handshake(
+    client: &Arc<ClientConfig>,
+    server: &Arc<ServerConfig>,
+) -> (Duration, Option<HandshakeKind>) {
+    fn take(bytes: &mut dyn std::io::Read, into: &mut rustls::Connection) {
+        while into.read_tls(bytes).unwrap() > 0 {
+            into.process_new_packets().unwrap();
+        }
+    }
+    fn give(from: &mut rustls::Connection) -> Vec<u8> {
+        let mut wire = Vec::new();
+        while from.wants_write() {
+            from.write_tls(&mut wire).unwrap();
+        }
+        wire
+    }
+    let begun = cpu();
+    let name = "127.0.0.1".try_into().unwrap();
+    let mut own = ClientConnection::new(Arc::clone(client), name).unwrap().into();
+    let mut wire = give(&mut own);
+    let mut spent = cpu() - begun;
+    let mut other = rustls::ServerConnection::new(Arc::clone(server)).unwrap().into();
+    loop {
+        take(&mut &wire[..], &mut other);
+        let answer = give(&mut other);
+        if wire.is_empty() && answer.is_empty() {
+            return (spent, own.handshake_kind());
+        }
+        let begun = cpu();
+        take(&mut &answer[..], &mut own);
+        wire = give(&mut own);
+        spent += cpu() - begun;
+    }
+}
+
+/// Half at most, in a release build: `cargo test --release --lib reconnecting_costs -- --nocapture`. Without
+/// optimization the exchange of keys that TLS 1.3 makes each time weighs more than signatures do.
+#[test]
+fn reconnecting_costs_less_than_a_first_connection() {
+    const TIMES: u32 = 50;
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let authority = Authority::new(|_| ());
+        let server = authority.server(&[version], WebPkiClientVerifier::no_client_auth());
+        let settings = || trust::client(&authority.trust()).unwrap().config;
+        let kept = settings();
+        handshake(&kept, &server);
+        let (mut first, mut again) = (Duration::ZERO, Duration::ZERO);
+        for _ in 0..TIMES {
+            let (spent, kind) = handshake(&settings(), &server);
+            assert_eq!(kind, Some(HandshakeKind::Full));
+            first += spent / TIMES;
+            let (spent, kind) = handshake(&kept, &server);
+            assert_eq!(kind, Some(HandshakeKind::Resumed));
+            again += spent / TIMES;
+        }
+        println!("{:?}: {first:?} of CPU at first, {again:?} when it is resumed", version.version);
+        let most = if cfg!(debug_assertions) { first * 9 / 10 } else { first / 2 };
+        assert!(again <= most, "{:?}: {again:?} of {first:?}", version.version);
     }
 }

@@ -21,7 +21,6 @@ pub(super) mod trust;
 pub(super) mod udp;
 mod why;
 mod wire;
-mod witness;
 
 use std::fmt::Debug;
 use std::io;
@@ -225,7 +224,7 @@ impl Memory {
         }
         match why {
             Why::Unreachable(error) => self.refused = error.address(),
-            Why::Unproven { .. } | Why::Unused => {
+            Why::Unproven { .. } | Why::Unused { .. } => {
                 let before = self.suspicion.unwrap_or_default();
                 let age = if impression.outlived { before.age } else { impression.age };
                 let (used, times) = (impression.used, before.times + 1);

@@ -9,7 +9,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::trust::TlsError;
+use super::trust::{Authorities, TlsError, Trust};
 use crate::config::Destination;
 use crate::shown::Show;
 
@@ -84,7 +84,8 @@ pub fn root_faults(at_root: bool) -> Vec<String> {
 /// Whether the system's authorities, or what the variables name, are those that count for `destination`.
 #[must_use]
 pub fn uses_system_roots(destination: &Destination) -> bool {
-    destination.protocol.has_tls() && destination.tls.authorities.is_none()
+    destination.protocol.has_tls()
+        && Trust::from(&destination.tls).authorities == Authorities::System
 }
 
 /// What the variables name; a list in [`DIR`] item by item.

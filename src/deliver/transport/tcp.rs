@@ -117,7 +117,10 @@ impl Link {
             // A silent one must leave time for the others.
             let share = target.connect_timeout / (addresses.len() as u32 + 1);
             let error = match timeout(share, made).await {
-                Ok(Ok((stream, tls))) => return Ok(Self::new(stream, peer, Some(tls))),
+                Ok(Ok((stream, tls))) => {
+                    clients.met(tls.receiver_end());
+                    return Ok(Self::new(stream, peer, Some(tls)));
+                }
                 Ok(Err(source)) => {
                     let source = clients.enlighten(&target.host, peer, source, share / 4).await;
                     let (host, source) = (target.host.clone(), Box::new(source));

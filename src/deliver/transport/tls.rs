@@ -8,12 +8,14 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, SupportedCipherSuite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::refusal;
+use super::refusal::certificate::Certificate;
 use super::trust::{TlsClient, TlsError, Trust};
 use crate::deliver::ledger::Ledger;
 
@@ -76,8 +78,9 @@ impl Tls {
         client: &TlsClient,
         stream: TcpStream,
     ) -> Result<(TcpStream, Self), TlsError> {
+        let name = trust.name(host);
         let name =
-            ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Name(host.into()))?;
+            ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name(name.into()))?;
         client.witness.forget();
         let connector = TlsConnector::from(Arc::clone(&client.config));
         let connected = connector.connect(name, stream).await;
@@ -89,6 +92,13 @@ impl Tls {
         let (wire, account) = (Vec::new(), Account::default());
         let has_identity = trust.identity.is_some();
         Ok((stream, Self { session, wire, sent: 0, account, left, has_identity }))
+    }
+
+    /// Until when the certificate is valid that the receiver has shown, here or when it made the session
+    /// that is resumed.
+    pub(in crate::deliver) fn receiver_end(&self) -> Option<Timestamp> {
+        let own = self.session.peer_certificates()?.first()?;
+        Some(Certificate::read(own)?.end)
     }
 
     /// "TLS 1.3" or the like.

@@ -8,13 +8,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use tokio::time::timeout;
+use tracing::warn;
 
-use super::trust::{self, Authorities, Identity, TlsClient, TlsError, Trust};
+use super::refusal;
+use super::trust::witness::Testimony;
 #[cfg(test)]
-use super::witness::Witness;
-use super::{refusal, roots};
+use super::trust::witness::Witness;
+use super::trust::{self, TlsClient, TlsError, Trust};
 use crate::threads;
 
 /// After so long certificates are read anew although no file has changed that is known to hold any.
@@ -25,6 +28,8 @@ const OLD: Duration = Duration::from_secs(3600);
 pub(in crate::deliver) struct TlsClients {
     kept: Mutex<Option<KeptClient>>,
     asked: Mutex<Option<Asked>>,
+    /// Until when the certificate is valid that the receiver showed last.
+    receiver_end: Mutex<Option<Timestamp>>,
 }
 
 /// What a receiver said that took nothing of ours.
@@ -37,6 +42,7 @@ struct Asked {
 
 #[derive(Debug)]
 struct KeptClient {
+    trust: Trust,
     client: Arc<TlsClient>,
     made: Instant,
     stamp: TrustStamp,
@@ -52,30 +58,24 @@ type FileFacts = (u64, i64, i64, u64);
 impl TrustStamp {
     /// As they are now for `trust`.
     fn now(trust: &Trust) -> Self {
-        let mut places = match &trust.authorities {
-            Authorities::System => roots::places(),
-            Authorities::File(path) => vec![path.clone()],
-            Authorities::Given(_) => Vec::new(),
-        };
-        if let Some(Identity { certificate, key }) = &trust.identity {
-            places.extend([certificate.clone(), key.clone()]);
-        }
         let seen = |found: Metadata| -> FileFacts {
             (found.ino(), found.mtime(), found.mtime_nsec(), found.len())
         };
-        Self(places.into_iter().map(|at| (at.clone(), at.metadata().ok().map(seen))).collect())
+        let seen_at = |at: PathBuf| (at.clone(), at.metadata().ok().map(seen));
+        Self(trust.paths().into_iter().map(seen_at).collect())
     }
 }
 
 impl TlsClients {
-    /// Gives `config` for as long as no file is named.
+    /// Gives `config` for as long as it is `trust` that is asked for, and that names no file.
     #[cfg(test)]
-    pub(in crate::deliver) fn giving(config: rustls::ClientConfig) -> Self {
+    pub(in crate::deliver) fn giving(config: rustls::ClientConfig, trust: Trust) -> Self {
         let witness = Arc::new(Witness::new(Arc::new(rustls::RootCertStore::empty())));
-        let client = Arc::new(TlsClient { config: Arc::new(config), witness });
-        let stamp = TrustStamp(Vec::new());
-        let kept = KeptClient { client, made: Instant::now(), stamp };
-        Self { kept: Mutex::new(Some(kept)), asked: Mutex::default() }
+        let (own, faults) = Default::default();
+        let client = Arc::new(TlsClient { config: Arc::new(config), witness, own, faults });
+        let kept =
+            KeptClient { trust, client, made: Instant::now(), stamp: TrustStamp(Vec::new()) };
+        Self { kept: Mutex::new(Some(kept)), ..Self::default() }
     }
 
     /// The settings for the next connection. Files are looked at, and read if they have changed, on a
@@ -92,10 +92,26 @@ impl TlsClients {
         threads::run("trust", load).await.unwrap_or(Err(TlsError::NoThread))
     }
 
-    /// What the receiver has shown in the last handshake, its own certificate first.
-    pub(in crate::deliver) fn shown(&self) -> Vec<CertificateDer<'static>> {
+    /// What was seen of the last handshake.
+    pub(in crate::deliver) fn shown(&self) -> Testimony {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().map_or_else(Vec::new, |kept| kept.client.witness.seen().chain)
+        kept.as_ref().map_or_else(Testimony::default, |kept| kept.client.witness.seen())
+    }
+
+    /// Our own certificate, and those of its issuers that we show, as they were read last.
+    pub(in crate::deliver) fn own(&self) -> Vec<CertificateDer<'static>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().map_or_else(Vec::new, |kept| kept.client.own.clone())
+    }
+
+    /// The receiver has shown a certificate that is valid until then.
+    pub(in crate::deliver) fn met(&self, receiver_end: Option<Timestamp>) {
+        *self.receiver_end.lock().unwrap_or_else(PoisonError::into_inner) = receiver_end;
+    }
+
+    /// Until when the certificate is valid that the receiver showed last, if it has shown one.
+    pub(in crate::deliver) fn receiver_end(&self) -> Option<Timestamp> {
+        *self.receiver_end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same error with what the receiver at `address` would take, where it took nothing of ours. It is
@@ -134,29 +150,50 @@ impl TlsClients {
     fn load(&self, trust: &Trust) -> Result<Arc<TlsClient>, TlsError> {
         let stamp = TrustStamp::now(trust);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = &*kept
-            && kept.stamp == stamp
-            && kept.made.elapsed() < OLD
-        {
-            return Ok(Arc::clone(&kept.client));
+        let mut before = kept.take().filter(|kept| kept.trust == *trust);
+        let is_current = |kept: &mut KeptClient| kept.stamp == stamp && kept.made.elapsed() < OLD;
+        if let Some(current) = before.take_if(is_current) {
+            return Ok(Arc::clone(&kept.insert(current).client));
         }
-        let client = Arc::new(trust::client(trust)?);
-        *kept = Some(KeptClient { client: Arc::clone(&client), made: Instant::now(), stamp });
+        let client = match (trust::client(trust), &mut before) {
+            (Ok(client), before) => {
+                let known = before.as_ref().map_or(&[][..], |before| &before.client.faults);
+                let new = client.faults.iter().filter(|fault| !known.contains(fault));
+                new.for_each(|fault| warn!("{fault}"));
+                Arc::new(client)
+            }
+            (Err(error), Some(before)) => {
+                // A file may be only half written: it is read again once it has changed.
+                if before.stamp != stamp {
+                    warn!("{error}; the certificates that were read before stay in force");
+                }
+                Arc::clone(&before.client)
+            }
+            (Err(error), None) => return Err(error),
+        };
+        let (trust, made) = (trust.clone(), Instant::now());
+        *kept = Some(KeptClient { trust, client: Arc::clone(&client), made, stamp });
         Ok(client)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     use tokio::io::AsyncWriteExt;
 
     use super::*;
     use crate::deliver::transport::refusal::Advice;
+    use crate::deliver::transport::trust::{Authorities, AuthorityPlaces};
 
     fn trust(authorities: Authorities) -> Trust {
-        Trust { authorities, identity: None }
+        Trust { authorities, ..Trust::default() }
+    }
+
+    fn in_file(path: &Path) -> Trust {
+        trust(Authorities::At(AuthorityPlaces { file: Some(path.to_owned()), dir: None }))
     }
 
     #[test]
@@ -179,12 +216,20 @@ mod tests {
             let root = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&key).unwrap();
             std::fs::write(&path, root.pem()).unwrap();
         };
-        let (clients, trust) = (TlsClients::default(), trust(Authorities::File(path.clone())));
+        let (clients, trust) = (TlsClients::default(), in_file(&path));
         issue();
         let one = clients.load(&trust).unwrap();
         assert!(Arc::ptr_eq(&one, &clients.load(&trust).unwrap()));
         issue();
-        assert!(!Arc::ptr_eq(&one, &clients.load(&trust).unwrap()));
+        let other = clients.load(&trust).unwrap();
+        assert!(!Arc::ptr_eq(&one, &other));
+        // What cannot be read leaves what was read before, until it can be.
+        std::fs::write(&path, "half").unwrap();
+        assert!(Arc::ptr_eq(&other, &clients.load(&trust).unwrap()));
+        let nowhere = in_file(&dir.path().join("nowhere"));
+        assert!(clients.load(&nowhere).is_err(), "these were never read");
+        issue();
+        assert!(!Arc::ptr_eq(&other, &clients.load(&trust).unwrap()));
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ pub(in crate::deliver) enum Why {
     /// The receiver has closed it so soon that it proves nothing, or a proxy has.
     Unproven { after: Duration, over_tls: bool, proxied: bool },
     /// It was closed before anything was sent on it.
-    Unused,
+    Unused { over_tls: bool },
     /// The receiver has closed it, and its kernel threw messages away.
     Unread,
     /// The receiver said that it closes over TLS, and may have thrown away what came meanwhile.
@@ -39,7 +39,7 @@ impl Why {
     /// In one word, for the meters.
     pub(in crate::deliver) fn kind(&self) -> &'static str {
         match self {
-            Self::Closed | Self::Farewell | Self::Unproven { .. } | Self::Unused => "closed",
+            Self::Closed | Self::Farewell | Self::Unproven { .. } | Self::Unused { .. } => "closed",
             Self::NotClosing | Self::LateAnswer(_) => "not_closing",
             Self::Renewed => "renewed",
             Self::Rejected(_) => "rejected",
@@ -54,9 +54,11 @@ impl Why {
     /// The other side has ended it, and not as an answer.
     pub(in crate::deliver) fn is_theirs(&self) -> bool {
         match self {
-            Self::Closed | Self::Unproven { .. } | Self::Unused | Self::Unread | Self::Farewell => {
-                true
-            }
+            Self::Closed
+            | Self::Unproven { .. }
+            | Self::Unused { .. }
+            | Self::Unread
+            | Self::Farewell => true,
             Self::Broken(error) => error.kind() == io::ErrorKind::ConnectionReset,
             _ => false,
         }
@@ -64,7 +66,7 @@ impl Why {
 
     /// Something is wrong with the receiver, or with the way there, which is worth a warning.
     pub(in crate::deliver) fn is_suspicious(&self) -> bool {
-        matches!(self, Self::Unproven { proxied: false, .. } | Self::Unused)
+        matches!(self, Self::Unproven { proxied: false, .. } | Self::Unused { .. })
     }
 }
 
@@ -76,10 +78,14 @@ impl fmt::Display for Why {
                 "closed from there, which proves nothing behind a proxy (destination.proxied)",
             ),
             Self::Unproven { after, over_tls, .. } => unproven(f, *after, *over_tls),
-            Self::Unused => f.write_str(
-                "closed by the receiver before anything was sent; a proxy does that when the server \
-                 behind it does not run",
-            ),
+            Self::Unused { over_tls } => {
+                f.write_str(
+                    "closed by the receiver before anything was sent; a proxy does that when the server \
+                     behind it does not run",
+                )?;
+                // Over TLS 1.3 a client is judged when it takes its handshake for done.
+                f.write_str(if *over_tls { NO_CERTIFICATE } else { "" })
+            }
             Self::Unread => f.write_str("closed by the receiver with messages unread"),
             Self::Farewell => f.write_str(
                 "closed by the receiver, whose TLS library may have thrown away what was under way",
@@ -103,6 +109,9 @@ impl fmt::Display for Why {
     }
 }
 
+/// What some do who are shown no certificate, or one that they do not trust.
+const NO_CERTIFICATE: &str = ", and so does a receiver that wants a certificate of ours that it trusts (destination.cert_file)";
+
 /// An end from which nothing follows, and what the receiver may be.
 fn unproven(f: &mut fmt::Formatter<'_>, after: Duration, over_tls: bool) -> fmt::Result {
     match after.as_secs() {
@@ -110,7 +119,10 @@ fn unproven(f: &mut fmt::Formatter<'_>, after: Duration, over_tls: bool) -> fmt:
         seconds => write!(f, "closed by the receiver {seconds} s after the first message")?,
     }
     let expects = match over_tls {
-        true => "octet counting (destination.framing) or RELP (destination.protocol)",
+        true => {
+            "octet counting (destination.framing) or RELP (destination.protocol), or want a certificate \
+             of ours that it trusts (destination.cert_file)"
+        }
         false => "TLS or RELP (destination.protocol), or octet counting (destination.framing)",
     };
     write!(

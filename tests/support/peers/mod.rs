@@ -26,7 +26,7 @@ pub use judge::Judge;
 pub use logrotate::Logrotate;
 pub use openssl::{Issue, Openssl, TlsServer};
 pub use proxy::{Proxy, ProxyKind};
-pub use rsyslogd::{Imrelp, Rsyslogd};
+pub use rsyslogd::{Imrelp, Imtcp, Rsyslogd};
 pub use syslog_ng::SyslogNg;
 pub use unpack::{COMPRESSORS, FAKETIME, PROMETHEUS, Program, RSYSLOG, RSYSLOG_RELP, SYSLOG_NG};
 
@@ -38,6 +38,12 @@ pub trait Peer {
     fn counting_endpoint(&self, transport: super::Transport) -> Endpoint;
     /// The messages as it understood them and wrote them to its own file.
     fn messages(&self) -> Vec<Message>;
+}
+
+/// Its messages as frames of the form that [`super::Report`] reads.
+pub fn frames(peer: &dyn Peer) -> Vec<Vec<u8>> {
+    let frame = |m: &Message| [b"<13>1 T h a - - - ", &m.text[..]].concat();
+    peer.messages().iter().map(frame).collect()
 }
 
 /// What the peers' configurations write behind a message: its text may have newlines.

@@ -130,9 +130,16 @@ impl Openssl {
     /// Runs openssl(1).
     #[track_caller]
     fn run(&self, arguments: &[&str]) {
+        self.print(arguments);
+    }
+
+    /// Runs openssl(1), and returns what it prints.
+    #[track_caller]
+    pub fn print(&self, arguments: &[&str]) -> String {
         let output = self.command().args(arguments).stdin(Stdio::null()).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "openssl {arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn command(&self) -> Command {

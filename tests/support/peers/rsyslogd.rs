@@ -14,7 +14,7 @@ use super::super::process::wait_until_frozen;
 use super::super::shipper::{Shipper, wait_exit};
 use super::super::{Message, SOON};
 use super::sockets::{free_port, wait_listening};
-use super::unpack::{Program, RSYSLOG, RSYSLOG_RELP};
+use super::unpack::{Program, RSYSLOG, RSYSLOG_RELP, RSYSLOG_TLS};
 use super::{Peer, read_fields};
 
 /// A running rsyslogd.
@@ -26,6 +26,8 @@ pub struct Rsyslogd {
     relp: Option<(Imrelp, [u16; 2])>,
     /// What GnuTLS may use, as its priorities; empty: what it does by default.
     priorities: &'static str,
+    /// How its input for TLS finds out who a client is.
+    imtcp: Imtcp,
     certificates: Certificates,
     dir: TempDir,
     child: Option<Child>,
@@ -40,6 +42,21 @@ pub struct Imrelp {
     pub queue: &'static str,
     /// The longest message, as a parameter of `global()`; empty: what it is by default.
     pub longest: &'static str,
+}
+
+/// How its input for TLS finds out who a client is.
+#[derive(Debug, Clone, Copy)]
+pub struct Imtcp {
+    /// The driver of TLS: `gtls` or `ossl`.
+    pub driver: &'static str,
+    /// As `StreamDriver.AuthMode` names it.
+    pub auth: &'static str,
+}
+
+impl Default for Imtcp {
+    fn default() -> Self {
+        Self { driver: "gtls", auth: "anon" }
+    }
 }
 
 impl Default for Imrelp {
@@ -57,19 +74,25 @@ impl Rsyslogd {
     /// Starts one; `None` (and a word about it) when there is none to be had.
     #[track_caller]
     pub fn start() -> Option<Self> {
-        Self::start_with(RSYSLOG.program("rsyslogd")?, None, "")
+        Self::start_with(RSYSLOG.program("rsyslogd")?, None, "", Imtcp::default())
+    }
+
+    /// One that asks its clients over TLS for certificates.
+    #[track_caller]
+    pub fn with_tls(imtcp: Imtcp) -> Option<Self> {
+        Self::start_with(RSYSLOG_TLS.program("rsyslogd")?, None, "", imtcp)
     }
 
     /// One that offers over TLS what these priorities of GnuTLS say.
     #[track_caller]
     pub fn with_priorities(priorities: &'static str) -> Option<Self> {
-        Self::start_with(RSYSLOG.program("rsyslogd")?, None, priorities)
+        Self::start_with(RSYSLOG.program("rsyslogd")?, None, priorities, Imtcp::default())
     }
 
     /// One that takes RELP as well.
     #[track_caller]
     pub fn with_relp(imrelp: Imrelp) -> Option<Self> {
-        Self::start_with(RSYSLOG_RELP.program("rsyslogd")?, Some(imrelp), "")
+        Self::start_with(RSYSLOG_RELP.program("rsyslogd")?, Some(imrelp), "", Imtcp::default())
     }
 
     #[track_caller]
@@ -77,6 +100,7 @@ impl Rsyslogd {
         program: Program,
         relp: Option<Imrelp>,
         priorities: &'static str,
+        imtcp: Imtcp,
     ) -> Option<Self> {
         let ip = own_address();
         let mut peer = Self {
@@ -86,6 +110,7 @@ impl Rsyslogd {
             tls_port: free_port(ip),
             relp: relp.map(|imrelp| (imrelp, [free_port(ip), free_port(ip)])),
             priorities,
+            imtcp,
             certificates: Certificates::new(ip),
             dir: TempDir::new().unwrap(),
             child: None,
@@ -115,12 +140,14 @@ impl Rsyslogd {
         wait_until_frozen(child.id());
     }
 
+    /// Its authority, its certificate and its key.
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+
     /// Has `shipper` trust it by `ca_file`, and show it a certificate.
     pub fn identify(&self, shipper: Shipper) -> Shipper {
-        shipper
-            .env("REMOTE_SYSLOG_DESTINATION_CA_FILE", self.certificates.authority())
-            .env("REMOTE_SYSLOG_DESTINATION_CERT_FILE", self.certificates.certificate())
-            .env("REMOTE_SYSLOG_DESTINATION_KEY_FILE", self.certificates.key())
+        self.certificates.shown_by(self.certificates.trusted_by(shipper))
     }
 
     /// Starts it again after [`Rsyslogd::term`] or [`Rsyslogd::kill`].
@@ -169,6 +196,7 @@ impl Rsyslogd {
             Some((imrelp, _)) => (imrelp.queue, imrelp.longest),
             None => (QUEUE, r#"maxMessageSize="256k""#),
         };
+        let Imtcp { driver, auth } = self.imtcp;
         let priorities = match self.priorities {
             "" => String::new(),
             some => format!(" StreamDriver.Name=\"gtls\" gnutlsPriorityString=\"{some}\""),
@@ -206,7 +234,7 @@ ruleset(name="keep") {{ action(type="omfile" file="{output}" template="fields") 
 input(type="imudp" address="{ip}" port="{port}" ruleset="keep")
 input(type="imtcp" address="{ip}" port="{port}" ruleset="keep")
 input(type="imtcp" address="{ip}" port="{tls_port}" ruleset="keep"
-  StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="anon")
+  StreamDriver.Name="{driver}" StreamDriver.Mode="1" StreamDriver.AuthMode="{auth}")
 {relp}"#
         )
     }

@@ -20,6 +20,8 @@ pub struct SyslogNg {
     ip: IpAddr,
     port: u16,
     tls_port: u16,
+    /// What it asks of clients over TLS, as `peer-verify()` takes it.
+    verify: &'static str,
     /// `syslog()` over TCP, and over TLS.
     counting_ports: [u16; 2],
     certificates: Certificates,
@@ -31,6 +33,17 @@ impl SyslogNg {
     /// Starts one; `None` (and a word about it) when there is none to be had.
     #[track_caller]
     pub fn start() -> Option<Self> {
+        Self::with_verify("no")
+    }
+
+    /// One that wants to see a certificate of its authority.
+    #[track_caller]
+    pub fn asking_for_a_certificate() -> Option<Self> {
+        Self::with_verify("required-trusted")
+    }
+
+    #[track_caller]
+    fn with_verify(verify: &'static str) -> Option<Self> {
         let program = SYSLOG_NG.program("syslog-ng")?;
         let ip = own_address();
         let mut peer = Self {
@@ -39,12 +52,18 @@ impl SyslogNg {
             port: free_port(ip),
             tls_port: free_port(ip),
             counting_ports: [free_port(ip), free_port(ip)],
+            verify,
             certificates: Certificates::new(ip),
             dir: TempDir::new().unwrap(),
             child: None,
         };
         peer.run();
         Some(peer)
+    }
+
+    /// Its authority, its certificate and its key.
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
     }
 
     fn run(&mut self) {
@@ -94,6 +113,8 @@ impl SyslogNg {
         let output = output.display();
         let (certificate, key) = (self.certificates.certificate(), self.certificates.key());
         let (certificate, key) = (certificate.display(), key.display());
+        let (verify, authority) = (self.verify, self.certificates.authority());
+        let authority = authority.display();
         format!(
             r#"@version: {version}
 options {{ keep-hostname(yes); use-dns(no); dns-cache(no); keep-timestamp(yes); frac-digits(6);
@@ -102,10 +123,12 @@ source s {{
   network(ip({ip}) port({port}) transport(udp) flags(syslog-protocol));
   network(ip({ip}) port({port}) transport(tcp) flags(syslog-protocol));
   network(ip({ip}) port({tls_port}) transport(tls) flags(syslog-protocol)
-    tls(key-file("{key}") cert-file("{certificate}") peer-verify(no)));
+    tls(key-file("{key}") cert-file("{certificate}") ca-file("{authority}")
+      peer-verify({verify})));
   syslog(ip({ip}) port({counting}) transport(tcp));
   syslog(ip({ip}) port({counting_tls}) transport(tls)
-    tls(key-file("{key}") cert-file("{certificate}") peer-verify(no)));
+    tls(key-file("{key}") cert-file("{certificate}") ca-file("{authority}")
+      peer-verify({verify})));
 }};
 destination d {{
   file("{output}"

@@ -17,6 +17,9 @@ pub struct Bundle {
 
 /// rsyslog with TLS, and logrotate.
 pub static RSYSLOG: Bundle = Bundle::new("rsyslog", &["rsyslog", "rsyslog-gnutls", "logrotate"]);
+/// The same with both of its drivers for TLS.
+pub static RSYSLOG_TLS: Bundle =
+    Bundle::new("rsyslog-tls", &["rsyslog", "rsyslog-gnutls", "rsyslog-openssl"]);
 /// The same with RELP.
 pub static RSYSLOG_RELP: Bundle =
     Bundle::new("rsyslog-relp", &["rsyslog", "rsyslog-gnutls", "rsyslog-relp"]);

@@ -12,6 +12,8 @@ use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::{AlgorithmIdentifier, AttributeTypeAndValue, SubjectPublicKeyInfo};
 
+use super::Fingerprint;
+
 /// What matters of a certificate. The texts come from outside and are to be shown by
 /// [`crate::shown::Show`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct Certificate {
     pub version: u32,
     /// The key that it vouches for.
     pub key: CertificateKey,
+    /// What it can be pinned by.
+    pub fingerprint: Fingerprint,
     /// How it is signed: `sha256WithRSAEncryption`, or the number of an unknown algorithm.
     pub signature: String,
 }
@@ -61,6 +65,7 @@ impl Certificate {
             begin: time(certificate.validity().not_before).ok()?,
             end: time(certificate.validity().not_after).ok()?,
             version: certificate.version().0 + 1,
+            fingerprint: Fingerprint::of(der),
             key: CertificateKey::read(certificate.public_key()),
             signature: short_name(&certificate.signature_algorithm.algorithm),
         })

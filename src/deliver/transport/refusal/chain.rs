@@ -47,7 +47,7 @@ fn of_one(certificate: &Certificate) -> Option<Advice> {
                 certificate.version
             ),
             "have it issued as version 3 with a subject alternative name (openssl x509 -req makes \
-             version 1 unless -extfile gives it extensions)",
+             version 1 unless -extfile gives it extensions), or pin it by destination.fingerprint",
         ));
     }
     if !is_root && !SIGNATURES.contains(&certificate.signature.as_str()) {
@@ -105,9 +105,11 @@ fn sequence(content: &[u8]) -> Vec<u8> {
 }
 
 /// Keys that are taken.
-const ACCEPTED_KEYS: &str = "an RSA key of 2048 to 8192 bits, or one on P-256, P-384 or Ed25519";
+pub(in crate::deliver::transport) const ACCEPTED_KEYS: &str =
+    "an RSA key of 2048 to 8192 bits, or one on P-256, P-384 or Ed25519";
 
-fn wrong_key(key: &CertificateKey) -> Option<String> {
+/// What is wrong with a key, if something is.
+pub(in crate::deliver::transport) fn wrong_key(key: &CertificateKey) -> Option<String> {
     match key {
         CertificateKey::Rsa(bits) if bits < RSA_BITS.start() => {
             Some(format!("RSA of only {bits} bits; fewer than {} do not count", RSA_BITS.start()))
@@ -146,6 +148,7 @@ mod tests {
             begin: jiff::Timestamp::MIN,
             end: jiff::Timestamp::MAX,
             version: 3,
+            fingerprint: crate::config::Fingerprint::of(&[]),
             key: CertificateKey::Rsa(2048),
             signature: "sha256WithRSAEncryption".to_owned(),
         }

@@ -19,9 +19,12 @@ use std::net::SocketAddr;
 
 use rustls::RootCertStore;
 
-use super::trust::{self, Authorities, TlsError, Trust};
-use super::witness::{Testimony, Witness};
+use super::trust::witness::{Testimony, TrustedBy, Witness};
+use super::trust::{Authorities, TlsError, Trust};
+use crate::config::{Fingerprint, TlsVersion};
 use certificate::Certificate;
+
+pub(in crate::deliver::transport) use chain::{ACCEPTED_KEYS, wrong_key};
 
 /// How certificates are signed that count everywhere.
 const MODERN: &str = "SHA-256 or SHA-384 (and, by an RSA key, SHA-512)";
@@ -47,12 +50,18 @@ impl Advice {
 
 /// What is known of a handshake that has failed.
 struct HandshakeFacts<'a> {
-    /// Whom we wanted to speak to.
-    host: &'a str,
+    /// Whom we wanted to speak to: what its certificate has to be for.
+    name: &'a str,
+    /// The key that says so.
+    name_key: &'static str,
     /// What the receiver has shown.
     chain: Vec<Certificate>,
-    /// It was found good.
-    is_trusted: bool,
+    /// Why it was found good, if it was.
+    trusted_by: Option<TrustedBy>,
+    /// The configuration names certificates by their fingerprints.
+    has_pins: bool,
+    /// TLS 1.2 is not spoken here.
+    wants_tls13: bool,
     /// We have a certificate to show.
     has_identity: bool,
     /// The configuration names the authorities.
@@ -69,15 +78,21 @@ pub(in crate::deliver) fn explain(
     witness: &Witness,
     error: &io::Error,
 ) -> TlsError {
-    let Testimony { chain, is_trusted } = witness.seen();
+    let Testimony { chain, trusted_by } = witness.seen();
     let facts = HandshakeFacts {
-        host,
+        name: trust.name(host),
+        name_key: match trust.server_name {
+            Some(_) => "destination.server_name",
+            None => "destination.host",
+        },
         chain: chain.iter().filter_map(Certificate::read).collect(),
-        is_trusted,
+        trusted_by,
+        has_pins: !trust.pins.is_empty(),
+        wants_tls13: trust.min_version == TlsVersion::Tls13,
         has_identity: trust.identity.is_some(),
-        has_authorities: matches!(trust.authorities, Authorities::File(_)),
+        has_authorities: matches!(trust.authorities, Authorities::At(_)),
         roots: witness.roots(),
-        trusted: trust::described(trust, witness.roots().len()),
+        trusted: trust.described(witness.roots().len()),
     };
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {

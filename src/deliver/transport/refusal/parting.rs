@@ -20,7 +20,7 @@ pub(super) fn by_protocol(facts: &HandshakeFacts<'_>, error: &Error) -> Advice {
     match error {
         E::AlertReceived(alert) => heard(facts, *alert),
         E::PeerIncompatible(_) if is_about_versions(error) => {
-            old_version("chose an older one").mismatch()
+            old_version(facts, "chose an older one").mismatch()
         }
         E::PeerIncompatible(_)
         | E::PeerMisbehaved(
@@ -52,7 +52,13 @@ fn is_about_versions(error: &Error) -> bool {
     )
 }
 
-fn old_version(did: &str) -> Advice {
+fn old_version(facts: &HandshakeFacts<'_>, did: &str) -> Advice {
+    if facts.wants_tls13 {
+        return Advice::new(
+            format!("the receiver does not speak TLS 1.3 (destination.min_tls), it {did}"),
+            "have it speak that, or write min_tls: \"1.2\"",
+        );
+    }
     Advice::new(
         format!("the receiver speaks neither TLS 1.3 nor TLS 1.2, it {did}"),
         "have it speak one of them: TLS 1.1 and what is older do not count any more (RFC 8996)",
@@ -64,8 +70,8 @@ fn heard(facts: &HandshakeFacts<'_>, alert: AlertDescription) -> Advice {
     use AlertDescription as A;
     let name = name(alert);
     match alert {
-        A::ProtocolVersion => old_version(&format!("says ({name})")).mismatch(),
-        A::HandshakeFailure | A::InsufficientSecurity if facts.is_trusted => {
+        A::ProtocolVersion => old_version(facts, &format!("says ({name})")).mismatch(),
+        A::HandshakeFailure | A::InsufficientSecurity if facts.trusted_by.is_some() => {
             of_identity(facts, name)
         }
         A::HandshakeFailure | A::InsufficientSecurity => Advice::new(
@@ -77,8 +83,8 @@ fn heard(facts: &HandshakeFacts<'_>, alert: AlertDescription) -> Advice {
         )
         .mismatch(),
         A::UnrecognisedName => Advice::new(
-            format!("the receiver knows no server \"{}\" ({name})", facts.host),
-            "let destination.host be the name that it is known by",
+            format!("the receiver knows no server \"{}\" ({name})", facts.name),
+            format!("let {} be the name that it is known by", facts.name_key),
         ),
         _ => by_alert(alert, facts.has_identity)
             .unwrap_or_else(|| Advice::new(format!("the receiver gave it up ({name})"), OWN_LOG)),
@@ -129,7 +135,7 @@ pub(super) fn by_end(facts: &HandshakeFacts<'_>, error: &io::Error) -> Advice {
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "it broke the connection",
         _ => return Advice::new(format!("the connection broke in the handshake: {error}"), SPEAKS),
     };
-    if facts.is_trusted {
+    if facts.trusted_by.is_some() {
         let Advice { what, remedy, .. } = of_identity(facts, "it does not say so");
         return Advice::new(
             format!(

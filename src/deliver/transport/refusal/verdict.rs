@@ -14,7 +14,56 @@ const CLOCK: &str = "check this host's clock";
 /// No more names of a certificate are listed.
 const MOST_NAMES: usize = 5;
 
+/// How a receiver is trusted that no authority vouches for.
+const PIN: &str = "pin it by destination.fingerprint (--check --connect shows what to write)";
+
 pub(super) fn explain(facts: &HandshakeFacts<'_>, reason: &CertificateError) -> Advice {
+    if facts.trusted_by.is_some() {
+        return unsigned(facts, reason);
+    }
+    if *reason == CertificateError::ApplicationVerificationFailure {
+        return unpinned(facts);
+    }
+    let mut advice = by_chain(facts, reason);
+    if let Some(own) = facts.chain.first().filter(|_| facts.has_pins) {
+        let but = format!(
+            "; nor is its fingerprint, {}, one of destination.fingerprint",
+            own.fingerprint
+        );
+        advice.what.push_str(&but);
+    }
+    advice
+}
+
+/// The receiver has shown the right certificate, and not proven that it is its own.
+fn unsigned(facts: &HandshakeFacts<'_>, reason: &CertificateError) -> Advice {
+    let own = facts.chain.first();
+    match own.and_then(|own| Some((own, chain::wrong_key(&own.key)?))) {
+        Some((own, wrong)) => Advice::new(
+            format!("the key of {} is {wrong}", own.subject.shown()),
+            format!("give it {}", chain::ACCEPTED_KEYS),
+        ),
+        None if *reason == CertificateError::BadSignature => Advice::new(
+            "its signature of this handshake is none of the key in the certificate",
+            "look after the receiver's private key, and who answers at its address",
+        ),
+        None => chain::fault(&facts.chain, facts.roots).unwrap_or_else(|| unfaulted(facts, reason)),
+    }
+}
+
+/// Only what is pinned is trusted, and this is not.
+fn unpinned(facts: &HandshakeFacts<'_>) -> Advice {
+    let shown = facts.chain.first().map_or_else(String::new, |own| {
+        format!(" ({}, of {})", own.fingerprint, own.subject.shown())
+    });
+    Advice::new(
+        format!("its fingerprint{shown} is none of destination.fingerprint"),
+        "if the receiver has a new certificate, compare that fingerprint with what openssl x509 -noout \
+         -fingerprint -sha256 prints of it there, and add it; if it has not, somebody else answers",
+    )
+}
+
+fn by_chain(facts: &HandshakeFacts<'_>, reason: &CertificateError) -> Advice {
     use CertificateError as E;
     match reason {
         E::NotValidForName | E::NotValidForNameContext { .. } => wrong_name(facts),
@@ -45,10 +94,6 @@ fn unfaulted(facts: &HandshakeFacts<'_>, reason: &CertificateError) -> Advice {
     use CertificateError as E;
     match reason {
         E::UnknownIssuer => unknown_issuer(facts),
-        _ if facts.is_trusted => Advice::new(
-            "its signature of this handshake is none of the key in the certificate",
-            "look after the receiver's private key, and who answers at its address",
-        ),
         E::BadSignature => {
             untrusted(facts, "; the one of that name that is trusted has another key")
         }
@@ -80,7 +125,7 @@ fn and_untrusted(facts: &HandshakeFacts<'_>, reason: &CertificateError, fault: A
 }
 
 fn wrong_name(facts: &HandshakeFacts<'_>) -> Advice {
-    let host = facts.host;
+    let host = facts.name;
     let kind = if host.parse::<IpAddr>().is_ok() { "IP" } else { "DNS" };
     let remedy = format!("have one issued with the subject alternative name {kind}:{host}");
     let Some(own) = facts.chain.first() else {
@@ -94,6 +139,11 @@ fn wrong_name(facts: &HandshakeFacts<'_>) -> Advice {
         );
         return Advice::new(what, remedy);
     }
+    // The host is where it is, and may have another name there.
+    let be = match facts.name_key {
+        "destination.host" => "let destination.host or destination.server_name be".to_owned(),
+        key => format!("let {key} be"),
+    };
     let names = own.names.iter().take(MOST_NAMES).map(|name| name.shown().to_string());
     let mut names = names.collect::<Vec<_>>().join(", ");
     if let Some(more @ 1..) = own.names.len().checked_sub(MOST_NAMES) {
@@ -101,7 +151,7 @@ fn wrong_name(facts: &HandshakeFacts<'_>) -> Advice {
     }
     Advice::new(
         format!("it was not issued for \"{host}\", but for {names}"),
-        format!("let destination.host be a name in the certificate, or {remedy}"),
+        format!("{be} a name in the certificate, or {remedy}"),
     )
 }
 
@@ -112,8 +162,8 @@ fn unknown_issuer(facts: &HandshakeFacts<'_>) -> Advice {
         return Advice::new(
             format!("it is signed by itself, and not trusted here: {}", facts.trusted),
             format!(
-                "let {place} name a PEM file that holds it (it must say CA:FALSE), or have it issued \
-                 by an authority"
+                "{PIN}, let {place} name a PEM file that holds it (it must say CA:FALSE then), or have \
+                 it issued by an authority"
             ),
         );
     }
@@ -144,7 +194,7 @@ fn by_rule(facts: &HandshakeFacts<'_>, other: &OtherError) -> Advice {
         // `openssl req -x509` makes such certificates unless told otherwise.
         Some(W::CaUsedAsEndEntity) => Advice::new(
             "it is the certificate of an authority (CA:TRUE), not of a server",
-            "give the receiver one with basicConstraints CA:FALSE",
+            format!("{PIN}, or give the receiver one with basicConstraints CA:FALSE"),
         ),
         Some(W::EndEntityUsedAsCa) => Advice::new(
             format!("it was signed by {}, which is no authority (CA:FALSE)", issuer(facts).shown()),

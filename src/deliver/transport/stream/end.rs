@@ -65,9 +65,14 @@ impl<W: Wire> Stream<W> {
     /// What a reset behind the receiver's early FIN says: it had closed, not only half.
     pub(super) fn reset(&self) -> Why {
         match self.state {
-            State::Quiet(_) | State::Alone | State::Watched(_) => Why::Unused,
+            State::Quiet(_) | State::Alone | State::Watched(_) => self.unused(),
             _ => Why::Broken(io::ErrorKind::ConnectionReset.into()),
         }
+    }
+
+    /// It has ended before anything was sent.
+    fn unused(&self) -> Why {
+        Why::Unused { over_tls: self.link.is_encrypted() }
     }
 
     /// The receiver's FIN has come.
@@ -82,7 +87,7 @@ impl<W: Wire> Stream<W> {
             let is_on_trial = matches!(self.state, State::Quiet(_) | State::Alone);
             let age = now - self.opened;
             if !is_on_trial || age > AT_ACCEPT {
-                return Err(if ending::is_early(age) { Why::Unused } else { Why::Closed });
+                return Err(if ending::is_early(age) { self.unused() } else { Why::Closed });
             }
             // The one message will tell.
             self.is_half_closed = true;

@@ -82,11 +82,11 @@ fn restarted_under_load_a_receiver_that_asks_for_certificates_misses_nothing() {
 #[test]
 fn a_missing_certificate_and_a_foreign_one_are_told_and_nothing_is_stored() {
     with_each(|name, peer, certificates| {
-        let site = Site::new();
-        site.append("app.log", lines(1..=10));
         let foreign = Receiver::new(Transport::Tls);
         let foreign = foreign.certificates().unwrap();
         for is_foreign in [false, true] {
+            let site = Site::new();
+            site.append("app.log", lines(1..=10));
             let shipper = certificates.trusted_by(shipper(&site, peer, Transport::Tls));
             let shipper = if is_foreign { foreign.shown_by(shipper) } else { shipper };
             let mut running = shipper.start();

@@ -232,3 +232,22 @@ fn a_refilled_file_that_was_rotated_and_cannot_be_read_is_a_log_all_the_same() {
     let ops = [&begin[..], &[Rename { create: false }, fail, Fill]].concat();
     assert_exact(Rotation::Rename, &ops);
 }
+
+#[test]
+fn what_cannot_be_read_and_is_cut_back_is_not_taken_for_a_log_that_begins_anew() {
+    use Op::{Append, FailLists, FailReads, Look, Preallocate, Reload, Rotations, Trim};
+    let begin = [FailLists, Append(1), Rotations(2), Look, FailReads { rotated: false }];
+    let ops = [&begin[..], &[Preallocate(1), Trim, Reload { rotated: false }]].concat();
+    assert_exact_with(Rotation::Rename, 1500, &ops);
+}
+
+#[test]
+fn what_begins_like_a_log_that_cannot_be_read_and_was_rotated_is_no_copy() {
+    use Op::{Banner, Exclude, FailReads, Reload, Rotations};
+    let fail = FailReads { rotated: false };
+    let ops = [Banner, Exclude(0), fail, Rotations(3), Reload { rotated: false }];
+    let kind = Kind { banner: 200, is_dated: false };
+    let mut world = run_kind(Rotation::RenameWithinGlob, kind, &ops);
+    world.received.sort_unstable();
+    is_exact(world).unwrap();
+}

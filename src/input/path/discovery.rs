@@ -252,12 +252,18 @@ impl FollowedPath {
         context: &mut Context<'_>,
     ) -> io::Result<bool> {
         let is_reused = matches!(which, Which::Older(at) if self.is_reused(at));
+        let is_undecided = self.unsettled.as_ref().is_some_and(|it| it.replaced.is_some());
         let Some(it) = self.get(which) else { return Ok(false) };
         let is_in = it.is_in(found, is_reused);
         if is_in.is_err() && it.is_unreadable() {
             it.failing(context.now);
         }
         let is_in = is_in?;
+        let cannot_be_told = is_undecided || it.is_failing();
+        if which == Which::Current && is_in && !it.is_open() && cannot_be_told {
+            // Its path names another file by now, and what became of it cannot be told.
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         if let Which::Older(at) = which
             && is_in
             && !is_reused

@@ -189,6 +189,8 @@ impl FollowedPath {
             }
         }
         match change {
+            // That shows once it can be read.
+            Change::Truncated if stat.size > 0 && self.is_current_out_of_reach() => {}
             Change::Truncated if self.is_cut_short(stat) => {
                 let _ = self.seek_lost(Which::Current, context);
             }
@@ -200,6 +202,16 @@ impl FollowedPath {
             Change::Unchanged | Change::Grown | Change::Gone => {}
         }
         change != Change::Unchanged
+    }
+
+    /// Whether nothing was read yet of the current file, and what it holds cannot be compared with what was seen of
+    /// it.
+    fn is_current_out_of_reach(&mut self) -> bool {
+        let is_unread = |it: &&mut Generation| it.position.offset == 0 && it.head().len > 0;
+        let Some(current) = self.current.as_mut().filter(is_unread) else { return false };
+        let is_open =
+            current.is_open() || current.open_current(&self.path).is_ok_and(|is_it| is_it);
+        !is_open || current.is_unreadable()
     }
 
     /// Whether nothing was read yet of the current file, which is shorter than it was and begins as it did.

@@ -317,6 +317,11 @@ impl Generation {
         self.failing_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
+    /// Whether reading or opening it fails.
+    pub(in crate::input) fn is_failing(&self) -> bool {
+        self.failing_since.is_some()
+    }
+
     /// It can be read.
     pub(in crate::input) fn works(&mut self) {
         self.failing_since = None;

@@ -43,10 +43,11 @@ fn with_values(command: Command) -> Command {
             "facility" => argument.value_parser(of(Facility::names())),
             "severity" => argument.value_parser(of(Severity::names())),
             "log_levels" => argument.value_parser(PossibleValuesParser::new(levels)),
-            "poll" | "from_start" | "tcp" | "tls" | "no_detach" | "watch_config" => {
+            "poll" | "tcp" | "tls" | "no_detach" | "watch_config" => {
                 argument.value_parser(PossibleValuesParser::new(switches))
             }
-            "config_file" | "pid_file" | "debug_log_file" | "files" => {
+            // It may be a switch, too.
+            "from_start" | "config_file" | "pid_file" | "debug_log_file" | "files" => {
                 argument.value_hint(ValueHint::FilePath)
             }
             "state_dir" => argument.value_hint(ValueHint::DirPath),

@@ -11,7 +11,7 @@ use clap::{ArgAction, CommandFactory, Parser};
 use crate::config::value;
 use crate::shown::lines;
 
-const USAGE: &str = "remote_syslog [OPTIONS] [[TAG=]PATH]...";
+const USAGE: &str = "remote_syslog [OPTIONS] [[TAG=]PATH]...\n       COMMAND | remote_syslog [OPTIONS] [--tag TAG] -";
 
 const NOTES: &str = "\
 Environment:
@@ -32,7 +32,7 @@ Signals:
 Exit codes:
   0  stopped cleanly, or running in the background; --check has found no fault; --once is done
   1  cannot start, every reason is printed; --check has found a fault, or the line is dropped;
-     --once has something left
+     --once has something left; standard input was not sent to its end, or is not confirmed
   2  wrong flag
   128 + the signal: ended by a second one
 
@@ -44,6 +44,7 @@ Examples:
   remote_syslog --check --line 'GET /health'  would this line be sent?
   remote_syslog --status                      how far is each file delivered?
   remote_syslog --dry-run --once --from-start /var/log/app.log
+  backup 2>&1 | remote_syslog --tls -d logs.example.com -p 6514 --tag backup -
 
 Documentation:
   Keys, flags, patterns: log_files.yml(5), /usr/share/doc/remote-syslog/configuration.md
@@ -64,18 +65,18 @@ Documentation:
     disable_version_flag = true
 )]
 pub struct Cli {
-    /// Log files or quoted globs, added to those of the configuration
+    /// Log files or quoted globs, besides those configured; or - for standard input
     #[arg(value_name = "[TAG=]PATH")]
     pub files: Vec<OsString>,
 
     /// Configuration file [default: /etc/log_files.yml]
     #[arg(short, long = "configfile", value_name = "FILE", help_heading = "Files")]
     pub config_file: Option<OsString>,
-    /// Read files unknown at start from their beginning
-    #[arg(long, help_heading = "Files")]
+    /// Read files unknown at start, or this one, from the beginning
+    #[arg(long, help_heading = "Files", action = ArgAction::Append)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(value_name = "BOOL", value_parser = value::boolean)]
-    pub from_start: Option<bool>,
+    #[arg(value_name = "BOOL|PATH")]
+    pub from_start: Vec<OsString>,
     /// Seconds between looks for new files [default: 10]
     #[arg(long, value_name = "SECS", value_parser = interval, help_heading = "Files")]
     pub new_file_check_interval: Option<String>,
@@ -105,6 +106,9 @@ pub struct Cli {
     #[arg(value_name = "BOOL", value_parser = value::boolean)]
     pub tls: Option<bool>,
 
+    /// What the messages are tagged with [default: the file's name]
+    #[arg(long, value_name = "NAME", help_heading = "Messages")]
+    pub tag: Option<String>,
     /// Facility of the messages [default: user]
     #[arg(short, long, value_name = "NAME", help_heading = "Messages")]
     pub facility: Option<String>,
@@ -233,6 +237,18 @@ impl Cli {
         }
     }
 
+    /// Whether files of which nothing is known are read from their beginning, if that is said.
+    #[must_use]
+    pub fn reads_unknown_from_start(&self) -> Option<bool> {
+        self.from_start.iter().rev().find_map(switched)
+    }
+
+    /// The files that are read from their beginning whatever is known of them.
+    pub fn read_again(&self) -> impl Iterator<Item = &OsStr> {
+        let paths = self.from_start.iter().filter(|value| switched(value).is_none());
+        paths.map(OsString::as_os_str).filter(|path| !path.is_empty())
+    }
+
     /// Reads the command line, the program's own name first.
     ///
     /// # Errors
@@ -260,6 +276,11 @@ impl Cli {
 /// An argument in which no character is odd.
 fn lines_of(argument: &OsStr) -> String {
     lines(&argument.to_string_lossy()).replace('\n', "\\n")
+}
+
+/// What a word says that means yes or no.
+fn switched(value: &OsString) -> Option<bool> {
+    value::boolean(value.to_str()?).ok()
 }
 
 /// Checks a port and keeps it as typed. Nothing means: not given.
@@ -311,12 +332,30 @@ mod tests {
     #[test]
     fn switches_take_a_value_only_behind_an_equals_sign() {
         let cli = parse(&["--poll=true", "--tcp=false", "--tls", "--from-start=1", "false"]);
-        let switches = [cli.poll, cli.tcp, cli.tls, cli.from_start, cli.no_detach];
+        let from_start = cli.reads_unknown_from_start();
+        let switches = [cli.poll, cli.tcp, cli.tls, from_start, cli.no_detach];
         assert_eq!(switches, [Some(true), Some(false), Some(true), Some(true), None]);
         assert_eq!(cli.files, ["false"]);
         assert_eq!(parse(&["-Dp514"]).no_detach, Some(true));
         assert_eq!(parse(&["-D=false"]).no_detach, Some(false));
         assert_eq!(parse(&["-D", "x.log"]).files, ["x.log"]);
+    }
+
+    #[test]
+    fn files_to_be_read_again_are_no_switches() {
+        let cli = parse(&["--from-start=a.log", "--from-start", "--from-start=/b c", "d.log"]);
+        assert_eq!(cli.read_again().collect::<Vec<_>>(), ["a.log", "/b c"]);
+        assert_eq!(
+            (cli.reads_unknown_from_start(), &*cli.files),
+            (Some(true), &["d.log".into()][..])
+        );
+        let cli = parse(&["--from-start=./true", "--from-start="]);
+        assert_eq!(cli.read_again().collect::<Vec<_>>(), ["./true"]);
+        assert_eq!(cli.reads_unknown_from_start(), None);
+        assert_eq!(
+            parse(&["--from-start", "--from-start=no"]).reads_unknown_from_start(),
+            Some(false)
+        );
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub struct ReceiverStanding {
     pub unproven: u64,
     /// Since when the oldest of them are so.
     pub unproven_since: Option<i64>,
+    /// It is `rate_limit` that holds back what could be sent.
+    #[serde(default)]
+    pub rate_limited: bool,
     /// Why the last attempt or connection that failed did so.
     pub error: Option<String>,
     /// When that was.
@@ -60,6 +63,7 @@ impl ReceiverStanding {
             name: meters.receiver(),
             unproven: u64::try_from(meters.unproven_bytes.get()).unwrap_or(0),
             unproven_since: since(meters.unproven_since.get()),
+            rate_limited: meters.rate_limited.get() > 0,
             error,
             error_at,
             certificate_end: meters.certificates.get(CertificateOwner::Receiver),
@@ -167,8 +171,10 @@ mod tests {
         meters.failed("dns", &"gone");
         meters.reached("a:1".to_owned());
         meters.unproven_bytes.set(7);
+        meters.rate_limited.inc();
         let then = asked(&deep).await.unwrap().unwrap();
         assert_eq!((then.connected, then.name.as_deref(), then.unproven), (true, Some("a:1"), 7));
+        assert!(then.rate_limited && !first.rate_limited);
         assert!(then.since.is_some() && then.error.as_deref() == Some("gone"), "{then:?}");
         drop(answering);
         assert_eq!(asked(&deep).await.unwrap(), None);

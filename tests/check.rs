@@ -178,17 +178,17 @@ fn what_cannot_be_followed_is_told_with_the_reason() {
     let files = &said[said.find("Files\n").unwrap()..said.find("\nReceiver").unwrap()];
     assert_snapshot!(files, @r"
     Files
-      /*.log*: 2 files
+      /*.log*: 3 files
         /0.log, 4 B
         /a.log, 4 B
         /b.log: the same file as /0.log, which is followed
         /c.log.gz: not followed: compressed, by its name
         /e.log: not followed: a symbolic link that leads nowhere
-        /f.log: not followed: no regular file
+        /f.log: a FIFO, read as a stream, without a position: what was read and not yet delivered is lost when the daemon ends
       /**/x.log: 1 file
         /d/x.log, 4 B
     ");
-    assert!(said.contains("3 files to follow, 4 paths left out, 0 unreadable"), "{said}");
+    assert!(said.contains("4 files to follow, 3 paths left out, 0 unreadable"), "{said}");
 }
 
 #[test]
@@ -361,6 +361,11 @@ fn a_line_is_judged_as_it_stands_in_the_file() {
     let dropped = "dropped: exclude_patterns 1 matches: ^-\n\
                    dropped: exclude_patterns 2 matches: \\d{3}\n";
     assert_eq!(judge("- 404"), (dropped.to_owned(), Some(1)));
+    let shipper = Shipper::new(&site).follow("app.log").to(&Receiver::tcp().endpoint());
+    let shipper = shipper.yaml("redact_patterns: [card]\nseverity_from: {err: paid}\nformat: json");
+    let output = check(&shipper, &["--line", r#"{"msg":"paid by 4111111111111111"}"#]);
+    let said = "sent: there are no exclude_patterns\n  text: paid by [redacted]\n  severity: err\n";
+    assert_eq!(stdout(&output), said);
     let shipper = Shipper::new(&site).follow("app.log").to(&Receiver::tcp().endpoint());
     let output = check(&shipper, &["--line", ""]);
     assert_eq!(stdout(&output), "sent: there are no exclude_patterns\n");

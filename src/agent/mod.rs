@@ -5,6 +5,7 @@
 
 mod answers;
 mod far;
+mod intake;
 mod settings;
 mod shard;
 mod shards;
@@ -19,18 +20,21 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::intake::Intake;
 use self::settings::ends_by_itself;
 use self::shards::{Material, ShardWork, Shards};
 use self::stages::{EndReason, Ended, Stages};
 use crate::checkpoint::{self, Query, Store};
 use crate::config::{Config, Destination, Mode};
 use crate::deliver::{self, Outcome, Target};
-use crate::health::metrics::Meters;
+use crate::health::metrics::{Meters, Sending};
 use crate::health::silence::Silence;
 use crate::health::{Health, StageName};
 use crate::limits;
 use crate::mounts::SharedMounts;
+use crate::pipeline::bucket::ByteRate;
 use crate::pipeline::channel::{Direct, Outlet};
+use crate::pipeline::limit::{HeldBack, RateLimit};
 use crate::pipeline::position::{Record, SourceIds};
 use crate::safe_open::follow_links_in;
 
@@ -62,6 +66,9 @@ pub enum BuildError {
     /// Earlier reloads are not taken yet.
     #[error("reading files has taken up no earlier reload yet; a file system may hang")]
     Busy,
+    /// Standard input is read as it was begun.
+    #[error("standard input is read to its end as the configuration was at the start")]
+    Stdin,
 }
 
 fn remedy(error: &io::Error) -> String {
@@ -78,7 +85,8 @@ pub struct StageEnded(StageName);
 pub struct Agent {
     mode: Mode,
     stages: Stages,
-    shards: Shards,
+    intake: Intake,
+    limit: RateLimit,
     sender: SenderControl,
     /// Has positions saved for the last time.
     stop_saving: CancellationToken,
@@ -118,22 +126,33 @@ impl Agent {
 
         let fast_path = deliver::FastPath::default();
         let direct: Option<Arc<dyn Direct>> = Some(Arc::new(fast_path.clone()));
-        let ids = SourceIds::from(store.next_id());
-        let material = Material {
-            config: config.clone(),
-            mounts: SharedMounts::default(),
-            meters: meters.clone(),
-            health: health.clone(),
-            ids,
-            last_run: None,
-            last_globs: store.last_globs().cloned(),
-            outlets: Some((Outlet::new(batch_tx, direct), update_tx.clone())),
+        let told = Arc::new(LimitMeters(meters.sending.clone()));
+        let limit = RateLimit::new(rate_limit(config), told);
+        let outlet = Outlet::new(batch_tx, direct).limited_by(limit.clone());
+        let intake = match &config.stdin {
+            Some(messages) => {
+                Intake::stdin(config, messages, (meters, health), outlet, &mut stages)?
+            }
+            None => {
+                let material = Material {
+                    config: config.clone(),
+                    mounts: SharedMounts::default(),
+                    meters: meters.clone(),
+                    health: health.clone(),
+                    ids: SourceIds::from(store.next_id()),
+                    last_run: None,
+                    last_globs: store.last_globs().cloned(),
+                    outlets: Some((outlet, update_tx.clone())),
+                };
+                let shards = Shards::start(material, records, spare, &mut stages)?;
+                Intake::Files(Box::new(shards))
+            }
         };
-        let shards = Shards::start(material, records, spare, &mut stages)?;
         let links = deliver::Links {
             targets: target_rx,
             batches,
             fast_path,
+            limit: limit.clone(),
             updates: update_tx,
             spare: spare_tx,
             leave: leave.clone(),
@@ -143,7 +162,7 @@ impl Agent {
         stages.task(StageName::Deliver, async move {
             EndReason::Left(match mode {
                 Mode::DryRun { .. } => deliver::print(links, sending).await,
-                Mode::Daemon | Mode::Once => deliver::run(links, sending).await,
+                Mode::Daemon | Mode::Once | Mode::Stdin => deliver::run(links, sending).await,
             })
         });
         let links = checkpoint::CheckpointLinks {
@@ -159,7 +178,7 @@ impl Agent {
         });
         let sender = SenderControl { destination: config.destination.clone(), targets, leave };
         let meters = meters.clone();
-        Ok(Self { mode, stages, shards, sender, stop_saving, queries, meters })
+        Ok(Self { mode, stages, intake, limit, sender, stop_saving, queries, meters })
     }
 
     /// Goes on with another configuration. Files that both name are read on without a gap or a
@@ -168,8 +187,9 @@ impl Agent {
     /// # Errors
     /// Then nothing has changed.
     pub fn reload(&mut self, config: &Config) -> Result<(), BuildError> {
-        self.shards.reload(config)?;
+        self.intake.reload(config)?;
         follow_links_in(&config.follow_links_in);
+        self.limit.change(rate_limit(config));
         self.sender.reload(&config.destination);
         Ok(())
     }
@@ -177,7 +197,7 @@ impl Agent {
     /// What is confirmed of each source, for those who ask now and then.
     #[must_use]
     pub fn records(&self) -> Records {
-        Records { queries: self.queries.clone(), silence: self.shards.silence().clone() }
+        Records { queries: self.queries.clone(), silence: self.intake.silence().clone() }
     }
 
     /// Waits until all is done: for ever in a daemon; else until what was there is read and sent,
@@ -193,8 +213,8 @@ impl Agent {
             let ended = tokio::select! {
                 biased;
                 ended = self.stages.next() => ended,
-                work = self.shards.work() => {
-                    self.shards.serve(work, &mut self.stages);
+                work = self.intake.work() => {
+                    self.intake.serve(work, &mut self.stages);
                     continue;
                 }
             };
@@ -203,7 +223,7 @@ impl Agent {
                 // It ends because reading has, which may show a moment later.
                 (StageName::Deliver, EndReason::Left(_)) if self.mode != Mode::Daemon => {
                     // It may have taken no longer than the first pass.
-                    self.shards.serve(ShardWork::NearIsReady, &mut self.stages);
+                    self.intake.serve(ShardWork::NearIsReady, &mut self.stages);
                     return Ok(());
                 }
                 (StageName::Input, EndReason::Done) if ends_by_itself(self.mode) => {}
@@ -216,7 +236,7 @@ impl Agent {
 
     /// Ends the stages in order. Returns what was read and is not confirmed.
     pub async fn stop(mut self) -> Outcome {
-        self.shards.stop(&mut self.stages);
+        self.intake.stop(&mut self.stages);
         self.sender.leave.cancel();
         for (stage, patience) in ORDER {
             if stage == StageName::Checkpoint {
@@ -245,11 +265,33 @@ impl Agent {
         });
         let again = "not confirmed; the next start sends them";
         match outcome.messages {
+            // Of standard input nothing can be read again: its end says what that means.
+            _ if self.mode == Mode::Stdin => {}
             0 => {}
             1 => info!("1 message is {again}"),
             count => info!("{count} messages are {again}"),
         }
         outcome
+    }
+}
+
+/// What is printed has no limit.
+fn rate_limit(config: &Config) -> Option<ByteRate> {
+    config.rate_limit.filter(|_| !matches!(config.mode, Mode::DryRun { .. }))
+}
+
+/// Shows that the limit holds somebody back.
+#[derive(Debug)]
+struct LimitMeters(Sending);
+
+impl HeldBack for LimitMeters {
+    fn begins(&self) {
+        self.0.rate_limited.inc();
+    }
+
+    fn ends(&self, after: Duration) {
+        self.0.rate_limited.dec();
+        self.0.rate_limited_seconds.inc_by(after.as_secs_f64());
     }
 }
 

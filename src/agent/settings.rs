@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{Config, FileEntry, Mode};
+use crate::config::{Config, FileEntry, Messages, Mode};
 use crate::deliver;
 use crate::discover::{self, Area, Globs};
 use crate::filter::Patterns;
@@ -15,6 +15,7 @@ use crate::health::readiness::FirstPass;
 use crate::input::{self, EntryOf, FileSettings, MatchedLast};
 use crate::mounts::{Fence, SharedMounts, Territory};
 use crate::pipeline::globs::FollowedGlobs;
+use crate::syslog::Encoder;
 
 /// What a shard gets.
 pub(super) struct ShardSettings {
@@ -81,8 +82,9 @@ fn globs(config: &Config) -> FollowedGlobs {
     FollowedGlobs { files: texts.map(str::to_owned).collect(), exclude_files }
 }
 
-fn input(config: &Config, fence: Fence, meters: &Meters, vitals: &Vitals) -> input::Settings {
-    let files = config.files.iter().map(|FileEntry { messages, .. }| FileSettings {
+/// How lines with these messages are read and sent.
+pub(super) fn lines(config: &Config, messages: &Messages) -> FileSettings {
+    FileSettings {
         priority: messages.priority(),
         hostname: messages.hostname.clone(),
         token: config.destination.token.clone(),
@@ -92,17 +94,28 @@ fn input(config: &Config, fence: Fence, meters: &Meters, vitals: &Vitals) -> inp
         text: (!messages.text.is_idle()).then(|| Arc::new(messages.text.clone())),
         structured_data: messages.structured_data.clone(),
         filter: Arc::clone(&messages.filter),
-    });
+    }
+}
+
+/// What makes the frames.
+pub(super) fn encoder(config: &Config) -> Encoder {
+    match config.mode {
+        Mode::DryRun { .. } => deliver::printing_encoder(&config.destination),
+        Mode::Daemon | Mode::Once | Mode::Stdin => deliver::encoder(&config.destination),
+    }
+}
+
+fn input(config: &Config, fence: Fence, meters: &Meters, vitals: &Vitals) -> input::Settings {
+    let files = config.files.iter().map(|entry| lines(config, &entry.messages));
     input::Settings {
         files: files.map(Arc::new).collect(),
         exclude_files: config.exclude_files.clone(),
-        encoder: match config.mode {
-            Mode::DryRun { .. } => deliver::printing_encoder(&config.destination),
-            Mode::Daemon | Mode::Once => deliver::encoder(&config.destination),
-        },
+        encoder: encoder(config),
         globs: Arc::new(globs(config)),
         from_start: config.from_start,
+        read_again: config.read_again.clone(),
         once: ends_by_itself(config.mode),
+        fifos: config.mode == Mode::Daemon,
         fence,
         meters: meters.reading.clone(),
         beat: vitals.input.clone(),
@@ -112,5 +125,5 @@ fn input(config: &Config, fence: Fence, meters: &Meters, vitals: &Vitals) -> inp
 
 /// Whether all ends once what is there is read.
 pub(super) fn ends_by_itself(mode: Mode) -> bool {
-    matches!(mode, Mode::Once | Mode::DryRun { once: true })
+    matches!(mode, Mode::Once | Mode::Stdin | Mode::DryRun { once: true })
 }

@@ -24,6 +24,11 @@ pub(super) fn split(text: &OsStr) -> Result<(Option<String>, &OsStr), String> {
     }
 }
 
+/// Whether an argument means standard input: `-`, or `tag=-`.
+pub(super) fn is_stdin(text: &OsStr) -> bool {
+    split(text).is_ok_and(|(_, path)| path == "-")
+}
+
 /// `path` seen from `cwd`, without `.` components; `..` at the beginning is resolved, since a
 /// working directory has no symbolic links in it.
 pub(super) fn absolute(path: &OsStr, cwd: &Path) -> PathBuf {
@@ -80,6 +85,13 @@ mod tests {
         assert_eq!(split("t=/a"), Ok((Some("t".into()), "/a".into())));
         assert_eq!(split("=/a"), Ok((None, "/a".into())));
         assert!(split("t=/a=b").unwrap_err().contains("more than one '='"));
+    }
+
+    #[test]
+    fn standard_input_is_a_dash_and_nothing_else() {
+        let stdin = ["-", "job=-", "=-"];
+        assert!(stdin.iter().all(|text| is_stdin(OsStr::new(text))));
+        assert!(!["./-", "/-", "a=b=-", "-=", ""].iter().any(|text| is_stdin(OsStr::new(text))));
     }
 
     #[test]

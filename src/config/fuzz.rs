@@ -35,7 +35,15 @@ pub(crate) fn check(data: &[u8]) {
     let trees: Vec<_> = tree.iter().collect();
     let document = reader.read(&trees);
     let (spots, included, arguments) = (reader.spots, Default::default(), Default::default());
-    let typed = resolve::Typed { document, included, arguments, spots, mode: Mode::Daemon, blame };
+    let typed = resolve::Typed {
+        document,
+        included,
+        arguments,
+        read_again: Vec::new(),
+        spots,
+        mode: Mode::Daemon,
+        blame,
+    };
     let (problems, warnings) = match resolve::resolve(&typed, &around, findings) {
         Ok(loaded) => {
             assert!(!loaded.config.files.is_empty() && !loaded.config.destination.host.is_empty());

@@ -37,6 +37,7 @@ use std::time::Duration;
 use crate::cli::Cli;
 use crate::filter::{LineFilter, Patterns, Re2Pattern};
 use crate::glob::Glob;
+use crate::pipeline::bucket::ByteRate;
 use crate::shown::Show;
 use crate::syslog::{
     Facility, Framing, MessageTime, Priority, Severity, StructuredData, TimeFormat,
@@ -122,7 +123,8 @@ fn typed(cli: &Cli, around: &Surroundings, findings: &mut Findings) -> resolve::
     let arguments = reader.read::<FileKeys>(&[&arguments]).own.files;
     let SourceReader { findings, spots, names, .. } = reader;
     source::warn_of_misspelt(&around.variables, &names, findings);
-    resolve::Typed { document, included, arguments, spots, mode: mode(cli), blame }
+    let read_again = cli.read_again().map(|path| entry::absolute(path, &around.cwd)).collect();
+    resolve::Typed { document, included, arguments, read_again, spots, mode: mode(cli), blame }
 }
 
 /// What `include` names, the files that are found, and what these say.
@@ -162,10 +164,12 @@ fn included(
 }
 
 fn mode(cli: &Cli) -> Mode {
-    match (cli.dry_run, cli.once) {
-        (true, once) => Mode::DryRun { once },
-        (false, true) => Mode::Once,
-        (false, false) => Mode::Daemon,
+    let reads_stdin = cli.files.iter().any(|argument| entry::is_stdin(argument));
+    match (cli.dry_run, reads_stdin, cli.once) {
+        (true, reads_stdin, once) => Mode::DryRun { once: once || reads_stdin },
+        (false, true, _) => Mode::Stdin,
+        (false, false, true) => Mode::Once,
+        (false, false, false) => Mode::Daemon,
     }
 }
 
@@ -188,8 +192,10 @@ pub struct Config {
     /// What it is for.
     pub mode: Mode,
     /// What to follow, in the order of the configuration: the first entry that matches a path
-    /// gives its settings.
+    /// gives its settings. Nothing where standard input is read.
     pub files: Vec<FileEntry>,
+    /// Standard input is read, to its end, and this is what its messages hold.
+    pub stdin: Option<Arc<Messages>>,
     /// Where further entries come from.
     pub include: Vec<Include>,
     /// Paths that are not followed although an entry matches them.
@@ -200,6 +206,8 @@ pub struct Config {
     pub messages: Arc<Messages>,
     /// Where messages go.
     pub destination: Destination,
+    /// No more bytes of messages a second than this, if there is a limit.
+    pub rate_limit: Option<ByteRate>,
     /// How often the globs are looked through anew, whatever inotify says.
     pub sweep_interval: Duration,
     /// Rely on looking alone, without inotify.
@@ -208,6 +216,8 @@ pub struct Config {
     pub watch: bool,
     /// Files seen for the first time at start-up are read from their beginning.
     pub from_start: bool,
+    /// These are read from their beginning at the start, whatever is known of them.
+    pub read_again: Vec<PathBuf>,
     /// Where positions are kept.
     pub state_dir: PathBuf,
     /// Where to write the pid: as told, or the first place of the search order that is writable.
@@ -242,6 +252,8 @@ pub enum Mode {
     Daemon,
     /// Ship what is there, and end.
     Once,
+    /// Ship standard input, and end with it.
+    Stdin,
     /// Print messages instead of sending them; positions are neither read nor kept.
     DryRun {
         /// End when what is there is printed.

@@ -3,6 +3,7 @@
 mod advice;
 mod lists;
 mod messages;
+mod stdin;
 mod text;
 mod tls;
 
@@ -39,6 +40,8 @@ pub(super) struct Typed {
     pub(super) included: IncludedFiles,
     /// The arguments, which are added to `files`.
     pub(super) arguments: List<FileItem>,
+    /// Files that are read from their beginning whatever is known of them, from the root.
+    pub(super) read_again: Vec<PathBuf>,
     pub(super) spots: Spots,
     pub(super) mode: Mode,
     /// To blame for what is missing. `None`: the file could not be read, so nothing is.
@@ -89,16 +92,21 @@ impl<'a> Resolver<'a> {
         let state_dir = self.state_dir();
         let messages = self.messages_of_all();
         let keys = self.daemon();
+        let files = self.files(&messages);
+        let stdin = self.stdin(&messages);
         let config = Config {
             mode: self.typed.mode,
-            files: self.files(&messages),
+            files: if stdin.is_none() { files } else { Vec::new() },
+            stdin,
             exclude_files: self.patterns(&keys.exclude_files),
             follow_links_in: self.directories(&keys.follow_links_in),
             messages,
+            rate_limit: self.value(&keys.rate_limit),
             sweep_interval: self.value(&keys.new_file_check_interval).unwrap_or(DEFAULT_INTERVAL),
             poll: self.switch(&keys.poll),
             watch: self.switch(&keys.watch_config),
             from_start: self.switch(&keys.from_start),
+            read_again: self.typed.read_again.clone(),
             pid_file: self.path(&keys.pid_file).map_or(PidFile::Search, PidFile::At),
             detach: !self.switch(&keys.no_detach) && self.typed.mode == Mode::Daemon,
             debug_log_file: self.path(&keys.debug_log_file).unwrap_or_else(|| NO_LOG.into()),

@@ -5,8 +5,10 @@ use std::fmt::Write;
 use serde_yaml::SerializerOptions;
 
 use super::Surroundings;
-use super::document::leaf::List;
+use super::document::FileItem;
+use super::document::leaf::{Choice, List};
 use super::document::shown::{ShowTyped, Shower, ShownValue};
+use super::entry;
 use super::resolve::Typed;
 
 /// The defaults of keys that have one which can be written, as they are written. A test compares them with what is
@@ -61,7 +63,9 @@ pub(super) fn configuration(typed: &Typed, around: &Surroundings) -> String {
     // Where they were included they stand already.
     keys.retain(|(name, _)| name != "include");
     let added = typed.included.entries.iter().chain([&typed.arguments]).flat_map(List::items);
-    let added = added.map(|item| item.shown(&by));
+    // Standard input is no file, and no part of a configuration.
+    let is_file = |item: &&FileItem| !matches!(item, Choice::Text(it) if entry::is_stdin(&it.text));
+    let added = added.filter(is_file).map(|item| item.shown(&by));
     if let Some((_, files)) = keys.iter_mut().find(|(name, _)| name == "files") {
         let listed = match std::mem::replace(files, ShownValue::Absent) {
             ShownValue::List(items) => items,

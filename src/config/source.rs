@@ -63,6 +63,7 @@ pub(super) fn flags(cli: &Cli) -> Tree {
         ("destination.host", "--dest-host", &cli.dest_host),
         ("destination.port", "--dest-port", &cli.dest_port),
         ("destination.token", "--dest-token", &cli.dest_token),
+        ("tag", "--tag", &cli.tag),
         ("hostname", "--hostname", &cli.hostname),
         ("facility", "--facility", &cli.facility),
         ("severity", "--severity", &cli.severity),
@@ -83,7 +84,7 @@ pub(super) fn flags(cli: &Cli) -> Tree {
     }
     let switches = [
         ("poll", "--poll", cli.poll),
-        ("from_start", "--from-start", cli.from_start),
+        ("from_start", "--from-start", cli.reads_unknown_from_start()),
         ("watch_config", "--watch-config", cli.watch_config),
         ("tcp", "--tcp", cli.tcp),
         ("tls", "--tls", cli.tls),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Protocol;
 use crate::filter::Re2Pattern;
+use crate::pipeline::bucket::ByteRate;
 use crate::syslog::{Framing, TimeFormat, UnknownName};
 use crate::text::{Join, JsonFields, LineEncoding, LineFormat, Multiline, StreamSeverities, Trace};
 
@@ -15,6 +16,11 @@ pub(super) const NO_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
 pub(super) const MESSAGE_MIN: usize = 480;
 /// What fits in a datagram.
 const DATAGRAM_MAX: usize = 65_507;
+
+/// Least bytes a second: with fewer a batch takes minutes.
+const RATE_MIN: u64 = 1000;
+/// More than any network has.
+const RATE_MAX: u64 = 1 << 50;
 
 /// So many messages were seen to be stored before the first was answered (imrelp). There are hardly
 /// ever as many in memory.
@@ -199,6 +205,50 @@ pub(super) fn window(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Bytes a second, and how many may go at once: as many as in a second, unless it is said.
+pub(super) fn rate_limit(text: &str) -> Result<ByteRate, String> {
+    let (rate, burst) = match text.split_once("burst") {
+        Some((rate, burst)) => (rate, Some(burst)),
+        None => (text, None),
+    };
+    let rate = rate.trim();
+    let bytes_per_second = amount(rate.strip_suffix("/s").unwrap_or(rate));
+    let burst = burst.map_or(bytes_per_second, |burst| amount(burst.trim()));
+    match bytes_per_second.zip(burst) {
+        Some((bytes_per_second, burst)) if bytes_per_second >= RATE_MIN && burst > 0 => {
+            Ok(ByteRate { bytes_per_second, burst })
+        }
+        Some(_) => Err(format!(
+            "{text:?} lets next to nothing pass; write {RATE_MIN} bytes a second or more, or remove it"
+        )),
+        None => Err(format!(
+            "{text:?} is no rate; write 500kB/s, 2MiB/s or 10Mbit/s, and if more may go at once, how \
+             much: 500kB/s burst 5MB"
+        )),
+    }
+}
+
+/// So many bytes, in decimal or binary units, or in bits.
+fn amount(text: &str) -> Option<u64> {
+    let (number, unit) =
+        text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let number: u64 = number.parse().ok()?;
+    let bytes = match unit.trim_start() {
+        "" | "B" => 1,
+        "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "kbit" => 125,
+        "Mbit" => 125_000,
+        "Gbit" => 125_000_000,
+        _ => return None,
+    };
+    number.checked_mul(bytes).filter(|bytes| *bytes <= RATE_MAX)
+}
+
 /// The longest message over TCP, TLS or RELP; zero: no limit. Whether a header fits depends on more.
 pub(super) fn stream_length(text: &str) -> Result<Option<usize>, String> {
     bytes(text).map(|length| (length > 0).then_some(length))
@@ -233,9 +283,12 @@ pub(super) fn is_written(text: &str) -> Result<bool, String> {
     }
 }
 
-/// A name of a trace.
-pub(super) fn trace(text: &str) -> Result<Trace, String> {
-    text.to_ascii_lowercase().parse().map_err(|()| {
+/// A name of a trace; nothing for `none`.
+pub(super) fn trace(text: &str) -> Result<Option<Trace>, String> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(None);
+    }
+    text.to_ascii_lowercase().parse().map(Some).map_err(|()| {
         let names: Vec<_> = Trace::ALL.iter().map(|(name, _)| *name).collect();
         format!("{text:?} is no preset; write one of {}, or start: and a pattern", names.join(" "))
     })
@@ -266,12 +319,13 @@ pub(super) fn joined_length(text: &str) -> Result<usize, String> {
     }
 }
 
-/// The form of the lines of a file, with the defaults of that.
-pub(super) fn line_format(text: &str) -> Result<LineFormat, String> {
+/// The form of the lines of a file, with the defaults of that; nothing for `plain`.
+pub(super) fn line_format(text: &str) -> Result<Option<LineFormat>, String> {
     match text.to_ascii_lowercase().as_str() {
-        "docker" => Ok(LineFormat::Docker(StreamSeverities::default())),
-        "cri" => Ok(LineFormat::Cri(StreamSeverities::default())),
-        "json" => Ok(LineFormat::Json(JsonFields::default())),
+        "plain" => Ok(None),
+        "docker" => Ok(Some(LineFormat::Docker(StreamSeverities::default()))),
+        "cri" => Ok(Some(LineFormat::Cri(StreamSeverities::default()))),
+        "json" => Ok(Some(LineFormat::Json(JsonFields::default()))),
         _ => Err(format!("{text:?} is no format of lines; write docker, cri or json")),
     }
 }
@@ -388,6 +442,26 @@ mod tests {
             assert!(datagram_length(bad).is_err(), "{bad}");
         }
         assert_eq!((stream_length("100"), datagram_length("100")), (Ok(Some(100)), Ok(100)));
+    }
+
+    #[test]
+    fn rates() {
+        let rate = |text| rate_limit(text).map(|rate| (rate.bytes_per_second, rate.burst));
+        for (text, expected) in [
+            ("1000", (1000, 1000)),
+            ("500kB/s", (500_000, 500_000)),
+            ("2 MiB/s", (2 << 20, 2 << 20)),
+            ("8Mbit/s", (1_000_000, 1_000_000)),
+            ("500kB/s burst 5MB", (500_000, 5_000_000)),
+            ("1GB burst 1", (1_000_000_000, 1)),
+        ] {
+            assert_eq!(rate(text), Ok(expected), "{text}");
+        }
+        for bad in ["", "fast", "1Mb/s", "-1", "1.5MB", "999", "0", "1MB/s burst", "1MB/s burst 0"]
+        {
+            assert!(rate(bad).is_err(), "{bad}");
+        }
+        assert!(rate("99999999999999GB").is_err());
     }
 
     #[test]

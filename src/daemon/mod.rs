@@ -3,6 +3,8 @@
 
 mod expiry;
 mod once;
+mod piped;
+mod read_again;
 mod reload;
 mod serve;
 mod watching;
@@ -60,6 +62,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
         info!("debug_log_file: it is not used in the foreground; the log goes to stderr");
     }
     warn_of_roots(&config);
+    read_again::check(&config)?;
     // All that can fail is tried before detaching, while somebody is looking.
     let held = Held::acquire(&config)?;
     let daemon = if config.detach { Some(detach::detach()?) } else { None };
@@ -97,7 +100,7 @@ struct Held {
 impl Held {
     fn acquire(config: &Config) -> Result<Self, Error> {
         let pid_file = match (&config.pid_file, config.detach) {
-            _ if is_dry_run(config) => None,
+            _ if is_beside_daemon(config) => None,
             (config::PidFile::Search, false) => None,
             (choice, _) => Some(PidFile::acquire(choice)?),
         };
@@ -119,19 +122,19 @@ impl Held {
     }
 }
 
-/// It runs beside the daemon of the same configuration, and is in nobody's way.
-fn is_dry_run(config: &Config) -> bool {
-    matches!(config.mode, Mode::DryRun { .. })
+/// It runs beside the daemon of the same configuration, is in nobody's way, and keeps no positions.
+fn is_beside_daemon(config: &Config) -> bool {
+    matches!(config.mode, Mode::DryRun { .. } | Mode::Stdin)
 }
 
 /// Where metrics are served.
 fn listens(config: &Config) -> Option<&Listen> {
-    config.metrics_listen.as_ref().filter(|_| !is_dry_run(config))
+    config.metrics_listen.as_ref().filter(|_| !is_beside_daemon(config))
 }
 
 /// Positions are worth a lot, but logs that are not shipped at all are worse.
 fn open_state(config: &Config) -> Result<(Store, Vec<Record>), Error> {
-    if is_dry_run(config) {
+    if is_beside_daemon(config) {
         return Ok((Store::none(), Vec::new()));
     }
     match checkpoint::open(&config.state_dir) {
@@ -141,8 +144,13 @@ fn open_state(config: &Config) -> Result<(Store, Vec<Record>), Error> {
             warn!("{error}; until then lines are shipped, but a restart repeats or misses some");
             Ok(unsaved)
         }
-        Err(error @ StateError::Locked { .. }) if config.mode == Mode::Once => {
+        Err(error @ StateError::Locked { .. })
+            if config.mode == Mode::Once && config.read_again.is_empty() =>
+        {
             Err(format!("{error}; a daemon there ships its files already, without --once").into())
+        }
+        Err(error @ StateError::Locked { .. }) if !config.read_again.is_empty() => {
+            Err(read_again::beside(&error, &config.read_again).into())
         }
         result => Ok(result?),
     }

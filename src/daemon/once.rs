@@ -67,7 +67,8 @@ impl ProgressWatch {
         loop {
             ticks.tick().await;
             let now = self.progress();
-            if now != last {
+            // Held back by rate_limit it goes on by itself.
+            if now != last || self.meters.sending.rate_limited.get() > 0 {
                 (last, since) = (now, Instant::now());
             } else if since.elapsed() >= self.patience {
                 return;
@@ -185,11 +186,11 @@ impl OnceAmount {
 }
 
 /// "1 message", "412 messages".
-fn counted(messages: u64) -> String {
+pub(super) fn counted(messages: u64) -> String {
     format!("{messages} message{}", if messages == 1 { "" } else { "s" })
 }
 
-fn are(messages: u64) -> String {
+pub(super) fn are(messages: u64) -> String {
     format!("{} {}", counted(messages), if messages == 1 { "is" } else { "are" })
 }
 

@@ -43,6 +43,10 @@ pub(super) async fn read(loading: &mut Option<Loading>) -> Option<ConfigRead> {
 impl Working {
     /// Reads the configuration as it is now; [`Self::reload`] is to be called with it.
     pub(super) fn load(&mut self) {
+        if self.process.config.stdin.is_some() {
+            info!("standard input is read to its end as the configuration was at the start");
+            return;
+        }
         if let Some(loading) = &mut self.loading {
             loading.again = true;
             return;

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::expiry::ExpiryWatch;
 use super::reload::{self, Loading};
 use super::watching::{self, ConfigFiles, ConfigWatch};
-use super::{Error, once};
+use super::{Error, once, piped};
 use crate::agent::{Agent, Records, StageEnded};
 use crate::announce;
 use crate::checkpoint::Store;
@@ -82,16 +82,19 @@ impl Process {
         reserve_threads(&signals.stop).await?;
         log::start_writer();
         warn_of_hidden(&self.config);
-        if !super::is_dry_run(&self.config) {
+        if !super::is_beside_daemon(&self.config) {
             // That of an earlier process is not ours.
             reload::tell(self.config.state_dir.clone(), None);
         }
         let meters = Meters::new()?;
-        let health = Health::default();
+        let health = match self.config.stdin {
+            Some(_) => Health::without_discover(),
+            None => Health::default(),
+        };
         let agent = Agent::start(&self.config, store, records, &meters, &health)?;
         let exporter = export(super::listens(&self.config), metrics, &meters, &agent)?;
         tokio::spawn(announce::run(meters.clone(), health.clone(), signals.stop.clone()));
-        let answering = (!super::is_dry_run(&self.config))
+        let answering = (!super::is_beside_daemon(&self.config))
             .then(|| standing::answer(&self.config.state_dir, meters.sending.clone()));
         let watch = self.watch();
         Ok(Working {
@@ -132,6 +135,7 @@ impl Working {
     /// Works until told to stop, or until all is done that was asked for.
     pub(super) async fn run(mut self) -> Result<ExitCode, StageEnded> {
         let watch = once::ProgressWatch::new(&self.process.config, &self.meters, &self.health);
+        let piped = piped::PipedRun::begin(&self.process.config, &self.meters);
         let given_up = watch.give_up();
         tokio::pin!(given_up);
         let mut end = once::OnceEnd::Done;
@@ -162,6 +166,7 @@ impl Working {
         ended?;
         Ok(match self.process.config.mode {
             Mode::Once => watch.verdict(outcome, end),
+            Mode::Stdin => piped.verdict(outcome, end),
             Mode::Daemon | Mode::DryRun { .. } => ExitCode::SUCCESS,
         })
     }

@@ -98,6 +98,7 @@ use self::transport::Memory;
 use crate::health::liveness::Beat;
 use crate::health::metrics::Sending;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::limit::RateLimit;
 use crate::pipeline::position::Update;
 
 /// The channels to the neighbours.
@@ -110,6 +111,8 @@ pub struct Links {
     pub batches: mpsc::Receiver<Batch>,
     /// How it comes past that channel.
     pub fast_path: FastPath,
+    /// Told what is sent again: it takes as much of the line as what is new.
+    pub limit: RateLimit,
     /// Confirmed positions.
     pub updates: mpsc::Sender<Vec<Update>>,
     /// Emptied batches; dropped when it is full.
@@ -130,7 +133,7 @@ pub struct Outcome {
 /// Sends batches until their channel closes and everything is confirmed, or until told to leave.
 /// Never fails: what goes wrong is logged and tried again.
 pub async fn run(links: Links, meters: Sending) -> Outcome {
-    let Links { mut targets, batches, fast_path, updates, spare, leave, beat } = links;
+    let Links { mut targets, batches, fast_path, limit, updates, spare, leave, beat } = links;
     let target = targets.borrow_and_update().clone();
     let report = Report::new(&target, meters.clone());
     let returns = Returns::new(updates, spare);
@@ -141,6 +144,7 @@ pub async fn run(links: Links, meters: Sending) -> Outcome {
         backoff: Backoff::default(),
         memory: Memory::default(),
         reserve: Reserve::default(),
+        limit,
         report,
         meters,
         shown: Tally::default(),

@@ -93,6 +93,7 @@ impl Sender {
 
     fn begin(&mut self, transport: Box<dyn Transport>) -> Session {
         let resent = self.ledger.written_bytes();
+        self.limit.take(usize::try_from(resent).unwrap_or(usize::MAX));
         self.ledger.connected();
         self.reserve.not_before = None;
         let Memory { rotates_within, failed_rotations: failures, .. } = self.memory;

@@ -15,6 +15,7 @@ use super::transport::{self, Memory, Transport, Why};
 use super::{Outcome, Target};
 use crate::health::metrics::Sending;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::limit::RateLimit;
 
 /// A connection that lasted this long was of use even if nothing was read on it.
 const LASTING: Duration = Duration::from_secs(5);
@@ -32,6 +33,7 @@ pub(super) struct Sender {
     pub(super) memory: Memory,
     /// Connections that stand by.
     pub(super) reserve: Reserve,
+    pub(super) limit: RateLimit,
     pub(super) report: Report,
     pub(super) meters: Sending,
     /// What of the ledger's tally the meters show already.

@@ -1,7 +1,7 @@
 //! How meters are made: under the program's name, and each entered into one registry.
 
 use prometheus::core::Collector;
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Makes meters and enters them into the registry.
 pub(super) struct Maker(Registry);
@@ -19,6 +19,11 @@ impl Maker {
 
     pub(super) fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
         self.enter(IntCounter::new(name, help)?)
+    }
+
+    /// One of seconds, which need not be whole.
+    pub(super) fn seconds(&self, name: &str, help: &str) -> prometheus::Result<Counter> {
+        self.enter(Counter::new(name, help)?)
     }
 
     pub(super) fn counters(

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::proto::MetricFamily;
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Registry};
+use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Registry};
 
 use crate::health::certificates::CertificateEnds;
 use crate::health::loss::Losses;
@@ -89,6 +89,10 @@ pub struct Sending {
     pub unproven_since: IntGauge,
     /// Bytes in the ledger: sent and not confirmed, or about to be sent.
     pub unconfirmed_bytes: IntGauge,
+    /// How many wait just now because `rate_limit` holds them back.
+    pub rate_limited: IntGauge,
+    /// For how long `rate_limit` has held somebody back.
+    pub rate_limited_seconds: Counter,
     /// The same meter as [`Reading::queued_bytes`]: what is taken is subtracted.
     pub queued_bytes: IntGauge,
     /// The same counters as [`Reading::losses`].
@@ -246,6 +250,14 @@ impl Sending {
             unconfirmed_bytes: maker.gauge(
                 "unconfirmed_bytes",
                 "Bytes of messages kept until the receiver is proven to have read them.",
+            )?,
+            rate_limited: maker.gauge(
+                "rate_limited",
+                "1 while rate_limit holds back what could be read, else 0.",
+            )?,
+            rate_limited_seconds: maker.seconds(
+                "rate_limited_seconds_total",
+                "For how long rate_limit has held back what could be read.",
             )?,
             queued_bytes,
             losses,

@@ -57,6 +57,13 @@ pub struct Health {
 }
 
 impl Health {
+    /// Of a run that looks for no files: nobody waits for that loop by itself.
+    #[must_use]
+    pub fn without_discover() -> Self {
+        let input = Beat::default();
+        Self { discover: input.clone(), input, ..Self::default() }
+    }
+
     /// The beat of each stage.
     #[must_use]
     pub fn beats(&self) -> [(StageName, Beat); 4] {

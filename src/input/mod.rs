@@ -14,8 +14,9 @@ mod path;
 mod read;
 mod rotation;
 mod scheduler;
+mod stream;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::filter::{LineFilter, Patterns, Re2Pattern};
@@ -29,6 +30,7 @@ use crate::text::{LineFormat, PathTemplate, TextRules, Wide};
 
 pub use self::rotation::names::is_compressed;
 pub use self::scheduler::{EntryOf, InputLinks, KnownFiles, MatchedLast, Reload, run};
+pub use self::stream::{STDIN, StdinSettings, run_stdin};
 
 /// How files are read and their lines made into messages.
 #[derive(Debug)]
@@ -43,8 +45,12 @@ pub struct Settings {
     pub globs: Arc<FollowedGlobs>,
     /// Files seen for the first time at start-up are read from their beginning.
     pub from_start: bool,
+    /// These are read from their beginning at the start, whatever is known of them.
+    pub read_again: Vec<PathBuf>,
     /// Read what is there, and end.
     pub once: bool,
+    /// FIFOs are read: what is taken from one is gone.
+    pub fifos: bool,
     /// Which paths are for others to read.
     pub fence: Fence,
     /// What is counted meanwhile.

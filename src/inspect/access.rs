@@ -23,6 +23,14 @@ pub(super) fn open(path: &Path) -> Result<fs::File, String> {
     })
 }
 
+/// Whether a file may be read, without opening it.
+///
+/// # Errors
+/// It may not.
+pub(super) fn may_read(path: &Path) -> io::Result<()> {
+    Ok(access(path, Access::READ_OK)?)
+}
+
 /// Why the positions in `dir` cannot be looked at, and by whom they can be.
 pub(super) fn no_positions(dir: &Path, error: &ReadError) -> String {
     let why = explain(&error.path, &error.source);

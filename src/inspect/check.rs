@@ -71,7 +71,11 @@ pub(super) fn run(
     for entry in &entries {
         show(entry, &entries, out)?;
     }
-    let tally = CheckTally::of(&entries);
+    let mut tally = CheckTally::of(&entries);
+    if config.stdin.is_some() {
+        writeln!(out, "  standard input: read to its end, without a position")?;
+        tally.followed += 1;
+    }
     let reachable = receiver::show(&config.destination, connect, out)?;
     warnings += positions(&config.state_dir, state, out)?;
     let faults = [
@@ -134,7 +138,9 @@ fn sources(loaded: &Loaded, around: &Surroundings, out: Out<'_>) -> io::Result<u
 }
 
 fn show(entry: &FollowedEntry, entries: &[FollowedEntry], out: Out<'_>) -> io::Result<()> {
-    let followed = |(_, verdict, _): &&(_, Verdict, _)| matches!(verdict, Verdict::Followed(_));
+    let followed = |(_, verdict, _): &&(_, Verdict, _)| {
+        matches!(verdict, Verdict::Followed(_) | Verdict::Fifo)
+    };
     let elsewhere = |(_, verdict, _): &(_, Verdict, _)| {
         matches!(verdict, Verdict::Earlier(_) | Verdict::SameAs(_))
     };
@@ -158,6 +164,11 @@ fn show(entry: &FollowedEntry, entries: &[FollowedEntry], out: Out<'_>) -> io::R
         let path = path.shown();
         match verdict {
             Verdict::Followed(size) => writeln!(out, "    {path}, {}", words::bytes(*size))?,
+            Verdict::Fifo => writeln!(
+                out,
+                "    {path}: a FIFO, read as a stream, without a position: what was read and not yet \
+                 delivered is lost when the daemon ends"
+            )?,
             Verdict::Excluded(patterns) => {
                 let said =
                     patterns.iter().map(|(i, pattern)| format!("{}: {}", i + 1, pattern.shown()));
@@ -204,7 +215,7 @@ impl CheckTally {
             tally.unreadable += entry.refused.len() + usize::from(entry.hangs);
             for (_, verdict, _) in &entry.found {
                 match verdict {
-                    Verdict::Followed(_) => tally.followed += 1,
+                    Verdict::Followed(_) | Verdict::Fifo => tally.followed += 1,
                     Verdict::Unreadable(_) | Verdict::NoAnswer => tally.unreadable += 1,
                     _ => tally.left_out += 1,
                 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::access;
@@ -40,6 +40,8 @@ pub(super) struct FollowedEntry {
 pub(super) enum Verdict {
     /// It is followed; its size in bytes.
     Followed(u64),
+    /// It is a FIFO, which a daemon reads.
+    Fifo,
     /// `exclude_files` leaves it out: the places of the patterns in the list, and the patterns.
     Excluded(Vec<(usize, String)>),
     /// An earlier entry, by its place in the list, gives its settings.
@@ -188,6 +190,14 @@ fn judge(path: &Path, exclude: &Patterns) -> (Verdict, FileId) {
         }
         Err(error) => return (Verdict::Unreadable(access::explain(path, &error)), None),
     };
+    if metadata.file_type().is_fifo() {
+        // Opened and closed again it would end who waits to write to it.
+        let verdict = match access::may_read(path) {
+            Ok(()) => Verdict::Fifo,
+            Err(error) => Verdict::Unreadable(access::explain(path, &error)),
+        };
+        return (verdict, None);
+    }
     if !metadata.is_file() {
         return (Verdict::Unfit("no regular file"), None);
     }

@@ -46,6 +46,8 @@ struct ReceiverJson {
     name: Option<String>,
     unproven: u64,
     unproven_since: Option<String>,
+    /// It is `rate_limit` that holds back what could be sent.
+    rate_limited: bool,
     error: Option<String>,
     error_at: Option<String>,
     certificate_end: Option<String>,
@@ -61,6 +63,7 @@ impl From<&ReceiverStanding> for ReceiverJson {
             name: receiver.name.clone(),
             unproven: receiver.unproven,
             unproven_since: time(receiver.unproven_since),
+            rate_limited: receiver.rate_limited,
             error: receiver.error.clone(),
             error_at: time(receiver.error_at),
             certificate_end: time(receiver.certificate_end),

@@ -4,30 +4,55 @@ use std::io;
 use std::sync::Arc;
 
 use super::{GOOD, ODD, Out, time};
-use crate::config::Config;
+use crate::config::{Config, Messages};
 use crate::filter::LineFilter;
 use crate::shown::Show;
+use crate::text::Workspace;
 
-/// Says it of `line`: once, or for each of the entries where they do not all have the same patterns. False if
+/// Says it of `line`: once, or for each of the entries where they do not all do the same with it. False if
 /// none of them sends it.
 pub(super) fn show(config: &Config, line: &[u8], out: Out<'_>) -> io::Result<bool> {
-    let filters = config.files.iter().map(|entry| &entry.messages.filter);
-    let (first, others) = (&config.messages.filter, filters.clone());
-    if others.clone().all(|filter| Arc::ptr_eq(filter, first)) {
-        verdict(first, line, "", out)?;
-        if !first.drops(line) {
+    let all = &config.messages;
+    let is_as_all = |messages: &Messages| {
+        let is_same_text = messages.text.is_idle() && all.text.is_idle();
+        Arc::ptr_eq(&messages.filter, &all.filter) && is_same_text
+    };
+    let mut of_entries = config.files.iter().map(|entry| &entry.messages);
+    if of_entries.all(|messages| Arc::ptr_eq(messages, all) || is_as_all(messages)) {
+        let is_sent = show_one(all, line, "", out)?;
+        if is_sent {
             time::show(&config.files, line, out)?;
         }
-        return Ok(!first.drops(line));
+        return Ok(is_sent);
     }
+    let mut is_any_sent = false;
     for entry in &config.files {
         let of = format!("{}: ", entry.glob.text().shown());
-        verdict(&entry.messages.filter, line, &of, out)?;
-        if !entry.messages.filter.drops(line) {
+        if show_one(&entry.messages, line, &of, out)? {
+            is_any_sent = true;
             time::show(std::slice::from_ref(entry), line, out)?;
         }
     }
-    Ok(filters.into_iter().any(|filter| !filter.drops(line)))
+    Ok(is_any_sent)
+}
+
+/// Says what becomes of `line` with these `messages`, and what is sent of it where that is not what stands there.
+fn show_one(messages: &Messages, line: &[u8], of: &str, out: Out<'_>) -> io::Result<bool> {
+    let (seen, of_form) = messages.text.text_of(line);
+    verdict(&messages.filter, &seen, of, out)?;
+    if messages.filter.drops(&seen) {
+        return Ok(false);
+    }
+    let mut work = Workspace::default();
+    work.text = seen.into_owned();
+    let severity = messages.text.apply(&mut work).or(of_form);
+    if work.text != line {
+        writeln!(out, "  text: {}", String::from_utf8_lossy(&work.text).shown())?;
+    }
+    if let Some(severity) = severity {
+        writeln!(out, "  severity: {severity}")?;
+    }
+    Ok(true)
 }
 
 fn verdict(filter: &LineFilter, line: &[u8], of: &str, out: Out<'_>) -> io::Result<()> {

@@ -87,6 +87,9 @@ fn write_receiver(receiver: &ReceiverStanding, now: SystemTime, out: Out<'_>) ->
         let sent = words::bytes(receiver.unproven);
         write!(out, "; {sent} sent and not yet proven to be read{oldest}")?;
     }
+    if receiver.rate_limited {
+        write!(out, "; {ODD}held back by rate_limit{ODD:#}")?;
+    }
     if let (Some(error), Some(at)) = (&receiver.error, receiver.error_at) {
         write!(out, "; last error, {} ago: {}", ago(at), lines(error))?;
     }

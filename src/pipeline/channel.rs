@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::{Permit, Sender};
 
 use crate::pipeline::batch::Batch;
+use crate::pipeline::limit::RateLimit;
 
 /// Takes batches at once, now and then: whoever has one need not wake another thread for it.
 pub trait Direct: Debug + Send + Sync {
@@ -24,6 +25,7 @@ pub struct Outlet {
     channel: Sender<Batch>,
     direct: Option<Arc<dyn Direct>>,
     queued: Queued,
+    limit: RateLimit,
 }
 
 /// How many batches have gone through the channel, from whatever outlet. They are counted in the order
@@ -51,24 +53,31 @@ impl Outlet {
     /// Leads to the other end of `channel`, and past it to `direct`.
     #[must_use]
     pub fn new(channel: Sender<Batch>, direct: Option<Arc<dyn Direct>>) -> Self {
-        Self { channel, direct, queued: Queued::default() }
+        Self { channel, direct, queued: Queued::default(), limit: RateLimit::default() }
     }
 
-    /// Waits until there is room for a batch in the channel.
+    /// The same, and there is no room while this limit holds back.
+    #[must_use]
+    pub fn limited_by(self, limit: RateLimit) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Waits until there is room for a batch in the channel, and the limit lets one go.
     ///
     /// # Errors
     /// When nobody receives any more.
     pub async fn room(&self) -> Result<Room<'_>, Closed> {
-        let Self { channel, direct, queued } = self;
+        let Self { channel, direct, queued, limit } = self;
+        limit.passes().await;
         let permit = channel.reserve().await.map_err(|_| Closed)?;
-        Ok(Room { permit, direct: direct.as_deref(), queued })
+        Ok(Room { permit, direct: direct.as_deref(), queued, limit })
     }
 
     /// Room, if there is some now.
     pub fn room_now(&self) -> Option<Room<'_>> {
-        let Self { channel, direct, queued } = self;
-        let permit = channel.try_reserve().ok()?;
-        Some(Room { permit, direct: direct.as_deref(), queued })
+        let Self { channel, direct, queued, limit } = self;
+        let permit = channel.try_reserve().ok().filter(|_| limit.passes_now())?;
+        Some(Room { permit, direct: direct.as_deref(), queued, limit })
     }
 }
 
@@ -78,6 +87,7 @@ pub struct Room<'a> {
     permit: Permit<'a, Batch>,
     direct: Option<&'a dyn Direct>,
     queued: &'a Queued,
+    limit: &'a RateLimit,
 }
 
 impl Room<'_> {
@@ -86,14 +96,22 @@ impl Room<'_> {
     /// # Errors
     /// The batch, where that cannot be.
     pub fn pass(&self, batch: Batch) -> Result<Batch, Batch> {
-        match self.direct {
-            Some(direct) => direct.take(batch, self.queued.count()),
-            None => Err(batch),
-        }
+        let Some(direct) = self.direct else { return Err(batch) };
+        let bytes = batch.bytes.len();
+        let memory = direct.take(batch, self.queued.count())?;
+        self.limit.take(bytes);
+        Ok(memory)
+    }
+
+    /// How many bytes a batch is to have at most, about.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.limit.piece()
     }
 
     /// Puts `batch` into the channel.
     pub fn queue(self, batch: Batch) {
+        self.limit.take(batch.bytes.len());
         self.queued.send(self.permit, batch);
     }
 }

@@ -2,10 +2,12 @@
 //! batches.
 
 pub mod batch;
+pub mod bucket;
 pub mod channel;
 pub mod checkpoint;
 pub mod controls;
 pub mod event;
 pub mod framing;
 pub mod globs;
+pub mod limit;
 pub mod position;

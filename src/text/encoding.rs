@@ -67,6 +67,15 @@ impl Wide {
         }
     }
 
+    /// A newline.
+    #[must_use]
+    pub fn newline(self) -> &'static [u8] {
+        match self {
+            Self::Little => b"\n\0",
+            Self::Big => b"\0\n",
+        }
+    }
+
     /// Where the newlines in `text` end, which begins with a whole character.
     pub fn newlines(self, text: &[u8]) -> impl Iterator<Item = usize> + '_ {
         memchr_iter(b'\n', text).filter_map(move |at| match self {

@@ -1,5 +1,6 @@
 //! All that is done with the text of the records of one file. Pure.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,6 +120,20 @@ impl TextRules {
         }
         let escape = if self.strip_color { memchr(ESCAPE, lines) } else { None };
         TextSearch { lines, parts, escape }
+    }
+
+    /// The text of a line by itself, taken out of its form, as patterns see it, and what the form says of its
+    /// severity. A line in another encoding is taken for one that is in UTF-8 already.
+    #[must_use]
+    pub fn text_of<'a>(&self, line: &'a [u8]) -> (Cow<'a, [u8]>, Option<Severity>) {
+        match &self.format {
+            None | Some(LineFormat::Encoded(_)) => (Cow::Borrowed(line), None),
+            Some(format) => {
+                let mut text = Vec::new();
+                let facts = format.decode(line, &mut text);
+                (Cow::Owned(text), facts.severity)
+            }
+        }
     }
 
     /// Does all of it with the text in `work`. Returns the severity that it says itself.

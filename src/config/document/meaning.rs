@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::{Protocol, TlsVersion, log_filter, value};
 use crate::filter::Re2Pattern;
+use crate::pipeline::bucket::ByteRate;
 use crate::syslog::{Facility, Framing, Severity, TimeFormat};
 use crate::text::{Join, LineEncoding, LineFormat, PathTemplate, Trace};
 
@@ -98,6 +99,9 @@ meanings! {
     /// Bytes of a message in a datagram.
     DatagramLength -> usize = value::datagram_length,
         {"type": ["integer", "string"], "minimum": 1, "maximum": 65507, "pattern": "^[0-9]+$"};
+    /// Bytes a second, and how many may go at once.
+    RateText -> ByteRate = value::rate_limit,
+        {"type": ["integer", "string"], "minimum": 1000, "pattern": "^[0-9]+ *([kMG]?B|[KMG]iB|[kMG]bit)?(/s)?( +burst +[0-9]+ *([kMG]?B|[KMG]iB|[kMG]bit)?)?$"};
     /// A number of messages.
     Window -> usize = value::window,
         {"type": ["integer", "string"], "minimum": 1, "maximum": 100000, "pattern": "^[0-9]+$"};
@@ -131,9 +135,9 @@ meanings! {
     /// The value of a parameter of structured data.
     ParamText -> String = anything,
         {"type": ["string", "number", "boolean"]};
-    /// A name of [`Trace`].
-    TraceName -> Trace = value::trace,
-        {"enum": (Trace::ALL.map(|(name, _)| name))};
+    /// A name of [`Trace`], or `none`.
+    TraceName -> Option<Trace> = value::trace,
+        {"enum": (Trace::ALL.map(|(name, _)| name).into_iter().chain(["none"]).collect::<Vec<_>>())};
     /// A duration of 100 ms to 1 h.
     JoinTimeout -> Duration = value::join_timeout,
         {"type": ["integer", "string"], "pattern": "^([0-9]+|([0-9]+(ms|s|m|h))+)$"};
@@ -146,9 +150,9 @@ meanings! {
     /// `escaped` or `space`.
     JoinName -> Join = value::join,
         {"enum": ["escaped", "space"]};
-    /// `docker`, `cri` or `json`.
-    FormatName -> LineFormat = value::line_format,
-        {"enum": ["docker", "cri", "json"]};
+    /// `docker`, `cri`, `json` or `plain`.
+    FormatName -> Option<LineFormat> = value::line_format,
+        {"enum": ["docker", "cri", "json", "plain"]};
     /// A name of the WHATWG's list.
     EncodingName -> Option<LineEncoding> = value::encoding,
         {"type": ["string", "number", "boolean"]};

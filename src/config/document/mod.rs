@@ -85,6 +85,8 @@ keys! {
         pub(super) connect_timeout: One<m::Timeout>,
         /// How long the receiver may accept nothing; 0: no limit.
         pub(super) write_timeout: One<m::Timeout>,
+        /// No more bytes of messages a second than this, on the average: `500kB/s`, `500kB/s burst 5MB`.
+        pub(super) rate_limit: One<m::RateText>,
         /// Longest message over UDP in bytes, header included.
         pub(super) udp_max_line_length: One<m::DatagramLength>,
         /// Longest message over TCP or TLS in bytes, header included; 0: no limit.

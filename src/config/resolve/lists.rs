@@ -19,9 +19,13 @@ impl Resolver<'_> {
     pub(super) fn files(&mut self, of_all: &Arc<Messages>) -> Vec<FileEntry> {
         let listed = &self.daemon().files;
         let typed = self.typed;
-        let added = typed.included.entries.iter().chain([&typed.arguments]).flat_map(List::items);
+        let arguments = (!self.reads_stdin()).then_some(&typed.arguments);
+        let added = typed.included.entries.iter().chain(arguments).flat_map(List::items);
         let items = listed.items().iter().chain(added.clone());
         let entries = items.filter_map(|item| self.file(item, of_all)).collect::<Vec<_>>();
+        if self.reads_stdin() {
+            return entries;
+        }
         self.warn_of_idle_format(&entries);
         let nothing = listed.items().is_empty() && added.count() == 0;
         if nothing && !self.findings.may_hold(|p| p.key.starts_with("files")) {
@@ -64,21 +68,27 @@ impl Resolver<'_> {
             }
         };
         let glob = self.glob(*spot, path)?;
-        let messages = match tag {
-            None => Arc::clone(of_all),
-            Some(tag) => {
-                let tag = match PathTemplate::parse(&tag) {
-                    Ok(tag) => tag,
-                    Err(error) => {
-                        self.problem(*spot, error);
-                        return None;
-                    }
-                };
-                self.advise_on_name(*spot, &tag, &PathGroups::None, APP_NAME_MAX);
-                Arc::new(Messages { tag: Some(tag), ..Messages::clone(of_all) })
+        let messages = self.tagged(*spot, tag, of_all)?;
+        Some(FileEntry { glob, messages })
+    }
+
+    /// What holds for all files, with the tag that stands before a path, if one does.
+    pub(super) fn tagged(
+        &mut self,
+        spot: Spot,
+        tag: Option<String>,
+        of_all: &Arc<Messages>,
+    ) -> Option<Arc<Messages>> {
+        let Some(tag) = tag else { return Some(Arc::clone(of_all)) };
+        let tag = match PathTemplate::parse(&tag) {
+            Ok(tag) => tag,
+            Err(error) => {
+                self.problem(spot, error);
+                return None;
             }
         };
-        Some(FileEntry { glob, messages })
+        self.advise_on_name(spot, &tag, &PathGroups::None, APP_NAME_MAX);
+        Some(Arc::new(Messages { tag: Some(tag), ..Messages::clone(of_all) }))
     }
 
     /// A path or glob to follow.
@@ -86,8 +96,8 @@ impl Resolver<'_> {
         let problem = if path.is_empty() {
             "the path is empty; write the file to follow".to_owned()
         } else if path == "-" {
-            "\"-\" is not standard input, which cannot be read yet; have the program write to a \
-             file and name that, or send its output by logger(1); a file of that name is ./-"
+            "\"-\" is standard input as an argument only; write COMMAND | remote_syslog -; a file of \
+             that name is ./-"
                 .to_owned()
         } else {
             match entry::glob(path, &self.around.cwd) {

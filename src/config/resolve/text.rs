@@ -22,7 +22,7 @@ impl Resolver<'_> {
     pub(super) fn text_rules(&mut self, keys: &MessageKeys, base: &TextRules) -> TextRules {
         TextRules {
             format: self.form(keys, base),
-            multiline: self.multiline(&keys.multiline).or_else(|| base.multiline.clone()),
+            multiline: self.multiline(&keys.multiline).unwrap_or_else(|| base.multiline.clone()),
             strip_color: self.value(&keys.strip_color).unwrap_or(base.strip_color),
             severity: self.severity_rules(keys).unwrap_or_else(|| Arc::clone(&base.severity)),
             redactions: self.redactions(keys).unwrap_or_else(|| Arc::clone(&base.redactions)),
@@ -34,20 +34,23 @@ impl Resolver<'_> {
         let (format, encoding) = (self.format(keys), self.value(&keys.encoding));
         let encoded = encoding.flatten().map(LineFormat::Encoded);
         match (format, encoded, keys.encoding.spot()) {
-            (Some(format), Some(_), Some(spot)) => {
+            (Some(Some(format)), Some(_), Some(spot)) => {
                 let text =
                     "says nothing beside format, since what has such a form is UTF-8; remove one";
                 self.warn(spot, text);
                 Some(format)
             }
-            (Some(format), ..) => Some(format),
+            (Some(Some(format)), ..) => Some(format),
+            // Whatever holds for others.
+            (Some(None), encoded, _) => encoded,
             // UTF-8, whatever holds for others.
             (None, None, Some(_)) if matches!(base.format, Some(LineFormat::Encoded(_))) => None,
             (None, encoded, _) => encoded.or_else(|| base.format.clone()),
         }
     }
 
-    fn format(&mut self, keys: &MessageKeys) -> Option<LineFormat> {
+    /// What `format` says; no form where that is `plain`.
+    fn format(&mut self, keys: &MessageKeys) -> Option<Option<LineFormat>> {
         let (spot, map) = match keys.format.as_ref()? {
             Choice::Text(Text { text, spot }) => {
                 let format = value::line_format(&text.to_string_lossy());
@@ -61,7 +64,7 @@ impl Resolver<'_> {
         if map.name.typed().is_none() && !map.name.is_misshapen() {
             self.problem(spot, "nothing says which format; write name: and docker, cri or json");
         }
-        let format = self.value(&map.name)?;
+        let Some(format) = self.value(&map.name)? else { return Some(None) };
         let spots = match format {
             LineFormat::Json(_) => [map.stdout.spot(), map.stderr.spot(), None],
             _ => [map.message.spot(), map.severity.spot(), map.timestamp.spot()],
@@ -71,7 +74,7 @@ impl Resolver<'_> {
             self.warn(spot, text);
         }
         let streams = StreamSeverities { stdout, stderr };
-        Some(match format {
+        Some(Some(match format {
             LineFormat::Docker(_) => LineFormat::Docker(streams),
             LineFormat::Cri(_) => LineFormat::Cri(streams),
             other @ LineFormat::Encoded(_) => other,
@@ -83,7 +86,7 @@ impl Resolver<'_> {
                     timestamp: named(timestamp, default.timestamp),
                 })
             }
-        })
+        }))
     }
 
     fn redactions(&mut self, keys: &MessageKeys) -> Option<Arc<Redactions>> {
@@ -198,17 +201,18 @@ impl Resolver<'_> {
         StructuredData::new(params, has_place)
     }
 
-    fn multiline(&mut self, keys: &MultilineKeys) -> Option<Arc<Multiline>> {
+    fn multiline(&mut self, keys: &MultilineKeys) -> Option<Option<Arc<Multiline>>> {
         let timeout = self.value(&keys.timeout);
         let max_lines = self.value(&keys.max_lines);
         let max_bytes = self.value(&keys.max_bytes);
         let join = self.value(&keys.join);
         let spots = [keys.start.spot(), keys.continuation.spot(), keys.preset.spot()];
+        let preset = self.value(&keys.preset);
         let rules = [
             self.pattern(&keys.start).map(|pattern| LineRule::Start(LinePattern::new(pattern))),
             self.pattern(&keys.continuation)
                 .map(|pattern| LineRule::Continuation(LinePattern::new(pattern))),
-            self.value(&keys.preset).map(LineRule::Trace),
+            preset.flatten().map(LineRule::Trace),
         ];
         let others =
             [keys.timeout.spot(), keys.max_lines.spot(), keys.max_bytes.spot(), keys.join.spot()];
@@ -226,14 +230,17 @@ impl Resolver<'_> {
             }
             _ => {}
         }
-        let rule = rules.into_iter().flatten().next()?;
+        let Some(rule) = rules.into_iter().flatten().next() else {
+            // Each line is a message, whatever holds for others.
+            return preset.is_some().then_some(None);
+        };
         let default = Multiline::new(rule);
-        Some(Arc::new(Multiline {
+        Some(Some(Arc::new(Multiline {
             timeout: timeout.unwrap_or(default.timeout),
             max_lines: max_lines.unwrap_or(default.max_lines),
             max_bytes: max_bytes.unwrap_or(default.max_bytes),
             join: join.unwrap_or(default.join),
             ..default
-        }))
+        })))
     }
 }

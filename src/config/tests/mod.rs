@@ -15,6 +15,7 @@ use super::document::EntryMap;
 use super::*;
 use crate::text::{LineRule, TextRules};
 
+mod bad_values;
 mod included;
 mod shown;
 mod sources;
@@ -244,8 +245,8 @@ fn what_is_probably_not_meant_is_warned_of() {
 
 #[test]
 fn what_is_not_possible_says_what_is() {
-    let error = errors(&["--tcp", "-dh", "-"], &[]);
-    assert!(error.contains("arguments: files: \"-\" is not standard input"), "{error}");
+    let error = errors(&["--tcp", "-dh"], &[("REMOTE_SYSLOG_FILES", "-")]);
+    assert!(error.contains("\"-\" is standard input as an argument only"), "{error}");
     let globs = [("REMOTE_SYSLOG_EXCLUDE_FILES", "*.gz")];
     let error = errors(&["--tcp", "-dh", "/a.log"], &globs);
     assert!(error.contains(r"what ends like this is '\.gz$'"), "{error}");
@@ -372,4 +373,18 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_is_said_of_all_can_be_taken_back_for_some() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("c.yml");
+    let text = "format: json\nmultiline: {preset: java}\ndestination: {host: h}\nfiles:\n- /a\n\
+                - {path: /b, format: plain, multiline: {preset: none}}\n- {path: /c, format: plain, encoding: latin1}\n";
+    std::fs::write(&path, text).unwrap();
+    let loaded = config(&["-c", path.to_str().unwrap()], &[]);
+    let of = |at: usize| &loaded.files[at].messages.text;
+    assert!(of(0).format.is_some() && of(0).multiline.is_some());
+    assert!(of(1).format.is_none() && of(1).multiline.is_none());
+    assert!(matches!(of(2).format, Some(crate::text::LineFormat::Encoded(_))));
 }

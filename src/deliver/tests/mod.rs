@@ -25,6 +25,7 @@ use crate::health::liveness::Beat;
 use crate::health::loss::{Losses, Reason};
 use crate::health::metrics::Meters;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::limit::RateLimit;
 use crate::pipeline::position::Update;
 use crate::syslog::{Encoder, Framing};
 
@@ -76,6 +77,7 @@ impl Sending {
         let losses = meters.losses.clone();
         let fast_path = FastPath::default();
         let links = Links {
+            limit: RateLimit::default(),
             targets,
             batches: taken,
             fast_path: fast_path.clone(),

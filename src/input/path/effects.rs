@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::generation::Generation;
 use crate::health::loss::{Amount, Reason};
+use crate::input::stream::FoundFifo;
 use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::pipeline::position::{Inode, SourceId};
 
@@ -29,6 +30,8 @@ pub(in crate::input) struct Effects {
     pub(in crate::input) handed_over: Vec<Generation>,
     /// Rotated files just found. They are not read until no other path claims them.
     pub(in crate::input) candidates: Vec<Candidate>,
+    /// FIFOs that stand where files were looked for.
+    pub(in crate::input) fifos: Vec<FoundFifo>,
     /// How many rotations and truncations were noticed.
     pub(in crate::input) rotations: u64,
     /// What is lost for good. Each of these was reported in the log.
@@ -51,6 +54,7 @@ impl Effects {
         self.behind.append(&mut other.behind);
         self.handed_over.append(&mut other.handed_over);
         self.candidates.append(&mut other.candidates);
+        self.fifos.append(&mut other.fifos);
         self.rotations += other.rotations;
         self.losses.append(&mut other.losses);
     }

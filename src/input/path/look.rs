@@ -1,6 +1,7 @@
 //! Looking at what a path names: a file seen for the first time, one that goes on, another one.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::{debug, info};
@@ -12,6 +13,7 @@ use super::{Context, Effects, FollowedPath, NotFollowed, Shared};
 use crate::input::read::content::Stat;
 use crate::input::rotation::judge::Change;
 use crate::input::rotation::names;
+use crate::input::stream::FoundFifo;
 use crate::pipeline::checkpoint::CheckpointNow;
 use crate::pipeline::position::{Inode, Position};
 use crate::shown::Show;
@@ -51,7 +53,7 @@ impl FollowedPath {
         now: Instant,
     ) -> Effects {
         let mut context = Context::new(shared, now);
-        let stat = self.look_at_path(context.shared);
+        let stat = self.look_at_path(&mut context);
         if let Some(stat) = stat.filter(|stat| !self.is_foreign(stat, &mut context)) {
             self.begin_with(&stat, from, &mut context);
         }
@@ -137,7 +139,7 @@ impl FollowedPath {
     /// Looks at what the path names now.
     pub(in crate::input) fn look(&mut self, shared: &mut Shared, now: Instant) -> Looked {
         let mut context = Context::new(shared, now);
-        let stat = self.look_at_path(context.shared);
+        let stat = self.look_at_path(&mut context);
         let has_work = self.look_with(stat, &mut context);
         Looked { has_work, stat, effects: context.effects }
     }
@@ -259,8 +261,8 @@ impl FollowedPath {
     }
 
     /// What the path names, if that can be followed.
-    pub(super) fn look_at_path(&mut self, shared: &Shared) -> Option<Stat> {
-        let stat = match shared.stat(&self.path) {
+    pub(super) fn look_at_path(&mut self, context: &mut Context<'_>) -> Option<Stat> {
+        let stat = match context.shared.stat(&self.path) {
             Ok(stat) => stat,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.not_followed = None;
@@ -271,6 +273,13 @@ impl FollowedPath {
                 return None;
             }
         };
+        if stat.is_fifo {
+            let (path, inode) = (Arc::clone(&self.path), stat.inode);
+            let settings = Arc::clone(&self.settings);
+            context.effects.fifos.push(FoundFifo { path, inode, settings });
+            self.not_followed = Some(NotFollowed::Fifo);
+            return None;
+        }
         if !stat.is_regular {
             self.report_not_followed(NotFollowed::NotRegular);
             return None;

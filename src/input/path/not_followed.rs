@@ -13,6 +13,8 @@ use crate::shown::Show;
 /// Why a path is not followed although it matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NotFollowed {
+    /// It is read as a stream, by others.
+    Fifo,
     /// It is a directory, a device or the like.
     NotRegular,
     /// Its name says that it is compressed.
@@ -54,6 +56,11 @@ impl FollowedPath {
         }
     }
 
+    /// It is a FIFO, and read as such.
+    pub(in crate::input) fn is_fifo(&self) -> bool {
+        self.not_followed == Some(NotFollowed::Fifo)
+    }
+
     /// It matches, and cannot be read.
     pub(in crate::input) fn is_unreadable(&self) -> bool {
         self.not_followed.as_ref().is_some_and(NotFollowed::is_unreadable)
@@ -73,6 +80,7 @@ impl FollowedPath {
         }
         let path = self.path.shown();
         match &reason {
+            NotFollowed::Fifo => {}
             NotFollowed::NotRegular => warn!("not following {path}: it is not a regular file"),
             NotFollowed::Compressed => {
                 warn!("not following {path}: it is compressed; exclude_files can leave it out");

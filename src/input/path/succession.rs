@@ -38,7 +38,7 @@ impl FollowedPath {
             generation.retire(now);
             self.older.push_back(generation);
         }
-        let stat = self.look_at_path(context.shared);
+        let stat = self.look_at_path(&mut context);
         let stat = stat.filter(|stat| !self.is_foreign(stat, &mut context));
         let current = stat.and_then(|stat| Some((stat, self.current_among_known(&stat)?)));
         match current {

@@ -4,7 +4,7 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use rustix::process::{Resource, getrlimit};
 use crate::input::read::compressed::{CompressedReader, Defect};
 use crate::input::read::plausible::{LOOKED_AT, looks_like_a_log};
 use crate::input::read::records::{leading_nuls, without_nuls_behind};
+use crate::input::stream::StreamWindow;
 use crate::pipeline::position::{Inode, nanoseconds};
 use crate::safe_open::open_log;
 
@@ -27,6 +28,7 @@ pub(in crate::input) struct Stat {
     /// Nanoseconds since the epoch.
     pub(in crate::input) modified: i64,
     pub(in crate::input) is_regular: bool,
+    pub(in crate::input) is_fifo: bool,
     /// Number of names; 0 when it was deleted and is only still open.
     pub(in crate::input) links: u64,
 }
@@ -43,6 +45,7 @@ impl Stat {
                 .saturating_mul(1_000_000_000)
                 .saturating_add(metadata.mtime_nsec()),
             is_regular: metadata.is_file(),
+            is_fifo: metadata.file_type().is_fifo(),
             links: metadata.nlink(),
         }
     }
@@ -66,6 +69,8 @@ pub(in crate::input) enum Content {
     Plain(File),
     /// What rotation has compressed.
     Compressed(Box<CompressedReader>),
+    /// What has come of a stream so far.
+    Streamed(StreamWindow),
 }
 
 /// So many NULs are looked through at once in what is compressed: more than a log is made larger by
@@ -197,6 +202,7 @@ impl Content {
             let read = match self {
                 Self::Plain(file) => read_file_at(file, rest, at),
                 Self::Compressed(reader) => reader.read_at(at, rest),
+                Self::Streamed(window) => Ok(window.read_at(at, rest)),
             };
             match read {
                 Ok(0) => break,
@@ -225,7 +231,7 @@ impl Content {
     pub(in crate::input) fn only_nuls_from(&mut self, mut offset: u64) -> io::Result<bool> {
         let mut buffer = [0; 4096];
         let end = match self {
-            Self::Plain(_) => u64::MAX,
+            Self::Plain(_) | Self::Streamed(_) => u64::MAX,
             Self::Compressed(_) => offset.saturating_add(NULS_INFLATED),
         };
         loop {
@@ -283,16 +289,17 @@ impl Content {
     /// Why the last read has stopped before the end of what was compressed, if it has.
     pub(in crate::input) fn defect(&self) -> Option<Defect> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Streamed(_) => None,
             Self::Compressed(reader) => reader.defect(),
         }
     }
 
-    /// What the kernel says now; nothing for what is compressed, which does not grow.
+    /// What the kernel says now; nothing for what is compressed, which does not grow, and for a stream, of which it
+    /// knows no size.
     pub(in crate::input) fn stat(&self) -> Option<Stat> {
         match self {
             Self::Plain(file) => file.metadata().ok().map(|metadata| Stat::of(&metadata)),
-            Self::Compressed(_) => None,
+            Self::Compressed(_) | Self::Streamed(_) => None,
         }
     }
 }

@@ -13,6 +13,7 @@ use super::identified::ContentNumbers;
 use super::overwritten::last_starts;
 use super::pending::Pending;
 use super::records::{self, Split};
+use crate::health::metrics::Reading;
 use crate::pipeline::batch::{Batch, Mark};
 use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::controls::Controls;
@@ -38,6 +39,8 @@ pub(in crate::input) struct Reader {
     /// Contents with NULs that do not begin with a mark of their encoding.
     unmarked: HashSet<SourceId>,
     pub(super) now: Instant,
+    /// A batch is to have no more bytes than this, about.
+    most: usize,
     pub(in crate::input) counts: Counts,
 }
 
@@ -90,6 +93,17 @@ pub(in crate::input) struct ReadPlace<'a> {
     pub(in crate::input) modified: i64,
 }
 
+impl Counts {
+    /// Has `meters` show what has come since `shown`, which is then as this.
+    pub(in crate::input) fn show(self, shown: &mut Self, meters: &Reading) {
+        let before = std::mem::replace(shown, self);
+        meters.bytes.inc_by(self.bytes - before.bytes);
+        meters.lines.inc_by(self.lines - before.lines);
+        meters.excluded.inc_by(self.excluded - before.excluded);
+        meters.cut.inc_by(self.cut - before.cut);
+    }
+}
+
 impl ReadPlace<'_> {
     /// How many bytes before the position are read again with each read.
     pub(super) fn back(&self) -> usize {
@@ -103,12 +117,27 @@ impl Reader {
         let (now, counts) = (Instant::now(), Counts::default());
         let numbers = ContentNumbers::default();
         let (ends, unmarked) = (Vec::new(), HashSet::new());
-        Self { composer, buffer, ends, numbers, unmarked, now, counts }
+        Self { composer, buffer, ends, numbers, unmarked, now, most: ENCODED, counts }
     }
 
     /// Frames what is read from now on.
     pub(in crate::input) fn change(&mut self, encoder: Encoder) {
         self.composer.change(encoder);
+    }
+
+    /// Batches are to have no more bytes than this from now on, about.
+    pub(in crate::input) fn make_no_more(&mut self, most: usize) {
+        self.most = most.min(ENCODED);
+    }
+
+    /// How many bytes a batch is to have.
+    pub(in crate::input) fn most(&self) -> usize {
+        self.most
+    }
+
+    /// Makes the frames.
+    pub(in crate::input) fn encoder(&self) -> &Encoder {
+        &self.composer.encoder
     }
 
     /// How the messages are framed.
@@ -148,7 +177,7 @@ impl Reader {
             // It was truncated since it was looked at; of an archive there may be more later.
             return Ok(match place.content {
                 Content::Plain(_) => Read::Rewritten,
-                Content::Compressed(_) => Read::End { unfinished: 0 },
+                Content::Compressed(_) | Content::Streamed(_) => Read::End { unfinished: 0 },
             });
         }
         let mut split = self.split(place, back..count);
@@ -311,7 +340,7 @@ impl Reader {
         Ok(has_all)
     }
 
-    /// Encodes the records at `text`, or as many as make [`ENCODED`] bytes, and marks a position after
+    /// Encodes the records at `text`, or as many as a batch is to have, [`ENCODED`] bytes at most, and marks a position after
     /// each step but the last. Returns up to where in the buffer the position was moved, from `back`,
     /// and up to where the records were encoded.
     fn encode_steps(
@@ -340,7 +369,7 @@ impl Reader {
                 Composer::reserve(batch.bytes.len() - before, len, rest, batch);
             }
             from += len;
-            if from == text.end || batch.bytes.len() >= ENCODED {
+            if from == text.end || batch.bytes.len() >= self.most {
                 break;
             }
             self.advance(place, done, from - done, false)?;

@@ -127,7 +127,7 @@ impl Found {
     fn seek(&mut self, offset: u64) -> io::Result<()> {
         match &mut self.content {
             Content::Compressed(reader) => self.seeker.seek(reader, self.stat.inode, offset),
-            Content::Plain(_) => Ok(()),
+            Content::Plain(_) | Content::Streamed(_) => Ok(()),
         }
     }
 
@@ -148,7 +148,7 @@ impl Found {
     fn begin_anew(&mut self) -> io::Result<()> {
         match &mut self.content {
             Content::Compressed(reader) => self.seeker.keep(reader, self.stat.inode),
-            Content::Plain(_) => Ok(()),
+            Content::Plain(_) | Content::Streamed(_) => Ok(()),
         }
     }
 
@@ -216,7 +216,7 @@ impl Found {
                 }
                 // It goes on, or it is not known how; what ends before the last is no end of it.
                 Content::Compressed(_) => end.offset == last,
-                Content::Plain(_) => true,
+                Content::Plain(_) | Content::Streamed(_) => true,
             };
             if ends_there && self.is_all_before(end)? {
                 return Ok(true);

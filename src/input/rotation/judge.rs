@@ -154,7 +154,7 @@ mod tests {
         LastSeen { inode: INODE, offset: 500, size: 500, unfinished_to: 0, modified: 7 };
 
     fn file(inode: Inode, size: u64, modified: i64) -> Option<Stat> {
-        Some(Stat { inode, size, modified, is_regular: true, links: 1 })
+        Some(Stat { inode, size, modified, is_regular: true, is_fifo: false, links: 1 })
     }
 
     #[test]

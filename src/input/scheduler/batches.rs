@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::Scheduler;
 use super::slot::Origin;
+use crate::health::metrics::Reading;
 use crate::input::path::{ReadWork, When};
 use crate::input::read::reader::mark;
 use crate::input::scheduler::descriptors::HOUSEKEEPING;
@@ -12,11 +13,23 @@ use crate::pipeline::batch::Batch;
 use crate::pipeline::channel::Room;
 
 /// A batch is passed on when it has this many bytes, or nothing more is to be had.
-const BATCH: usize = 256 << 10;
+pub(in crate::input) const BATCH: usize = 256 << 10;
 /// A batch is passed on after so many turns, so that events do not wait for long.
 const TURNS: usize = 1024;
 /// A batch is passed on after so many bytes were read: patterns may drop them all.
-const READ: u64 = 2 << 20;
+pub(in crate::input) const READ: u64 = 2 << 20;
+
+/// Passes a batch on. Returns memory for the next one, where there is some.
+pub(in crate::input) fn hand_on(batch: Batch, room: Room<'_>, meters: &Reading) -> Option<Batch> {
+    match room.pass(batch) {
+        Ok(memory) => Some(memory),
+        Err(batch) => {
+            meters.queued_bytes.add(batch.bytes.len() as i64);
+            room.queue(batch);
+            None
+        }
+    }
+}
 
 impl Scheduler {
     /// Reads from one file after the other until the batch is full or all are at their end.
@@ -29,7 +42,9 @@ impl Scheduler {
         self.mark_behind(&mut batch);
         let until = self.reader.counts.bytes + READ;
         for _ in 0..TURNS {
-            if batch.bytes.len() >= BATCH || self.reader.counts.bytes >= until {
+            if batch.bytes.len() >= BATCH.min(self.reader.most())
+                || self.reader.counts.bytes >= until
+            {
                 break;
             }
             let Some(id) = self.ready.pop_front() else { break };
@@ -39,6 +54,11 @@ impl Scheduler {
         }
         self.show_counts();
         batch
+    }
+
+    /// Batches are to have no more bytes than this, about.
+    pub(in crate::input) fn make_no_more(&mut self, most: usize) {
+        self.reader.make_no_more(most);
     }
 
     /// What the checkpoint is still to be told behind what was read, where nothing more is read.
@@ -108,13 +128,7 @@ impl Scheduler {
             self.memory = Some(batch);
             return;
         }
-        match room.pass(batch) {
-            Ok(memory) => self.memory = Some(memory),
-            Err(batch) => {
-                self.meters.queued_bytes.add(batch.bytes.len() as i64);
-                room.queue(batch);
-            }
-        }
+        self.memory = hand_on(batch, room, &self.meters);
     }
 
     /// Has checkpoints travel behind what was read before.

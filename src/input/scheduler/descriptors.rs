@@ -97,11 +97,6 @@ impl Scheduler {
 
     /// Shows what was read.
     pub(super) fn show_counts(&mut self) {
-        let now = self.reader.counts;
-        let before = std::mem::replace(&mut self.shown, now);
-        self.meters.bytes.inc_by(now.bytes - before.bytes);
-        self.meters.lines.inc_by(now.lines - before.lines);
-        self.meters.excluded.inc_by(now.excluded - before.excluded);
-        self.meters.cut.inc_by(now.cut - before.cut);
+        self.reader.counts.show(&mut self.shown, &self.meters);
     }
 }

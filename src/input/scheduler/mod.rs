@@ -1,6 +1,6 @@
 //! The loop: events in, batches out.
 
-mod batches;
+pub(super) mod batches;
 mod descriptors;
 mod effects;
 mod kin;
@@ -10,7 +10,7 @@ mod suspects;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -31,6 +31,7 @@ use crate::input::read::content::Stat;
 use crate::input::read::reader::{Counts, Reader};
 #[cfg(test)]
 use crate::input::rotation::directories::{Directories, Files};
+use crate::input::stream::Fifos;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channel::{Outlet, Room};
 use crate::pipeline::event::Event;
@@ -91,6 +92,7 @@ const EVENTS: usize = 256;
 pub async fn run(settings: Settings, known: KnownFiles, links: InputLinks) {
     let InputLinks { mut events, outlet, spare, updates, mut reloads, stop } = links;
     let beat = settings.beat.clone();
+    let mut fifos = Fifos::new(settings.fifos, outlet.clone(), settings.meters.clone());
     let mut scheduler = Scheduler::new(settings, known, spare);
     // Made once: to begin and end each of these waits for every line would cost more than the line.
     let mut stopped = pin!(stop.cancelled());
@@ -98,6 +100,7 @@ pub async fn run(settings: Settings, known: KnownFiles, links: InputLinks) {
     let mut alarm = Alarm::new();
     loop {
         beat.turn();
+        scheduler.tend(&mut fifos);
         send(&updates, scheduler.take_checkpoints()).await;
         scheduler.measure(now());
         if scheduler.is_done() {
@@ -146,6 +149,7 @@ pub async fn run(settings: Settings, known: KnownFiles, links: InputLinks) {
 
 /// Fills a batch and passes it on.
 async fn read(scheduler: &mut Scheduler, room: Room<'_>, updates: &Sender<Vec<Update>>) {
+    scheduler.make_no_more(room.most());
     let batch = scheduler.fill(now());
     // Before the batch, whose confirmation says more.
     send(updates, scheduler.take_checkpoints()).await;
@@ -164,12 +168,12 @@ async fn send(updates: &Sender<Vec<Update>>, checkpoints: Vec<Update>) {
 }
 
 /// The runtime's clock. Below here time is handed in.
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
 /// To be compared with times of files.
-fn wall_clock() -> i64 {
+pub(super) fn wall_clock() -> i64 {
     nanoseconds(SystemTime::now()).unwrap_or_default()
 }
 
@@ -206,6 +210,8 @@ pub(super) struct Scheduler {
     unknown_from: ReadFrom,
     /// Nothing is read that comes after the first pass.
     once: bool,
+    /// FIFOs are read.
+    fifos: bool,
     entry_of: EntryOf,
     /// Until the first pass: what was matched before, by the last run or before a reload. What it
     /// matched and is not known has come since.
@@ -228,10 +234,14 @@ pub(super) struct Scheduler {
     /// Files are kept open for later while fewer are open than this.
     kept_open_max: usize,
     housekeeping: Option<Instant>,
+    /// Everything that is followed was named once more.
+    has_swept: bool,
     /// During the first pass: what was found, so that known files are told apart before any is
     /// taken for new.
     first_pass: Option<Vec<(Arc<Path>, usize)>>,
     records: BTreeMap<Arc<Path>, Vec<Record>>,
+    /// Paths that the first pass has read from their beginning, whatever is known of their files.
+    read_again: Vec<PathBuf>,
     sweep: u32,
     /// The path that was looked at last and what stood there, until it is read or something is waited
     /// for.
@@ -260,6 +270,7 @@ impl Scheduler {
         Self {
             unknown_from,
             once: settings.once,
+            fifos: settings.fifos,
             entry_of: known.entry_of,
             matched_before: known.matched_last,
             globs: settings.globs,
@@ -276,8 +287,10 @@ impl Scheduler {
             open: HashSet::new(),
             kept_open_max: kept_open_max(),
             housekeeping: None,
+            has_swept: false,
             first_pass: Some(Vec::new()),
             records,
+            read_again: settings.read_again,
             sweep: 0,
             looked_at: None,
             spare,
@@ -317,6 +330,7 @@ impl Scheduler {
                     self.first_pass(found, now);
                 }
                 self.sweep = self.sweep.wrapping_add(1);
+                self.has_swept = true;
             }
         }
     }
@@ -325,6 +339,16 @@ impl Scheduler {
     pub(super) fn turn_ends(&mut self) {
         self.forget_look();
         self.shared.directories.turn_ends();
+    }
+
+    /// Has FIFOs be read that were found, and others left that are gone.
+    fn tend(&mut self, fifos: &mut Fifos) {
+        if !self.asked.fifos.is_empty() {
+            fifos.found(std::mem::take(&mut self.asked.fifos), self.reader.encoder());
+        }
+        if std::mem::take(&mut self.has_swept) {
+            fifos.swept();
+        }
     }
 
     /// What was seen may have changed by now.

@@ -11,10 +11,12 @@ use super::slot::{Origin, Slot};
 use super::{Reload, Scheduler};
 use crate::health::readiness::FileTally;
 use crate::input::path::{FollowedPath, ReadFrom};
+use crate::input::read::content::Stat;
+use crate::input::rotation::judge::same_but_device;
 use crate::input::rotation::names;
 use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::pipeline::event::Event;
-use crate::pipeline::position::{Record, nanoseconds};
+use crate::pipeline::position::{Position, Record, nanoseconds};
 
 /// With more files than this the log does not name each at the start.
 const NAMED_MAX: usize = 100;
@@ -27,6 +29,17 @@ pub(super) fn unknown_from(last_run: Option<SystemTime>) -> ReadFrom {
     ReadFrom::EndIfOlder(last_run.and_then(nanoseconds).unwrap_or(i64::MAX))
 }
 
+/// Forgets how far the file that stands at `path` was read. What was rotated away from it keeps its positions.
+fn from_the_beginning(path: &Path, records: &mut [Record]) {
+    let Ok(stat) = Stat::at(path) else { return };
+    let there =
+        records.iter_mut().filter(|record| same_but_device(record.source.inode, stat.inode));
+    // What it held before it was truncated has the same inode.
+    if let Some(record) = there.max_by_key(|record| (record.source.order, record.source.id)) {
+        record.position = Position::default();
+    }
+}
+
 impl Scheduler {
     /// Known files first, under whatever name, so that none of them is taken for a new one.
     pub(super) fn first_pass(&mut self, mut found: Vec<(Arc<Path>, usize)>, now: Instant) {
@@ -37,7 +50,12 @@ impl Scheduler {
         self.slots.reserve_exact(found.len());
         let mut known = Vec::new();
         self.leave_records_to_logs();
-        for (path, records) in std::mem::take(&mut self.records) {
+        let read_again = std::mem::take(&mut self.read_again);
+        let is_read_again = |path: &Path| read_again.iter().any(|again| again == path);
+        for (path, mut records) in std::mem::take(&mut self.records) {
+            if is_read_again(&path) {
+                from_the_beginning(&path, &mut records);
+            }
             // The path may be gone, but what was rotated away from it may have to be read.
             let named = found.binary_search_by(|(it, _)| it.cmp(&path)).ok().map(|at| found[at].1);
             let Some(entry) = named.or_else(|| (self.entry_of)(&path)) else {
@@ -73,7 +91,10 @@ impl Scheduler {
                 continue;
             }
             let is_named_anew = matched_before.as_ref().is_none_or(|matched| !matched(&path));
-            let from = if is_named_anew { self.unknown_from } else { ReadFrom::Start };
+            let from = match is_named_anew && !is_read_again(&path) {
+                true => self.unknown_from,
+                false => ReadFrom::Start,
+            };
             let id = self.follow(path, entry, now);
             if let Some(slot) = &mut self.slots[id] {
                 let effects = slot.path.begin(from, &mut self.shared, now);
@@ -114,6 +135,7 @@ impl Scheduler {
             match (path.is_unreadable(), path.has_current()) {
                 (true, _) => tally.unreadable += 1,
                 (false, true) => tally.followed += 1,
+                (false, false) if path.is_fifo() => tally.followed += usize::from(self.fifos),
                 (false, false) => tally.gone += usize::from(path.has_generations()),
             }
         }

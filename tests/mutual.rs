@@ -133,7 +133,7 @@ fn broken_files_leave_the_old_certificates_in_force() {
     site.append("app.log", "");
     let mut running = shipper.start();
     running.wait_following("app.log");
-    receiver.wait_connected();
+    running.wait_log(&["connected to "]);
     fs::write(&authority, "half a file").unwrap();
     running.signal(Signal::HUP);
     running.wait_log(&["destination.ca_file: ", "it holds no certificate"]);

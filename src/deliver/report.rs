@@ -23,6 +23,8 @@ pub(super) struct Report {
     receiver: String,
     /// What to check where nobody answers.
     checks: &'static str,
+    /// What a reset may mean of a connection on which nothing was read.
+    reset_hint: &'static str,
     /// It was said that an attempt takes its time.
     said_slow: bool,
     /// Since when there is no connection, and whether a warning has said so.
@@ -60,6 +62,7 @@ impl Report {
         Self {
             receiver,
             checks: checks(&target.transport),
+            reset_hint: if target.transport.trust().is_some() { OVER_TLS } else { "" },
             said_slow: false,
             gone: None,
             stalled: None,
@@ -231,10 +234,13 @@ impl Report {
         self.gone = Some((Instant::now(), false));
         match (useful, std::mem::replace(&mut self.useless, !useful)) {
             (true, _) => info!("connection to {receiver} ended: {reason}; reconnecting"),
-            (false, false) => warn!(
-                "connection to {receiver} ended before it was known to have read anything: \
-                 {reason}; retrying"
-            ),
+            (false, false) => {
+                let hint = if reason.kind() == "reset" { self.reset_hint } else { "" };
+                warn!(
+                    "connection to {receiver} ended before it was known to have read anything: \
+                     {reason}{hint}; retrying"
+                );
+            }
             (false, true) => debug!("connection to {receiver} ended again: {reason}"),
         }
     }
@@ -267,6 +273,9 @@ impl Report {
         }
     }
 }
+
+/// A receiver with GnuTLS says nothing of a client's certificate that it does not take.
+const OVER_TLS: &str = "; it may want a certificate of ours that it trusts (destination.cert_file)";
 
 /// What may be wrong where nobody answers.
 fn checks(transport: &TransportKind) -> &'static str {

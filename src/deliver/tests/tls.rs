@@ -609,8 +609,8 @@ fn handshake(
     }
 }
 
-/// Half at most, in a release build: `cargo test --release --lib reconnecting_costs -- --nocapture`. Without
-/// optimization the exchange of keys that TLS 1.3 makes each time weighs more than signatures do.
+/// `docs/performance.md` has figures of an optimized build. TLS 1.3 exchanges keys each time, and only signatures
+/// are spared.
 #[test]
 fn reconnecting_costs_less_than_a_first_connection() {
     const TIMES: u32 = 50;
@@ -630,7 +630,8 @@ fn reconnecting_costs_less_than_a_first_connection() {
             again += spent / TIMES;
         }
         println!("{:?}: {first:?} of CPU at first, {again:?} when it is resumed", version.version);
-        let most = if cfg!(debug_assertions) { first * 9 / 10 } else { first / 2 };
+        let is_old = version.version == rustls::ProtocolVersion::TLSv1_2;
+        let most = if is_old { first / 2 } else { first * 9 / 10 };
         assert!(again <= most, "{:?}: {again:?} of {first:?}", version.version);
     }
 }

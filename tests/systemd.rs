@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::ptrace;
@@ -138,6 +138,28 @@ fn a_configuration_that_is_refused_is_told_with_an_end_that_is_not_tried_again()
     manager.hears_of(&["STATUS=the configuration is refused: ", "loacl0"]);
     let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/remote_syslog.service");
     assert!(fs::read_to_string(unit).unwrap().contains("RestartPreventExitStatus=78"));
+}
+
+/// The unit of further instances is that of the first one but for its places.
+#[test]
+fn the_template_differs_from_the_unit_in_its_places_only() {
+    let read = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(name);
+        let text = fs::read_to_string(path).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned);
+        lines.collect::<Vec<_>>()
+    };
+    let places = [
+        ("syslog receiver", "syslog receiver (%i)"),
+        ("/etc/log_files.yml", "/etc/remote_syslog/%i.yml"),
+        ("/etc/default/remote_syslog", "/etc/default/remote_syslog@%i"),
+        ("Directory=remote_syslog", "Directory=remote_syslog@%i"),
+        (" -D ", " -D -c /etc/remote_syslog/%i.yml "),
+    ];
+    let changed =
+        |line: &String| places.iter().fold(line.clone(), |line, (from, to)| line.replace(from, to));
+    let expected: Vec<_> = read("remote_syslog.service").iter().map(changed).collect();
+    assert_eq!(read("remote_syslog@.service"), expected);
 }
 
 #[test]

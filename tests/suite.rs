@@ -43,6 +43,7 @@ mod relp;
 mod resolver;
 mod restart;
 mod rotation;
+mod several;
 mod shortage;
 mod shown;
 mod status;

@@ -26,7 +26,7 @@ use self::shards::{Material, ShardWork, Shards};
 use self::stages::{EndReason, Ended, Stages};
 use crate::checkpoint::{self, Query, Store};
 use crate::config::{Config, Destination, Mode};
-use crate::deliver::{self, Outcome, Target};
+use crate::deliver::{self, Outcome, Targets};
 use crate::health::metrics::{Meters, Sending};
 use crate::health::silence::Silence;
 use crate::health::{Health, StageName};
@@ -97,8 +97,8 @@ pub struct Agent {
 /// What sending is told.
 #[derive(Debug)]
 struct SenderControl {
-    destination: Destination,
-    targets: watch::Sender<Target>,
+    known: (Vec<Destination>, Option<Duration>),
+    targets: watch::Sender<Targets>,
     leave: CancellationToken,
 }
 
@@ -121,7 +121,7 @@ impl Agent {
         let (spare_tx, spare) = mpsc::channel(BATCHES);
         let (update_tx, updates) = mpsc::channel(UPDATES);
         let (queries, query_rx) = mpsc::channel(1);
-        let (targets, target_rx) = watch::channel(Target::from(&config.destination));
+        let (targets, target_rx) = watch::channel(Targets::from(config));
         let (leave, stop_saving) = (CancellationToken::new(), CancellationToken::new());
 
         let fast_path = deliver::FastPath::default();
@@ -176,7 +176,7 @@ impl Agent {
             saving.await;
             EndReason::Done
         });
-        let sender = SenderControl { destination: config.destination.clone(), targets, leave };
+        let sender = SenderControl { known: receivers(config), targets, leave };
         let meters = meters.clone();
         Ok(Self { mode, stages, intake, limit, sender, stop_saving, queries, meters })
     }
@@ -190,7 +190,7 @@ impl Agent {
         self.intake.reload(config)?;
         follow_links_in(&config.follow_links_in);
         self.limit.change(rate_limit(config));
-        self.sender.reload(&config.destination);
+        self.sender.reload(config);
         Ok(())
     }
 
@@ -296,15 +296,20 @@ impl HeldBack for LimitMeters {
 }
 
 impl SenderControl {
-    /// Goes on with the receiver of another configuration.
-    fn reload(&mut self, to: &Destination) {
-        // The token is part of the messages, which are made elsewhere.
-        let without_token = |to: &Destination| Destination { token: None, ..to.clone() };
-        if without_token(to) != without_token(&self.destination) {
-            self.targets.send_replace(Target::from(to));
+    /// Goes on with the receivers of another configuration.
+    fn reload(&mut self, config: &Config) {
+        let named = receivers(config);
+        if named != self.known {
+            self.targets.send_replace(Targets::from(config));
+            self.known = named;
         }
-        self.destination = to.clone();
     }
+}
+
+/// What sending has to know of the receivers. The token is part of the messages, which are made elsewhere.
+fn receivers(config: &Config) -> (Vec<Destination>, Option<Duration>) {
+    let without_token = |to: &Destination| Destination { token: None, ..to.clone() };
+    (config.destinations().map(without_token).collect(), config.failback)
 }
 
 /// Tells what is confirmed of each source.

@@ -7,6 +7,7 @@
 //! yaml ─► file ───────────────┘                                             value, entry, log_filter: what it means
 //! ```
 
+mod balance;
 mod document;
 mod entry;
 mod error;
@@ -206,6 +207,10 @@ pub struct Config {
     pub messages: Arc<Messages>,
     /// Where messages go.
     pub destination: Destination,
+    /// Where they go when that takes nothing, in this order. All are framed alike.
+    pub fallbacks: Vec<Destination>,
+    /// After how long those before the one in use are asked again; `None`: only when that one fails.
+    pub failback: Option<Duration>,
     /// No more bytes of messages a second than this, if there is a limit.
     pub rate_limit: Option<ByteRate>,
     /// How often the globs are looked through anew, whatever inotify says.
@@ -232,6 +237,19 @@ pub struct Config {
     pub metrics_listen: Option<Listen>,
     /// Directives of the own log, in tracing's form.
     pub log_filter: String,
+}
+
+impl Config {
+    /// All receivers in the order in which they are asked, at least one.
+    pub fn destinations(&self) -> impl Iterator<Item = &Destination> {
+        std::iter::once(&self.destination).chain(&self.fallbacks)
+    }
+
+    /// The first one that is reached over TLS; the first where none is. What TLS is to use is the same for all.
+    #[must_use]
+    pub fn destination_of_tls(&self) -> &Destination {
+        self.destinations().find(|to| to.protocol.has_tls()).unwrap_or(&self.destination)
+    }
 }
 
 /// An address to listen on.

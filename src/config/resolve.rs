@@ -3,6 +3,7 @@
 mod advice;
 mod lists;
 mod messages;
+mod receivers;
 mod stdin;
 mod text;
 mod tls;
@@ -21,11 +22,15 @@ use super::include::IncludedFiles;
 use super::{Config, Destination, Listen, Loaded, Mode, PidFile, Protocol, Surroundings, entry};
 use crate::syslog::{Framing, field};
 
+pub(super) use receivers::uses_hosts;
+
 pub(crate) const NO_LOG: &str = "/dev/null";
 const DEFAULT_PORT: u16 = 514;
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
 /// How long something may stay unproven before the connection is rotated.
 const DEFAULT_PROOF_INTERVAL: Duration = Duration::from_secs(300);
+/// After how long receivers that come before the one in use are asked again.
+const DEFAULT_FAILBACK: Duration = Duration::from_secs(300);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_STREAM_LENGTH: usize = 99_990;
 const DEFAULT_DATAGRAM_LENGTH: usize = 1024;
@@ -88,7 +93,7 @@ impl<'a> Resolver<'a> {
 
     /// Looks at every key, so that every problem is found; a value that is wrong counts as absent.
     fn config(&mut self) -> Option<Config> {
-        let destination = self.destination();
+        let destinations = self.destinations();
         let state_dir = self.state_dir();
         let messages = self.messages_of_all();
         let keys = self.daemon();
@@ -114,36 +119,34 @@ impl<'a> Resolver<'a> {
             metrics_listen: self.metrics_listen(),
             include: self.typed.included.items.clone(),
             log_filter: self.value(&keys.log_levels).unwrap_or_else(|| "info".to_owned()),
-            destination: destination?,
+            failback: self.value(&keys.destination.failback).unwrap_or(Some(DEFAULT_FAILBACK)),
+            fallbacks: destinations.as_ref()?.1.clone(),
+            destination: destinations?.0,
             state_dir: state_dir?,
         };
         self.warn_of_short_limit(&config);
         Some(config)
     }
 
-    fn destination(&mut self) -> Option<Destination> {
+    /// The first receiver for this host, and those that follow it.
+    fn destinations(&mut self) -> Option<(Destination, Vec<Destination>)> {
         let keys = self.daemon();
         let to = &keys.destination;
-        let mut host = self.value(&to.host);
-        if to.host.spot().is_none() && matches!(self.typed.mode, Mode::DryRun { .. }) {
-            host = Some(String::new());
-        } else if to.host.spot().is_none() {
-            self.missing(
-                "destination.host",
-                "no receiver is named; write its name there, or give --dest-host",
-            );
-        }
-        let protocol = self.protocol();
+        let common = self.protocol();
+        let receivers = self.receivers(common);
+        let protocols = receivers.iter().flatten().map(|receiver| receiver.protocol);
+        let protocol = protocols.clone().find(|protocol| protocol.has_tls());
+        let protocol = protocol.or_else(|| protocols.clone().next()).unwrap_or(common);
         let framing = self.framing(protocol);
         self.tell_consequences();
-        self.warn_of_port(protocol);
         let stream = self.value(&keys.tcp_max_line_length);
         let datagram = self.value(&keys.udp_max_line_length);
         let relp = self.value(&keys.relp_max_line_length);
         let relp_window = self.value(&keys.relp_window);
         let tls = self.tls(to, protocol);
-        Some(Destination {
-            port: self.value(&to.port).unwrap_or(DEFAULT_PORT),
+        let of_all = Destination {
+            host: String::new(),
+            port: DEFAULT_PORT,
             protocol,
             framing,
             token: self.value(&to.token),
@@ -158,8 +161,11 @@ impl<'a> Resolver<'a> {
                 Protocol::Tcp | Protocol::Tls => stream.unwrap_or(Some(DEFAULT_STREAM_LENGTH)),
                 Protocol::Relp | Protocol::RelpTls => relp.unwrap_or(Some(DEFAULT_RELP_LENGTH)),
             },
-            host: host?,
-        })
+        };
+        let mut all = receivers?.into_iter().map(|receivers::Receiver { host, port, protocol }| {
+            Destination { host, port, protocol, ..of_all.clone() }
+        });
+        Some((all.next()?, all.collect()))
     }
 
     /// `tcp` beats `tls` beats `destination.protocol`, wherever each was given.

@@ -9,17 +9,19 @@ use super::document::FileItem;
 use super::document::leaf::{Choice, List};
 use super::document::shown::{ShowTyped, Shower, ShownValue};
 use super::entry;
-use super::resolve::Typed;
+use super::resolve::{Typed, uses_hosts};
 
 /// The defaults of keys that have one which can be written, as they are written. A test compares them with what is
 /// resolved.
-const DEFAULTS: [(&str, &str); 25] = [
+const DEFAULTS: [(&str, &str); 27] = [
     ("destination.port", "514"),
     ("destination.protocol", "udp"),
     ("destination.framing", "newline"),
     ("destination.proof_interval", "300"),
     ("destination.proxied", "false"),
     ("destination.min_tls", "1.2"),
+    ("destination.failback", "300"),
+    ("destination.balance", "false"),
     ("tcp", "false"),
     ("tls", "false"),
     ("new_file_check_interval", "10"),
@@ -60,6 +62,13 @@ pub(super) fn configuration(typed: &Typed, around: &Surroundings) -> String {
     let ShownValue::Map(mut keys) = typed.document.shown(&by).or_defaults(&default) else {
         return HEADER.to_owned();
     };
+    if let Some((_, ShownValue::Map(to))) = keys.iter_mut().find(|(name, _)| name == "destination")
+    {
+        // One of both counts, and the other beside it would be an error.
+        let overridden: &[&str] = if uses_hosts(typed) { &["host", "port"] } else { &["hosts"] };
+        let overridden = to.iter_mut().filter(|(name, _)| overridden.contains(&name.as_str()));
+        overridden.for_each(|(_, value)| *value = ShownValue::Absent);
+    }
     // Where they were included they stand already.
     keys.retain(|(name, _)| name != "include");
     let added = typed.included.entries.iter().chain([&typed.arguments]).flat_map(List::items);

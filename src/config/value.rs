@@ -78,6 +78,42 @@ pub(crate) fn proof_interval(text: &str) -> Result<Duration, String> {
     Ok(interval)
 }
 
+/// After how long other receivers are asked again: a duration of at least a second; `None` for `never`
+/// and 0.
+pub(super) fn failback(text: &str) -> Result<Option<Duration>, String> {
+    if text.eq_ignore_ascii_case("never") {
+        return Ok(None);
+    }
+    match duration(text) {
+        Ok(Duration::ZERO) => Ok(None),
+        Ok(after) if after >= Duration::from_secs(1) => Ok(Some(after)),
+        _ => Err(format!(
+            "{text:?} is not a time to ask again; write 1 or more seconds, a form such as 5m, or never"
+        )),
+    }
+}
+
+/// `HOST:PORT`, an IPv6 address in brackets.
+pub(super) fn host_and_port(text: &str) -> Result<(String, u16), String> {
+    if text.contains("://") {
+        return Err(format!("{text:?} is a URL; write HOST:PORT, and destination.protocol"));
+    }
+    let (name, number) = match text.rsplit_once(':') {
+        // The colons of an address without brackets.
+        Some((name, _)) if name.contains(':') && !name.ends_with(']') => {
+            return Err(format!(
+                "{text:?} has no port, or is an IPv6 address without brackets; write \"[ADDRESS]:PORT\""
+            ));
+        }
+        Some((name, number)) if !text.ends_with(']') => (name, number),
+        _ => return Err(format!("{text:?} has no port; write HOST:PORT")),
+    };
+    if name.is_empty() {
+        return Err(format!("{text:?} has no host; write HOST:PORT"));
+    }
+    Ok((host(name)?, port(number)?))
+}
+
 fn with_units(text: &str) -> Option<Duration> {
     let mut total = Duration::ZERO;
     let mut rest = text;

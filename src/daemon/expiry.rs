@@ -48,7 +48,7 @@ impl ExpiryWatch {
     /// Reads our own certificate of `config`, and says what is about to expire. That happens elsewhere: it
     /// asks the file system.
     pub(super) fn look(&self, config: &Config, ends: &CertificateEnds) {
-        let (destination, ends) = (config.destination.clone(), ends.clone());
+        let (destination, ends) = (config.destination_of_tls().clone(), ends.clone());
         let warned = Arc::clone(&self.warned);
         threads::start("trust", move || {
             match own_end(&destination) {

@@ -84,7 +84,7 @@ fn refused(errors: &ConfigErrors) -> ExitCode {
 
 /// Names what is wrong with the variables that say which authorities are trusted.
 fn warn_of_roots(config: &Config) {
-    if uses_system_roots(&config.destination) {
+    if config.destinations().any(uses_system_roots) {
         root_faults(config.detach).iter().for_each(|fault| warn!("{fault}"));
     }
 }

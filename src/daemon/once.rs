@@ -52,7 +52,8 @@ impl ProgressWatch {
             health: health.clone(),
             started: Instant::now(),
             over_udp: to.protocol == Protocol::Udp,
-            patience: to.connect_timeout + to.stall_limit(),
+            // Each of them may be asked in vain before one takes messages.
+            patience: config.destinations().map(|to| to.connect_timeout + to.stall_limit()).sum(),
             bar: (is_once && stderr().is_terminal()).then(bar),
         }
     }

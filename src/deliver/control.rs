@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::Target;
+use super::Targets;
 use super::fast_path::FastPath;
 use super::returns::Returns;
 use crate::health::liveness::Beat;
@@ -49,6 +49,9 @@ pub(super) enum Intent {
     /// To be ended, and the one that is open already to follow: it has held something unproven for
     /// too long.
     Rotate,
+    /// To be ended, and the one that is open already to follow: that leads to a receiver which comes
+    /// before this one.
+    GoBack,
     /// To be used.
     Serve,
 }
@@ -56,7 +59,7 @@ pub(super) enum Intent {
 /// All that reaches sending from outside.
 #[derive(Debug)]
 pub(super) struct Control {
-    targets: watch::Receiver<Target>,
+    targets: watch::Receiver<Targets>,
     batches: mpsc::Receiver<Batch>,
     leave: CancellationToken,
     pub(super) fast_path: FastPath,
@@ -74,7 +77,7 @@ pub(super) struct Control {
 
 impl Control {
     pub(super) fn new(
-        targets: watch::Receiver<Target>,
+        targets: watch::Receiver<Targets>,
         batches: mpsc::Receiver<Batch>,
         leave: CancellationToken,
         fast_path: FastPath,
@@ -149,15 +152,15 @@ impl Control {
         matches!(self.intent(Intent::Serve), Intent::Leave | Intent::Retarget)
     }
 
-    /// The target to turn to.
-    pub(super) fn next_target(&mut self) -> Target {
+    /// The targets to turn to.
+    pub(super) fn next_targets(&mut self) -> Targets {
         self.is_retargeted = false;
         self.targets.borrow_and_update().clone()
     }
 }
 
 /// Waits for another target, for ever where none can come.
-async fn changed(targets: &mut watch::Receiver<Target>) {
+async fn changed(targets: &mut watch::Receiver<Targets>) {
     if targets.changed().await.is_err() {
         std::future::pending().await
     }
@@ -168,11 +171,11 @@ mod tests {
     use std::future::pending;
 
     use super::*;
-    use crate::deliver::TransportKind;
+    use crate::deliver::{Target, TransportKind};
     use crate::syslog::{Encoder, Framing};
 
-    fn target() -> Target {
-        Target {
+    fn some_targets() -> Targets {
+        Targets::from(Target {
             host: "127.0.0.1".to_owned(),
             port: 9,
             transport: TransportKind::Udp,
@@ -182,23 +185,23 @@ mod tests {
             stall_limit: std::time::Duration::from_secs(1),
             proof_interval: std::time::Duration::from_secs(300),
             proxied: false,
-        }
+        })
     }
 
     /// A task that never ends, as a name server may be that does not answer.
     #[tokio::test]
     async fn a_task_is_left_to_leave_or_to_move() {
-        let (retarget, targets) = watch::channel(target());
+        let (retarget, targets) = watch::channel(some_targets());
         let (_batches, taken) = mpsc::channel(1);
         let (leave, beat) = (CancellationToken::new(), Beat::default());
         let returns = Returns::new(mpsc::channel(1).0, mpsc::channel(1).0);
         let fast_path = FastPath::default();
         let mut control = Control::new(targets, taken, leave.clone(), fast_path, returns, beat);
-        retarget.send(target()).unwrap();
+        retarget.send(some_targets()).unwrap();
         let woken = control.next(Wait::default(), pending::<()>()).await;
         assert!(matches!(woken, Wakeup::Other), "{woken:?}");
         assert_eq!(control.intent(Intent::Serve), Intent::Retarget);
-        control.next_target();
+        control.next_targets();
         assert_eq!(control.intent(Intent::Serve), Intent::Serve);
         assert_eq!(control.intent(Intent::Renew), Intent::Renew);
         leave.cancel();

@@ -11,6 +11,8 @@
 //! | `ledger`, `entry` (pure) | what is sent and not proven to be read |
 //! | `proof` (pure) | what acknowledgements and windows prove |
 //! | `backoff` (pure) | when to try again |
+//! | `receivers` (pure) | which of several receivers is asked, and when to go back to the first |
+//! | `way_back` | the connection to one that comes before the one in use |
 //! | `control` | the channels, and the one place where sending waits |
 //! | `session` | from one connection to the next |
 //! | `serve`, `waiting` | the service of one connection, and when to part; how it waits meanwhile |
@@ -63,6 +65,7 @@ mod print;
 mod probe;
 mod proof;
 mod proof_timer;
+mod receivers;
 mod report;
 mod reserve;
 mod returns;
@@ -71,6 +74,7 @@ mod serve;
 mod session;
 mod transport;
 mod waiting;
+mod way_back;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -81,7 +85,7 @@ pub use self::probe::{Answer, Probe, probe, resolve};
 pub use self::transport::refusal::certificate::{Certificate, CertificateKey};
 pub use self::transport::relp::RelpLimits;
 pub use self::transport::roots::{root_faults, uses_system_roots};
-pub use self::transport::target::{Target, TransportKind, encoder};
+pub use self::transport::target::{Target, Targets, TransportKind, encoder};
 pub use self::transport::trust::witness::TrustedBy;
 pub use self::transport::trust::{
     Authorities, AuthorityPlaces, Identity, Trust, own_end, try_trust,
@@ -95,6 +99,7 @@ use self::reserve::Reserve;
 use self::returns::Returns;
 use self::session::Sender;
 use self::transport::Memory;
+use self::way_back::Course;
 use crate::health::liveness::Beat;
 use crate::health::metrics::Sending;
 use crate::pipeline::batch::Batch;
@@ -105,8 +110,8 @@ use crate::pipeline::position::Update;
 #[derive(Debug)]
 pub struct Links {
     /// Where to send. When that changes, the connection is ended in good order and what is not
-    /// confirmed goes to the new receiver.
-    pub targets: watch::Receiver<Target>,
+    /// confirmed goes to the first of the new receivers.
+    pub targets: watch::Receiver<Targets>,
     /// What to send.
     pub batches: mpsc::Receiver<Batch>,
     /// How it comes past that channel.
@@ -134,18 +139,19 @@ pub struct Outcome {
 /// Never fails: what goes wrong is logged and tried again.
 pub async fn run(links: Links, meters: Sending) -> Outcome {
     let Links { mut targets, batches, fast_path, limit, updates, spare, leave, beat } = links;
-    let target = targets.borrow_and_update().clone();
-    let report = Report::new(&target, meters.clone());
+    let given = targets.borrow_and_update().clone();
     let returns = Returns::new(updates, spare);
+    let control = Control::new(targets, batches, leave, fast_path, returns, beat);
     let sender = Sender {
-        target,
-        control: Control::new(targets, batches, leave, fast_path, returns, beat),
+        target: given.get(0).clone(),
+        course: Course::new(given.clone()),
+        control,
         ledger: Ledger::default(),
         backoff: Backoff::default(),
         memory: Memory::default(),
         reserve: Reserve::default(),
         limit,
-        report,
+        report: Report::new(&given, meters.clone()),
         meters,
         shown: Tally::default(),
     };

@@ -1,6 +1,7 @@
 //! What the own log and the meters say about the connection; the log each outage and each stall
 //! once, not each attempt.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tracing::{debug, info, warn};
 
 use super::pattern::{EndedConnection, Ends, Pattern};
 use super::transport::{Impression, Why};
-use super::{Target, TransportKind};
+use super::{Target, Targets, TransportKind};
 use crate::deliver::transport::connect::ConnectError;
 use crate::health::certificates::CertificateOwner;
 use crate::health::loss::{Amount, Reason};
@@ -19,16 +20,24 @@ use crate::health::metrics::Sending;
 /// What has been said, so that it is not said again.
 #[derive(Debug)]
 pub(super) struct Report {
-    /// `host:port` as configured.
+    /// The one that is in use or asked, as configured: `host:port`.
     receiver: String,
+    /// All of them in their order, each with whether a warning has told of this outage.
+    receivers: Vec<(String, bool)>,
+    /// The place of the one that is in use or asked.
+    at: usize,
+    /// The place of the one that was in use last.
+    in_use: usize,
+    /// Why that one is in use no more.
+    cause: Option<String>,
     /// What to check where nobody answers.
     checks: &'static str,
     /// What a reset may mean of a connection on which nothing was read.
     reset_hint: &'static str,
     /// It was said that an attempt takes its time.
     said_slow: bool,
-    /// Since when there is no connection, and whether a warning has said so.
-    gone: Option<(Instant, bool)>,
+    /// Since when there is no connection.
+    gone: Option<Instant>,
     stalled: Option<Instant>,
     /// The next connection is no news.
     renewing: bool,
@@ -45,22 +54,34 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// A report about the receiver of `target`; says whom it is going to be about.
-    pub(super) fn new(target: &Target, meters: Sending) -> Self {
-        let Target { host, port, .. } = target;
-        let receiver =
-            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    /// A report about the receivers of `targets`; says whom it is going to be about.
+    pub(super) fn new(targets: &Targets, meters: Sending) -> Self {
+        let target = targets.get(0);
+        let receivers: Vec<_> = targets.iter().map(|target| (target.name(), false)).collect();
+        let receiver = target.name();
+        let others: Vec<_> = receivers.iter().skip(1).map(|(name, _)| name.as_str()).collect();
+        let others = match &others[..] {
+            [] => String::new(),
+            others => format!("; if it takes nothing, to {}", others.join(", then to ")),
+        };
         match target.transport {
-            TransportKind::Udp => info!("sending to {receiver} over UDP"),
-            TransportKind::Tcp => info!("connecting to {receiver} over TCP"),
-            TransportKind::Tls(_) => info!("connecting to {receiver} over TLS"),
-            TransportKind::Relp { trust: None, .. } => info!("connecting to {receiver} over RELP"),
+            TransportKind::Udp => info!("sending to {receiver} over UDP{others}"),
+            TransportKind::Tcp => info!("connecting to {receiver} over TCP{others}"),
+            TransportKind::Tls(_) => info!("connecting to {receiver} over TLS{others}"),
+            TransportKind::Relp { trust: None, .. } => {
+                info!("connecting to {receiver} over RELP{others}");
+            }
             TransportKind::Relp { trust: Some(_), .. } => {
-                info!("connecting to {receiver} over RELP and TLS");
+                info!("connecting to {receiver} over RELP and TLS{others}");
             }
         }
+        meters.may_use(receivers.iter().map(|(name, _)| name.as_str()));
         Self {
             receiver,
+            receivers,
+            at: 0,
+            in_use: 0,
+            cause: None,
             checks: checks(&target.transport),
             reset_hint: if target.transport.trust().is_some() { OVER_TLS } else { "" },
             said_slow: false,
@@ -78,9 +99,7 @@ impl Report {
 
     /// An attempt to reach the receiver has taken so long, and is given `patience` in all.
     pub(super) fn slow(&mut self, waited: Duration, patience: Duration) {
-        if self.gone.is_some_and(|(_, warned)| warned)
-            || std::mem::replace(&mut self.said_slow, true)
-        {
+        if self.receivers[self.at].1 || std::mem::replace(&mut self.said_slow, true) {
             return;
         }
         warn!(
@@ -96,13 +115,61 @@ impl Report {
     pub(super) fn failed(&mut self, reason: &ConnectError) {
         self.meters.left();
         self.meters.failed(reason.kind(), reason);
-        let (since, warned) = *self.gone.get_or_insert_with(|| (Instant::now(), false));
-        if warned {
+        self.gone.get_or_insert_with(Instant::now);
+        self.note_cause(reason);
+        let next = if self.receivers.len() > 1 { "trying the next receiver" } else { "retrying" };
+        if std::mem::replace(&mut self.receivers[self.at].1, true) {
             debug!("still no connection to {}: {reason}", self.receiver);
         } else {
-            warn!("{reason}; retrying, nothing is lost meanwhile");
+            warn!("{reason}; {next}, nothing is lost meanwhile");
         }
-        self.gone = Some((since, true));
+    }
+
+    /// The receiver in use has ended its connection or does not take one: that is why another one may
+    /// take its place.
+    fn note_cause(&mut self, reason: &dyn fmt::Display) {
+        if self.at == self.in_use {
+            self.cause = Some(reason.to_string());
+        }
+    }
+
+    /// Another receiver is asked from now on, or used.
+    pub(super) fn turned_to(&mut self, target: &Target, index: usize) {
+        self.receiver = target.name();
+        self.checks = checks(&target.transport);
+        self.at = index;
+        (self.said_slow, self.said_in_vain, self.useless, self.said_pattern) = Default::default();
+        (self.stalled, self.ends, self.renewing) = (None, Ends::default(), false);
+    }
+
+    /// A receiver that comes before the one in use was asked and does not take messages.
+    pub(super) fn stays_away(&self, target: &Target, error: Option<&ConnectError>) {
+        let why = error.map_or("it closed the connection at once".to_owned(), ToString::to_string);
+        debug!("{} does not take messages yet: {why}; {} goes on", target.name(), self.receiver);
+    }
+
+    /// Another receiver than the last one is in use. `back_in`: when those before it are asked again.
+    fn changed(&mut self, receiver: &str, resent: &str, back_in: Option<Duration>) {
+        let last = std::mem::replace(&mut self.in_use, self.at);
+        let (last, _) = &self.receivers[last];
+        self.meters.failovers.inc();
+        let again = match back_in {
+            _ if self.at == 0 => String::new(),
+            Some(after) => format!(
+                "; {} is asked again in {} s (failback)",
+                self.receivers[0].0,
+                after.as_secs()
+            ),
+            None => format!("; {} is asked again when it fails (failback)", self.receivers[0].0),
+        };
+        match self.cause.take() {
+            Some(cause) => warn!(
+                "{receiver} takes the messages in the place of {last} ({cause}){resent}{again}"
+            ),
+            None => info!(
+                "back to {receiver}, which takes messages again and comes before {last}{resent}{again}"
+            ),
+        }
     }
 
     /// We end the connection in good order, to begin a new one.
@@ -154,11 +221,29 @@ impl Report {
         }
     }
 
-    /// A connection came about; `resent` bytes of an earlier one go first.
-    pub(super) fn connected(&mut self, peer: SocketAddr, protocol: &str, resent: u64) {
+    /// A connection came about; `resent` bytes of an earlier one go first. Where it leads to a receiver
+    /// that others come before, these are asked again in `back_in`.
+    pub(super) fn connected(
+        &mut self,
+        peer: SocketAddr,
+        protocol: &str,
+        resent: u64,
+        back_in: Option<Duration>,
+    ) {
         let receiver = format!("{} ({peer}, {protocol})", self.receiver);
         self.meters.reached(receiver.clone());
+        self.meters.uses(self.receivers.iter().map(|(name, _)| name.as_str()), self.at);
         self.said_slow = false;
+        let resent = match resent {
+            0 => String::new(),
+            bytes => format!("; {bytes} bytes go out again that may not have arrived"),
+        };
+        self.receivers.iter_mut().for_each(|(_, warned)| *warned = false);
+        if self.at != self.in_use {
+            (self.gone, self.useless, self.renewing) = (None, false, false);
+            return self.changed(&receiver, &resent, back_in);
+        }
+        self.cause = None;
         let is_no_news = std::mem::take(&mut self.renewing) || self.said_pattern;
         if is_no_news && self.gone.is_none() || self.useless {
             self.gone = None;
@@ -166,12 +251,8 @@ impl Report {
             return;
         }
         let again = match self.gone.take() {
-            Some((since, _)) => format!(" again after {:.1} s", since.elapsed().as_secs_f64()),
+            Some(since) => format!(" again after {:.1} s", since.elapsed().as_secs_f64()),
             None => String::new(),
-        };
-        let resent = match resent {
-            0 => String::new(),
-            bytes => format!("; {bytes} bytes go out again that may not have arrived"),
         };
         info!("connected to {receiver}{again}{resent}");
     }
@@ -224,6 +305,7 @@ impl Report {
         self.meters.left();
         self.meters.failed(reason.kind(), reason);
         self.stalled = None;
+        self.note_cause(reason);
         let receiver = &self.receiver;
         if useful && self.said_pattern {
             // A warning has told that it ends all of them.
@@ -231,7 +313,8 @@ impl Report {
             debug!("connection to {receiver} ended: {reason}; reconnecting");
             return;
         }
-        self.gone = Some((Instant::now(), false));
+        self.gone = Some(Instant::now());
+        self.receivers[self.at].1 = false;
         match (useful, std::mem::replace(&mut self.useless, !useful)) {
             (true, _) => info!("connection to {receiver} ended: {reason}; reconnecting"),
             (false, false) => {

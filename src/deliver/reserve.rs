@@ -20,7 +20,8 @@ use super::transport::connect::ConnectError;
 const MOST: usize = 3;
 
 /// A connection on its way.
-type Opening = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, ConnectError>> + Send>>;
+pub(super) type Opening =
+    Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, ConnectError>> + Send>>;
 
 /// See the module's documentation.
 #[derive(Default)]

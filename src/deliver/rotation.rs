@@ -23,7 +23,7 @@ use super::transport::connect::ConnectError;
 use super::transport::{self, Transport};
 
 /// How often it is looked whether a connection that stands by is of use.
-const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 /// When none came about to stand by, another one is tried after this time.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -35,6 +35,8 @@ pub(super) enum Next {
     Ready(Box<dyn Transport>),
     /// The one at work is being closed for it.
     Due(Box<dyn Transport>),
+    /// The same, and it leads to the receiver of that place, which comes before the one in use.
+    Back(usize, Box<dyn Transport>),
 }
 
 impl Session {
@@ -44,7 +46,7 @@ impl Session {
             Next::Ready(next) => {
                 Some(next.wake_at().map_or(now + LOOK, |at| at.clamp(now, now + LOOK)))
             }
-            Next::None | Next::Due(_) => None,
+            Next::None | Next::Due(_) | Next::Back(..) => None,
         };
         [look, self.open_at(reserve, now)].into_iter().flatten().min()
     }
@@ -58,7 +60,7 @@ impl Session {
                 may_end.or_else(|| self.timer.due_at().filter(|_| self.transport.is_rotatable()))
             }
             Next::Ready(_) => may_end.filter(|_| reserve.lacks()),
-            Next::Due(_) => None,
+            Next::Due(_) | Next::Back(..) => None,
         };
         wanted.max(wanted.and(reserve.not_before))
     }

@@ -44,6 +44,7 @@ impl Session {
     fn intent(&self, ledger_is_full: bool) -> Intent {
         match self.next {
             Next::Due(_) => Intent::Rotate,
+            Next::Back(..) => Intent::GoBack,
             // Too much is unconfirmed, which its end will confirm, or it has served for long enough.
             _ if ledger_is_full && !self.transport.proves_by_itself() => Intent::Renew,
             _ if self.transport.is_used_up() => Intent::Renew,
@@ -77,6 +78,10 @@ impl Sender {
                     session = self.rotated(session.transport, next, &why);
                     went_on = Ok(());
                 }
+                (Next::Back(index, next), End::Lost(why)) if !self.control.is_called_away() => {
+                    session = self.went_back(session.transport, index, next, &why);
+                    went_on = Ok(());
+                }
                 (_, End::Lost(Why::Closed)) if session.transport.is_closing() => {
                     let end = self.parted(Intent::Renew).unwrap_or(End::Lost(Why::Closed));
                     return (end, session.transport);
@@ -91,7 +96,7 @@ impl Sender {
         }
     }
 
-    fn begin(&mut self, transport: Box<dyn Transport>) -> Session {
+    pub(super) fn begin(&mut self, transport: Box<dyn Transport>) -> Session {
         let resent = self.ledger.written_bytes();
         self.limit.take(usize::try_from(resent).unwrap_or(usize::MAX));
         self.ledger.connected();
@@ -154,7 +159,9 @@ impl Sender {
         self.ledger.confirm_up_to(proven);
         if !session.is_reported && transport.is_reached() {
             session.is_reported = true;
-            self.report.connected(transport.peer(), transport.protocol(), session.resent);
+            let back_at = self.course.due_back_at();
+            let back_in = back_at.map(|at| at.saturating_duration_since(now));
+            self.report.connected(transport.peer(), transport.protocol(), session.resent, back_in);
             self.report.certificate(self.memory.tls.receiver_end());
         }
         let stalled_for = transport.stalled_for(now);
@@ -163,6 +170,7 @@ impl Sender {
         self.watch_progress(stalled_for)?;
         self.settle_accounts();
         self.rotate_if_due(session, now);
+        self.go_back_if_due(session, now);
         self.part_if_wanted(session, now)?;
         self.control.beat.turn();
         Ok(())
@@ -213,7 +221,7 @@ impl Sender {
                 }
                 Patience::Until(by)
             }
-            Intent::Finish | Intent::Renew => {
+            Intent::Finish | Intent::Renew | Intent::GoBack => {
                 Patience::Until(now + GRACE.max(self.target.write_timeout))
             }
             Intent::Rotate => Patience::Prompt,
@@ -222,7 +230,9 @@ impl Sender {
         if self.ledger.unwritten_bytes() == 0 && !transport.has_unsent() {
             transport.close(patience).map_err(End::Lost)?;
         }
-        if transport.is_closing()
+        // Where all is proven, nothing is to be learnt from its end.
+        let is_left = intent == Intent::GoBack && !transport.proves_by_itself();
+        if (transport.is_closing() || is_left)
             && let Some(end) = self.parted(own)
         {
             return Err(end);

@@ -8,10 +8,12 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::control::{Control, Intent, Wait, Wakeup};
 use super::ledger::{Ledger, Tally};
+use super::receivers::Worth;
 use super::report::Report;
 use super::reserve::Reserve;
 use super::serve::End;
 use super::transport::{self, Memory, Transport, Why};
+use super::way_back::{Course, WayBack};
 use super::{Outcome, Target};
 use crate::health::metrics::Sending;
 use crate::pipeline::batch::Batch;
@@ -26,12 +28,16 @@ const SLOW: Duration = Duration::from_secs(4);
 /// What outlives connections.
 #[derive(Debug)]
 pub(super) struct Sender {
+    /// The receiver in use, or the one that is asked.
     pub(super) target: Target,
+    /// All of them, and which one that is.
+    pub(super) course: Course,
     pub(super) control: Control,
     pub(super) ledger: Ledger,
     pub(super) backoff: Backoff,
+    /// Of that receiver.
     pub(super) memory: Memory,
-    /// Connections that stand by.
+    /// Connections to it that stand by.
     pub(super) reserve: Reserve,
     pub(super) limit: RateLimit,
     pub(super) report: Report,
@@ -53,15 +59,17 @@ impl Sender {
         Outcome { messages: self.ledger.unconfirmed_messages() }
     }
 
-    /// Turns to the new target.
+    /// Turns to the new targets.
     fn move_on(&mut self) {
-        let target = self.control.next_target();
+        let targets = self.control.next_targets();
+        let target = targets.get(0).clone();
         if target.encoder.framing() != self.target.encoder.framing() {
             self.ledger.reframe(|batch| target.encoder.reframe(batch));
         }
         self.target = target;
         (self.backoff, self.memory, self.reserve) = Default::default();
-        self.report = Report::new(&self.target, self.meters.clone());
+        self.report = Report::new(&targets, self.meters.clone());
+        self.course = Course::new(targets);
     }
 
     async fn run_to_target(&mut self) {
@@ -93,6 +101,7 @@ impl Sender {
             let useful = is_useful
                 || !why.is_suspicious() && transport.shows_reading() && self.backoff.favour();
             transport.abort();
+            self.leave_receiver(&why, useful);
             match &why {
                 Why::Renewed => self.report.renewing(),
                 Why::Unreachable(error) => self.report.failed(error),
@@ -101,17 +110,35 @@ impl Sender {
         }
     }
 
-    /// A connection; `None` when there is nothing to be sent any more, or nothing to this target.
+    /// What the end of a connection means for who is asked next.
+    fn leave_receiver(&mut self, why: &Why, useful: bool) {
+        let worth = match why {
+            _ if !useful => Worth::Useless,
+            Why::TimedOut(_) | Why::NotClosing => Worth::Stuck,
+            _ => Worth::Useful,
+        };
+        self.course.receivers.left(worth);
+        if worth != Worth::Useful && self.course.has_others() {
+            self.reserve.dismiss();
+        }
+    }
+
+    /// A connection; `None` when there is nothing to be sent any more, or nothing to these targets.
     async fn connect(&mut self) -> Option<Box<dyn Transport>> {
         if !self.control.is_called_away()
-            && let Some(mut standby) = self.reserve.take_over(Instant::now())
+            && let Some(standby) = self.standby(Instant::now())
         {
-            standby.take_turn(&self.memory);
             return Some(standby);
         }
+        self.course.way_back = WayBack::None;
         loop {
-            let delay = self.backoff.next(fastrand::f64());
+            let attempt = self.course.next();
+            let delay = match attempt.begins_round {
+                true => self.backoff.next(fastrand::f64()),
+                false => Duration::ZERO,
+            };
             self.pause(Instant::now() + delay).await?;
+            self.turn_to(attempt.index);
             let Self { target, memory, control, reserve, .. } = self;
             // One may be on its way already.
             let mut opening = reserve
@@ -132,7 +159,10 @@ impl Sender {
                 }
             };
             match opened {
-                Ok(transport) => return Some(transport),
+                Ok(transport) => {
+                    self.course.takes(attempt.index, Instant::now());
+                    return Some(transport);
+                }
                 Err(error) => self.report.failed(&error),
             }
         }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::control::{Wait, Wakeup};
 use super::fast_path::Lease;
+use super::reserve::Opening;
 use super::serve::Session;
 use super::session::Sender;
 use super::transport::connect::ConnectError;
@@ -16,6 +17,16 @@ use super::transport::{Transport, Why};
 enum Happened {
     Ready(io::Result<()>),
     Opened(Result<Box<dyn Transport>, ConnectError>),
+    /// The connection to the receiver of that place, which comes before the one in use.
+    OpenedBack(usize, Result<Box<dyn Transport>, ConnectError>),
+}
+
+/// Waits for a connection that is on its way, for ever where none is.
+async fn opened(opening: &mut Option<Opening>) -> Result<Box<dyn Transport>, ConnectError> {
+    match opening {
+        Some(opening) => opening.await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Sender {
@@ -26,13 +37,15 @@ impl Sender {
         let pending = self.ledger.unwritten_bytes() > 0 || transport.has_unsent();
         let accepts = !pending && self.accepts(&session);
         let next_at = session.next_at(&self.reserve, Instant::now());
-        let times = [transport.wake_at(), session.leave_by, next_at];
+        let back_at = self.course.wake_at(&session.next, Instant::now());
+        let times = [transport.wake_at(), session.leave_by, next_at, back_at];
         let until = times.into_iter().flatten().min();
         let wait = Wait { accepts, until, not_at_all: pending && transport.can_write() };
         let ready = transport.readiness().wait();
         let leased = accepts && transport.is_lendable();
         let Session { transport, .. } = session;
         let mut opening = self.reserve.opening.take();
+        let mut way_back = std::mem::take(&mut self.course.way_back);
         let kept = if leased {
             self.lease(transport, until);
             None
@@ -40,13 +53,11 @@ impl Sender {
             Some(transport)
         };
         let happened = async {
-            match &mut opening {
-                Some(opening) => tokio::select! {
-                    biased;
-                    ready = ready => Happened::Ready(ready),
-                    opened = opening => Happened::Opened(opened),
-                },
-                None => Happened::Ready(ready.await),
+            tokio::select! {
+                biased;
+                ready = ready => Happened::Ready(ready),
+                opened = opened(&mut opening) => Happened::Opened(opened),
+                (index, opened) = way_back.opened() => Happened::OpenedBack(index, opened),
             }
         };
         let wakeup = self.control.next(wait, happened).await;
@@ -60,6 +71,7 @@ impl Sender {
         };
         session = Session { transport, ..session };
         self.reserve.opening = opening;
+        self.course.way_back = way_back;
         let noted = self.note(&mut session, wakeup, ended.is_some());
         (session, ended.map_or(noted, Err))
     }
@@ -83,6 +95,7 @@ impl Sender {
                     Err(error) => self.no_next(Some(&error), Instant::now()),
                 }
             }
+            Wakeup::Task(Happened::OpenedBack(index, opened)) => self.opened_back(index, opened),
             Wakeup::Batch(batch) => self.take(batch),
             Wakeup::Other => {}
         }

@@ -69,6 +69,10 @@ pub struct Sending {
     pub connected: IntGauge,
     /// Connections that came about.
     pub connections: IntCounter,
+    /// 1 for the receiver in use, 0 for the others, by their names.
+    pub in_use: prometheus::IntGaugeVec,
+    /// Times that another receiver took the place of the one in use.
+    pub failovers: IntCounter,
     /// Attempts and connections that failed, by `kind`.
     pub failures: IntCounterVec,
     /// When that last happened, by `kind`, in seconds since the epoch.
@@ -209,6 +213,15 @@ impl Sending {
             connected_since: Arc::default(),
             connected: maker.gauge("connected", "1 while connected to the receiver, else 0.")?,
             connections: maker.counter("connections_total", "Connections that came about.")?,
+            in_use: maker.gauges(
+                "receiver_in_use",
+                "1 for the receiver that messages go to, 0 for the others.",
+                "receiver",
+            )?,
+            failovers: maker.counter(
+                "failovers_total",
+                "Times that messages went to another receiver than before.",
+            )?,
             failures: maker.counters(
                 "connection_failures_total",
                 "Attempts to connect and connections that failed.",
@@ -271,6 +284,19 @@ impl Sending {
         self.connections.inc();
         *self.receiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// These are the receivers; none is in use yet.
+    pub fn may_use<'n>(&self, receivers: impl Iterator<Item = &'n str>) {
+        self.in_use.reset();
+        receivers.for_each(|name| self.in_use.with_label_values(&[name]).set(0));
+    }
+
+    /// Of `receivers` the one of place `at` is in use.
+    pub fn uses<'n>(&self, receivers: impl Iterator<Item = &'n str>, at: usize) {
+        for (index, name) in receivers.enumerate() {
+            self.in_use.with_label_values(&[name]).set(i64::from(index == at));
+        }
     }
 
     /// There is none any more.

@@ -51,7 +51,7 @@ pub(super) fn run(
         let hangs = "pid_file, debug_log_file or state_dir: their file system does not answer";
         vec![hangs.to_owned()]
     });
-    let asked = config.destination.clone();
+    let asked = config.destination_of_tls().clone();
     let trust = ask(move || try_trust(&asked)).unwrap_or_else(|| {
         Err("destination: the file system of its certificates does not answer".to_owned())
     });
@@ -76,13 +76,20 @@ pub(super) fn run(
         writeln!(out, "  standard input: read to its end, without a position")?;
         tally.followed += 1;
     }
-    let reachable = receiver::show(&config.destination, connect, out)?;
+    let several = !config.fallbacks.is_empty();
+    let reachable = receiver::show(config, connect, out)?;
     warnings += positions(&config.state_dir, state, out)?;
     let faults = [
         (tally.followed == 0, "nothing can be followed"),
         (trust.is_err(), "there can be no connection over TLS"),
-        (!reachable && connect, "the receiver cannot be reached"),
-        (!reachable && !connect, "the receiver cannot be found"),
+        (
+            !reachable && connect,
+            if several { "a receiver cannot be reached" } else { "the receiver cannot be reached" },
+        ),
+        (
+            !reachable && !connect,
+            if several { "a receiver cannot be found" } else { "the receiver cannot be found" },
+        ),
     ];
     let faults = faults.into_iter().filter(|(is_so, _)| *is_so).map(|(_, what)| what);
     let faults: Vec<_> = faults.collect();
@@ -129,7 +136,7 @@ fn sources(loaded: &Loaded, around: &Surroundings, out: Out<'_>) -> io::Result<u
     for warning in &loaded.warnings {
         warnings += warn(warning, out)?;
     }
-    if uses_system_roots(&loaded.config.destination) {
+    if loaded.config.destinations().any(uses_system_roots) {
         for fault in root_faults(loaded.config.detach) {
             warnings += warn(&fault, out)?;
         }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::{BAD, GOOD, HEADING, Out, words};
-use crate::config::Destination;
+use crate::config::{Config, Destination};
 use crate::deliver::{self, Answer, Certificate, Probe, Target, TrustedBy};
 use crate::shown::{Show, lines};
 use crate::syslog::Framing;
@@ -16,12 +16,32 @@ use crate::syslog::Framing;
 /// One who waits for longer wants to see that something goes on.
 const SOON: Duration = Duration::from_secs(2);
 
-/// Says where `destination` leads, and tries it with `connect`. False if it leads nowhere.
-pub(super) fn show(destination: &Destination, connect: bool, out: Out<'_>) -> io::Result<bool> {
+/// Says where the receivers of `config` are, and tries each with `connect`. False if one leads nowhere.
+pub(super) fn show(config: &Config, connect: bool, out: Out<'_>) -> io::Result<bool> {
+    if config.fallbacks.is_empty() {
+        writeln!(out, "\n{HEADING}Receiver{HEADING:#}")?;
+        return one(&config.destination, "", connect, out);
+    }
+    writeln!(out, "\n{HEADING}Receivers{HEADING:#}, the first that takes messages has them")?;
+    let mut well = true;
+    for (number, destination) in (1..).zip(config.destinations()) {
+        well &= one(destination, &format!("{number}. "), connect, out)?;
+    }
+    match config.failback {
+        Some(after) => writeln!(
+            out,
+            "  those before the one in use are asked again within {} s (failback)",
+            after.as_secs()
+        )?,
+        None => writeln!(out, "  one in use stays so until it fails (failback)")?,
+    }
+    Ok(well)
+}
+
+fn one(destination: &Destination, mark: &str, connect: bool, out: Out<'_>) -> io::Result<bool> {
     let Destination { host, port, .. } = destination;
     let protocol = destination.protocol.name();
-    writeln!(out, "\n{HEADING}Receiver{HEADING:#}")?;
-    writeln!(out, "  {}, port {port}, {protocol}", host.shown())?;
+    writeln!(out, "  {mark}{}, port {port}, {protocol}", host.shown())?;
     // It may take its time until somebody answers, here and below.
     out.flush()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -64,6 +64,28 @@ impl Shipper {
         }
     }
 
+    /// Where to send, the first that takes messages. All have the transport of the first; who issued their
+    /// certificates is put together in one file. `keys` are further ones of `destination`.
+    pub fn to_several(mut self, endpoints: &[Endpoint], keys: &[&str]) -> Self {
+        let hosts = endpoints.iter().map(|it| format!("    - {}:{}\n", it.host, it.port));
+        let keys = keys.iter().map(|key| format!("  {key}\n"));
+        self.destination = format!(
+            "destination:\n  hosts:\n{}  protocol: {}\n{}",
+            hosts.collect::<String>(),
+            endpoints[0].transport.name(),
+            keys.collect::<String>()
+        );
+        let authorities = endpoints.iter().filter_map(|it| it.trust.as_ref());
+        let authorities = authorities.map(|path| fs::read_to_string(path).unwrap());
+        let authorities = authorities.collect::<String>();
+        if authorities.is_empty() {
+            return self;
+        }
+        let path = self.dir.join("authorities.pem");
+        fs::write(&path, authorities).unwrap();
+        self.env("SSL_CERT_FILE", path)
+    }
+
     /// Adds top-level keys to the configuration, as YAML.
     pub fn yaml(mut self, text: &str) -> Self {
         self.yaml.push_str(text);

@@ -91,6 +91,9 @@ impl<'a> ListAccess<'a, '_, '_> {
                 Value::Null | Value::Scalar { .. } if is_of_files => {
                     "an item is empty; write a path, or remove the '-'".into()
                 }
+                Value::Null | Value::Scalar { .. } if self.of == name::RECEIVER_LIST => {
+                    "an item is empty; write HOST:PORT, or remove the '-'".into()
+                }
                 Value::Null | Value::Scalar { .. } => {
                     "an empty pattern matches everything; write one, or remove the '-'".into()
                 }

@@ -160,6 +160,13 @@ impl<'a, 'r, 'f> Layered<'a, 'r, 'f> {
             return reading.findings.problem(problem);
         }
         // Of those that are not told, nobody needs to know what was meant.
+        if name.eq_ignore_ascii_case("destination.also") {
+            let text = "a second destination has positions and a pace of its own, so that neither waits for \
+                        the other: it is another instance; write its configuration to \
+                        /etc/remote_syslog/NAME.yml and enable remote_syslog@NAME (docs/operating.md)";
+            let problem = Problem::at(reading.place(found, *line), name, text);
+            return reading.findings.problem(problem);
+        }
         let near = match (reading.findings.has_room_for_warnings(), self.is_in_item) {
             (false, _) => None,
             (true, true) => nearest(&name, fields.iter().copied()),
@@ -263,7 +270,9 @@ impl<'de> Deserializer<'de> for Layered<'_, '_, '_> {
     ) -> Result<V::Value, Error> {
         match called {
             name::ONE | name::TEXT => self.one(visitor),
-            name::LIST | name::FILE_LIST | name::MAP_LIST => self.list(called, visitor),
+            name::LIST | name::FILE_LIST | name::RECEIVER_LIST | name::MAP_LIST => {
+                self.list(called, visitor)
+            }
             name::PAIRS => self.pairs(visitor),
             name::CHOICE => self.choice(visitor),
             _ => visitor.visit_newtype_struct(self),

@@ -19,6 +19,7 @@ pub(super) mod name {
     pub(in super::super) const TEXT: &str = "config::Text";
     pub(in super::super) const LIST: &str = "config::List";
     pub(in super::super) const FILE_LIST: &str = "config::List of files";
+    pub(in super::super) const RECEIVER_LIST: &str = "config::List of receivers";
     pub(in super::super) const MAP_LIST: &str = "config::List of maps";
     pub(in super::super) const PAIRS: &str = "config::Pairs";
     pub(in super::super) const CHOICE: &str = "config::Choice";

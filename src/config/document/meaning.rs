@@ -72,6 +72,9 @@ meanings! {
     /// A duration of 1 s to 1 h.
     ProofInterval -> Duration = value::proof_interval,
         {"type": ["integer", "string"], "pattern": "^([0-9]+|([0-9]+(ms|s|m|h))+)$"};
+    /// A duration of a second or more, or never.
+    Failback -> Option<Duration> = value::failback,
+        {"type": ["integer", "string"], "pattern": "^(never|[0-9]+|([0-9]+(ms|s|m|h))+)$"};
     /// 1 to 65535.
     Port -> u16 = value::port,
         {"type": ["integer", "string"], "minimum": 1, "maximum": 65535, "pattern": "^[0-9]+$"};

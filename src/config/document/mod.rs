@@ -129,6 +129,12 @@ keys! {
         pub(super) host: One<m::Host>,
         /// Its port.
         pub(super) port: One<m::Port>,
+        /// Several receivers in the order in which they are asked: `HOST:PORT`, or maps with keys of their own.
+        pub(super) hosts: List<Choice<ReceiverKeys>>,
+        /// After how long those before the one in use are asked again; 0 or `never`: only when that one fails.
+        pub(super) failback: One<m::Failback>,
+        /// Each host has an order of its own, so that many share a tier of receivers.
+        pub(super) balance: One<m::Switch>,
         /// How to reach it: `udp`, `tcp`, `tls`, `relp` or `relp-tls`.
         pub(super) protocol: One<m::ProtocolName>,
         /// How messages are told apart over TCP and TLS: `newline` or `octet-counted`.
@@ -154,6 +160,22 @@ keys! {
         /// The oldest version of TLS that is spoken: `1.2` or `1.3`.
         pub(super) min_tls: One<m::TlsVersionName>,
     }
+}
+
+keys! {
+    /// A receiver in `destination.hosts` with keys of its own.
+    pub(super) struct ReceiverKeys {
+        /// Its name or address.
+        pub(super) host: One<m::Host>,
+        /// Its port.
+        pub(super) port: One<m::Port>,
+        /// How to reach it, where that is not as with the others.
+        pub(super) protocol: One<m::ProtocolName>,
+    }
+}
+
+impl ListMap for ReceiverKeys {
+    const LIST: &'static str = leaf::name::RECEIVER_LIST;
 }
 
 keys! {

@@ -111,6 +111,12 @@ fn summary(loaded: &Loaded) -> String {
     }
     let max = to.max_message.map_or("any".into(), |max| max.to_string());
     writeln!(out, "send to {:?} {} port {}", to.protocol, to.host, to.port).unwrap();
+    for to in &c.fallbacks {
+        writeln!(out, "then to {:?} {} port {}", to.protocol, to.host, to.port).unwrap();
+    }
+    if !c.fallbacks.is_empty() {
+        writeln!(out, "and back after {:?}", c.failback).unwrap();
+    }
     writeln!(out, "token {}", to.token.as_deref().unwrap_or("none")).unwrap();
     writeln!(out, "timeouts {:?} {:?}", to.connect_timeout, to.write_timeout).unwrap();
     writeln!(out, "message length {max}").unwrap();

@@ -165,6 +165,27 @@ fn nothing_at_all_says_what_is_missing() {
     );
 }
 
+/// A flag or a variable wins over the file as a whole: either one receiver or several.
+#[test]
+fn one_receiver_of_a_flag_wins_over_several_of_the_file_and_the_reverse() {
+    let names = |arguments: &[&str], variables: &[(&str, &str)]| -> Vec<_> {
+        let config = config(arguments, variables);
+        config.destinations().map(|to| format!("{}:{}", to.host, to.port)).collect()
+    };
+    let several = ["a.example.com:6514", "2001:db8::1:6514", "c.example.com:601"];
+    assert_eq!(names(&["-c", "hosts.yml"], &[]), several);
+    assert_eq!(names(&["-c", "hosts.yml", "-d", "logs"], &[]), ["logs:514"]);
+    assert_eq!(names(&["-c", "hosts.yml", "-d", "logs", "-p", "1"], &[]), ["logs:1"]);
+    let port_alone = errors(&["-c", "hosts.yml", "-p", "1"], &[]);
+    assert!(port_alone.contains("--dest-port: it belongs to destination.host"), "{port_alone}");
+    let variables = [
+        ("REMOTE_SYSLOG_DESTINATION_HOSTS", "x:1\ny:2"),
+        ("REMOTE_SYSLOG_DESTINATION_PROTOCOL", "tcp"),
+    ];
+    assert_eq!(names(&["-c", "simple.yml"], &variables), ["x:1", "y:2"]);
+    assert_eq!(names(&["-c", "simple.yml", "-d", "z", "-p", "3"], &variables), ["z:3"]);
+}
+
 #[test]
 fn tcp_beats_tls_beats_the_protocol() {
     let protocol = |arguments: &[&str], value| {

@@ -119,7 +119,7 @@ async fn what_is_told_as_a_connection_ends_is_not_forgotten() {
     drop(stream);
     assert!(sending.fast_path.take(numbered(2..3, WIDTH), 0).is_ok());
     assert!(sending.fast_path.take(numbered(3..4, WIDTH), 0).is_err(), "writing has failed");
-    sending.retarget.send_replace(target(other));
+    sending.retarget.send_replace(target(other).into());
     sending.batches.try_send(numbered(3..4, WIDTH)).unwrap();
     let (mut stream, _) = within(10, new.accept()).await.unwrap();
     assert_eq!(read(&mut stream, 4).await, [0, 1, 2, 3]);

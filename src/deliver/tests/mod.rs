@@ -4,6 +4,7 @@ mod fast_path;
 mod moving;
 mod relp;
 mod routed;
+mod several;
 mod tcp;
 mod tls;
 mod udp;
@@ -20,7 +21,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::testing::{numbered, offsets};
-use super::{FastPath, Links, Outcome, Target, TransportKind, run};
+use super::{FastPath, Links, Outcome, Target, Targets, TransportKind, run};
 use crate::health::liveness::Beat;
 use crate::health::loss::{Losses, Reason};
 use crate::health::metrics::Meters;
@@ -41,7 +42,7 @@ struct Sending {
     updates: mpsc::Receiver<Vec<Update>>,
     leave: CancellationToken,
     task: JoinHandle<Outcome>,
-    retarget: watch::Sender<Target>,
+    retarget: watch::Sender<Targets>,
     _spare: mpsc::Receiver<Batch>,
     reached: u64,
     losses: Losses,
@@ -62,7 +63,7 @@ fn target(address: SocketAddr) -> Target {
 }
 
 impl Sending {
-    fn to(target: Target) -> Self {
+    fn to(targets: impl Into<Targets>) -> Self {
         // RUST_LOG=debug shows what the sender says of a failing test.
         let _ = tracing_subscriber::fmt()
             .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
@@ -71,7 +72,7 @@ impl Sending {
         let (batches, taken) = mpsc::channel(2);
         let (confirmed, updates) = mpsc::channel(8);
         let (spare, spares) = mpsc::channel(4);
-        let (retarget, targets) = watch::channel(target);
+        let (retarget, targets) = watch::channel(targets.into());
         let leave = CancellationToken::new();
         let meters = Meters::new().unwrap().sending;
         let losses = meters.losses.clone();

@@ -7,7 +7,7 @@ use super::*;
 
 impl Sending {
     fn move_to(&self, target: Target) {
-        self.retarget.send(target).unwrap();
+        self.retarget.send(target.into()).unwrap();
     }
 }
 

@@ -288,12 +288,12 @@ async fn what_another_way_has_not_proven_moves_to_it_and_back() {
     receiver.serve(listener);
     let sending = Sending::to(target(silent));
     within(5, sending.feed(0..300, 100)).await.unwrap();
-    sending.retarget.send(over_relp(address, LIMITS)).unwrap();
+    sending.retarget.send(over_relp(address, LIMITS).into()).unwrap();
     while receiver.seen.lock().unwrap().got.is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let (plain, address) = listen().await;
-    sending.retarget.send(target(address)).unwrap();
+    sending.retarget.send(target(address).into()).unwrap();
     let read = tokio::spawn(async move {
         let (mut stream, _) = plain.accept().await.unwrap();
         let mut bytes = Vec::new();

@@ -1,10 +1,10 @@
-//! Where to send and how.
+//! Where to send and how: one receiver, or several in order.
 
 use std::time::Duration;
 
 use super::relp::RelpLimits;
 use super::trust::Trust;
-use crate::config::{Destination, Protocol};
+use crate::config::{Config, Destination, Protocol};
 use crate::syslog::Encoder;
 
 /// Where to send and how.
@@ -31,6 +31,51 @@ pub struct Target {
     pub proxied: bool,
 }
 
+/// The receivers in the order in which they are asked. All have their messages framed alike.
+#[derive(Debug, Clone)]
+pub struct Targets {
+    first: Target,
+    others: Vec<Target>,
+    failback: Option<Duration>,
+}
+
+impl Targets {
+    /// `first`, and `others` in their order where that takes nothing. `failback`: after how long those
+    /// before the one in use are asked again; `None`: never.
+    #[must_use]
+    pub fn new(first: Target, others: Vec<Target>, failback: Option<Duration>) -> Self {
+        Self { first, others, failback }
+    }
+
+    /// All in their order, at least one.
+    pub(in crate::deliver) fn iter(&self) -> impl Iterator<Item = &Target> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// The one of that place, from 0; the first where there is none.
+    pub(in crate::deliver) fn get(&self, index: usize) -> &Target {
+        index.checked_sub(1).and_then(|index| self.others.get(index)).unwrap_or(&self.first)
+    }
+
+    /// After how long those before the one in use are asked again.
+    pub(in crate::deliver) fn failback(&self) -> Option<Duration> {
+        self.failback
+    }
+}
+
+impl From<&Config> for Targets {
+    fn from(config: &Config) -> Self {
+        let others = config.fallbacks.iter().map(Target::from).collect();
+        Self::new(Target::from(&config.destination), others, config.failback)
+    }
+}
+
+impl From<Target> for Targets {
+    fn from(target: Target) -> Self {
+        Self::new(target, Vec::new(), None)
+    }
+}
+
 /// The way to the receiver.
 #[derive(Debug, Clone)]
 pub enum TransportKind {
@@ -47,6 +92,14 @@ pub enum TransportKind {
         /// What bounds a session.
         limits: RelpLimits,
     },
+}
+
+impl Target {
+    /// The receiver as people know it: `host:port`, an IPv6 address in brackets.
+    pub(in crate::deliver) fn name(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
 }
 
 impl TransportKind {

@@ -1,0 +1,223 @@
+//! Several receivers: turning from one to the next, and the way back to one that comes before the one
+//! in use.
+//!
+//! The way back leaves no gap. The connection to the other receiver is opened while the one in use goes
+//! on, and left alone first where that receiver is suspicious. Then nothing more is sent until the
+//! one in use is closed in good order, which proves what it has read; what stays unproven goes out again,
+//! byte for byte the same, and all that follows it.
+
+use std::fmt;
+
+use tokio::time::Instant;
+
+use super::Targets;
+use super::receivers::{Attempt, Receivers};
+use super::reserve::{Opening, Reserve};
+use super::rotation::{LOOK, Next, is_ready};
+use super::serve::Session;
+use super::session::Sender;
+use super::transport::connect::ConnectError;
+use super::transport::{self, Memory, Transport, Why};
+
+/// The receivers, and where among them sending stands.
+#[derive(Debug)]
+pub(super) struct Course {
+    pub(super) targets: Targets,
+    pub(super) receivers: Receivers,
+    /// What is known of each; that of the one which is in use or asked is elsewhere meanwhile.
+    memories: Vec<Memory>,
+    /// The place of that one.
+    at: usize,
+    pub(super) way_back: WayBack,
+}
+
+/// The connection to a receiver that comes before the one in use, with its place.
+#[derive(Default)]
+pub(super) enum WayBack {
+    /// There is none.
+    #[default]
+    None,
+    /// It is on its way.
+    Opening(usize, Opening),
+    /// It is open, and may have to be left alone for a while.
+    Open(usize, Box<dyn Transport>),
+}
+
+impl fmt::Debug for WayBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Opening(index, _) => f.debug_tuple("Opening").field(index).finish(),
+            Self::Open(index, transport) => {
+                f.debug_tuple("Open").field(index).field(transport).finish()
+            }
+        }
+    }
+}
+
+impl WayBack {
+    /// Waits for the connection that is on its way, for ever where none is.
+    pub(super) async fn opened(&mut self) -> (usize, Result<Box<dyn Transport>, ConnectError>) {
+        match self {
+            Self::Opening(index, opening) => (*index, opening.await),
+            Self::None | Self::Open(..) => std::future::pending().await,
+        }
+    }
+}
+
+impl Course {
+    /// The first of `targets` is to be asked.
+    pub(super) fn new(targets: Targets) -> Self {
+        let count = targets.iter().count();
+        Self {
+            receivers: Receivers::new(count, targets.failback()),
+            memories: targets.iter().map(|_| Memory::default()).collect(),
+            at: 0,
+            way_back: WayBack::None,
+            targets,
+        }
+    }
+
+    /// The connection to a receiver that is to be asked by now because it comes before the one in use.
+    fn open_way_back(&self, now: Instant) -> WayBack {
+        let Some(index) = self.receivers.due_back(now.into_std()) else { return WayBack::None };
+        let (target, memory) = (self.targets.get(index).clone(), self.memories[index].clone());
+        WayBack::Opening(index, Box::pin(transport::open(target, memory)))
+    }
+
+    /// Who is asked now that none is in use.
+    pub(super) fn next(&mut self) -> Attempt {
+        self.receivers.next(Instant::now().into_std())
+    }
+
+    /// The one of that place is in use.
+    pub(super) fn takes(&mut self, index: usize, now: Instant) {
+        self.receivers.takes(index, now.into_std(), fastrand::f64());
+    }
+
+    /// When those before the one in use are asked again.
+    pub(super) fn due_back_at(&self) -> Option<Instant> {
+        self.receivers.due_back_at().map(Instant::from_std)
+    }
+
+    /// There is another receiver than the one in use.
+    pub(super) fn has_others(&self) -> bool {
+        self.memories.len() > 1
+    }
+
+    /// When there is something to do about the way back.
+    pub(super) fn wake_at(&self, next: &Next, now: Instant) -> Option<Instant> {
+        match &self.way_back {
+            _ if matches!(next, Next::Due(_) | Next::Back(..)) => None,
+            WayBack::None => self.due_back_at(),
+            WayBack::Opening(..) => None,
+            WayBack::Open(_, next) => {
+                Some(next.wake_at().map_or(now + LOOK, |at| at.clamp(now, now + LOOK)))
+            }
+        }
+    }
+}
+
+impl Sender {
+    /// The receiver of that place is asked, or used, from now on.
+    pub(super) fn turn_to(&mut self, index: usize) {
+        let course = &mut self.course;
+        if index == course.at {
+            return;
+        }
+        std::mem::swap(&mut self.memory, &mut course.memories[course.at]);
+        std::mem::swap(&mut self.memory, &mut course.memories[index]);
+        course.at = index;
+        self.target = course.targets.get(index).clone();
+        self.reserve = Reserve::default();
+        self.report.turned_to(&self.target, index);
+    }
+
+    /// A connection that is open already, now that the one in use has ended.
+    pub(super) fn standby(&mut self, now: Instant) -> Option<Box<dyn Transport>> {
+        if let WayBack::Open(index, mut next) = std::mem::take(&mut self.course.way_back)
+            && is_ready(&mut *next, now).is_some()
+        {
+            self.go_back(index, &mut *next, now);
+            return Some(next);
+        }
+        let mut standby = self.reserve.take_over(now)?;
+        let index = self.course.at;
+        self.course.takes(index, now);
+        standby.take_turn(&self.memory);
+        Some(standby)
+    }
+
+    /// Asks a receiver that comes before the one in use, when it is time to, and begins to close the
+    /// connection in use when the other one is ready and its close would prove something.
+    pub(super) fn go_back_if_due(&mut self, session: &mut Session, now: Instant) {
+        if matches!(session.next, Next::Due(_) | Next::Back(..)) || self.control.is_called_away() {
+            return;
+        }
+        self.course.way_back = match std::mem::take(&mut self.course.way_back) {
+            WayBack::None => self.course.open_way_back(now),
+            WayBack::Open(index, mut next) => match is_ready(&mut *next, now) {
+                None => {
+                    self.stays_away(index, None, now);
+                    WayBack::None
+                }
+                Some(true) if self.ledger.is_settled() || session.may_go_back(now) => {
+                    session.next = Next::Back(index, next);
+                    WayBack::None
+                }
+                Some(_) => WayBack::Open(index, next),
+            },
+            opening @ WayBack::Opening(..) => opening,
+        };
+    }
+
+    /// What came of asking the receiver of that place.
+    pub(super) fn opened_back(
+        &mut self,
+        index: usize,
+        opened: Result<Box<dyn Transport>, ConnectError>,
+    ) {
+        self.course.way_back = match opened {
+            Ok(next) => WayBack::Open(index, next),
+            Err(error) => {
+                self.stays_away(index, Some(&error), Instant::now());
+                WayBack::None
+            }
+        };
+    }
+
+    fn stays_away(&mut self, index: usize, error: Option<&ConnectError>, now: Instant) {
+        self.course.receivers.stays_away(now.into_std(), fastrand::f64());
+        self.report.stays_away(self.course.targets.get(index), error);
+    }
+
+    /// The connection in use is closed, and that to the receiver of that place takes over.
+    pub(super) fn went_back(
+        &mut self,
+        mut old: Box<dyn Transport>,
+        index: usize,
+        mut next: Box<dyn Transport>,
+        why: &Why,
+    ) -> Session {
+        let impression = old.impression();
+        self.report.ended(why, &impression);
+        self.memory.note(why, impression);
+        old.abort();
+        self.go_back(index, &mut *next, Instant::now());
+        self.begin(next)
+    }
+
+    fn go_back(&mut self, index: usize, next: &mut dyn Transport, now: Instant) {
+        self.turn_to(index);
+        self.course.receivers.takes_over(index, now.into_std(), fastrand::f64());
+        next.take_turn(&self.memory);
+        self.backoff.reset();
+    }
+}
+
+impl Session {
+    /// Its close, now, would prove what is not proven yet, or it will prove that before it closes.
+    fn may_go_back(&mut self, now: Instant) -> bool {
+        self.transport.proves_by_itself() || self.transport.may_close(now)
+    }
+}

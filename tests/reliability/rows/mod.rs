@@ -7,6 +7,7 @@ mod network;
 mod receiver;
 mod relp;
 mod rotation;
+mod several;
 mod shipper;
 mod state;
 mod unlinked;
@@ -89,6 +90,10 @@ pub const ROWS: &[Row] = &[
     isolated("18c", "inotify instance limit reached", USERS, limits::no_instance),
     row("19", "lines without newline across restart and rotation", content::unfinished),
     row("20", "500 files, rotating in turn, receiver KILLed twice", fleet::five_hundred),
+    row("21a", "two receivers in order, the one in use KILLed under load, 4 times", several::killed_with_another_there),
+    row("21b", "the first of two KILLed under load and back (failback), 3 times", several::back_again),
+    row("21c", "both of two receivers gone for 2 s, 2 times", several::both_gone),
+    Row { transports: &[Transport::Relp], ..row("21d", "RELP: a hub behind haproxy KILLed with another hub there, and back, 3 times", several::hub_behind_proxy) },
     over_relp("Ra", "RELP: imrelp restarted at any moment, by TERM and KILL in turn, 5 times", relp::restarted),
     over_relp("Rb", "RELP: imrelp hangs under 200 lines/s (60 s, short: 12 s), then KILLed", relp::hung),
     Row { transports: &[Transport::Relp], ..row("Rc", "RELP: a proxy whose server does not run (30 s, short: 6 s), 2 times", relp::proxied) },

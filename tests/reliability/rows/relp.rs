@@ -11,7 +11,7 @@ use crate::support::peers::{Imrelp, Peer, Rsyslogd};
 use crate::support::{Endpoint, Numbered, Proxy, Reopen, Running, Site, Transport};
 
 /// So many messages may be unanswered, and come twice when a connection breaks.
-const WINDOW: u64 = 16_384;
+pub(super) const WINDOW: u64 = 16_384;
 /// rsyslogd takes about as much time for a line here as all else together.
 const RATE: u64 = 5_000;
 

@@ -15,7 +15,7 @@ const RATE: u64 = 4000;
 const WINDOW: u64 = 40_000;
 
 fn shipper(site: &Site, to: &[Endpoint], keys: &[&str]) -> Shipper {
-    Shipper::new(site).follow("app.log").to_several(to, keys).reading_from_start()
+    Shipper::new(site).follow("app.log").shipping_to(to, keys).reading_from_start()
 }
 
 /// What became of the lines in all of `frames`, whichever receiver read them.

@@ -66,7 +66,7 @@ impl Shipper {
 
     /// Where to send, the first that takes messages. All have the transport of the first; who issued their
     /// certificates is put together in one file. `keys` are further ones of `destination`.
-    pub fn to_several(mut self, endpoints: &[Endpoint], keys: &[&str]) -> Self {
+    pub fn shipping_to(mut self, endpoints: &[Endpoint], keys: &[&str]) -> Self {
         let hosts = endpoints.iter().map(|it| format!("    - {}:{}\n", it.host, it.port));
         let keys = keys.iter().map(|key| format!("  {key}\n"));
         self.destination = format!(

@@ -102,7 +102,7 @@ impl Fifos {
     }
 
     fn found_one(&mut self, FoundFifo { path, inode, settings }: FoundFifo, encoder: &Encoder) {
-        let settings = FifoSettings { encoder: encoder.clone(), file: settings };
+        let settings = FifoSettings { encoder: *encoder, file: settings };
         let known = self.tasks.get_mut(&path).filter(|task| task.inode == inode);
         if let Some(task) = known {
             task.is_there = true;
@@ -146,8 +146,7 @@ impl Fifos {
              delivered is lost when this process ends",
             path.shown()
         );
-        let lines =
-            StreamLines::new(settings.encoder.clone(), path, Arc::clone(&settings.file), inode);
+        let lines = StreamLines::new(settings.encoder, path, Arc::clone(&settings.file), inode);
         let (changes, changed) = watch::channel(settings);
         let leave = CancellationToken::new();
         let reading = FifoReading {

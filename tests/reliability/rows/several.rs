@@ -30,7 +30,7 @@ impl Pair {
     fn start(c: &Conditions, failback: &str) -> Self {
         let (site, a, b) = (Site::new(), c.process(), c.process());
         let shipper = Shipper::new(&site).follow(LOG).reading_from_start();
-        let shipper = shipper.to_several(&[a.endpoint(), b.endpoint()], &[failback]).start();
+        let shipper = shipper.shipping_to(&[a.endpoint(), b.endpoint()], &[failback]).start();
         let writer = c.writer(&site, Reopen::Never);
         Self { a, b, shipper, writer, _site: site }
     }
@@ -127,7 +127,7 @@ pub fn hub_behind_proxy(c: &Conditions) -> Outcome {
     let front = Endpoint { transport: Transport::Relp, ..proxy.endpoint() };
     let to = [front, b.endpoint(c.transport)];
     let shipper = Shipper::new(&site).follow(LOG).reading_from_start();
-    let mut shipper = shipper.to_several(&to, &[SOON_BACK]).start();
+    let mut shipper = shipper.shipping_to(&to, &[SOON_BACK]).start();
     let writer = c.writer(&site, Reopen::Never);
     let writes_more = |hub: &Rsyslogd| {
         let before = hub.messages().len();

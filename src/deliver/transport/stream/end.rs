@@ -184,8 +184,8 @@ impl<W: Wire> Stream<W> {
             let _ = self.link.finish();
         }
         if !look.unacknowledged {
-            self.observed.prove(look.acked.saturating_sub(withheld));
-            let is_all = withheld == 0 || self.observed.proven == self.taken;
+            self.progress.prove(look.acked.saturating_sub(withheld));
+            let is_all = withheld == 0 || self.progress.proven == self.taken;
             return Err(if is_all { Why::Closed } else { Why::Farewell });
         }
         if now >= until { Err(Why::Closed) } else { Ok(()) }

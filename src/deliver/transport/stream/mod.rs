@@ -3,7 +3,7 @@
 //! how it is seen, in `end`.
 
 mod end;
-mod observed;
+mod progress;
 mod trial;
 
 use std::io;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::time::Instant;
 
-use self::observed::Observed;
+use self::progress::PeerProgress;
 use self::trial::Rations;
 use super::connect::ConnectError;
 use super::ending::{self, Facts, Passed, Trial};
@@ -88,7 +88,7 @@ pub(in crate::deliver) struct Stream<W = Link> {
     /// The receiver ended its side before it got anything, and may read on.
     is_half_closed: bool,
     is_proxied: bool,
-    observed: Observed,
+    progress: PeerProgress,
     /// Bytes taken from the ledger.
     taken: u64,
     /// The kernel takes no more at present.
@@ -118,7 +118,7 @@ impl Stream {
 impl<W: Wire> Stream<W> {
     fn new(mut link: W, trial: Option<Trial>, is_proxied: bool) -> Self {
         // Where the kernel does not tell, the connection is over, which the next call will notice.
-        let observed = Observed::at_begin(link.look().ok().as_ref());
+        let progress = PeerProgress::at_begin(link.look().ok().as_ref());
         let opened = Instant::now();
         Self {
             link,
@@ -128,7 +128,7 @@ impl<W: Wire> Stream<W> {
             rations: Rations::default(),
             is_half_closed: false,
             is_proxied,
-            observed,
+            progress,
             taken: 0,
             blocked: false,
             opened,
@@ -148,7 +148,7 @@ impl<W: Wire> Stream<W> {
     /// What is known of the connection now.
     fn facts(&mut self, now: Instant) -> Facts {
         if let Ok(look) = self.link.look() {
-            self.observed.note(&look);
+            self.progress.note(&look);
         }
         self.known_facts(now)
     }
@@ -158,9 +158,9 @@ impl<W: Wire> Stream<W> {
         Facts {
             age: now - self.opened,
             used: self.began.map_or(Duration::ZERO, |began| now - began),
-            acked: self.observed.acked,
+            acked: self.progress.acked,
             passed: self.passed,
-            round_trip: self.observed.round_trip,
+            round_trip: self.progress.round_trip,
             proxied: self.is_proxied,
         }
     }
@@ -168,14 +168,14 @@ impl<W: Wire> Stream<W> {
     /// Asks the kernel, and takes what it says for evidence.
     fn poll_kernel(&mut self, now: Instant) -> io::Result<Look> {
         let look = self.link.look()?;
-        self.observed.learn(&look, now);
+        self.progress.learn(&look, now);
         Ok(look)
     }
 
     fn went_on(&mut self) {
         let now = Instant::now();
         self.began.get_or_insert(now);
-        self.observed.await_acknowledgement(now);
+        self.progress.await_acknowledgement(now);
         self.ration_is_written(now);
     }
 }
@@ -214,7 +214,7 @@ impl<W: Wire> Transport for Stream<W> {
                 Ok(Sent::Nothing) => break,
                 Ok(Sent::Blocked) => self.blocked = true,
                 Ok(Sent::Some(count)) => {
-                    self.observed.wrote(count);
+                    self.progress.wrote(count);
                     has_written = true;
                 }
                 Err(error) => {
@@ -253,7 +253,7 @@ impl<W: Wire> Transport for Stream<W> {
             State::Watched(until) if now >= until => self.pass(now),
             _ => {}
         }
-        if self.observed.look_at().is_some_and(|at| at <= now) {
+        if self.progress.look_at().is_some_and(|at| at <= now) {
             match self.poll_kernel(now) {
                 Ok(look) if look.closed && self.is_half_closed && !self.is_closing => {
                     return Err(self.reset());
@@ -266,7 +266,7 @@ impl<W: Wire> Transport for Stream<W> {
         match self.state {
             State::Closing(Closing { until, .. }) if now >= until => Err(Why::NotClosing),
             State::Dismissed(dismissal) if now >= dismissal.until() => Err(Why::NotClosing),
-            _ => Ok(self.observed.proven),
+            _ => Ok(self.progress.proven),
         }
     }
 
@@ -301,7 +301,7 @@ impl<W: Wire> Transport for Stream<W> {
 
     fn last_proof(&mut self) -> u64 {
         let _ = self.poll_kernel(Instant::now());
-        self.observed.proven
+        self.progress.proven
     }
 
     fn abort(self: Box<Self>) {
@@ -310,7 +310,7 @@ impl<W: Wire> Transport for Stream<W> {
 
     fn wake_at(&self) -> Option<Instant> {
         let times =
-            [self.observed.look_at(), self.state_ends(), self.part_at, self.rations.resume_at()];
+            [self.progress.look_at(), self.state_ends(), self.part_at, self.rations.resume_at()];
         times.into_iter().flatten().min()
     }
 
@@ -329,7 +329,7 @@ impl<W: Wire> Transport for Stream<W> {
     fn can_write(&self) -> bool {
         matches!(self.state, State::Open | State::Alone)
             && !self.blocked
-            && !self.observed.is_unlooked()
+            && !self.progress.is_unlooked()
             && (!self.rations.are_used_up() || self.link.has_unsent())
     }
 
@@ -346,11 +346,11 @@ impl<W: Wire> Transport for Stream<W> {
     }
 
     fn stalled_for(&self, now: Instant) -> Duration {
-        self.observed.stalled_for(now)
+        self.progress.stalled_for(now)
     }
 
     fn shows_reading(&self) -> bool {
-        self.observed.shows_reading()
+        self.progress.shows_reading()
     }
 
     fn may_end_soon(&self, now: Instant) -> bool {
@@ -366,7 +366,7 @@ impl<W: Wire> Transport for Stream<W> {
             age: facts.age,
             used: facts.used,
             taken: self.taken,
-            proven: self.observed.proven,
+            proven: self.progress.proven,
             // Its end does not make the receiver more suspicious than it was.
             outlived: self.is_watched()
                 || facts.passed.is_some_and(|passed| facts.age <= passed.holds_until()),

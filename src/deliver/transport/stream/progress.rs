@@ -15,7 +15,7 @@ const LOOK_OUTSTANDING: Duration = Duration::from_millis(100);
 
 /// What is known of one connection. All counts are bytes since its begin.
 #[derive(Debug, Default)]
-pub(super) struct Observed {
+pub(super) struct PeerProgress {
     evidence: Evidence,
     /// Of the ledger: proven to be read.
     pub(super) proven: u64,
@@ -26,17 +26,17 @@ pub(super) struct Observed {
     unlooked: usize,
     look_at: Option<Instant>,
     /// When something was last acknowledged, if something is outstanding.
-    progress: Option<Instant>,
+    acked_at: Option<Instant>,
 }
 
-impl Observed {
+impl PeerProgress {
     /// Nothing was sent yet, so the peer's buffer is surely empty, and its window that of all of it.
     pub(super) fn at_begin(look: Option<&Look>) -> Self {
-        let mut observed = Self::default();
+        let mut progress = Self::default();
         if let Some(look) = look {
-            observed.evidence.observe(0, look.window);
+            progress.evidence.observe(0, look.window);
         }
-        observed
+        progress
     }
 
     /// Takes note of a look without drawing a conclusion.
@@ -51,10 +51,10 @@ impl Observed {
         let proven = self.evidence.observe(look.acked, look.window);
         self.prove(proven);
         if look.wire_acked > self.acked {
-            self.progress = Some(now);
+            self.acked_at = Some(now);
         }
         if !look.outstanding {
-            self.progress = None;
+            self.acked_at = None;
         }
         self.look_at = look.outstanding.then(|| now + LOOK_OUTSTANDING);
         self.note(look);
@@ -81,7 +81,7 @@ impl Observed {
 
     /// Something was written since the kernel was last asked: when to ask it.
     pub(super) fn await_acknowledgement(&mut self, now: Instant) {
-        self.progress.get_or_insert(now);
+        self.acked_at.get_or_insert(now);
         if self.is_unlooked() {
             self.look_at = Some(now);
         } else {
@@ -96,7 +96,7 @@ impl Observed {
 
     /// Since when nothing was acknowledged of what is outstanding.
     pub(super) fn stalled_for(&self, now: Instant) -> Duration {
-        self.progress.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+        self.acked_at.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 }
 
@@ -120,30 +120,30 @@ mod tests {
     #[test]
     fn it_stalls_from_the_last_acknowledgement_while_something_is_outstanding() {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
-        let mut observed = Observed::default();
-        assert_eq!(observed.stalled_for(start), Duration::ZERO);
-        observed.wrote(100);
-        observed.await_acknowledgement(start);
-        assert_eq!(observed.stalled_for(start + second), second);
-        observed.learn(&look(50, true), start + second);
-        assert_eq!(observed.stalled_for(start + 3 * second), 2 * second);
-        assert_eq!(observed.look_at(), Some(start + second + LOOK_OUTSTANDING));
-        observed.learn(&look(100, false), start + 3 * second);
-        assert_eq!(observed.stalled_for(start + 9 * second), Duration::ZERO);
-        assert_eq!(observed.look_at(), None);
+        let mut progress = PeerProgress::default();
+        assert_eq!(progress.stalled_for(start), Duration::ZERO);
+        progress.wrote(100);
+        progress.await_acknowledgement(start);
+        assert_eq!(progress.stalled_for(start + second), second);
+        progress.learn(&look(50, true), start + second);
+        assert_eq!(progress.stalled_for(start + 3 * second), 2 * second);
+        assert_eq!(progress.look_at(), Some(start + second + LOOK_OUTSTANDING));
+        progress.learn(&look(100, false), start + 3 * second);
+        assert_eq!(progress.stalled_for(start + 9 * second), Duration::ZERO);
+        assert_eq!(progress.look_at(), None);
     }
 
     #[test]
     fn behind_many_bytes_the_kernel_is_asked_at_once() {
         let start = Instant::now();
-        let mut observed = Observed::default();
-        observed.wrote(LOOK_BYTES - 1);
-        observed.await_acknowledgement(start);
-        assert!(!observed.is_unlooked());
-        assert_eq!(observed.look_at(), Some(start + LOOK_OUTSTANDING));
-        observed.wrote(1);
-        observed.await_acknowledgement(start);
-        assert!(observed.is_unlooked());
-        assert_eq!(observed.look_at(), Some(start));
+        let mut progress = PeerProgress::default();
+        progress.wrote(LOOK_BYTES - 1);
+        progress.await_acknowledgement(start);
+        assert!(!progress.is_unlooked());
+        assert_eq!(progress.look_at(), Some(start + LOOK_OUTSTANDING));
+        progress.wrote(1);
+        progress.await_acknowledgement(start);
+        assert!(progress.is_unlooked());
+        assert_eq!(progress.look_at(), Some(start));
     }
 }

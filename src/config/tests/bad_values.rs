@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 
 /// A value of each key that is none of those it has. A path may be any text, so there only the shape can be wrong.
-const BAD: [(&str, &str); 65] = [
+const BAD: [(&str, &str); 71] = [
     ("files", "files: ['a=b=c']"),
     ("include", "include: ['/etc/*/x.yml']"),
     ("exclude_files", "exclude_files: ['a(b']"),
@@ -14,6 +14,9 @@ const BAD: [(&str, &str); 65] = [
     ("exclude_patterns", "exclude_patterns: ['[b-a]']"),
     ("destination.host", "destination: {host: 'http://logs'}"),
     ("destination.port", "destination: {host: h, port: 0}"),
+    ("destination.hosts", "destination: {hosts: []}"),
+    ("destination.failback", "destination: {hosts: ['a:1', 'b:2'], failback: soon}"),
+    ("destination.balance", "destination: {hosts: ['a:1', 'b:2'], balance: evenly}"),
     ("destination.protocol", "destination: {host: h, protocol: sctp}"),
     ("destination.framing", "destination: {host: h, framing: nul}"),
     ("destination.proof_interval", "destination: {host: h, proof_interval: 2h}"),
@@ -67,6 +70,9 @@ const BAD: [(&str, &str); 65] = [
     ("timestamp", "timestamp: never"),
     ("timestamp_format", "timestamp_format: '%Z'"),
     // What stands in maps.
+    ("destination.hosts.host", "destination: {hosts: [{host: 'a b', port: 1}]}"),
+    ("destination.hosts.port", "destination: {hosts: [{host: a, port: 0}]}"),
+    ("destination.hosts.protocol", "destination: {hosts: [{host: a, port: 1, protocol: sctp}]}"),
     ("format", "format: {message: m}"),
     ("format.stdout", "format: {name: cri, stdout: quiet}"),
     ("redact_patterns", "redact_patterns: [{pattern: a, replace: $b}]"),

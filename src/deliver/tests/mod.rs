@@ -120,10 +120,21 @@ impl Sending {
     async fn confirmed(&mut self, count: u64) {
         while self.reached < count {
             let updates = within(20, self.updates.recv()).await.expect("the sender runs");
-            for offset in offsets(&updates) {
-                assert!(offset >= self.reached, "positions never go back");
-                self.reached = offset;
-            }
+            self.note(&updates);
+        }
+    }
+
+    /// Takes what is confirmed by now. Where nobody does, sending waits for that.
+    fn take_confirmed(&mut self) {
+        while let Ok(updates) = self.updates.try_recv() {
+            self.note(&updates);
+        }
+    }
+
+    fn note(&mut self, updates: &[Update]) {
+        for offset in offsets(updates) {
+            assert!(offset >= self.reached, "positions never go back");
+            self.reached = offset;
         }
     }
 

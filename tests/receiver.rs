@@ -91,6 +91,7 @@ fn an_absent_one_is_no_reason_to_stop_slowly() {
 /// So many lines on one connection that its end counts, however young it is: more than a megabyte.
 const MUCH: usize = 16_000;
 
+/// Over TLS it says close_notify, behind which its library may have thrown away 64 KiB.
 #[test]
 fn it_closes_cleanly_under_load() {
     for transport in STREAMS {
@@ -108,7 +109,15 @@ fn it_closes_cleanly_under_load() {
         let written = writer.stop();
         receiver.wait_for_number(written, SOON * 2);
         shipper.term();
-        Report::of(written, &receiver.frames()).assert_exact();
+        let frames = receiver.frames();
+        let report = Report::of(written, &frames);
+        match transport {
+            Transport::Tls => {
+                let shortest = frames.iter().map(Vec::len).min().unwrap() as u64 + 1;
+                report.assert_repeated_at_most(3 * ((64 << 10) / shortest + 1));
+            }
+            _ => report.assert_exact(),
+        }
     }
 }
 

@@ -163,6 +163,14 @@ async fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
+/// Listens at an address where a receiver was.
+async fn listen_again(address: SocketAddr) -> TcpListener {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket.listen(8).unwrap()
+}
+
 /// Where nobody listens: a loopback address that no other test has.
 fn nobody() -> SocketAddr {
     static NEXT: AtomicU8 = AtomicU8::new(1);

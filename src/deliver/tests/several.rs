@@ -14,14 +14,6 @@ fn several(addresses: &[SocketAddr], failback: Option<Duration>) -> Targets {
     Targets::new(first, all.collect(), failback)
 }
 
-/// Listens at an address where a receiver was.
-async fn listen_again(address: SocketAddr) -> TcpListener {
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.set_reuseaddr(true).unwrap();
-    socket.bind(address).unwrap();
-    socket.listen(8).unwrap()
-}
-
 /// Reads one connection to its end.
 async fn read(mut stream: TcpStream) -> Vec<u64> {
     let mut bytes = Vec::new();

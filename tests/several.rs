@@ -1,9 +1,11 @@
 //! Several receivers in order: one dies, the next has it all, and the first is gone back to.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use crate::metrics::{address, get};
-use crate::support::peers::{Imrelp, Peer, Proxy, ProxyKind, Rsyslogd, SyslogNg};
+use crate::support::peers::{Imrelp, Imtcp, Peer, Proxy, ProxyKind, Rsyslogd, SyslogNg};
 use crate::support::{
     End, Endpoint, Message, Numbered, Receiver, ReceiverProcess, Reopen, Report, Running, SOON,
     Shipper, Site, Transport, finish, lines, number, wait_until,
@@ -136,6 +138,7 @@ fn rsyslogd_is_stopped_and_syslog_ng_has_the_rest() {
         let writer = Numbered::start(&site.path("app.log"), 1000, Reopen::Never);
         wait_until("rsyslogd reads", SOON, || a.messages().len() > 500);
         a.term();
+        let before = a.messages().len();
         took_over(&running, &to[1], &to[0]);
         wait_until("syslog-ng reads", SOON, || b.messages().len() > 500);
         a.restart();
@@ -148,10 +151,61 @@ fn rsyslogd_is_stopped_and_syslog_ng_has_the_rest() {
         });
         running.term();
         a.term();
-        let report = report(written, frames(&[a.messages(), b.messages()].concat()));
+        let (of_a, of_b) = (a.messages(), frames(&b.messages()));
+        let report = report(written, frames(&[of_a.clone(), b.messages()].concat()));
         println!("{transport:?}: {report}");
         report.assert_repeated_at_most(written);
+        // What repeats is what the first had not proven when it stopped, and nothing of the way back.
+        let of_a = frames(&of_a[before..]);
+        assert_eq!(of_a.iter().find(|frame| of_b.contains(frame)), None);
     }
+}
+
+/// Each has an authority of its own, and takes only clients with a certificate of that.
+#[test]
+fn each_is_trusted_and_shown_what_is_given_for_it() {
+    const COUNT: u64 = 1000;
+    let tls = || Rsyslogd::with_tls(Imtcp { driver: "ossl", auth: "x509/certvalid" });
+    let (Some(mut a), Some(b)) = (tls(), tls()) else { return };
+    let site = Site::new();
+    let authority_of_b = site.path("b.pem");
+    fs::copy(b.certificates().authority(), &authority_of_b).unwrap();
+    let item = |peer: &Rsyslogd, authority: &Path| {
+        let (to, own) = (peer.endpoint(Transport::Tls), peer.certificates());
+        format!(
+            "    - host: {}\n      port: {}\n      ca_file: {}\n      cert_file: {}\n      key_file: {}\n",
+            to.host,
+            to.port,
+            authority.display(),
+            own.certificate().display(),
+            own.key().display()
+        )
+    };
+    let items = [item(&a, &a.certificates().authority()), item(&b, &authority_of_b)].concat();
+    let keys = format!("watch_config: true\ndestination:\n  protocol: tls\n  hosts:\n{items}");
+    let call = || Shipper::new(&site).follow("app.log").yaml(&keys).reading_from_start();
+    site.append("app.log", lines(1..=COUNT));
+    let mut running = call().start();
+    wait_until("rsyslogd has them", SOON, || a.messages().len() as u64 >= COUNT);
+    // What is for the one that is not in use counts as well.
+    fs::write(&authority_of_b, "half a file").unwrap();
+    running.wait_log(&["b.pem", "it holds no certificate"]);
+    running.wait_log(&["the new configuration is refused; the old one stays in force"]);
+    let checked = finish(call().command().arg("--check"));
+    let text = String::from_utf8(checked.stdout).unwrap();
+    assert!(
+        !checked.status.success() && text.contains("no TLS") && text.contains("b.pem"),
+        "{text}"
+    );
+    fs::copy(b.certificates().authority(), &authority_of_b).unwrap();
+    running.wait_log(&["the configuration is loaded anew"]);
+    a.term();
+    took_over(&running, &b.endpoint(Transport::Tls), &a.endpoint(Transport::Tls));
+    site.append("app.log", lines(COUNT + 1..=2 * COUNT));
+    let all = || frames(&[a.messages(), b.messages()].concat());
+    wait_until("all is there", SOON, || report(2 * COUNT, all()).missing == 0);
+    assert!(frames(&b.messages()).iter().any(|frame| number(frame) == Some(2 * COUNT)));
+    running.term();
 }
 
 /// A hub behind a proxy, where only RELP proves that the hub itself has a message.

@@ -245,10 +245,16 @@ impl Config {
         std::iter::once(&self.destination).chain(&self.fallbacks)
     }
 
-    /// The first one that is reached over TLS; the first where none is. What TLS is to use is the same for all.
+    /// What TLS is to use with each receiver that is reached over it, each only once.
     #[must_use]
-    pub fn destination_of_tls(&self) -> &Destination {
-        self.destinations().find(|to| to.protocol.has_tls()).unwrap_or(&self.destination)
+    pub fn tls_settings(&self) -> Vec<&TlsSettings> {
+        let mut all = Vec::new();
+        for to in self.destinations().filter(|to| to.protocol.has_tls()) {
+            if !all.contains(&&to.tls) {
+                all.push(&to.tls);
+            }
+        }
+        all
     }
 }
 

@@ -12,14 +12,16 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::document::leaf::{List, One, Spot};
+use super::document::leaf::{Both, List, One, Spot};
 use super::document::meaning::{FilePath, Meaning, Switch, Timeout};
 use super::document::spots::Spots;
 use super::document::{DaemonKeys, FileItem, FileKeys};
 use super::error::{ConfigErrors, Place, Problem};
 use super::findings::Findings;
 use super::include::IncludedFiles;
-use super::{Config, Destination, Listen, Loaded, Mode, PidFile, Protocol, Surroundings, entry};
+use super::{
+    Config, Destination, Listen, Loaded, Mode, PidFile, Protocol, Surroundings, TlsSettings, entry,
+};
 use crate::syslog::{Framing, field};
 
 pub(super) use receivers::uses_hosts;
@@ -119,7 +121,7 @@ impl<'a> Resolver<'a> {
             metrics_listen: self.metrics_listen(),
             include: self.typed.included.items.clone(),
             log_filter: self.value(&keys.log_levels).unwrap_or_else(|| "info".to_owned()),
-            failback: self.value(&keys.destination.failback).unwrap_or(Some(DEFAULT_FAILBACK)),
+            failback: self.value(&keys.destination.own.failback).unwrap_or(Some(DEFAULT_FAILBACK)),
             fallbacks: destinations.as_ref()?.1.clone(),
             destination: destinations?.0,
             state_dir: state_dir?,
@@ -131,7 +133,7 @@ impl<'a> Resolver<'a> {
     /// The first receiver for this host, and those that follow it.
     fn destinations(&mut self) -> Option<(Destination, Vec<Destination>)> {
         let keys = self.daemon();
-        let to = &keys.destination;
+        let Both { own: to, shared } = &keys.destination;
         let common = self.protocol();
         let receivers = self.receivers(common);
         let protocols = receivers.iter().flatten().map(|receiver| receiver.protocol);
@@ -143,7 +145,7 @@ impl<'a> Resolver<'a> {
         let datagram = self.value(&keys.udp_max_line_length);
         let relp = self.value(&keys.relp_max_line_length);
         let relp_window = self.value(&keys.relp_window);
-        let tls = self.tls(to, protocol);
+        let tls = self.tls(shared, protocol);
         let of_all = Destination {
             host: String::new(),
             port: DEFAULT_PORT,
@@ -155,15 +157,16 @@ impl<'a> Resolver<'a> {
             proof_interval: self.value(&to.proof_interval).unwrap_or(DEFAULT_PROOF_INTERVAL),
             proxied: self.switch(&to.proxied),
             relp_window: relp_window.unwrap_or(DEFAULT_RELP_WINDOW),
-            tls,
+            tls: TlsSettings::default(),
             max_message: match protocol {
                 Protocol::Udp => Some(datagram.unwrap_or(DEFAULT_DATAGRAM_LENGTH)),
                 Protocol::Tcp | Protocol::Tls => stream.unwrap_or(Some(DEFAULT_STREAM_LENGTH)),
                 Protocol::Relp | Protocol::RelpTls => relp.unwrap_or(Some(DEFAULT_RELP_LENGTH)),
             },
         };
-        let mut all = receivers?.into_iter().map(|receivers::Receiver { host, port, protocol }| {
-            Destination { host, port, protocol, ..of_all.clone() }
+        let mut all = receivers?.into_iter().map(|receiver| {
+            let receivers::Receiver { host, port, protocol, tls: own } = receiver;
+            Destination { host, port, protocol, tls: own.over(&tls).settings(), ..of_all.clone() }
         });
         Some((all.next()?, all.collect()))
     }
@@ -171,7 +174,7 @@ impl<'a> Resolver<'a> {
     /// `tcp` beats `tls` beats `destination.protocol`, wherever each was given.
     fn protocol(&mut self) -> Protocol {
         let keys = self.daemon();
-        let protocol = self.value(&keys.destination.protocol).unwrap_or(Protocol::Udp);
+        let protocol = self.value(&keys.destination.own.protocol).unwrap_or(Protocol::Udp);
         match (self.switch(&keys.tcp), self.switch(&keys.tls)) {
             (true, _) => Protocol::Tcp,
             (false, true) => Protocol::Tls,
@@ -181,7 +184,7 @@ impl<'a> Resolver<'a> {
 
     /// `destination.framing`, where the protocol leaves a choice.
     fn framing(&mut self, protocol: Protocol) -> Framing {
-        let chosen = self.value(&self.daemon().destination.framing);
+        let chosen = self.value(&self.daemon().destination.own.framing);
         match protocol {
             Protocol::Tcp | Protocol::Tls => chosen.unwrap_or_default(),
             Protocol::Udp => {

@@ -48,10 +48,10 @@ impl ExpiryWatch {
     /// Reads our own certificate of `config`, and says what is about to expire. That happens elsewhere: it
     /// asks the file system.
     pub(super) fn look(&self, config: &Config, ends: &CertificateEnds) {
-        let (destination, ends) = (config.destination_of_tls().clone(), ends.clone());
+        let (config, ends) = (config.clone(), ends.clone());
         let warned = Arc::clone(&self.warned);
         threads::start("trust", move || {
-            match own_end(&destination) {
+            match own_end(&config) {
                 Ok(end) => ends.set(CertificateOwner::Client, end.map(Timestamp::as_second)),
                 // What was read before stays in force.
                 Err(error) => warn!("{error}"),

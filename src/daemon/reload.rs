@@ -59,8 +59,7 @@ impl Working {
             let own_log = log.reopen();
             let loaded = config::load(&cli, &around);
             // What is odd about them is said once they are used.
-            let tried =
-                loaded.as_ref().ok().map(|loaded| try_trust(loaded.config.destination_of_tls()));
+            let tried = loaded.as_ref().ok().map(|loaded| try_trust(&loaded.config));
             ConfigRead { own_log, loaded, untrusted: tried.and_then(Result::err), again: false }
         });
         self.loading = Some(Loading { read, again: false });

@@ -40,17 +40,19 @@ pub(super) struct ConfigFiles {
     main: PathBuf,
     include: Vec<Include>,
     certificates: Vec<PathBuf>,
-    /// A directory of certificates: all in it counts.
-    authorities: Option<PathBuf>,
+    /// Directories of certificates: all in them counts.
+    authorities: Vec<PathBuf>,
 }
 
 impl ConfigFiles {
     /// Those of `config`, which was read from `main`.
     pub(super) fn of(config: &Config, main: PathBuf) -> Self {
-        let TlsSettings { ca_file, ca_dir, identity, .. } = &config.destination.tls;
-        let identity = identity.iter().flat_map(|it| [Some(&it.certificate), it.key.as_ref()]);
-        let certificates = identity.flatten().chain(ca_file).cloned().collect();
-        let authorities = ca_dir.clone();
+        let (mut certificates, mut authorities) = (Vec::new(), Vec::new());
+        for TlsSettings { ca_file, ca_dir, identity, .. } in config.tls_settings() {
+            let identity = identity.iter().flat_map(|it| [Some(&it.certificate), it.key.as_ref()]);
+            certificates.extend(identity.flatten().chain(ca_file).cloned());
+            authorities.extend(ca_dir.clone());
+        }
         Self { main, include: config.include.clone(), certificates, authorities }
     }
 
@@ -84,7 +86,11 @@ impl ConfigFiles {
         for path in self.paths() {
             add_directories(&path, &mut directories);
         }
-        let lists = self.include.iter().map(Include::directory).chain(self.authorities.as_deref());
+        let lists = self
+            .include
+            .iter()
+            .map(Include::directory)
+            .chain(self.authorities.iter().map(|dir| dir.as_path()));
         for list in lists {
             add_directories(&list.join("x"), &mut directories);
         }

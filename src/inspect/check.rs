@@ -51,7 +51,7 @@ pub(super) fn run(
         let hangs = "pid_file, debug_log_file or state_dir: their file system does not answer";
         vec![hangs.to_owned()]
     });
-    let asked = config.destination_of_tls().clone();
+    let asked = config.clone();
     let trust = ask(move || try_trust(&asked)).unwrap_or_else(|| {
         Err("destination: the file system of its certificates does not answer".to_owned())
     });

@@ -56,6 +56,16 @@ impl ListMap for EntryMap {
     const LIST: &'static str = leaf::name::FILE_LIST;
 }
 
+/// The section `destination`.
+pub(super) type DestinationSection = Both<DestinationKeys, TlsKeys>;
+
+/// A receiver in `destination.hosts` that is a map.
+pub(super) type ReceiverMap = Both<ReceiverKeys, TlsKeys>;
+
+impl ListMap for ReceiverMap {
+    const LIST: &'static str = leaf::name::RECEIVER_LIST;
+}
+
 keys! {
     /// The keys that there are at the top only.
     pub(super) struct DaemonKeys {
@@ -68,7 +78,7 @@ keys! {
         /// Directories below which symbolic links are followed, whoever made them.
         pub(super) follow_links_in: List<Text>,
         /// The receiver, and how to speak to it.
-        pub(super) destination: DestinationKeys,
+        pub(super) destination: DestinationSection,
         /// TCP; wins over `tls` and `destination.protocol`.
         pub(super) tcp: One<m::Switch>,
         /// TLS; wins over `destination.protocol`.
@@ -123,14 +133,14 @@ keys! {
 }
 
 keys! {
-    /// The section `destination`.
+    /// The keys of `destination` that there are there only.
     pub(super) struct DestinationKeys {
         /// Name or address of the receiver.
         pub(super) host: One<m::Host>,
         /// Its port.
         pub(super) port: One<m::Port>,
         /// Several receivers in the order in which they are asked: `HOST:PORT`, or maps with keys of their own.
-        pub(super) hosts: List<Choice<ReceiverKeys>>,
+        pub(super) hosts: List<Choice<ReceiverMap>>,
         /// After how long those before the one in use are asked again; 0 or `never`: only when that one fails.
         pub(super) failback: One<m::Failback>,
         /// Each host has an order of its own, so that many share a tier of receivers.
@@ -145,20 +155,6 @@ keys! {
         pub(super) proof_interval: One<m::ProofInterval>,
         /// A load balancer or another proxy stands between.
         pub(super) proxied: One<m::Switch>,
-        /// PEM file with the certificates of those who are trusted, in the place of the system's.
-        pub(super) ca_file: One<m::FilePath>,
-        /// Directory of such files: `*.pem`, `*.crt`, `*.cer`, or links named by hashes as `openssl rehash` makes them.
-        pub(super) ca_dir: One<m::FilePath>,
-        /// PEM file with our own certificate, and perhaps its private key.
-        pub(super) cert_file: One<m::FilePath>,
-        /// PEM file with its private key, where that is another one.
-        pub(super) key_file: One<m::FilePath>,
-        /// The name, or the address, that the receiver's certificate must be for, where that is not `host`.
-        pub(super) server_name: One<m::ServerNameText>,
-        /// Certificates of receivers that are trusted for what they are: `sha-256:` and the fingerprint of each.
-        pub(super) fingerprint: List<Text>,
-        /// The oldest version of TLS that is spoken: `1.2` or `1.3`.
-        pub(super) min_tls: One<m::TlsVersionName>,
     }
 }
 
@@ -174,8 +170,25 @@ keys! {
     }
 }
 
-impl ListMap for ReceiverKeys {
-    const LIST: &'static str = leaf::name::RECEIVER_LIST;
+keys! {
+    /// What TLS is to use: for all receivers in `destination`, and for one in an item of `destination.hosts`, which
+    /// wins.
+    pub(super) struct TlsKeys {
+        /// PEM file with the certificates of those who are trusted, in the place of the system's.
+        pub(super) ca_file: One<m::FilePath>,
+        /// Directory of such files: `*.pem`, `*.crt`, `*.cer`, or links named by hashes as `openssl rehash` makes them.
+        pub(super) ca_dir: One<m::FilePath>,
+        /// PEM file with our own certificate, and perhaps its private key.
+        pub(super) cert_file: One<m::FilePath>,
+        /// PEM file with its private key, where that is another one.
+        pub(super) key_file: One<m::FilePath>,
+        /// The name, or the address, that the receiver's certificate must be for, where that is not `host`.
+        pub(super) server_name: One<m::ServerNameText>,
+        /// Certificates of receivers that are trusted for what they are: `sha-256:` and the fingerprint of each.
+        pub(super) fingerprint: List<Text>,
+        /// The oldest version of TLS that is spoken: `1.2` or `1.3`.
+        pub(super) min_tls: One<m::TlsVersionName>,
+    }
 }
 
 keys! {

@@ -19,7 +19,7 @@ const LONGEST_TIME: &str = "2026-11-29T12:00:00.123456+01:00";
 impl Resolver<'_> {
     /// Says what follows from it that a key was misspelt.
     pub(super) fn tell_consequences(&mut self) {
-        let to = &self.daemon().destination;
+        let to = &self.daemon().destination.own;
         let (has_protocol, has_port) =
             (self.spot_of_protocol().is_some(), to.port.spot().is_some());
         let mut tell = |key, text: &str| self.findings.add_consequence(key, text);
@@ -37,12 +37,12 @@ impl Resolver<'_> {
     fn spot_of_protocol(&self) -> Option<Spot> {
         let keys = self.daemon();
         let switches = [&keys.tcp, &keys.tls];
-        switches.into_iter().find_map(One::spot).or(keys.destination.protocol.spot())
+        switches.into_iter().find_map(One::spot).or(keys.destination.own.protocol.spot())
     }
 
     /// Warns of a port at which nobody speaks the protocol, as a rule.
     pub(super) fn warn_of_port(&mut self, protocol: Protocol) {
-        let port = self.daemon().destination.port.typed();
+        let port = self.daemon().destination.own.port.typed();
         let of_protocol = self.spot_of_protocol();
         let (spot, text) = match (protocol, port) {
             (Protocol::Tls, None) => (
@@ -84,7 +84,7 @@ impl Resolver<'_> {
 
     /// Warns of a framing where the protocol leaves no choice.
     pub(super) fn warn_of_framing(&mut self, chosen: Option<Framing>) {
-        let given = self.daemon().destination.framing.spot();
+        let given = self.daemon().destination.own.framing.spot();
         if let (Some(Framing::OctetCounted), Some(spot)) = (chosen, given) {
             let text = "it has no effect over UDP and RELP, which frame messages by themselves; remove \
                  it, or write destination.protocol: tcp or tls";

@@ -1,11 +1,12 @@
 //! The receivers: one by `destination.host`, or several in order by `destination.hosts`.
 
 use super::super::balance;
-use super::super::document::ReceiverKeys;
+use super::super::document::ReceiverMap;
 use super::super::document::leaf::{Choice, One, Spot, Text};
 use super::super::error::Place;
 use super::super::value;
 use super::super::{Mode, Protocol};
+use super::tls::TlsGiven;
 use super::{DEFAULT_PORT, Resolver, Typed, not_utf8};
 
 /// One of the receivers.
@@ -14,6 +15,8 @@ pub(super) struct Receiver {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) protocol: Protocol,
+    /// What it is given of TLS for itself.
+    pub(super) tls: TlsGiven,
 }
 
 impl Receiver {
@@ -42,7 +45,7 @@ fn rank(place: &Place) -> u8 {
 /// Whether `destination.hosts` counts: it does unless a source that wins over its own gives
 /// `destination.host`.
 pub(in super::super) fn uses_hosts(typed: &Typed) -> bool {
-    let to = &typed.document.own.destination;
+    let to = &typed.document.own.destination.own;
     let rank = |spot: Option<Spot>| spot.map(|spot| rank(&typed.spots.place(spot)));
     match (rank(to.hosts.spot()), rank(to.host.spot())) {
         (Some(hosts), Some(host)) => hosts <= host,
@@ -58,7 +61,7 @@ impl Resolver<'_> {
         }
         let (receivers, is_whole) = self.several_receivers(common);
         let names: Vec<_> = receivers.iter().map(Receiver::name).collect();
-        let receivers = match self.switch(&self.daemon().destination.balance) {
+        let receivers = match self.switch(&self.daemon().destination.own.balance) {
             true => {
                 let order = balance::order(&self.around.hostname, &names).into_iter();
                 order.map(|place| receivers[place].clone()).collect()
@@ -69,7 +72,7 @@ impl Resolver<'_> {
     }
 
     fn one_receiver(&mut self, protocol: Protocol) -> Option<Receiver> {
-        let to = &self.daemon().destination;
+        let to = &self.daemon().destination.own;
         let mut host = self.value(&to.host);
         if to.host.spot().is_none() && matches!(self.typed.mode, Mode::DryRun { .. }) {
             host = Some(String::new());
@@ -87,12 +90,13 @@ impl Resolver<'_> {
             self.warn(spot, text);
         }
         let port = self.value(&to.port).unwrap_or(DEFAULT_PORT);
-        host.map(|host| Receiver { host, port, protocol })
+        let tls = TlsGiven::default();
+        host.map(|host| Receiver { host, port, protocol, tls })
     }
 
     /// Those that can be used, and whether that is all of them.
     fn several_receivers(&mut self, common: Protocol) -> (Vec<Receiver>, bool) {
-        let to = &self.daemon().destination;
+        let to = &self.daemon().destination.own;
         let Some(hosts) = to.hosts.spot() else { return (Vec::new(), false) };
         self.refuse_beside_hosts(hosts);
         if to.hosts.items().is_empty() && !self.findings.may_hold(|p| p.key == "destination.hosts")
@@ -102,10 +106,11 @@ impl Resolver<'_> {
         let mut found: Vec<(Receiver, Spot)> = Vec::new();
         for item in to.hosts.items() {
             let read = match item {
-                Choice::Text(text) => self
-                    .listed(text)
-                    .map(|(host, port)| (Receiver { host, port, protocol: common }, text.spot)),
-                Choice::Map(spot, keys) => self.described(*spot, keys, common),
+                Choice::Text(text) => self.listed(text).map(|(host, port)| {
+                    let tls = TlsGiven::default();
+                    (Receiver { host, port, protocol: common, tls }, text.spot)
+                }),
+                Choice::Map(spot, map) => self.described(*spot, map, common),
             };
             let Some((receiver, spot)) = read else { continue };
             let name = receiver.name();
@@ -124,7 +129,7 @@ impl Resolver<'_> {
 
     /// What names a receiver beside `destination.hosts`.
     fn refuse_beside_hosts(&mut self, hosts: Spot) {
-        let to = &self.daemon().destination;
+        let to = &self.daemon().destination.own;
         let spots = &self.typed.spots;
         let place = spots.place(hosts);
         let counts = |spot: &Spot| rank(&spots.place(*spot)) <= rank(&place);
@@ -155,16 +160,18 @@ impl Resolver<'_> {
     fn described(
         &mut self,
         spot: Spot,
-        keys: &ReceiverKeys,
+        map: &ReceiverMap,
         common: Protocol,
     ) -> Option<(Receiver, Spot)> {
+        let keys = &map.own;
         let host = self.value(&keys.host);
         let port = self.value(&keys.port);
-        let protocol = self.value(&keys.protocol);
+        let protocol = self.value(&keys.protocol).unwrap_or(common);
+        let tls = self.tls(&map.shared, protocol);
         self.lacks(spot, &keys.host, "a receiver has no host; write host: and its name");
         self.lacks(spot, &keys.port, "a receiver has no port; write port: and its port");
         let at = keys.protocol.spot().unwrap_or(spot);
-        Some((Receiver { host: host?, port: port?, protocol: protocol.unwrap_or(common) }, at))
+        Some((Receiver { host: host?, port: port?, protocol, tls }, at))
     }
 
     fn lacks<M>(&mut self, spot: Spot, key: &One<M>, text: &str) {

@@ -1,21 +1,66 @@
 //! What TLS is to use.
 
-use super::super::document::DestinationKeys;
+use std::path::PathBuf;
+
+use super::super::document::TlsKeys;
 use super::super::document::leaf::{Spot, Text};
 use super::super::{Fingerprint, IdentityFiles, Protocol, TlsSettings, TlsVersion};
 use super::Resolver;
 
+/// What was given of TLS in one place, for all receivers or for one. `None`: nothing was.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TlsGiven {
+    ca_file: Option<PathBuf>,
+    ca_dir: Option<PathBuf>,
+    /// A certificate and its key belong together.
+    identity: Option<IdentityFiles>,
+    server_name: Option<String>,
+    /// An empty list is one as well.
+    pins: Option<Vec<Fingerprint>>,
+    min_version: Option<TlsVersion>,
+}
+
+impl TlsGiven {
+    /// This, and of `common` what is not given here.
+    pub(super) fn over(self, common: &Self) -> Self {
+        let common = common.clone();
+        Self {
+            ca_file: self.ca_file.or(common.ca_file),
+            ca_dir: self.ca_dir.or(common.ca_dir),
+            identity: self.identity.or(common.identity),
+            server_name: self.server_name.or(common.server_name),
+            pins: self.pins.or(common.pins),
+            min_version: self.min_version.or(common.min_version),
+        }
+    }
+
+    /// With the defaults of what is not given.
+    pub(super) fn settings(self) -> TlsSettings {
+        let Self { ca_file, ca_dir, identity, server_name, pins, min_version } = self;
+        TlsSettings {
+            ca_file,
+            ca_dir,
+            identity,
+            server_name,
+            pins: pins.unwrap_or_default(),
+            min_version: min_version.unwrap_or_default(),
+        }
+    }
+}
+
 impl Resolver<'_> {
     /// What `keys` say of TLS, which is of no use to some protocols.
-    pub(super) fn tls(&mut self, keys: &DestinationKeys, protocol: Protocol) -> TlsSettings {
-        let DestinationKeys { ca_file, ca_dir, cert_file, key_file, .. } = keys;
-        let DestinationKeys { server_name, fingerprint, min_tls, .. } = keys;
-        let min_version = self.value(min_tls).unwrap_or_default();
+    pub(super) fn tls(&mut self, keys: &TlsKeys, protocol: Protocol) -> TlsGiven {
+        let TlsKeys { ca_file, ca_dir, cert_file, key_file, server_name, fingerprint, min_tls } =
+            keys;
+        let min_version = self.value(min_tls);
         if !protocol.has_tls() {
             let files = [ca_file, ca_dir, cert_file, key_file].map(|file| file.spot());
             // What is shown as a default is no reason to warn.
             let first = fingerprint.items().first().map(|pin| pin.spot);
-            let min_tls = min_tls.spot().filter(|_| min_version != TlsVersion::default());
+            let min_tls = min_tls
+                .spot()
+                .filter(|_| min_version.is_some_and(|it| it != TlsVersion::default()));
             let others = [server_name.spot(), first, min_tls];
             files.into_iter().chain(others).flatten().for_each(|spot| self.warn_of_no_tls(spot));
         }
@@ -27,12 +72,13 @@ impl Resolver<'_> {
             }
             (None, None) => None,
         };
-        TlsSettings {
+        let pins = fingerprint.items().iter().filter_map(|pin| self.pin(pin)).collect();
+        TlsGiven {
             ca_file: self.path(ca_file),
             ca_dir: self.path(ca_dir),
             identity,
             server_name: self.value(server_name),
-            pins: fingerprint.items().iter().filter_map(|pin| self.pin(pin)).collect(),
+            pins: fingerprint.spot().map(|_| pins),
             min_version,
         }
     }
@@ -49,5 +95,5 @@ impl Resolver<'_> {
     }
 }
 
-const LONE_KEY: &str = "a key is of no use without its certificate; write destination.cert_file too, which \
-                        may name the same file";
+const LONE_KEY: &str = "a key is of no use without its certificate; write cert_file beside it too, which may \
+                        name the same file";

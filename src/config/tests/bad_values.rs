@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 
 /// A value of each key that is none of those it has. A path may be any text, so there only the shape can be wrong.
-const BAD: [(&str, &str); 71] = [
+const BAD: [(&str, &str); 78] = [
     ("files", "files: ['a=b=c']"),
     ("include", "include: ['/etc/*/x.yml']"),
     ("exclude_files", "exclude_files: ['a(b']"),
@@ -73,6 +73,19 @@ const BAD: [(&str, &str); 71] = [
     ("destination.hosts.host", "destination: {hosts: [{host: 'a b', port: 1}]}"),
     ("destination.hosts.port", "destination: {hosts: [{host: a, port: 0}]}"),
     ("destination.hosts.protocol", "destination: {hosts: [{host: a, port: 1, protocol: sctp}]}"),
+    ("destination.hosts.ca_file", "destination: {hosts: [{host: a, port: 1, ca_file: [a]}]}"),
+    ("destination.hosts.ca_dir", "destination: {hosts: [{host: a, port: 1, ca_dir: {a: b}}]}"),
+    ("destination.hosts.cert_file", "destination: {hosts: [{host: a, port: 1, cert_file: [c]}]}"),
+    ("destination.hosts.key_file", "destination: {hosts: [{host: a, port: 1, key_file: k}]}"),
+    (
+        "destination.hosts.server_name",
+        "destination: {hosts: [{host: a, port: 1, server_name: 'a b'}]}",
+    ),
+    (
+        "destination.hosts.fingerprint",
+        "destination: {hosts: [{host: a, port: 1, fingerprint: 'md5:00'}]}",
+    ),
+    ("destination.hosts.min_tls", "destination: {hosts: [{host: a, port: 1, min_tls: 1.1}]}"),
     ("format", "format: {message: m}"),
     ("format.stdout", "format: {name: cri, stdout: quiet}"),
     ("redact_patterns", "redact_patterns: [{pattern: a, replace: $b}]"),

@@ -77,6 +77,13 @@ fn text_summary(rules: &TextRules) -> String {
     format!("{form}{joined}; color {}; severity, redactions {has:?}", !rules.strip_color)
 }
 
+/// What TLS is to use with one of several receivers.
+fn tls_summary(tls: &TlsSettings) -> String {
+    let TlsSettings { ca_file, ca_dir, identity, server_name, pins, min_version } = tls;
+    let pins: Vec<_> = pins.iter().map(Fingerprint::to_string).collect();
+    format!("{ca_file:?} {ca_dir:?} {identity:?} {server_name:?} {pins:?} {min_version:?}")
+}
+
 /// One setting a line. Of patterns it shows only whether there are any.
 fn summary(loaded: &Loaded) -> String {
     let Config { destination: to, .. } = &loaded.config;
@@ -113,6 +120,9 @@ fn summary(loaded: &Loaded) -> String {
     writeln!(out, "send to {:?} {} port {}", to.protocol, to.host, to.port).unwrap();
     for to in &c.fallbacks {
         writeln!(out, "then to {:?} {} port {}", to.protocol, to.host, to.port).unwrap();
+        if to.tls != c.destination.tls {
+            writeln!(out, "  {}", tls_summary(&to.tls)).unwrap();
+        }
     }
     if !c.fallbacks.is_empty() {
         writeln!(out, "and back after {:?}", c.failback).unwrap();

@@ -437,6 +437,40 @@ async fn sessions_are_resumed_over_rotations() {
     }
 }
 
+/// What TLS keeps is kept for each receiver: nor does going from one to another cost another exchange of keys.
+#[tokio::test]
+async fn sessions_are_resumed_with_each_of_several_receivers() {
+    let authority = Authority::new(|_| ());
+    let acceptors = [(); 2].map(|()| authority.acceptor(&[&rustls::version::TLS13]));
+    let [(a, a_address), (b, b_address)] = [listen().await, listen().await];
+    let others = vec![authority.target(b_address)];
+    let failback = Some(Duration::from_secs(1));
+    let sending = Sending::to(Targets::new(authority.target(a_address), others, failback));
+    let mut kinds = Vec::new();
+    let (mut a, mut went_back) = (Some(a), None::<JoinHandle<()>>);
+    for round in 0..2 {
+        let listener = match a.take() {
+            Some(listener) => listener,
+            None => listen_again(a_address).await,
+        };
+        let mut at_a = accept(&listener, &acceptors[0]).await;
+        kinds.push(at_a.get_ref().1.handshake_kind().unwrap());
+        if let Some(from_b) = went_back.take() {
+            within(10, from_b).await.unwrap();
+        }
+        sending.batches.send(numbered(10 * round..10 * (round + 1), WIDTH)).await.unwrap();
+        within(10, at_a.read_exact(&mut [0; 10 * WIDTH])).await.unwrap();
+        drop((listener, at_a));
+        let mut at_b = accept(&b, &acceptors[1]).await;
+        kinds.push(at_b.get_ref().1.handshake_kind().unwrap());
+        went_back = Some(tokio::spawn(async move {
+            read_all(&mut at_b).await;
+        }));
+    }
+    use HandshakeKind::{Full, Resumed};
+    assert_eq!(kinds, [Full, Full, Resumed, Resumed]);
+}
+
 /// A proxy with no server behind it, say.
 #[tokio::test]
 async fn a_receiver_that_closes_right_after_the_first_lines_confirms_none() {

@@ -12,6 +12,7 @@ pub(super) mod identity;
 mod judge;
 pub(in crate::deliver) mod witness;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ use self::witness::Witness;
 use super::refusal::Advice;
 use super::refusal::certificate::Certificate;
 use super::roots;
-use crate::config::{Destination, Fingerprint, TlsSettings, TlsVersion};
+use crate::config::{Config, Fingerprint, TlsSettings, TlsVersion};
 use crate::shown::Show;
 
 pub use self::authorities::AuthorityPlaces;
@@ -223,33 +224,43 @@ fn trusted(authorities: &Authorities) -> Result<FoundAuthorities, TlsError> {
     Ok(FoundAuthorities { roots, faults: Vec::new() })
 }
 
-/// Until when our own certificate is valid, if `destination` names one. It asks the file system.
+/// Until when our own certificates are valid that `config` names: the one that expires first, if there is one. It
+/// asks the file system.
 ///
 /// # Errors
-/// It cannot be read, or its key cannot, in words and with a remedy.
-pub fn own_end(destination: &Destination) -> Result<Option<Timestamp>, String> {
-    let identity = destination.tls.identity.as_ref().filter(|_| destination.protocol.has_tls());
-    let Some(identity) = identity else { return Ok(None) };
+/// One cannot be read, or its key cannot, in words and with a remedy.
+pub fn own_end(config: &Config) -> Result<Option<Timestamp>, String> {
+    let mut first = None;
+    for settings in config.tls_settings() {
+        let end = end_of(settings)?;
+        first = [first, end].into_iter().flatten().min();
+    }
+    Ok(first)
+}
+
+fn end_of(settings: &TlsSettings) -> Result<Option<Timestamp>, String> {
+    let Some(identity) = &settings.identity else { return Ok(None) };
     let provider = rustls::crypto::ring::default_provider();
     let certified = identity::load(identity, &provider).map_err(|error| error.to_string())?;
     Ok(certified.cert.first().and_then(Certificate::read).map(|own| own.end))
 }
 
-/// Reads the files that `destination` names for TLS, and says what is odd about them. It asks the file
-/// system.
+/// Reads the files that `config` names for TLS, and says what is odd about them, each thing once. It asks the
+/// file system.
 ///
 /// # Errors
-/// There could be no connection with them, in words and with a remedy.
-pub fn try_trust(destination: &Destination) -> Result<Vec<String>, String> {
+/// With one of the receivers there could be no connection, in words and with a remedy.
+pub fn try_trust(config: &Config) -> Result<Vec<String>, String> {
     let mut faults = Vec::new();
-    if !destination.protocol.has_tls() {
-        return Ok(faults);
+    for settings in config.tls_settings() {
+        let Trust { authorities, identity, .. } = Trust::from(settings);
+        if let Authorities::At(places) = authorities {
+            faults.extend(places.load().map_err(|error| error.to_string())?.faults);
+        }
+        end_of(settings)?;
+        faults.extend(identity.as_ref().and_then(identity::rights_fault));
     }
-    let Trust { authorities, identity, .. } = Trust::from(&destination.tls);
-    if let Authorities::At(places) = authorities {
-        faults = places.load().map_err(|error| error.to_string())?.faults;
-    }
-    own_end(destination)?;
-    faults.extend(identity.as_ref().and_then(identity::rights_fault));
+    let mut told = HashSet::new();
+    faults.retain(|fault| told.insert(fault.clone()));
     Ok(faults)
 }

@@ -129,6 +129,13 @@ pub fn conclude_at(shipper: &mut Running, written: u64, sink: &impl Sink, window
         .note(format!("receive buffer {} KiB, so a resend window is {window} lines", buffer >> 10))
 }
 
+/// How many lines may come twice behind ends in good order: over TLS the receiver says close_notify, and its
+/// library may have thrown away 64 KiB that came behind that.
+pub fn withheld(transport: Transport, ends: u64, frames: &[Vec<u8>]) -> u64 {
+    let shortest = frames.iter().map(Vec::len).min().unwrap_or_default() as u64 + 1;
+    if transport == Transport::Tls { ends * ((64 << 10) / shortest + 2) } else { 0 }
+}
+
 /// How many lines a resend window holds at most: twice the widest window the receiver can have
 /// advertised, which is no larger than its receive buffer, and what the daemon adds to that.
 pub fn resend_window(buffer: usize, frames: &[Vec<u8>]) -> u64 {

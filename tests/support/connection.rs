@@ -197,7 +197,11 @@ impl Connection {
     fn read_at_most(&mut self, count: usize, shared: &Shared) -> io::Result<()> {
         let mut buffer = [0; 64 * 1024];
         let bytes = match self.stream.read(&mut buffer[..count]) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(0) => {
+                // The other side's close_notify was only looked at, and would have the kernel send RST.
+                self.stream.take_peeked()?;
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             Ok(n) => &buffer[..n],
             Err(e) if is_time_out(&e) => return Ok(()),
             Err(e) => return Err(e),
@@ -281,6 +285,13 @@ impl Stream {
         match self {
             Self::Plain(socket) => socket.read(buffer),
             Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+
+    fn take_peeked(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.take_peeked(),
+            Self::Tls(stream) => stream.sock.take_peeked(),
         }
     }
 

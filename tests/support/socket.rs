@@ -28,6 +28,16 @@ impl Socket {
     pub fn stream(&self) -> &TcpStream {
         &self.stream
     }
+
+    /// Takes from the kernel what was looked at: it is recorded by now.
+    pub fn take_peeked(&mut self) -> io::Result<()> {
+        let mut taken = [0; 64 * 1024];
+        while self.peeked > 0 {
+            let count = self.peeked.min(taken.len());
+            self.peeked -= self.stream.read(&mut taken[..count])?;
+        }
+        Ok(())
+    }
 }
 
 impl Read for Socket {
@@ -35,11 +45,7 @@ impl Read for Socket {
         if !self.records_first {
             return self.stream.read(buffer);
         }
-        let mut taken = [0; 64 * 1024];
-        while self.peeked > 0 {
-            let count = self.peeked.min(taken.len());
-            self.peeked -= self.stream.read(&mut taken[..count])?;
-        }
+        self.take_peeked()?;
         let most = match self.pace {
             Some(pace) => {
                 std::thread::sleep(TURN);

@@ -4,13 +4,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::outcome::Outcome;
-use crate::stand::{Conditions, QUIET, conclude, lines, resend_window};
+use crate::stand::{Conditions, QUIET, conclude, resend_window, withheld};
 use crate::support::peers::{Peer, Rsyslogd};
-use crate::support::{End, Message, ReceiverProcess, Reopen, Site, Transport, wait_until};
+use crate::support::{End, Message, ReceiverProcess, Reopen, Site, wait_until};
 
 /// So many lines on one connection are more than the megabyte after which a receiver is trusted.
 const TRUSTED: usize = 20_000;
-/// How often rsyslogd is restarted.
+/// How often the receiver of a row is restarted.
 const RESTARTS: u64 = 5;
 
 /// Row 3a: a receiver that says that it closes, and reads what is still coming. It is trusted, as
@@ -19,7 +19,7 @@ pub fn closed_cleanly(c: &Conditions) -> Outcome {
     let (site, mut receiver) = (Site::new(), c.receiver());
     let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
     let writer = c.writer(&site, Reopen::Never);
-    for _ in 0..5 {
+    for _ in 0..RESTARTS {
         receiver.wait_connected();
         let before = receiver.count();
         wait_until("it is trusted", QUIET, || receiver.count() >= before + TRUSTED);
@@ -27,7 +27,8 @@ pub fn closed_cleanly(c: &Conditions) -> Outcome {
         writer.wait_for_more(c.lines_in(0.3));
         receiver.up();
     }
-    conclude(&mut shipper, writer, &receiver, 0)
+    let outcome = conclude(&mut shipper, writer, &receiver, 0);
+    outcome.allow(withheld(c.transport, RESTARTS, &receiver.frames()))
 }
 
 /// Row 3b: the writer pauses until rsyslogd has read everything, then rsyslogd is stopped.
@@ -80,9 +81,7 @@ fn rsyslogd(c: &Conditions, pausing: bool) -> Outcome {
     let resets = shipper.log_lines(&["ended", "reset"]).count() as u64;
     outcome = outcome.note(format!("{resets} connections ended by RST"));
     if pausing {
-        // Over TLS it says close_notify, and its library may have thrown away the last 64 KiB.
-        let per_end = if c.transport == Transport::Tls { lines(64 << 10, &frames) } else { 0 };
-        return outcome.allow(RESTARTS * per_end);
+        return outcome;
     }
     let window = resend_window(buffer, &frames);
     outcome

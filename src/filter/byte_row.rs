@@ -62,7 +62,8 @@ impl ByteRow {
 
     /// The first place from `from` on where one begins.
     pub(super) fn find(&self, lines: &[u8], from: usize) -> Option<usize> {
-        let holds = |at: usize| self.set.holds(lines[at]);
+        let set = &*self.set.0;
+        let holds = |at: usize| lines.get(at).is_some_and(|&byte| set[usize::from(byte)]);
         // Of every row some byte that is so far from the last one is one of these.
         let mut at = from + self.len - 1;
         while at < lines.len() {
@@ -70,9 +71,22 @@ impl ByteRow {
                 at += self.len;
                 continue;
             }
-            let begin = (from..at).rev().take_while(|&at| holds(at)).last().unwrap_or(at);
-            let end = (at + 1..lines.len()).find(|&at| !holds(at)).unwrap_or(lines.len());
-            if end - begin >= self.len && self.has_all(&lines[begin..end]) {
+            // A row that holds this one begins here, and nowhere else.
+            let mut begin = at;
+            while begin > from && holds(begin - 1) {
+                begin -= 1;
+            }
+            // Its last byte is looked at first: a row that begins behind it may be as far as that.
+            let last = begin + self.len - 1;
+            if !holds(last) {
+                at = last + self.len;
+                continue;
+            }
+            let mut end = at + 1;
+            while holds(end) {
+                end += 1;
+            }
+            if end > last && self.has_all(&lines[begin..end]) {
                 return Some(begin);
             }
             at = end + self.len;

@@ -38,6 +38,8 @@ pub(super) enum Scan {
 
 /// Shorter literals stand in too many lines.
 const SHORTEST: usize = 3;
+/// More literals than these are the cases of a word.
+const FEW: usize = 16;
 /// So many parts of a pattern are looked at for literals: looking takes the square of their number.
 const PARTS: usize = 64;
 /// For the automaton's code, in bytes.
@@ -59,7 +61,13 @@ impl Scan {
     /// Several, by which any of these patterns is found: those that are quick for those that have something that is
     /// quick to look for, and one automaton for the others.
     pub(super) fn several(patterns: &[Hir]) -> Vec<Self> {
-        let (with, without) = parted(patterns.to_vec(), |it| literals(from_ref(it)).is_some());
+        // A word in every case is looked for with those in any case: each scan goes through all of a buffer.
+        let is_in_cases = |it: &Hir| {
+            required(it).and_then(|seq| seq.len()).is_some_and(|count| count > FEW)
+                && words(from_ref(it)).is_some()
+        };
+        let (with, without) =
+            parted(patterns.to_vec(), |it| literals(from_ref(it)).is_some() && !is_in_cases(it));
         let mut scans = together(&with, literals);
         let (with, without) = parted(without, |it| words(from_ref(it)).is_some());
         scans.extend(together(&with, words));

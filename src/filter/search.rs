@@ -100,13 +100,37 @@ mod tests {
     use super::*;
 
     /// Some that are found by literals, some that are not.
-    const PATTERNS: [&str; 9] =
-        ["secret", "(abc|bcd)+", r"\d{4}", "^a", "c$", "(?i)key=", "a.c", "@", r"^\s*$"];
+    const PATTERNS: [&str; 12] = [
+        "secret",
+        "(abc|bcd)+",
+        r"\d{4}",
+        "^a",
+        "c$",
+        "(?i)key=",
+        "a.c",
+        "@",
+        r"^\s*$",
+        "[Ss][Ee][Cc][Rr][Ee][Tt]=",
+        r"\b(?:1?\d\.){3}\d\b",
+        r"\b1(?:[ -]?1){4,6}\b",
+    ];
+
+    #[test]
+    fn words_in_each_case_are_looked_for_at_once() {
+        let patterns = [r"\b[Bb][Ee][Aa][Rr][Ee][Rr]\s", "[Tt][Oo][Kk][Ee][Nn]=", "secret"];
+        let finder = Finder::new(&patterns.map(|it| Re2Pattern::new(it).unwrap()));
+        // The last is a literal, and quicker to find.
+        assert_eq!(finder.scans.len(), 2);
+        assert!(
+            finder.is_quick() && finder.may_match(b"a BeaRer x") && finder.may_match(b"TOKEN=")
+        );
+        assert!(!finder.may_match(b"SECRET, be a toke"));
+    }
 
     proptest! {
         #[test]
         fn no_line_that_matches_is_overlooked(
-            lines in proptest::collection::vec("[abcd@1 \\r\u{E9}]{0,8}|secret=[a-z]{0,3}|KEY=k", 0..12),
+            lines in proptest::collection::vec("[abcd@1 \\r\u{E9}]{0,8}|[sS]ec[rR][eE][tT]=[a-z]{0,3}|KEY=k|[1. -]{0,20}", 0..12),
             bad in proptest::collection::vec(any::<bool>(), 12),
             chosen in proptest::sample::subsequence(PATTERNS.to_vec(), 0..4),
         ) {

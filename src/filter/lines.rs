@@ -34,6 +34,12 @@ impl LineFilter {
         &self.exclude
     }
 
+    /// Whether all lines are sent.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.include.is_empty() && self.exclude.is_empty()
+    }
+
     /// Whether a line of a file, of which the newline is gone, is not sent.
     #[must_use]
     pub fn drops(&self, line: &[u8]) -> bool {

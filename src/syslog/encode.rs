@@ -96,11 +96,35 @@ impl Encoder {
         self.append_blanked(header, text, blank_controls_in_lines, batch)
     }
 
+    /// The same for a text that holds none of the characters that would become a space.
+    pub fn append_clean(&self, header: &[u8], text: &[u8], batch: &mut Batch) -> bool {
+        self.append_blanked(header, text, |_| {}, batch)
+    }
+
+    /// The same for the text that `write` appends to what is there: for framings that tell no length before it.
+    pub fn append_written(
+        &self,
+        header: &[u8],
+        write: impl FnOnce(&mut Vec<u8>),
+        batch: &mut Batch,
+    ) -> bool {
+        debug_assert!(!self.framing.tells_length(), "{:?}", self.framing);
+        batch.bytes.extend_from_slice(header);
+        let start = batch.bytes.len();
+        write(&mut batch.bytes);
+        let text = &batch.bytes[start..];
+        let (whole, kept) = (text.len(), cut(text, self.room(header)).len());
+        batch.bytes.truncate(start + kept);
+        batch.bytes.extend_from_slice(self.framing.trailer());
+        batch.frames.push(batch.bytes.len() as u32);
+        kept < whole
+    }
+
     fn append_blanked(
         &self,
         header: &[u8],
         line: &[u8],
-        blank: fn(&mut [u8]),
+        blank: impl Fn(&mut [u8]),
         batch: &mut Batch,
     ) -> bool {
         let text = cut(line, self.room(header));
@@ -236,6 +260,22 @@ mod tests {
             let controls = if has_some { Controls::Some } else { Controls::None };
             prop_assert_eq!(encoder.append_lines(HEADER, joined.as_bytes(), controls, &mut all), cut);
             prop_assert_eq!((all.bytes, all.frames), (each.bytes, each.frames));
+        }
+
+        #[test]
+        fn a_clean_text_may_be_written_or_appended_as_it_is(text in "[aé\t ]{0,12}", room in 0usize..14, kind in 0usize..3) {
+            let framing = [Framing::Newline, Framing::Datagram, Framing::OctetCounted][kind];
+            let encoder = Encoder::new(framing, Some(HEADER.len() + room));
+            let (mut any, mut clean, text) = (Batch::default(), Batch::default(), text.as_bytes());
+            let was_cut = encoder.append(HEADER, text, &mut any);
+            prop_assert_eq!(encoder.append_clean(HEADER, text, &mut clean), was_cut);
+            prop_assert_eq!((&clean.bytes, &clean.frames), (&any.bytes, &any.frames));
+            if !framing.tells_length() {
+                let mut written = Batch::default();
+                let write = |out: &mut Vec<u8>| out.extend_from_slice(text);
+                prop_assert_eq!(encoder.append_written(HEADER, write, &mut written), was_cut);
+                prop_assert_eq!((written.bytes, written.frames), (any.bytes, any.frames));
+            }
         }
 
         #[test]

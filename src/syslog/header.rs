@@ -1,6 +1,7 @@
 //! The HEADER and STRUCTURED-DATA of the messages of one file (RFC 5424, section 6).
 
 use std::io::Write as _;
+use std::ops::Range;
 
 use super::structured::{ENTERPRISE, MessagePlace, StructuredData};
 use super::{Priority, Severity};
@@ -19,11 +20,33 @@ pub struct Header {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OwnHeader<'a> {
     /// TIMESTAMP.
-    pub timestamp: &'a str,
+    pub timestamp: &'a [u8],
     /// Another severity than that of all.
     pub severity: Option<Severity>,
     /// Where it stands, should messages say so.
     pub place: Option<MessagePlace>,
+}
+
+/// The header of one message, which is made of that of the one before it: mostly only the time is another.
+#[derive(Debug, Clone, Default)]
+pub struct RenderedHeader {
+    bytes: Vec<u8>,
+    /// Where TIMESTAMP stands. Empty: all is rendered again.
+    time: Range<usize>,
+    severity: Option<Severity>,
+}
+
+impl RenderedHeader {
+    /// Forgets it: the next one is that of another file, or of other settings.
+    pub fn clear(&mut self) {
+        self.time = 0..0;
+    }
+
+    /// As it was rendered last.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// Longest HOSTNAME in octets.
@@ -74,24 +97,47 @@ impl Header {
 
     /// Renders the header with `timestamp` into `out`, which is emptied first.
     pub fn render(&self, timestamp: &str, out: &mut Vec<u8>) {
-        self.render_own(OwnHeader { timestamp, ..OwnHeader::default() }, out);
+        out.clear();
+        let timestamp = timestamp.as_bytes();
+        self.append(OwnHeader { timestamp, ..OwnHeader::default() }, out);
     }
 
-    /// Renders the header of one message into `out`, which is emptied first.
-    pub fn render_own(&self, own: OwnHeader<'_>, out: &mut Vec<u8>) {
-        out.clear();
+    /// Renders the header of one message into `out`, which is [cleared](RenderedHeader::clear) or holds that of another
+    /// message of this file.
+    #[inline]
+    pub fn render_own(&self, own: OwnHeader<'_>, out: &mut RenderedHeader) {
+        let time = own.timestamp;
+        if self.place.is_none()
+            && out.severity == own.severity
+            && !time.is_empty()
+            && let Some(before) = out.bytes.get_mut(out.time.clone())
+            && before.len() == time.len()
+        {
+            before.copy_from_slice(time);
+            return;
+        }
+        out.bytes.clear();
+        out.time = self.append(own, &mut out.bytes);
+        out.severity = own.severity;
+    }
+
+    /// Appends the header of one message. Returns where TIMESTAMP stands.
+    fn append(&self, own: OwnHeader<'_>, out: &mut Vec<u8>) -> Range<usize> {
         match own.severity {
             None => out.extend_from_slice(&self.before_time),
             // Writing into a Vec cannot fail.
             Some(severity) => drop(write!(out, "<{}>1 ", self.priority.with(severity))),
         }
-        out.extend_from_slice(own.timestamp.as_bytes());
+        let start = out.len();
+        out.extend_from_slice(own.timestamp);
+        let time = start..out.len();
         out.extend_from_slice(&self.after_time);
         if let Some(before) = &self.place {
             let place = own.place.unwrap_or_default();
             out.extend_from_slice(before);
             let _ = write!(out, "{:016x}\" offset=\"{}\"] ", place.content, place.offset);
         }
+        time
     }
 }
 
@@ -136,10 +182,10 @@ mod tests {
         let header = |data: &StructuredData, token| {
             let header = Header::with_data((priority, "h", "a"), token, data, "/var/log/a]b");
             let place = Some(MessagePlace { content: 7, offset: 120 });
-            let own = OwnHeader { timestamp: "T", severity: "err".parse().ok(), place };
-            let mut out = b"left over".to_vec();
+            let own = OwnHeader { timestamp: b"T", severity: "err".parse().ok(), place };
+            let mut out = RenderedHeader { bytes: b"left over".to_vec(), ..Default::default() };
             header.render_own(own, &mut out);
-            String::from_utf8(out).unwrap()
+            String::from_utf8(out.bytes).unwrap()
         };
         let fields = StructuredData::new(vec![param.clone()], false);
         assert_eq!(header(&fields, None), "<11>1 T h a - - [fields@41058 env=\"prod\"] ");
@@ -150,6 +196,31 @@ mod tests {
              [file@41058 path=\"/var/log/a\\]b\" content=\"0000000000000007\" offset=\"120\"] "
         );
         assert_eq!(header(&StructuredData::default(), None), "<11>1 T h a - - - ");
+    }
+
+    #[test]
+    fn a_header_is_the_same_whatever_was_rendered_before() {
+        let priority = Priority::new(Facility::USER, Severity::NOTICE);
+        let header = |has_place| {
+            let data = StructuredData::new(Vec::new(), has_place);
+            Header::with_data((priority, "h", "a"), None, &data, "/var/log/a")
+        };
+        for header in [header(false), header(true)] {
+            let mut again = RenderedHeader::default();
+            let times =
+                ["2026-11-23T10:20:30Z", "2026-11-24T11:21:31Z", "2026-11-24T11:21:31.5Z", ""];
+            let severities = [None, "err".parse().ok(), "info".parse().ok()];
+            for number in 0..72usize {
+                let timestamp = times[number * 7 / 3 % 4].as_bytes();
+                let place = Some(MessagePlace { content: 1, offset: number as u64 });
+                let severity = severities[number / 4 % 3];
+                let own = OwnHeader { timestamp, severity, place };
+                let mut anew = RenderedHeader::default();
+                header.render_own(own, &mut again);
+                header.render_own(own, &mut anew);
+                assert_eq!(again.bytes(), anew.bytes());
+            }
+        }
     }
 
     #[test]

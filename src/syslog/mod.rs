@@ -10,7 +10,7 @@ mod written;
 
 pub use crate::pipeline::framing::Framing;
 pub use encode::Encoder;
-pub use header::{APP_NAME_MAX, HOSTNAME_MAX, Header, OwnHeader, field};
+pub use header::{APP_NAME_MAX, HOSTNAME_MAX, Header, OwnHeader, RenderedHeader, field};
 pub use priority::{Facility, Priority, Severity, UnknownName};
 pub use structured::{MessagePlace, StructuredData, param_name};
 pub use timestamp::Timestamps;

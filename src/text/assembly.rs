@@ -43,6 +43,11 @@ impl Assembly {
         Some(whole)
     }
 
+    /// Room for a text; to be [given back](Self::reuse).
+    pub fn room(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.spare)
+    }
+
     /// Takes back the room of a text that is done with.
     pub fn reuse(&mut self, text: Vec<u8>) {
         self.spare = text;
@@ -55,27 +60,26 @@ impl Assembly {
 }
 
 /// Appends to `ends` where each record of whole `lines` ends, of which the first begins one: none ends within a line that is
-/// held in parts, or within a message of several. What stands behind the last end may go on.
-pub(super) fn cut(
+/// held in parts. What stands behind the last end may go on. Returns whether each is one line.
+pub(super) fn cut_parts(
     format: &LineFormat,
-    multiline: Option<&Multiline>,
     lines: &[u8],
     behind: Behind,
     ends: &mut Vec<u32>,
-) {
-    match multiline {
-        None => cut_parts(format, lines, behind, ends),
-        Some(multiline) => cut_joined(format, multiline, lines, behind, ends),
-    }
-}
-
-fn cut_parts(format: &LineFormat, lines: &[u8], behind: Behind, ends: &mut Vec<u32>) {
+) -> bool {
     let (mut open, mut scratch) = ([false; 2], Vec::new());
-    let (mut begin, mut start) = (0, 0);
+    let (mut begin, mut start, mut are_lines) = (0, 0, true);
     format.each_line(lines, |line, end| {
+        start = end;
+        // So are nearly all.
+        if open == [false; 2] && format.is_whole(line) {
+            ends.push(start as u32);
+            begin = start;
+            return;
+        }
         let (stream, is_partial) = format.goes_on(line, &mut scratch);
         open[stream as usize] = is_partial;
-        start = end;
+        are_lines &= !is_partial;
         if open == [false; 2] || start - begin > Multiline::LARGEST / 2 {
             ends.push(start as u32);
             (begin, open) = (start, [false; 2]);
@@ -84,6 +88,7 @@ fn cut_parts(format: &LineFormat, lines: &[u8], behind: Behind, ends: &mut Vec<u
     if begin < start && is_over(behind, start - begin) {
         ends.push(start as u32);
     }
+    are_lines
 }
 
 fn is_over(behind: Behind, length: usize) -> bool {
@@ -93,7 +98,8 @@ fn is_over(behind: Behind, length: usize) -> bool {
     }
 }
 
-fn cut_joined(
+/// The same where messages of several lines are held in that form: none ends within one of these, either.
+pub(super) fn cut_joined(
     format: &LineFormat,
     multiline: &Multiline,
     lines: &[u8],
@@ -141,7 +147,7 @@ const _: () =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::{LineRule, StreamSeverities, Trace};
+    use crate::text::{LineRule, StreamSeverities, TextRules, Trace};
 
     const TIME: &str = "2026-11-29T10:20:30Z";
 
@@ -155,7 +161,12 @@ mod tests {
 
     fn records(multiline: Option<&Multiline>, text: &str, behind: Behind) -> Vec<usize> {
         let mut ends = Vec::new();
-        cut(&cri(), multiline, text.as_bytes(), behind, &mut ends);
+        let text_rules = TextRules {
+            format: Some(cri()),
+            multiline: multiline.cloned().map(Into::into),
+            ..TextRules::default()
+        };
+        let are_lines = text_rules.cut(text.as_bytes(), behind, &mut ends);
         // By their numbers of lines.
         let mut start = 0;
         let lines = ends.iter().map(|&end| {
@@ -163,7 +174,9 @@ mod tests {
             start = end as usize;
             count
         });
-        lines.collect()
+        let counts: Vec<_> = lines.collect();
+        assert!(!are_lines || counts.iter().all(|&count| count == 1));
+        counts
     }
 
     #[test]

@@ -1,10 +1,8 @@
 //! Logs whose lines hold the text in a form of their own: what container runtimes write, and JSON. Pure.
 
-use std::borrow::Cow;
+use memchr::memchr_iter;
 
-use memchr::{memchr, memchr_iter, memchr2, memmem};
-use serde::Deserialize;
-
+use super::containers::{cri, docker, is_whole_cri, is_whole_docker, plain_docker};
 use super::encoding::{LineEncoding, Wide};
 use super::json::JsonFields;
 use super::own_time::OwnTime;
@@ -55,6 +53,17 @@ pub struct LineFacts {
     pub is_partial: bool,
 }
 
+/// A line whose text is whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeLine<'a> {
+    /// Its text.
+    pub text: &'a [u8],
+    /// What it says besides.
+    pub facts: LineFacts,
+    /// LF, CR and NUL stand in the text only where they stand in the line, too.
+    pub is_clean: bool,
+}
+
 impl StreamSeverities {
     fn of(self, stream: ContainerStream) -> Option<Severity> {
         match stream {
@@ -65,7 +74,7 @@ impl StreamSeverities {
 }
 
 impl ContainerStream {
-    fn named(name: &[u8]) -> Option<Self> {
+    pub(super) fn named(name: &[u8]) -> Option<Self> {
         match name {
             b"stdout" => Some(Self::Stdout),
             b"stderr" => Some(Self::Stderr),
@@ -118,7 +127,10 @@ impl LineFormat {
         let start = out.len();
         let facts = match self {
             Self::Docker(_) => docker(line, out),
-            Self::Cri(_) => cri(line, out),
+            Self::Cri(_) => cri(line).map(|(text, facts)| {
+                out.extend_from_slice(text);
+                facts
+            }),
             Self::Json(fields) => fields.decode(line, out),
             Self::Encoded(encoding) => {
                 encoding.decode(line, out);
@@ -136,129 +148,42 @@ impl LineFormat {
         facts
     }
 
+    /// The text of a line that is whole, and what [`Self::decode`] says of it, without a copy of the text where none
+    /// is needed; `room` is emptied and holds it otherwise. None: [`Self::decode`] knows. A time is always said.
+    pub fn decode_whole<'a>(&self, line: &'a [u8], room: &'a mut Vec<u8>) -> Option<WholeLine<'a>> {
+        let (mut line, severities) = match self {
+            Self::Docker(severities) => (plain_docker(line, room)?, severities),
+            Self::Cri(severities) => {
+                let (text, facts) = cri(line)?;
+                (WholeLine { text, facts, is_clean: true }, severities)
+            }
+            Self::Json(_) | Self::Encoded(_) => return None,
+        };
+        line.facts.severity = severities.of(line.facts.stream);
+        (!line.facts.is_partial && line.facts.time.is_some()).then_some(line)
+    }
+
+    /// Whether it is quick to see that the text of a line does not go on with the next one.
+    pub(super) fn is_whole(&self, line: &[u8]) -> bool {
+        match self {
+            Self::Json(_) | Self::Encoded(_) => true,
+            Self::Docker(_) => is_whole_docker(line),
+            Self::Cri(_) => is_whole_cri(line),
+        }
+    }
+
     /// Whether the text of a line goes on with the next one of its stream, and which that is: what [`Self::decode`] says,
     /// without the text where that is possible. `scratch` is room to work in.
     pub(super) fn goes_on(&self, line: &[u8], scratch: &mut Vec<u8>) -> (ContainerStream, bool) {
         match self {
             Self::Json(_) | Self::Encoded(_) => (ContainerStream::Stdout, false),
-            Self::Docker(_) => match ended_docker(line) {
-                Some(stream) => (stream, false),
-                None => self.decoded(line, scratch),
-            },
-            Self::Cri(_) => self.decoded(line, scratch),
-        }
-    }
-
-    fn decoded(&self, line: &[u8], scratch: &mut Vec<u8>) -> (ContainerStream, bool) {
-        scratch.clear();
-        let facts = self.decode(line, scratch);
-        (facts.stream, facts.is_partial)
-    }
-}
-
-/// A line of Docker's json-file, however it is written.
-#[derive(Deserialize)]
-struct DockerLine<'a> {
-    #[serde(borrow)]
-    log: Cow<'a, str>,
-    #[serde(borrow, default)]
-    stream: Cow<'a, str>,
-    #[serde(borrow, default)]
-    time: Cow<'a, str>,
-}
-
-fn docker(line: &[u8], out: &mut Vec<u8>) -> Option<LineFacts> {
-    let start = out.len();
-    let mut facts = match docker_as_written(line, out) {
-        Some(facts) => facts,
-        None => {
-            out.truncate(start);
-            let line: DockerLine<'_> = serde_json::from_slice(line).ok()?;
-            out.extend_from_slice(line.log.as_bytes());
-            LineFacts {
-                time: OwnTime::rfc3339(line.time.as_bytes()),
-                stream: ContainerStream::named(line.stream.as_bytes()).unwrap_or_default(),
-                ..LineFacts::default()
+            Self::Docker(_) | Self::Cri(_) => {
+                scratch.clear();
+                let facts = self.decode(line, scratch);
+                (facts.stream, facts.is_partial)
             }
         }
-    };
-    match out[start..].ends_with(b"\n") {
-        true => drop(out.pop()),
-        false => facts.is_partial = true,
     }
-    if out[start..].ends_with(b"\r") {
-        out.pop();
-    }
-    Some(facts)
-}
-
-/// The same, if it stands there as Docker itself writes it.
-fn docker_as_written(line: &[u8], out: &mut Vec<u8>) -> Option<LineFacts> {
-    let mut rest = line.strip_prefix(b"{\"log\":\"")?;
-    loop {
-        let at = memchr2(b'"', b'\\', rest)?;
-        out.extend_from_slice(&rest[..at]);
-        if rest[at] == b'"' {
-            rest = &rest[at + 1..];
-            break;
-        }
-        let byte = match rest.get(at + 1)? {
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'r' => b'\r',
-            byte @ (b'"' | b'\\' | b'/') => *byte,
-            b'u' => {
-                out.extend_from_slice(escaped_ascii(rest.get(at + 2..at + 6)?)?.as_slice());
-                rest = &rest[at + 6..];
-                continue;
-            }
-            _ => return None,
-        };
-        out.push(byte);
-        rest = &rest[at + 2..];
-    }
-    rest = rest.strip_prefix(b",\"stream\":\"")?;
-    let stream = ContainerStream::named(rest.get(..6)?)?;
-    let time = rest[6..].strip_prefix(b"\",\"time\":\"")?.strip_suffix(b"\"}")?;
-    Some(LineFacts { time: OwnTime::rfc3339(time), stream, ..LineFacts::default() })
-}
-
-/// A character of ASCII that is written as four hexadecimal digits: `<`, `>` and `&` are, in Docker's JSON.
-fn escaped_ascii(digits: &[u8]) -> Option<[u8; 1]> {
-    let text = std::str::from_utf8(digits).ok()?;
-    let code = u8::from_str_radix(text, 16).ok()?;
-    (code.is_ascii() && digits.iter().all(u8::is_ascii_hexdigit)).then_some([code])
-}
-
-/// The stream of a line that stands there as Docker writes it and whose text ends with a newline. None: perhaps it is
-/// another one.
-fn ended_docker(line: &[u8]) -> Option<ContainerStream> {
-    // Behind the text there are the stream and a time.
-    let tail = &line[line.len().saturating_sub(96)..];
-    let at = memmem::find(tail, END)?;
-    // The backslash is none that stands for itself.
-    let before = tail[..at].iter().rev().take_while(|&&byte| byte == b'\\').count();
-    let is_newline = before % 2 == 0 && before < at && line.starts_with(b"{\"log\":\"");
-    is_newline.then(|| ContainerStream::named(tail[at + END.len()..].get(..6)?)).flatten()
-}
-
-/// The end of a text that ends with a newline, up to the stream.
-const END: &[u8] = b"\\n\",\"stream\":\"";
-
-fn cri(line: &[u8], out: &mut Vec<u8>) -> Option<LineFacts> {
-    let (time, rest) = line.split_at(memchr(b' ', line)?);
-    let time = OwnTime::rfc3339(time)?;
-    let stream = ContainerStream::named(rest.get(1..7)?)?;
-    let rest = rest[7..].strip_prefix(b" ")?;
-    // Tags are separated by colons; the first says whether the line is whole.
-    let (tags, text) = rest.split_at(memchr(b' ', rest).unwrap_or(rest.len()));
-    let is_partial = match tags.split(|&byte| byte == b':').next()? {
-        b"F" => false,
-        b"P" => true,
-        _ => return None,
-    };
-    out.extend_from_slice(text.get(1..).unwrap_or_default());
-    Some(LineFacts { time: Some(time), stream, is_partial, severity: None })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod assembly;
 pub mod color;
+mod containers;
 mod encoding;
 mod formats;
 mod json;
@@ -16,7 +17,7 @@ mod traces;
 
 pub use self::assembly::{Assembly, Logical};
 pub use self::encoding::{LineEncoding, Wide};
-pub use self::formats::{ContainerStream, LineFacts, LineFormat, StreamSeverities};
+pub use self::formats::{ContainerStream, LineFacts, LineFormat, StreamSeverities, WholeLine};
 pub use self::json::JsonFields;
 pub use self::multiline::{Behind, Join, LinePattern, LineRule, Multiline, join};
 pub use self::own_time::OwnTime;

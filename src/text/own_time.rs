@@ -11,11 +11,40 @@ pub struct OwnTime {
 const LONGEST: usize = 32;
 /// `2026-11-29T10:20:30`.
 const SECONDS: usize = 19;
+/// `2026-11-29T10:20:30.123456`.
+const MICROSECONDS: usize = 26;
+/// The form of a time in nanoseconds: digits stand for any.
+const NANOSECONDS: &[u8; 30] = b"0000-00-00T00:00:00.000000000Z";
 
 impl OwnTime {
     /// `text` as a TIMESTAMP; more digits than that may have are cut. None where it is no such time.
     #[must_use]
     pub fn rfc3339(text: &[u8]) -> Option<Self> {
+        Self::in_nanoseconds(text).or_else(|| Self::in_any_form(text))
+    }
+
+    /// The same for what container runtimes write: UTC with nine digits behind the point.
+    fn in_nanoseconds(text: &[u8]) -> Option<Self> {
+        let text: &[u8; Self::FORM] = text.try_into().ok()?;
+        if !Self::has_form(text) || !is_in_range(text) {
+            return None;
+        }
+        let mut time = Self { bytes: [0; LONGEST], len: 0 };
+        time.bytes[..MICROSECONDS].copy_from_slice(&text[..MICROSECONDS]);
+        let mut kept = MICROSECONDS;
+        while time.bytes[kept - 1] == b'0' && kept > SECONDS + 1 {
+            kept -= 1;
+        }
+        if kept == SECONDS + 1 {
+            kept = SECONDS;
+        }
+        time.bytes[kept..MICROSECONDS].fill(0);
+        time.bytes[kept] = b'Z';
+        time.len = kept as u8 + 1;
+        Some(time)
+    }
+
+    fn in_any_form(text: &[u8]) -> Option<Self> {
         let (seconds, rest) = text.split_at_checked(SECONDS)?;
         let shape = b"0000-00-00T00:00:00";
         let fits = |(&byte, &form): (&u8, &u8)| match form {
@@ -59,8 +88,39 @@ impl OwnTime {
     #[must_use]
     pub fn text(&self) -> &str {
         // It holds nothing but ASCII.
-        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
+        std::str::from_utf8(self.bytes()).unwrap_or_default()
     }
+
+    /// The same, as bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// How long a time is that [has the form](Self::has_form) in which container runtimes write it.
+    pub(super) const FORM: usize = NANOSECONDS.len();
+
+    /// Whether digits and all else stand where they do in a time in UTC with nine digits behind the point.
+    pub(super) fn has_form(text: &[u8; Self::FORM]) -> bool {
+        // Sixteen bytes at once, some of them twice.
+        let [starts, ends] = [
+            (text.first_chunk(), NANOSECONDS.first_chunk()),
+            (text.last_chunk(), NANOSECONDS.last_chunk()),
+        ]
+        .map(|pair| matches!(pair, (Some(text), Some(form)) if are_like(text, form)));
+        starts && ends
+    }
+}
+
+/// Whether digits stand where the form has them, and the same where it has none. Every byte is looked at, so that it
+/// is done for all at once.
+fn are_like(text: &[u8; 16], form: &[u8; 16]) -> bool {
+    let mut fits = true;
+    for (byte, form) in text.iter().zip(form) {
+        let others = if *form == b'0' { 9 } else { 0 };
+        fits &= byte.wrapping_sub(*form) <= others;
+    }
+    fits
 }
 
 /// RFC 5424 has no leap seconds.
@@ -87,7 +147,23 @@ fn is_offset(offset: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn nanoseconds_are_read_as_any_other_time(
+            text in "20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]\\.([0-9]{3}|000){3}[Zz]",
+            at in 0usize..60, byte: u8,
+        ) {
+            let mut text = text.into_bytes();
+            prop_assert_eq!(OwnTime::in_nanoseconds(&text), OwnTime::in_any_form(&text));
+            // Half of them have one byte that is another.
+            text.get_mut(at).into_iter().for_each(|it| *it = byte);
+            prop_assert_eq!(OwnTime::in_nanoseconds(&text), OwnTime::in_any_form(&text));
+        }
+    }
 
     #[test]
     fn times_are_those_of_the_rfc() {

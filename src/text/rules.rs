@@ -65,8 +65,13 @@ impl TextRules {
     /// Whether every message is what stands in the file.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.format.is_none()
-            && self.multiline.is_none()
+        self.format.is_none() && self.only_has_format()
+    }
+
+    /// Whether nothing is done but to take the text out of its form, if it has one.
+    #[must_use]
+    pub fn only_has_format(&self) -> bool {
+        self.multiline.is_none()
             && !self.strip_color
             && self.severity.is_empty()
             && self.redactions.is_empty()
@@ -79,15 +84,17 @@ impl TextRules {
     }
 
     /// Appends to `ends` where each record of whole `lines` ends, of which the first begins one. What stands behind the
-    /// last end may go on.
-    pub fn cut(&self, lines: &[u8], behind: Behind, ends: &mut Vec<u32>) {
+    /// last end may go on. Returns whether each of these records is known to be one line.
+    pub fn cut(&self, lines: &[u8], behind: Behind, ends: &mut Vec<u32>) -> bool {
         match (&self.format, &self.multiline) {
-            (Some(format), multiline) => {
-                assembly::cut(format, multiline.as_deref(), lines, behind, ends);
+            (Some(format), None) => return assembly::cut_parts(format, lines, behind, ends),
+            (Some(format), Some(multiline)) => {
+                assembly::cut_joined(format, multiline, lines, behind, ends);
             }
             (None, Some(multiline)) => multiline.cut(lines, behind, ends),
             (None, None) => {}
         }
+        false
     }
 
     /// For how long it is waited for what a record may go on with.

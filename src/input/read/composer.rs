@@ -14,7 +14,8 @@ use crate::input::FileSettings;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::controls::Controls;
 use crate::syslog::{
-    Encoder, Framing, Header, MessagePlace, MessageTime, OwnHeader, Severity, Timestamps,
+    Encoder, Framing, Header, MessagePlace, MessageTime, OwnHeader, RenderedHeader, Severity,
+    Timestamps,
 };
 use crate::text::{Assembly, OwnTime, Workspace};
 
@@ -78,7 +79,7 @@ impl<'a> MessageFormat<'a> {
 /// What is made for one message.
 #[derive(Default)]
 pub(super) struct OwnMessage {
-    pub(super) header: Vec<u8>,
+    pub(super) header: RenderedHeader,
     pub(super) work: Workspace,
     pub(super) assembly: Assembly,
 }
@@ -105,9 +106,25 @@ pub(super) struct RecordPiece<'a> {
     pub(super) controls: Controls,
     /// Where the first begins in the content, in bytes.
     pub(super) offset: u64,
-    /// Where each ends that is of several lines, perhaps, and from where that counts; empty where each line is a
-    /// record.
-    pub(super) ends: (&'a [u32], usize),
+    pub(super) ends: RecordEnds<'a>,
+}
+
+/// Where records end that were found by more than their lines.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RecordEnds<'a> {
+    /// Where each ends; empty where each line is a record.
+    pub(super) all: &'a [u32],
+    /// From where that counts.
+    pub(super) from: usize,
+    /// Each of them is one line all the same.
+    pub(super) are_lines: bool,
+}
+
+impl RecordEnds<'_> {
+    /// Where each ends within its piece.
+    pub(super) fn within(&self) -> impl Iterator<Item = usize> {
+        self.all.iter().map(|&end| end as usize - self.from)
+    }
 }
 
 impl RecordPiece<'_> {
@@ -163,6 +180,7 @@ impl Composer {
         modified: i64,
     ) -> usize {
         self.content = content;
+        self.own.header.clear();
         let timestamp = match &format.settings.time {
             MessageTime::Read => &self.now,
             MessageTime::Written(_) => {
@@ -189,12 +207,12 @@ impl Composer {
         OwnFacts { severity, time }: OwnFacts,
     ) {
         let timestamp = match (&time, &format.settings.time) {
-            (Some(time), _) => time.text(),
-            (None, MessageTime::Read) => &self.now,
+            (Some(time), _) => time.bytes(),
+            (None, MessageTime::Read) => self.now.as_bytes(),
             (None, MessageTime::Written(written)) => {
                 let format = written.as_deref();
                 let said = format.and_then(|format| format.find(line, self.read_at, &self.zone));
-                self.timestamps.of(said.unwrap_or(self.modified))
+                self.timestamps.of(said.unwrap_or(self.modified)).as_bytes()
             }
         };
         let place = Some(MessagePlace { content: self.content, offset });
@@ -233,7 +251,7 @@ impl Composer {
         {
             return self.append_formatted(format, piece, (rules, lines), batch, counts);
         }
-        if let Some(rules) = rules.filter(|_| !piece.ends.0.is_empty()) {
+        if let Some(rules) = rules.filter(|_| !piece.ends.all.is_empty()) {
             return self.append_joined(format, piece, rules, batch, counts);
         }
         let mut kept = format.settings.filter.kept(piece.records);
@@ -283,7 +301,7 @@ impl Composer {
             let end = lines.start + newline;
             let line = &piece.records[start..end];
             self.render_own(format, line, piece.offset + start as u64, OwnFacts::default());
-            cut += u64::from(self.encoder.append(&self.own.header, line, batch));
+            cut += u64::from(self.encoder.append(self.own.header.bytes(), line, batch));
             start = end + 1;
         }
         cut
@@ -325,7 +343,7 @@ impl Composer {
             self.append_one(format, rules, piece, is_cut, batch)
         } else if Self::is_each_own(format) {
             self.render_own(format, record, piece.offset, OwnFacts::default());
-            self.encoder.append(&self.own.header, record, batch)
+            self.encoder.append(self.own.header.bytes(), record, batch)
         } else {
             self.encoder.append(&self.header, record, batch)
         };

@@ -1,9 +1,12 @@
 //! From lines that hold their text in a form of their own to messages: containers' logs, JSON.
 
+use memchr::memchr;
+
 use super::composer::{Composer, MARGIN, MessageFormat, OwnFacts, RecordPiece};
 use super::reader::Counts;
 use crate::pipeline::batch::Batch;
-use crate::text::{LineFormat, Logical, TextRules};
+use crate::pipeline::controls::Controls;
+use crate::text::{LineFormat, Logical, TextRules, WholeLine};
 
 impl Composer {
     /// Appends what the records of a piece hold, unless a pattern drops it.
@@ -15,14 +18,51 @@ impl Composer {
         batch: &mut Batch,
         counts: &mut Counts,
     ) {
-        let (ends, before) = piece.ends;
+        // What stands in a line is sent as it is, and nothing else is done.
+        let is_quick = rules.0.only_has_format() && format.settings.filter.is_empty();
         let mut start = 0;
-        for end in ends.iter().map(|&end| end as usize - before) {
+        for end in piece.ends.within() {
             let (records, offset) = (&piece.records[start..end], piece.offset + start as u64);
             let record = RecordPiece { records, offset, ..piece };
+            if is_quick && self.append_whole_line(format, record, rules.1, batch, counts) {
+                start = end;
+                continue;
+            }
             self.append_formatted_record(format, record, rules, false, batch, counts);
             start = end;
         }
+    }
+
+    /// Appends what a record holds that is one line whose text is whole, with its end. Returns whether it is.
+    fn append_whole_line(
+        &mut self,
+        format: MessageFormat<'_>,
+        record: RecordPiece<'_>,
+        lines: &LineFormat,
+        batch: &mut Batch,
+        counts: &mut Counts,
+    ) -> bool {
+        let newline = record.records.len() - 1;
+        if !record.ends.are_lines && memchr(b'\n', record.records) != Some(newline) {
+            return false;
+        }
+        let mut room = self.own.assembly.room();
+        let line = &record.records[..newline];
+        let whole = lines.decode_whole(line, &mut room);
+        if let Some(WholeLine { text, facts, is_clean }) = &whole {
+            let facts = OwnFacts { severity: facts.severity, time: facts.time };
+            self.render_own(format, line, record.offset, facts);
+            let header = self.own.header.bytes();
+            let was_cut = match *is_clean && record.controls == Controls::None {
+                true => self.encoder.append_clean(header, text, batch),
+                false => self.encoder.append(header, text, batch),
+            };
+            counts.lines += 1;
+            counts.cut += u64::from(was_cut);
+        }
+        let is_whole = whole.is_some();
+        self.own.assembly.reuse(room);
+        is_whole
     }
 
     /// Appends what one record holds, with its end or without. `is_cut`: there is more of it.

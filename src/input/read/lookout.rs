@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::composer::{LINE_MAX, RecordPiece};
+use super::composer::{LINE_MAX, RecordEnds, RecordPiece};
 use super::content::Content;
 use super::pending::Pending;
 use super::reader::{CHUNK, Read, ReadPlace, Reader, head_at};
@@ -146,7 +146,8 @@ impl Reader {
         let back = place.back();
         self.begin(place)?;
         let (records, offset) = (&self.buffer[back..back + text], place.position.offset);
-        let piece = RecordPiece { records, controls: Controls::Some, offset, ends: (&[], 0) };
+        let piece =
+            RecordPiece { records, controls: Controls::Some, offset, ends: RecordEnds::default() };
         self.composer.append_unended(place.format, piece, true, batch, &mut self.counts);
         self.advance(place, back, text, true)?;
         *place.pending = Pending::default();
@@ -188,8 +189,12 @@ impl Reader {
             if text > back {
                 let (records, is_cut) = (&self.buffer[back..text], known > (text - back) as u64);
                 let (offset, counts) = (place.position.offset, &mut self.counts);
-                let piece =
-                    RecordPiece { records, controls: Controls::Some, offset, ends: (&[], 0) };
+                let piece = RecordPiece {
+                    records,
+                    controls: Controls::Some,
+                    offset,
+                    ends: RecordEnds::default(),
+                };
                 self.composer.append_unended(place.format, piece, is_cut, batch, counts);
                 self.advance(place, back, text - back, is_cut)?;
                 *place.pending = Pending::default();

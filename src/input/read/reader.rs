@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub(in crate::input) use super::composer::MessageFormat;
-use super::composer::{Composer, ENCODED, RecordPiece};
+use super::composer::{Composer, ENCODED, RecordEnds, RecordPiece};
 use super::content::Content;
 use super::identified::ContentNumbers;
 use super::overwritten::last_starts;
@@ -35,6 +35,8 @@ pub(in crate::input) struct Reader {
     pub(super) buffer: Vec<u8>,
     /// Where the records end that were found last, where lines are joined.
     ends: Vec<u32>,
+    /// Each of these is one line all the same.
+    are_lines: bool,
     pub(super) numbers: ContentNumbers,
     /// Contents with NULs that do not begin with a mark of their encoding.
     unmarked: HashSet<SourceId>,
@@ -116,8 +118,8 @@ impl Reader {
         let (composer, buffer) = (Composer::new(encoder), vec![0; CHUNK]);
         let (now, counts) = (Instant::now(), Counts::default());
         let numbers = ContentNumbers::default();
-        let (ends, unmarked) = (Vec::new(), HashSet::new());
-        Self { composer, buffer, ends, numbers, unmarked, now, most: ENCODED, counts }
+        let (ends, are_lines, unmarked) = (Vec::new(), false, HashSet::new());
+        Self { composer, buffer, ends, are_lines, numbers, unmarked, now, most: ENCODED, counts }
     }
 
     /// Frames what is read from now on.
@@ -260,7 +262,7 @@ impl Reader {
             true => Behind::Nothing,
             false => Behind::Open(split.text),
         };
-        rules.cut(lines, behind, &mut self.ends);
+        self.are_lines = rules.cut(lines, behind, &mut self.ends);
         split.hold_behind(self.ends.last().map_or(0, |&end| end as usize));
     }
 
@@ -361,7 +363,8 @@ impl Reader {
             ends_done += ends.len();
             let records = &self.buffer[from..from + len];
             let offset = place.position.offset + (from - done) as u64;
-            let ends = (ends, from - text.start);
+            let (from_start, are_lines) = (from - text.start, self.are_lines);
+            let ends = RecordEnds { all: ends, from: from_start, are_lines };
             let piece = RecordPiece { records, controls, offset, ends };
             self.composer.append(place.format, piece, batch, &mut self.counts);
             if from == text.start {

@@ -8,7 +8,8 @@ use super::composer::{Composer, MARGIN, MessageFormat, OwnFacts, OwnMessage, Rec
 use super::reader::Counts;
 use crate::filter::without_byte_order_mark;
 use crate::pipeline::batch::Batch;
-use crate::text::{TextRules, TextSearch};
+use crate::pipeline::controls::Controls;
+use crate::text::{TextRules, TextSearch, join};
 
 impl Composer {
     /// Appends the whole `lines` of a piece, of which all the records are searched. Returns how many had to
@@ -51,9 +52,8 @@ impl Composer {
     ) {
         let mut search = rules.search(piece.records);
         let mut judge = format.settings.filter.records(piece.records, piece.is_start());
-        let (ends, before) = piece.ends;
         let mut start = 0;
-        for end in ends.iter().map(|&end| end as usize - before) {
+        for end in piece.ends.within() {
             let record = start..end;
             let lines = memchr_iter(b'\n', &piece.records[record.clone()]).count() as u64;
             counts.lines += lines;
@@ -83,9 +83,21 @@ impl Composer {
         batch: &mut Batch,
     ) -> bool {
         let record = &piece.records[place.clone()];
+        let (offset, facts) = (piece.offset + place.start as u64, OwnFacts::default());
+        if piece.controls == Controls::None {
+            let is_own = Self::is_each_own(format);
+            if is_own {
+                self.render_own(format, record, offset, facts);
+            }
+            let header = if is_own { self.own.header.bytes() } else { &self.header };
+            let (encoder, between) = (&self.encoder, rules.join().text());
+            return match encoder.framing().keeps_newlines() {
+                true => encoder.append_clean(header, without_newlines_behind(record), batch),
+                false => encoder.append_written(header, |out| join(record, between, out), batch),
+            };
+        }
         self.own.work.text.clear();
         self.own.work.text.extend_from_slice(record);
-        let (offset, facts) = (piece.offset + place.start as u64, OwnFacts::default());
         self.append_text(format, rules, (record, offset), facts, batch)
     }
 
@@ -104,7 +116,7 @@ impl Composer {
         }
         let keeps_newlines = self.encoder.framing().keeps_newlines();
         let OwnMessage { header, work, .. } = &mut self.own;
-        let header = if is_own { header } else { &self.header };
+        let header = if is_own { header.bytes() } else { &self.header };
         if !rules.cuts_records() {
             return self.encoder.append(header, &work.text, batch);
         }
@@ -153,4 +165,11 @@ impl Composer {
         }
         self.append_text(format, rules, (line, offset), facts, batch)
     }
+}
+
+fn without_newlines_behind(mut text: &[u8]) -> &[u8] {
+    while let Some(shorter) = text.strip_suffix(b"\n") {
+        text = shorter;
+    }
+    text
 }

@@ -89,6 +89,7 @@ impl Warned {
         Some(match (end - now) / DAY {
             _ if end < now => format!("{whose} has expired on {date}; {remedy}"),
             0 => format!("{whose} expires on {date}, within a day; {remedy}"),
+            1 => format!("{whose} expires on {date}, in a day; {remedy}"),
             days => format!("{whose} expires on {date}, in {days} days; {remedy}"),
         })
     }

@@ -98,7 +98,6 @@ use self::report::Report;
 use self::reserve::Reserve;
 use self::returns::Returns;
 use self::session::Sender;
-use self::transport::Memory;
 use self::way_back::Course;
 use crate::health::liveness::Beat;
 use crate::health::metrics::Sending;
@@ -143,12 +142,10 @@ pub async fn run(links: Links, meters: Sending) -> Outcome {
     let returns = Returns::new(updates, spare);
     let control = Control::new(targets, batches, leave, fast_path, returns, beat);
     let sender = Sender {
-        target: given.get(0).clone(),
         course: Course::new(given.clone()),
         control,
         ledger: Ledger::default(),
         backoff: Backoff::default(),
-        memory: Memory::default(),
         reserve: Reserve::default(),
         limit,
         report: Report::new(&given, meters.clone()),

@@ -69,11 +69,11 @@ impl Receivers {
 
     /// Who is asked now that none is in use.
     pub(super) fn next(&mut self, now: Instant) -> Attempt {
-        let leading =
-            match std::mem::replace(&mut self.state, ReceiverState::Seeking { leading: None }) {
-                ReceiverState::Seeking { leading } => leading,
-                ReceiverState::InUse { .. } => None,
-            };
+        let leading = match self.state {
+            ReceiverState::Seeking { leading } => leading,
+            ReceiverState::InUse { .. } => None,
+        };
+        self.state = ReceiverState::Seeking { leading: None };
         if self.asked.iter().all(|&asked| asked) {
             self.asked.fill(false);
         }

@@ -19,11 +19,11 @@ use tokio::time::Instant;
 use super::reserve::Reserve;
 use super::serve::Session;
 use super::session::Sender;
+use super::transport::Transport;
 use super::transport::connect::ConnectError;
-use super::transport::{self, Transport};
 
 /// How often it is looked whether a connection that stands by is of use.
-pub(super) const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(100);
 /// When none came about to stand by, another one is tried after this time.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -43,9 +43,7 @@ impl Session {
     /// When there is something to do about the connections behind this one.
     pub(super) fn next_at(&self, reserve: &Reserve, now: Instant) -> Option<Instant> {
         let look = match &self.next {
-            Next::Ready(next) => {
-                Some(next.wake_at().map_or(now + LOOK, |at| at.clamp(now, now + LOOK)))
-            }
+            Next::Ready(next) => Some(look_at(&**next, now)),
             Next::None | Next::Due(_) | Next::Back(..) => None,
         };
         [look, self.open_at(reserve, now)].into_iter().flatten().min()
@@ -68,6 +66,11 @@ impl Session {
     fn is_rotation_due(&self, now: Instant) -> bool {
         self.timer.due_at().is_some_and(|at| at <= now)
     }
+}
+
+/// When to look at a connection that stands by.
+pub(super) fn look_at(next: &dyn Transport, now: Instant) -> Instant {
+    next.wake_at().map_or(now + LOOK, |at| at.clamp(now, now + LOOK))
 }
 
 /// Whether a connection that stands by is ready for messages; `None`: it is of no use any more.
@@ -102,14 +105,13 @@ impl Sender {
             due => due,
         };
         if session.open_at(&self.reserve, now).is_some_and(|at| at <= now) {
-            let (target, memory) = (self.target.clone(), self.memory.clone());
-            self.reserve.opening = Some(Box::pin(transport::open(target, memory)));
+            self.reserve.opening = Some(self.course.open());
         }
     }
 
     /// No connection came about, or none that lasted. The one at work may serve for long yet.
     pub(super) fn no_next(&mut self, error: Option<&ConnectError>, now: Instant) {
         self.report.not_rotated(error);
-        self.reserve.not_before = Some(now + AGAIN.min(self.target.proof_interval));
+        self.reserve.not_before = Some(now + AGAIN.min(self.course.target().proof_interval));
     }
 }

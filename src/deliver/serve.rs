@@ -101,8 +101,8 @@ impl Sender {
         self.limit.take(usize::try_from(resent).unwrap_or(usize::MAX));
         self.ledger.connected();
         self.reserve.not_before = None;
-        let Memory { rotates_within, failed_rotations: failures, .. } = self.memory;
-        let interval = self.target.proof_interval;
+        let Memory { rotates_within, failed_rotations: failures, .. } = *self.course.memory();
+        let interval = self.course.target().proof_interval;
         let interval = rotates_within.map_or(interval, |within| within.min(interval));
         Session {
             transport,
@@ -114,6 +114,13 @@ impl Sender {
         }
     }
 
+    /// Takes note of how a connection ended.
+    pub(super) fn note_end(&mut self, transport: &mut dyn Transport, why: &Why) {
+        let impression = transport.impression();
+        self.report.ended(why, &impression);
+        self.course.memory_mut().note(why, impression);
+    }
+
     /// The connection at work is closed, and the next one takes over.
     fn rotated(
         &mut self,
@@ -121,21 +128,19 @@ impl Sender {
         mut next: Box<dyn Transport>,
         why: &Why,
     ) -> Session {
-        let impression = old.impression();
-        self.report.ended(why, &impression);
-        self.memory.note(why, impression);
+        self.note_end(&mut *old, why);
         old.abort();
-        next.take_turn(&self.memory);
+        next.take_turn(self.course.memory());
         if self.ledger.is_settled() {
-            self.memory.failed_rotations = 0;
+            self.course.memory_mut().failed_rotations = 0;
         } else {
-            self.memory.failed_rotations += 1;
+            self.course.memory_mut().failed_rotations += 1;
             self.report.rotated_in_vain(why, self.ledger.written_bytes());
         }
         let mut session = self.begin(next);
         session.is_reported = true;
         self.report.rotated(session.transport.peer(), session.transport.protocol());
-        self.report.certificate(self.memory.tls.receiver_end());
+        self.report.certificate(self.course.memory().tls.receiver_end());
         session
     }
 
@@ -162,7 +167,7 @@ impl Sender {
             let back_at = self.course.due_back_at();
             let back_in = back_at.map(|at| at.saturating_duration_since(now));
             self.report.connected(transport.peer(), transport.protocol(), session.resent, back_in);
-            self.report.certificate(self.memory.tls.receiver_end());
+            self.report.certificate(self.course.memory().tls.receiver_end());
         }
         let stalled_for = transport.stalled_for(now);
         session.timer.note(self.ledger.confirmed(), self.ledger.written(), now);
@@ -195,7 +200,7 @@ impl Sender {
     }
 
     fn watch_progress(&mut self, stalled_for: Duration) -> Result<(), End> {
-        if stalled_for >= self.target.stall_limit {
+        if stalled_for >= self.course.target().stall_limit {
             return Err(End::Lost(Why::TimedOut(stalled_for)));
         }
         if stalled_for >= STALL {
@@ -222,7 +227,7 @@ impl Sender {
                 Patience::Until(by)
             }
             Intent::Finish | Intent::Renew | Intent::GoBack => {
-                Patience::Until(now + GRACE.max(self.target.write_timeout))
+                Patience::Until(now + GRACE.max(self.course.target().write_timeout))
             }
             Intent::Rotate => Patience::Prompt,
         };

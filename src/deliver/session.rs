@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Outcome;
 use super::backoff::Backoff;
 use super::control::{Control, Intent, Wait, Wakeup};
 use super::ledger::{Ledger, Tally};
@@ -12,9 +13,8 @@ use super::receivers::Worth;
 use super::report::Report;
 use super::reserve::Reserve;
 use super::serve::End;
-use super::transport::{self, Memory, Transport, Why};
+use super::transport::{Transport, Why};
 use super::way_back::{Course, WayBack};
-use super::{Outcome, Target};
 use crate::health::metrics::Sending;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::limit::RateLimit;
@@ -28,16 +28,12 @@ const SLOW: Duration = Duration::from_secs(4);
 /// What outlives connections.
 #[derive(Debug)]
 pub(super) struct Sender {
-    /// The receiver in use, or the one that is asked.
-    pub(super) target: Target,
-    /// All of them, and which one that is.
+    /// The receivers, what is known of each, and which one is in use or asked.
     pub(super) course: Course,
     pub(super) control: Control,
     pub(super) ledger: Ledger,
     pub(super) backoff: Backoff,
-    /// Of that receiver.
-    pub(super) memory: Memory,
-    /// Connections to it that stand by.
+    /// Connections to that one that stand by.
     pub(super) reserve: Reserve,
     pub(super) limit: RateLimit,
     pub(super) report: Report,
@@ -62,12 +58,11 @@ impl Sender {
     /// Turns to the new targets.
     fn move_on(&mut self) {
         let targets = self.control.next_targets();
-        let target = targets.get(0).clone();
-        if target.encoder.framing() != self.target.encoder.framing() {
-            self.ledger.reframe(|batch| target.encoder.reframe(batch));
+        let encoder = &targets.get(0).encoder;
+        if encoder.framing() != self.course.target().encoder.framing() {
+            self.ledger.reframe(|batch| encoder.reframe(batch));
         }
-        self.target = target;
-        (self.backoff, self.memory, self.reserve) = Default::default();
+        (self.backoff, self.reserve) = Default::default();
         self.report = Report::new(&targets, self.meters.clone());
         self.course = Course::new(targets);
     }
@@ -89,9 +84,7 @@ impl Sender {
             } else {
                 self.ledger.confirmed() > before || began.elapsed() >= LASTING
             };
-            let impression = transport.impression();
-            self.report.ended(&why, &impression);
-            self.memory.note(&why, impression);
+            self.note_end(&mut *transport, &why);
             if why.is_suspicious() {
                 self.reserve.forget_open();
             }
@@ -139,22 +132,18 @@ impl Sender {
             };
             self.pause(Instant::now() + delay).await?;
             self.turn_to(attempt.index);
-            let Self { target, memory, control, reserve, .. } = self;
+            let patience = self.course.target().connect_timeout;
             // One may be on its way already.
-            let mut opening = reserve
-                .opening
-                .take()
-                .unwrap_or_else(|| Box::pin(transport::open(target.clone(), memory.clone())));
+            let opening = self.reserve.opening.take();
+            let mut opening = opening.unwrap_or_else(|| self.course.open());
             let slow_at = Instant::now() + SLOW;
             let opened = loop {
-                control.beat.turn();
+                self.control.beat.turn();
                 let until = Some(slow_at).filter(|&at| at > Instant::now());
-                match control.next(Wait { until, ..Wait::default() }, &mut opening).await {
+                match self.control.next(Wait { until, ..Wait::default() }, &mut opening).await {
                     Wakeup::Task(opened) => break opened,
-                    _ if control.is_called_away() => return None,
-                    _ if Instant::now() >= slow_at => {
-                        self.report.slow(SLOW, target.connect_timeout);
-                    }
+                    _ if self.control.is_called_away() => return None,
+                    _ if Instant::now() >= slow_at => self.report.slow(SLOW, patience),
                     _ => {}
                 }
             };
@@ -192,7 +181,7 @@ impl Sender {
     pub(super) fn take(&mut self, batch: Option<Batch>) {
         if let Some(batch) = batch {
             self.meters.queued_bytes.sub(batch.bytes.len() as i64);
-            let encoder = &self.target.encoder;
+            let encoder = &self.course.target().encoder;
             let fits = batch.framing == encoder.framing();
             // It was made before the target changed.
             self.ledger.push(if fits { batch } else { encoder.reframe(&batch) });

@@ -106,7 +106,7 @@ impl Sender {
         self.control.fast_path.lease(Lease {
             transport,
             ledger: std::mem::take(&mut self.ledger),
-            framing: self.target.encoder.framing(),
+            framing: self.course.target().encoder.framing(),
             taken: self.control.taken,
             wake_at,
             ended: None,

@@ -10,24 +10,24 @@ use std::fmt;
 
 use tokio::time::Instant;
 
-use super::Targets;
 use super::receivers::{Attempt, Receivers};
 use super::reserve::{Opening, Reserve};
-use super::rotation::{LOOK, Next, is_ready};
+use super::rotation::{Next, is_ready, look_at};
 use super::serve::Session;
 use super::session::Sender;
 use super::transport::connect::ConnectError;
 use super::transport::{self, Memory, Transport, Why};
+use super::{Target, Targets};
 
 /// The receivers, and where among them sending stands.
 #[derive(Debug)]
 pub(super) struct Course {
-    pub(super) targets: Targets,
-    pub(super) receivers: Receivers,
-    /// What is known of each; that of the one which is in use or asked is elsewhere meanwhile.
+    targets: Targets,
+    /// What is known of each.
     memories: Vec<Memory>,
-    /// The place of that one.
+    /// The place of the one that is in use or asked.
     at: usize,
+    pub(super) receivers: Receivers,
     pub(super) way_back: WayBack,
 }
 
@@ -78,11 +78,34 @@ impl Course {
         }
     }
 
+    /// The receiver in use, or the one that is asked.
+    pub(super) fn target(&self) -> &Target {
+        self.targets.get(self.at)
+    }
+
+    /// What is known of that one.
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memories[self.at]
+    }
+
+    /// The same, to be changed.
+    pub(super) fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memories[self.at]
+    }
+
+    /// Begins to open a connection to that one.
+    pub(super) fn open(&self) -> Opening {
+        self.open_to(self.at)
+    }
+
+    fn open_to(&self, index: usize) -> Opening {
+        Box::pin(transport::open(self.targets.get(index).clone(), self.memories[index].clone()))
+    }
+
     /// The connection to a receiver that is to be asked by now because it comes before the one in use.
     fn open_way_back(&self, now: Instant) -> WayBack {
-        let Some(index) = self.receivers.due_back(now.into_std()) else { return WayBack::None };
-        let (target, memory) = (self.targets.get(index).clone(), self.memories[index].clone());
-        WayBack::Opening(index, Box::pin(transport::open(target, memory)))
+        let due = self.receivers.due_back(now.into_std());
+        due.map_or(WayBack::None, |index| WayBack::Opening(index, self.open_to(index)))
     }
 
     /// Who is asked now that none is in use.
@@ -111,9 +134,7 @@ impl Course {
             _ if matches!(next, Next::Due(_) | Next::Back(..)) => None,
             WayBack::None => self.due_back_at(),
             WayBack::Opening(..) => None,
-            WayBack::Open(_, next) => {
-                Some(next.wake_at().map_or(now + LOOK, |at| at.clamp(now, now + LOOK)))
-            }
+            WayBack::Open(_, next) => Some(look_at(&**next, now)),
         }
     }
 }
@@ -121,16 +142,12 @@ impl Course {
 impl Sender {
     /// The receiver of that place is asked, or used, from now on.
     pub(super) fn turn_to(&mut self, index: usize) {
-        let course = &mut self.course;
-        if index == course.at {
+        if index == self.course.at {
             return;
         }
-        std::mem::swap(&mut self.memory, &mut course.memories[course.at]);
-        std::mem::swap(&mut self.memory, &mut course.memories[index]);
-        course.at = index;
-        self.target = course.targets.get(index).clone();
+        self.course.at = index;
         self.reserve = Reserve::default();
-        self.report.turned_to(&self.target, index);
+        self.report.turned_to(self.course.target(), index);
     }
 
     /// A connection that is open already, now that the one in use has ended.
@@ -144,7 +161,7 @@ impl Sender {
         let mut standby = self.reserve.take_over(now)?;
         let index = self.course.at;
         self.course.takes(index, now);
-        standby.take_turn(&self.memory);
+        standby.take_turn(self.course.memory());
         Some(standby)
     }
 
@@ -199,9 +216,7 @@ impl Sender {
         mut next: Box<dyn Transport>,
         why: &Why,
     ) -> Session {
-        let impression = old.impression();
-        self.report.ended(why, &impression);
-        self.memory.note(why, impression);
+        self.note_end(&mut *old, why);
         old.abort();
         self.go_back(index, &mut *next, Instant::now());
         self.begin(next)
@@ -210,7 +225,7 @@ impl Sender {
     fn go_back(&mut self, index: usize, next: &mut dyn Transport, now: Instant) {
         self.turn_to(index);
         self.course.receivers.takes_over(index, now.into_std(), fastrand::f64());
-        next.take_turn(&self.memory);
+        next.take_turn(self.course.memory());
         self.backoff.reset();
     }
 }

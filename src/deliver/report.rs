@@ -17,23 +17,41 @@ use crate::health::certificates::CertificateOwner;
 use crate::health::loss::{Amount, Reason};
 use crate::health::metrics::Sending;
 
+/// One of the receivers.
+#[derive(Debug)]
+struct ReportedReceiver {
+    /// As configured: `host:port`.
+    name: String,
+    /// What to check where it does not answer.
+    checks: &'static str,
+    /// What its reset may mean of a connection on which nothing was read.
+    reset_hint: &'static str,
+    /// A warning has told of this outage.
+    warned: bool,
+}
+
+impl ReportedReceiver {
+    fn new(target: &Target) -> Self {
+        Self {
+            name: target.name(),
+            checks: checks(&target.transport),
+            reset_hint: if target.transport.trust().is_some() { OVER_TLS } else { "" },
+            warned: false,
+        }
+    }
+}
+
 /// What has been said, so that it is not said again.
 #[derive(Debug)]
 pub(super) struct Report {
-    /// The one that is in use or asked, as configured: `host:port`.
-    receiver: String,
-    /// All of them in their order, each with whether a warning has told of this outage.
-    receivers: Vec<(String, bool)>,
+    /// All receivers in their order.
+    receivers: Vec<ReportedReceiver>,
     /// The place of the one that is in use or asked.
     at: usize,
     /// The place of the one that was in use last.
     in_use: usize,
     /// Why that one is in use no more.
     cause: Option<String>,
-    /// What to check where nobody answers.
-    checks: &'static str,
-    /// What a reset may mean of a connection on which nothing was read.
-    reset_hint: &'static str,
     /// It was said that an attempt takes its time.
     said_slow: bool,
     /// Since when there is no connection.
@@ -56,15 +74,16 @@ pub(super) struct Report {
 impl Report {
     /// A report about the receivers of `targets`; says whom it is going to be about.
     pub(super) fn new(targets: &Targets, meters: Sending) -> Self {
-        let target = targets.get(0);
-        let receivers: Vec<_> = targets.iter().map(|target| (target.name(), false)).collect();
-        let receiver = target.name();
-        let others: Vec<_> = receivers.iter().skip(1).map(|(name, _)| name.as_str()).collect();
-        let others = match &others[..] {
-            [] => String::new(),
-            others => format!("; if it takes nothing, to {}", others.join(", then to ")),
+        let receivers: Vec<_> = targets.iter().map(ReportedReceiver::new).collect();
+        let names: Vec<_> = receivers.iter().map(|receiver| receiver.name.as_str()).collect();
+        let (receiver, others) = match &names[..] {
+            [] => ("", String::new()),
+            [receiver] => (*receiver, String::new()),
+            [receiver, others @ ..] => {
+                (*receiver, format!("; if it takes nothing, to {}", others.join(", then to ")))
+            }
         };
-        match target.transport {
+        match targets.get(0).transport {
             TransportKind::Udp => info!("sending to {receiver} over UDP{others}"),
             TransportKind::Tcp => info!("connecting to {receiver} over TCP{others}"),
             TransportKind::Tls(_) => info!("connecting to {receiver} over TLS{others}"),
@@ -75,15 +94,12 @@ impl Report {
                 info!("connecting to {receiver} over RELP and TLS{others}");
             }
         }
-        meters.may_use(receivers.iter().map(|(name, _)| name.as_str()));
+        meters.may_use(names.into_iter());
         Self {
-            receiver,
             receivers,
             at: 0,
             in_use: 0,
             cause: None,
-            checks: checks(&target.transport),
-            reset_hint: if target.transport.trust().is_some() { OVER_TLS } else { "" },
             said_slow: false,
             gone: None,
             stalled: None,
@@ -97,16 +113,20 @@ impl Report {
         }
     }
 
+    /// The one that is in use or asked.
+    fn receiver(&self) -> &str {
+        &self.receivers[self.at].name
+    }
+
     /// An attempt to reach the receiver has taken so long, and is given `patience` in all.
     pub(super) fn slow(&mut self, waited: Duration, patience: Duration) {
-        if self.receivers[self.at].1 || std::mem::replace(&mut self.said_slow, true) {
+        let ReportedReceiver { name, checks, warned, .. } = &self.receivers[self.at];
+        if *warned || std::mem::replace(&mut self.said_slow, true) {
             return;
         }
         warn!(
-            "{} has not answered for {} s; {}; it is waited for {} s in all (connect_timeout)",
-            self.receiver,
+            "{name} has not answered for {} s; {checks}; it is waited for {} s in all (connect_timeout)",
             waited.as_secs(),
-            self.checks,
             patience.as_secs()
         );
     }
@@ -118,8 +138,8 @@ impl Report {
         self.gone.get_or_insert_with(Instant::now);
         self.note_cause(reason);
         let next = if self.receivers.len() > 1 { "trying the next receiver" } else { "retrying" };
-        if std::mem::replace(&mut self.receivers[self.at].1, true) {
-            debug!("still no connection to {}: {reason}", self.receiver);
+        if std::mem::replace(&mut self.receivers[self.at].warned, true) {
+            debug!("still no connection to {}: {reason}", self.receiver());
         } else {
             warn!("{reason}; {next}, nothing is lost meanwhile");
         }
@@ -134,33 +154,28 @@ impl Report {
     }
 
     /// Another receiver is asked from now on, or used.
-    pub(super) fn turned_to(&mut self, target: &Target, index: usize) {
-        self.receiver = target.name();
-        self.checks = checks(&target.transport);
+    pub(super) fn turned_to(&mut self, index: usize) {
         self.at = index;
         (self.said_slow, self.said_in_vain, self.useless, self.said_pattern) = Default::default();
         (self.stalled, self.ends, self.renewing) = (None, Ends::default(), false);
     }
 
-    /// A receiver that comes before the one in use was asked and does not take messages.
-    pub(super) fn stays_away(&self, target: &Target, error: Option<&ConnectError>) {
+    /// The receiver of that place comes before the one in use, was asked, and does not take messages.
+    pub(super) fn stays_away(&self, index: usize, error: Option<&ConnectError>) {
         let why = error.map_or("it closed the connection at once".to_owned(), ToString::to_string);
-        debug!("{} does not take messages yet: {why}; {} goes on", target.name(), self.receiver);
+        let (name, in_use) = (&self.receivers[index].name, self.receiver());
+        debug!("{name} does not take messages yet: {why}; {in_use} goes on");
     }
 
     /// Another receiver than the last one is in use. `back_in`: when those before it are asked again.
     fn changed(&mut self, receiver: &str, resent: &str, back_in: Option<Duration>) {
         let last = std::mem::replace(&mut self.in_use, self.at);
-        let (last, _) = &self.receivers[last];
+        let (first, last) = (&self.receivers[0].name, &self.receivers[last].name);
         self.meters.failovers.inc();
         let again = match back_in {
             _ if self.at == 0 => String::new(),
-            Some(after) => format!(
-                "; {} is asked again in {} s (failback)",
-                self.receivers[0].0,
-                after.as_secs()
-            ),
-            None => format!("; {} is asked again when it fails (failback)", self.receivers[0].0),
+            Some(after) => format!("; {first} is asked again in {} s (failback)", after.as_secs()),
+            None => format!("; {first} is asked again when it fails (failback)"),
         };
         match self.cause.take() {
             Some(cause) => warn!(
@@ -177,14 +192,14 @@ impl Report {
         self.meters.left();
         debug!(
             "renewing the connection to {}: everything sent is confirmed by that",
-            self.receiver
+            self.receiver()
         );
         self.renewing = true;
     }
 
     /// Another connection has taken over in good order.
     pub(super) fn rotated(&mut self, peer: SocketAddr, protocol: &str) {
-        let receiver = format!("{} ({peer}, {protocol})", self.receiver);
+        let receiver = format!("{} ({peer}, {protocol})", self.receiver());
         debug!("rotated the connection to {receiver}");
         self.meters.reached(receiver);
     }
@@ -192,7 +207,7 @@ impl Report {
     /// A connection was closed to prove what was sent, and that has proven nothing.
     pub(super) fn rotated_in_vain(&mut self, why: &Why, bytes: u64) {
         self.meters.failed(why.kind(), why);
-        let receiver = &self.receiver;
+        let receiver = &self.receivers[self.at].name;
         if std::mem::replace(&mut self.said_in_vain, true) {
             debug!("{receiver}: {why}; {bytes} bytes go out again");
         } else {
@@ -207,7 +222,7 @@ impl Report {
     /// There is no other connection that could take over; the one at work goes on.
     pub(super) fn not_rotated(&mut self, error: Option<&ConnectError>) {
         let why = error.map_or("it was closed at once".to_owned(), ToString::to_string);
-        debug!("no second connection to {}: {why}; the first one goes on", self.receiver);
+        debug!("no second connection to {}: {why}; the first one goes on", self.receiver());
     }
 
     /// So many bytes are sent and not proven, the oldest of them since then.
@@ -230,15 +245,16 @@ impl Report {
         resent: u64,
         back_in: Option<Duration>,
     ) {
-        let receiver = format!("{} ({peer}, {protocol})", self.receiver);
+        let receiver = format!("{} ({peer}, {protocol})", self.receiver());
         self.meters.reached(receiver.clone());
-        self.meters.uses(self.receivers.iter().map(|(name, _)| name.as_str()), self.at);
+        let names = self.receivers.iter().map(|receiver| receiver.name.as_str());
+        self.meters.uses(names, self.at);
         self.said_slow = false;
         let resent = match resent {
             0 => String::new(),
             bytes => format!("; {bytes} bytes go out again that may not have arrived"),
         };
-        self.receivers.iter_mut().for_each(|(_, warned)| *warned = false);
+        self.receivers.iter_mut().for_each(|receiver| receiver.warned = false);
         if self.at != self.in_use {
             (self.gone, self.useless, self.renewing) = (None, false, false);
             return self.changed(&receiver, &resent, back_in);
@@ -270,7 +286,7 @@ impl Report {
             debug!(
                 "connection to {} ended {:.1} s after it was made and {:.1} s after its first \
                  message: {reason}; of {taken} bytes {proven} are proven to be read",
-                self.receiver,
+                self.receiver(),
                 age.as_secs_f64(),
                 used.as_secs_f64()
             );
@@ -295,7 +311,7 @@ impl Report {
                 "{} has ended each of the last three connections {when}: it has a limit, does not \
                  understand what it gets, or is a proxy whose server does not run. What an end leaves \
                  unproven is sent again; let the receiver keep its connections open",
-                self.receiver
+                self.receiver()
             );
         }
     }
@@ -306,7 +322,8 @@ impl Report {
         self.meters.failed(reason.kind(), reason);
         self.stalled = None;
         self.note_cause(reason);
-        let receiver = &self.receiver;
+        let ReportedReceiver { name: receiver, reset_hint, warned, .. } =
+            &mut self.receivers[self.at];
         if useful && self.said_pattern {
             // A warning has told that it ends all of them.
             self.useless = false;
@@ -314,11 +331,11 @@ impl Report {
             return;
         }
         self.gone = Some(Instant::now());
-        self.receivers[self.at].1 = false;
+        *warned = false;
         match (useful, std::mem::replace(&mut self.useless, !useful)) {
             (true, _) => info!("connection to {receiver} ended: {reason}; reconnecting"),
             (false, false) => {
-                let hint = if reason.kind() == "reset" { self.reset_hint } else { "" };
+                let hint = if reason.kind() == "reset" { *reset_hint } else { "" };
                 warn!(
                     "connection to {receiver} ended before it was known to have read anything: \
                      {reason}{hint}; retrying"
@@ -331,7 +348,7 @@ impl Report {
     /// The receiver does not want a message, which will not be sent again.
     pub(super) fn given_up(&mut self, answer: &str) {
         self.meters.losses.add(Reason::Rejected, Amount::lines(1));
-        let receiver = &self.receiver;
+        let receiver = self.receiver();
         warn!(
             "{receiver} has refused the same message three times, and others are waiting: it is lost. \
              It said {answer:?}; look at its own log, and at the length of the lines \
@@ -344,7 +361,7 @@ impl Report {
         if self.stalled.is_none() {
             self.stalled = Instant::now().checked_sub(since);
             let seconds = since.as_secs();
-            warn!("{} has taken nothing for {seconds} s; waiting for it", self.receiver);
+            warn!("{} has taken nothing for {seconds} s; waiting for it", self.receiver());
         }
     }
 
@@ -352,7 +369,7 @@ impl Report {
     pub(super) fn moving(&mut self) {
         if let Some(since) = self.stalled.take() {
             let seconds = since.elapsed().as_secs();
-            info!("{} goes on after {seconds} s", self.receiver);
+            info!("{} goes on after {seconds} s", self.receiver());
         }
     }
 }

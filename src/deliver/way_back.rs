@@ -147,7 +147,7 @@ impl Sender {
         }
         self.course.at = index;
         self.reserve = Reserve::default();
-        self.report.turned_to(self.course.target(), index);
+        self.report.turned_to(index);
     }
 
     /// A connection that is open already, now that the one in use has ended.
@@ -205,7 +205,7 @@ impl Sender {
 
     fn stays_away(&mut self, index: usize, error: Option<&ConnectError>, now: Instant) {
         self.course.receivers.stays_away(now.into_std(), fastrand::f64());
-        self.report.stays_away(self.course.targets.get(index), error);
+        self.report.stays_away(index, error);
     }
 
     /// The connection in use is closed, and that to the receiver of that place takes over.

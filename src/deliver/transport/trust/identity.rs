@@ -33,17 +33,22 @@ pub(in crate::deliver::transport) fn files(identity: &Identity) -> impl Iterator
     [Some(identity.certificate.clone()), identity.key.clone()].into_iter().flatten()
 }
 
+/// Where the key is, and which setting says so.
+fn key_place(identity: &Identity) -> (&'static str, &Path) {
+    match &identity.key {
+        Some(path) => (KEY_FILE, path),
+        None => (CERT_FILE, &identity.certificate),
+    }
+}
+
 /// Reads the certificate and its key, and finds out whether they belong together.
 pub(super) fn load(
     identity: &Identity,
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, TlsError> {
-    let Identity { certificate, key } = identity;
+    let certificate = &identity.certificate;
     let chain = certificates(CERT_FILE, certificate)?;
-    let (name, path) = match key {
-        Some(path) => (KEY_FILE, path),
-        None => (CERT_FILE, certificate),
-    };
+    let (name, path) = key_place(identity);
     let broken = |what: &str, remedy: &str| TlsError::file(name, path, what, remedy);
     let pem = fs::read(path).map_err(|error| broken(&error.to_string(), READABLE))?;
     let key =
@@ -129,10 +134,7 @@ fn bits(key: &[u8]) -> Option<Vec<u8>> {
 /// used all the same: in a container a secret is often mounted like that, and logs that are not shipped are
 /// worse.
 pub(super) fn rights_fault(identity: &Identity) -> Option<String> {
-    let (name, path) = match &identity.key {
-        Some(path) => (KEY_FILE, path),
-        None => (CERT_FILE, &identity.certificate),
-    };
+    let (name, path) = key_place(identity);
     let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
     (mode & TOO_OPEN != 0).then(|| {
         let at = path.shown();

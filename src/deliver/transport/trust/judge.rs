@@ -31,25 +31,6 @@ impl ReceiverJudge {
     fn has_pin_of(&self, certificate: &CertificateDer<'_>) -> bool {
         !self.pins.is_empty() && self.pins.contains(&Fingerprint::of(certificate))
     }
-
-    fn judge(
-        &self,
-        own: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<TrustedBy, Error> {
-        if self.has_pin_of(own) {
-            return Ok(TrustedBy::Pin);
-        }
-        match &self.by_chain {
-            Some(by_chain) => {
-                by_chain.verify_server_cert(own, others, name, ocsp, now).map(|_| TrustedBy::Chain)
-            }
-            None => Err(CertificateError::ApplicationVerificationFailure.into()),
-        }
-    }
 }
 
 impl ServerCertVerifier for ReceiverJudge {
@@ -63,7 +44,13 @@ impl ServerCertVerifier for ReceiverJudge {
     ) -> Result<ServerCertVerified, Error> {
         let chain = std::iter::once(own).chain(others).map(|shown| shown.clone().into_owned());
         let chain = chain.collect();
-        let judged = self.judge(own, others, name, ocsp, now);
+        let judged = match &self.by_chain {
+            _ if self.has_pin_of(own) => Ok(TrustedBy::Pin),
+            Some(by_chain) => {
+                by_chain.verify_server_cert(own, others, name, ocsp, now).map(|_| TrustedBy::Chain)
+            }
+            None => Err(CertificateError::ApplicationVerificationFailure.into()),
+        };
         self.witness.saw(Testimony { chain, trusted_by: judged.as_ref().ok().copied() });
         judged.map(|_| ServerCertVerified::assertion())
     }

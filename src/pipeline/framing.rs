@@ -39,16 +39,10 @@ impl Framing {
         }
     }
 
-    /// Whether the length of a message is told before it.
-    #[must_use]
-    pub fn tells_length(self) -> bool {
-        matches!(self, Self::OctetCounted | Self::Relp)
-    }
-
     /// Whether a newline within a message does not end it: its length is told.
     #[must_use]
     pub fn keeps_newlines(self) -> bool {
-        self.tells_length()
+        matches!(self, Self::OctetCounted | Self::Relp)
     }
 
     /// What follows each message. It does not count against the length limit.

@@ -108,7 +108,7 @@ impl Encoder {
         write: impl FnOnce(&mut Vec<u8>),
         batch: &mut Batch,
     ) -> bool {
-        debug_assert!(!self.framing.tells_length(), "{:?}", self.framing);
+        debug_assert!(!self.framing.keeps_newlines(), "{:?}", self.framing);
         batch.bytes.extend_from_slice(header);
         let start = batch.bytes.len();
         write(&mut batch.bytes);
@@ -270,7 +270,7 @@ mod tests {
             let was_cut = encoder.append(HEADER, text, &mut any);
             prop_assert_eq!(encoder.append_clean(HEADER, text, &mut clean), was_cut);
             prop_assert_eq!((&clean.bytes, &clean.frames), (&any.bytes, &any.frames));
-            if !framing.tells_length() {
+            if !framing.keeps_newlines() {
                 let mut written = Batch::default();
                 let write = |out: &mut Vec<u8>| out.extend_from_slice(text);
                 prop_assert_eq!(encoder.append_written(HEADER, write, &mut written), was_cut);

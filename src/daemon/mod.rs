@@ -144,13 +144,11 @@ fn open_state(config: &Config) -> Result<(Store, Vec<Record>), Error> {
             warn!("{error}; until then lines are shipped, but a restart repeats or misses some");
             Ok(unsaved)
         }
-        Err(error @ StateError::Locked { .. })
-            if config.mode == Mode::Once && config.read_again.is_empty() =>
-        {
-            Err(format!("{error}; a daemon there ships its files already, without --once").into())
-        }
         Err(error @ StateError::Locked { .. }) if !config.read_again.is_empty() => {
             Err(read_again::beside(&error, &config.read_again).into())
+        }
+        Err(error @ StateError::Locked { .. }) if config.mode == Mode::Once => {
+            Err(format!("{error}; a daemon there ships its files already, without --once").into())
         }
         result => Ok(result?),
     }

@@ -159,20 +159,11 @@ impl StreamPass {
     /// Passes on all messages that are complete.
     async fn pass_on(&mut self, outlet: &Outlet) -> Result<(), Closed> {
         loop {
-            let room = outlet.room().await?;
-            let mut batch = self.memory.take().unwrap_or_default();
-            batch.clear();
-            // What is in memory can be read.
-            self.lines.make_no_more(room.most());
-            let left =
-                self.lines.fill(&mut batch, now(), wall_clock()).unwrap_or(StreamLeft::Beginning);
-            if batch.is_empty() {
-                self.memory = Some(batch);
-            } else {
-                self.memory = hand_on(batch, room, &self.meters);
-            }
-            self.tell();
-            self.wake = match left {
+            let fill = |lines: &mut StreamLines, batch: &mut Batch| {
+                // What is in memory can be read.
+                lines.fill(batch, now(), wall_clock()).unwrap_or(StreamLeft::Beginning)
+            };
+            self.wake = match self.make(outlet, fill).await? {
                 StreamLeft::More => continue,
                 StreamLeft::Beginning => None,
                 StreamLeft::Undecided(patience) => Some(Wake::Decide(now() + patience)),
@@ -184,17 +175,31 @@ impl StreamPass {
 
     /// Passes on what may have gone on and did not.
     async fn decide(&mut self, outlet: &Outlet) -> Result<(), Closed> {
+        let decide = |lines: &mut StreamLines, batch: &mut Batch| {
+            let _ = lines.decide(batch, now(), wall_clock());
+        };
+        self.make(outlet, decide).await?;
+        // More may have come behind it.
+        self.pass_on(outlet).await
+    }
+
+    /// Waits until there is room for a batch, has `make` put messages into one, and hands it on.
+    async fn make<T>(
+        &mut self,
+        outlet: &Outlet,
+        make: impl FnOnce(&mut StreamLines, &mut Batch) -> T,
+    ) -> Result<T, Closed> {
         let room = outlet.room().await?;
         let mut batch = self.memory.take().unwrap_or_default();
         batch.clear();
-        let _ = self.lines.decide(&mut batch, now(), wall_clock());
+        self.lines.make_no_more(room.most());
+        let made = make(&mut self.lines, &mut batch);
         self.memory = match batch.is_empty() {
             true => Some(batch),
             false => hand_on(batch, room, &self.meters),
         };
         self.tell();
-        // More may have come behind it.
-        self.pass_on(outlet).await
+        Ok(made)
     }
 
     /// Passes on everything: nobody goes on with it.

@@ -93,6 +93,11 @@ pub(super) fn failback(text: &str) -> Result<Option<Duration>, String> {
     }
 }
 
+/// `HOST:PORT` as [`host_and_port`] reads it.
+pub(crate) fn host_with_port(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
 /// `HOST:PORT`, an IPv6 address in brackets.
 pub(super) fn host_and_port(text: &str) -> Result<(String, u16), String> {
     if text.contains("://") {
@@ -456,6 +461,16 @@ mod tests {
         ] {
             let error = host(text).unwrap_err();
             assert!(error.contains(hint), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_receiver_is_read_as_it_is_written() {
+        for (text, host) in
+            [("logs.example.com:514", "logs.example.com"), ("[2001:db8::1]:6514", "2001:db8::1")]
+        {
+            let (read, port) = host_and_port(text).unwrap();
+            assert_eq!((read.as_str(), host_with_port(&read, port).as_str()), (host, text));
         }
     }
 

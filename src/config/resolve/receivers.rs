@@ -20,10 +20,9 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    /// `host:port`, an IPv6 address in brackets; names in lower case, for that makes no difference.
+    /// `host:port`, in lower case, for that makes no difference.
     fn name(&self) -> String {
-        let (host, port) = (self.host.to_ascii_lowercase(), self.port);
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        value::host_with_port(&self.host.to_ascii_lowercase(), self.port)
     }
 }
 

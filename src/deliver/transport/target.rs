@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::relp::RelpLimits;
 use super::trust::Trust;
+use crate::config::value::host_with_port;
 use crate::config::{Config, Destination, Protocol};
 use crate::syslog::Encoder;
 
@@ -97,8 +98,7 @@ pub enum TransportKind {
 impl Target {
     /// The receiver as people know it: `host:port`, an IPv6 address in brackets.
     pub(in crate::deliver) fn name(&self) -> String {
-        let Self { host, port, .. } = self;
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        host_with_port(&self.host, self.port)
     }
 }
 

@@ -12,8 +12,7 @@ use crate::input::read::reader::{CHUNK, MessageFormat, Read, ReadPlace, Reader};
 use crate::input::read::records;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::{Position, Source, SourceId};
-use crate::syslog::{Encoder, Facility, Header, MessageTime, Priority, Severity, StructuredData};
-use crate::text::PathTemplate;
+use crate::syslog::{Encoder, Header};
 use crate::text::TextRules;
 
 /// Cuts a file's `content` into lines, a piece at a time.
@@ -43,17 +42,7 @@ pub fn read(
     let now = Instant::now();
     reader.tick(now);
     let mut batch = Batch::default();
-    let settings = FileSettings {
-        priority: Priority::new(Facility::USER, Severity::NOTICE),
-        hostname: PathTemplate::literal(""),
-        token: None,
-        tag: None,
-        path_regex: None,
-        time: MessageTime::Read,
-        filter: Arc::default(),
-        text: (!rules.is_idle()).then(|| Arc::new(rules)),
-        structured_data: StructuredData::default(),
-    };
+    let settings = FileSettings::plain("", rules);
     Ok(move || {
         let (mut position, mut pending) = (Position::default(), Pending::default());
         loop {

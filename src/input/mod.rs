@@ -25,7 +25,7 @@ use crate::health::metrics::Reading;
 use crate::health::readiness::FirstPass;
 use crate::mounts::Fence;
 use crate::pipeline::globs::FollowedGlobs;
-use crate::syslog::{Encoder, Header, MessageTime, Priority, StructuredData};
+use crate::syslog::{Encoder, Facility, Header, MessageTime, Priority, Severity, StructuredData};
 use crate::text::{LineFormat, PathTemplate, TextRules, Wide};
 
 pub use self::rotation::names::is_compressed;
@@ -85,6 +85,21 @@ pub struct FileSettings {
 }
 
 impl FileSettings {
+    /// Those of benchmarks and tests: messages of user.notice, with what `rules` say done to the text.
+    fn plain(hostname: &str, rules: TextRules) -> Self {
+        Self {
+            priority: Priority::new(Facility::USER, Severity::NOTICE),
+            hostname: PathTemplate::literal(hostname),
+            token: None,
+            tag: None,
+            path_regex: None,
+            time: MessageTime::Read,
+            filter: Arc::default(),
+            text: (!rules.is_idle()).then(|| Arc::new(rules)),
+            structured_data: StructuredData::default(),
+        }
+    }
+
     /// The form of the lines, where they have one.
     fn line_format(&self) -> Option<&LineFormat> {
         self.text.as_ref()?.format.as_ref()

@@ -18,8 +18,8 @@ use crate::mounts::Fence;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::event::Event;
 use crate::pipeline::position::{Record, SourceId, SourceIds, Update, nanoseconds};
-use crate::syslog::{Encoder, Facility, Framing, MessageTime, Priority, Severity, StructuredData};
-use crate::text::PathTemplate;
+use crate::syslog::{Encoder, Framing};
+use crate::text::TextRules;
 
 impl World {
     /// The paths that match.
@@ -219,15 +219,8 @@ impl World {
     fn settings(&self) -> Settings {
         let [exclude, exclude_files] = self.exclude.clone();
         let file = FileSettings {
-            priority: Priority::new(Facility::USER, Severity::NOTICE),
-            hostname: PathTemplate::literal("h"),
-            token: None,
-            tag: None,
-            path_regex: None,
-            time: MessageTime::Read,
             filter: Arc::new(LineFilter::new(Patterns::default(), exclude)),
-            text: None,
-            structured_data: StructuredData::default(),
+            ..FileSettings::plain("h", TextRules::default())
         };
         Settings {
             files: vec![Arc::new(file)],

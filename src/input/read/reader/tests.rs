@@ -8,7 +8,7 @@ use crate::input::FileSettings;
 use crate::input::read::composer::{LINE_MAX, STEP_ENCODED};
 use crate::input::read::content::{Stat, open};
 use crate::pipeline::position::SourceId;
-use crate::syslog::{Facility, Header, MessageTime, Priority, Severity, StructuredData};
+use crate::syslog::Header;
 use crate::text::PathTemplate;
 use crate::text::{LineRule, Multiline, Redaction, Redactions, TextRules, Trace};
 
@@ -39,15 +39,8 @@ impl Log {
         let inode = Stat::at(&path).unwrap().inode;
         let content = Content::Plain(open(&path).unwrap());
         let settings = FileSettings {
-            priority: Priority::new(Facility::USER, Severity::NOTICE),
-            hostname: PathTemplate::literal(hostname),
-            token: None,
             tag: Some(PathTemplate::literal("t")),
-            path_regex: None,
-            time: MessageTime::Read,
-            filter: Arc::default(),
-            text: None,
-            structured_data: StructuredData::default(),
+            ..FileSettings::plain(hostname, TextRules::default())
         };
         let header = settings.header(&path);
         let mut rendered = Vec::new();

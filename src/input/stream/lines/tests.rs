@@ -4,21 +4,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::syslog::{Facility, Framing, MessageTime, Priority, Severity, StructuredData};
+use crate::syslog::Framing;
 use crate::text::{LineEncoding, LineFormat, Multiline, PathTemplate, TextRules, Trace};
 
 fn settings(rules: TextRules) -> Arc<FileSettings> {
-    Arc::new(FileSettings {
-        priority: Priority::new(Facility::USER, Severity::NOTICE),
-        hostname: PathTemplate::literal("h"),
-        token: None,
-        tag: None,
-        path_regex: None,
-        time: MessageTime::Read,
-        filter: Arc::default(),
-        text: (!rules.is_idle()).then(|| Arc::new(rules)),
-        structured_data: StructuredData::default(),
-    })
+    Arc::new(FileSettings::plain("h", rules))
 }
 
 fn stream(limit: Option<usize>, rules: TextRules) -> StreamLines {

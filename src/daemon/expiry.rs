@@ -9,7 +9,7 @@ use tracing::warn;
 
 use crate::config::Config;
 use crate::deliver::own_end;
-use crate::health::certificates::{CertificateEnds, CertificateOwner};
+use crate::health::certificates::{CertificateEnds, CertificateOwner, DAYS_AHEAD};
 use crate::threads;
 
 /// When it looks first: by then there may be a connection.
@@ -17,7 +17,7 @@ const FIRST: Duration = Duration::from_secs(2);
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(3600);
 /// So long before a certificate expires it begins to warn.
-const AHEAD: i64 = 14 * DAY;
+const AHEAD: i64 = DAYS_AHEAD * DAY;
 /// It warns again after so long.
 const DAY: i64 = 24 * 3600;
 

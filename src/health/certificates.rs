@@ -37,6 +37,8 @@ pub struct CertificateEnds {
     ends: Arc<[AtomicI64; 2]>,
 }
 
+/// So many days before one expires somebody should know.
+pub const DAYS_AHEAD: i64 = 14;
 /// There is no certificate.
 const NONE: i64 = i64::MAX;
 

@@ -8,11 +8,10 @@ use jiff::Timestamp;
 
 use super::status::{File, Standing, Status};
 use super::{BAD, GOOD, HEADING, ODD, Out, access, words};
+use crate::health::certificates::DAYS_AHEAD;
 use crate::shown::{Show, lines};
 use crate::standing::ReceiverStanding;
 
-/// Fewer days are worth a colour.
-const SOON: i64 = 14;
 const COLUMNS: [&str; 7] = ["SIZE", "DELIVERED", "BEHIND", "", "WRITTEN", "MOVED", "FILE"];
 
 /// Writes `status` as it is at `now`.
@@ -107,7 +106,7 @@ fn write_certificates(receiver: &ReceiverStanding, now: u64, out: Out<'_>) -> io
         let said = words::until(end, now);
         match words::days(now, end) {
             _ if end < now => writeln!(out, "{whose} certificate: {BAD}{said}{BAD:#}")?,
-            days if days < SOON => writeln!(out, "{whose} certificate: {ODD}{said}{ODD:#}")?,
+            days if days < DAYS_AHEAD => writeln!(out, "{whose} certificate: {ODD}{said}{ODD:#}")?,
             _ => writeln!(out, "{whose} certificate: {said}")?,
         }
     }

@@ -158,7 +158,7 @@ pub struct Cli {
     /// With --check: connect to the receiver, show its certificate
     #[arg(long, help_heading = "Actions", requires = "check")]
     pub connect: bool,
-    /// With --check: only tell whether a pattern drops this line
+    /// With --check: only tell what becomes of this line
     #[arg(long, value_name = "TEXT", help_heading = "Actions", requires = "check")]
     #[arg(allow_hyphen_values = true, conflicts_with = "connect")]
     pub line: Option<OsString>,

@@ -212,8 +212,8 @@ impl Report {
             debug!("{receiver}: {why}; {bytes} bytes go out again");
         } else {
             warn!(
-                "{receiver} has not answered when we closed a connection to learn what it has read: \
-                 {why}. It hangs, is overloaded, or never closes; {bytes} bytes go out again that \
+                "a connection to {receiver} was closed to learn what it has read, and that has proven \
+                 nothing: {why}. It hangs, is overloaded, or never closes; {bytes} bytes go out again that \
                  it may have. This is tried again, less and less often"
             );
         }

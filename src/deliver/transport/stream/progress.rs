@@ -22,6 +22,8 @@ pub(super) struct PeerProgress {
     /// On the wire, TLS included: acknowledged.
     pub(super) acked: u64,
     pub(super) round_trip: Duration,
+    /// The widest window seen.
+    pub(super) widest: u32,
     /// Written since the kernel was last asked.
     unlooked: usize,
     look_at: Option<Instant>,
@@ -35,6 +37,7 @@ impl PeerProgress {
         let mut progress = Self::default();
         if let Some(look) = look {
             progress.evidence.observe(0, look.window);
+            progress.note(look);
         }
         progress
     }
@@ -43,6 +46,7 @@ impl PeerProgress {
     pub(super) fn note(&mut self, look: &Look) {
         self.acked = self.acked.max(look.wire_acked);
         self.round_trip = look.round_trip;
+        self.widest = self.widest.max(look.window.unwrap_or(0));
     }
 
     /// Takes a look for evidence.

@@ -38,6 +38,7 @@ mod privileges;
 mod process_model;
 mod proxies;
 mod receiver;
+mod recipes;
 mod reload;
 mod relp;
 mod resolver;

@@ -1,10 +1,14 @@
-//! Blocks of `docs/operating.md` that tests keep true.
+//! Blocks of `docs/operating.md` that tests keep true, and the pictures of some of them.
 
 use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use super::picture::picture;
+
 const DOCUMENT: &str = "docs/operating.md";
+/// Those of which there is a picture, `docs/pictures/NAME.svg`.
+const PICTURES: [&str; 3] = ["check", "status", "once"];
 /// Set to anything, makes the tests write the blocks instead of comparing them.
 const UPDATE: &str = "UPDATE_DOCS";
 
@@ -14,13 +18,18 @@ pub fn assert_documented(name: &str, said: &str) {
     // One at a time: each rewrites the whole file.
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCUMENT);
+    let path = root().join(DOCUMENT);
     let text = fs::read_to_string(&path).unwrap();
     let mark = format!("<!-- output: {name} -->\n```console\n");
     let start = text.find(&mark).unwrap_or_else(|| panic!("{DOCUMENT} has no {mark}")) + mark.len();
     let end = start + text[start..].find("```\n").expect("an end of the block");
+    let drawn = root().join(format!("docs/pictures/{name}.svg"));
+    let has_picture = PICTURES.contains(&name);
     if std::env::var_os(UPDATE).is_some() {
         fs::write(&path, format!("{}{said}{}", &text[..start], &text[end..])).unwrap();
+        if has_picture {
+            fs::write(drawn, picture(said)).unwrap();
+        }
         return;
     }
     assert!(
@@ -28,4 +37,13 @@ pub fn assert_documented(name: &str, said: &str) {
         "{DOCUMENT} says of {name}:\n{}\nbut it is (write it there with {UPDATE}=1):\n{said}",
         &text[start..end]
     );
+    assert!(
+        !has_picture || fs::read_to_string(&drawn).unwrap() == picture(said),
+        "{} shows something else (draw it with {UPDATE}=1)",
+        drawn.display()
+    );
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }

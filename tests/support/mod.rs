@@ -23,6 +23,7 @@ mod mounted;
 mod nobody;
 mod numbered;
 pub mod peers;
+mod picture;
 mod process;
 mod proxy;
 mod receiver;

@@ -8,6 +8,7 @@
 //! A test whose program cannot be had is skipped, and says so by name on standard error. With
 //! `REMOTE_SYSLOG_TEST_PEERS=required` in the environment it fails instead.
 
+mod documented;
 mod judge;
 mod logrotate;
 mod openssl;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use super::endpoint::Endpoint;
 use super::{Message, skip};
 
+pub use documented::Documented;
 pub use judge::Judge;
 pub use logrotate::Logrotate;
 pub use openssl::{Issue, Openssl, TlsServer};

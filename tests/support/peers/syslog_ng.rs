@@ -87,19 +87,7 @@ impl SyslogNg {
     }
 
     fn command(&self) -> Command {
-        let mut command = self.program.command();
-        if let Some(modules) = self.program.directory_of("libafsocket.so") {
-            command.arg("--module-path").arg(modules);
-        }
-        command
-    }
-
-    /// `3.38` of `syslog-ng 3 (3.38.1)`: a configuration must name the version it is written for.
-    fn version(&self) -> String {
-        let output = self.command().arg("--version").output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let number = text.split(['(', ')']).nth(1).unwrap_or("3.38");
-        number.split('.').take(2).collect::<Vec<_>>().join(".")
+        command_of(&self.program)
     }
 
     fn output(&self) -> PathBuf {
@@ -109,7 +97,7 @@ impl SyslogNg {
     fn config(&self) -> String {
         let (ip, port, tls_port) = (self.ip, self.port, self.tls_port);
         let [counting, counting_tls] = self.counting_ports;
-        let (version, output) = (self.version(), self.output());
+        let (version, output) = (version_of(&self.program), self.output());
         let output = output.display();
         let (certificate, key) = (self.certificates.certificate(), self.certificates.key());
         let (certificate, key) = (certificate.display(), key.display());
@@ -138,6 +126,23 @@ log {{ source(s); destination(d); }};
 "#
         )
     }
+}
+
+/// The program, with its modules where it was unpacked.
+pub(super) fn command_of(program: &Program) -> Command {
+    let mut command = program.command();
+    if let Some(modules) = program.directory_of("libafsocket.so") {
+        command.arg("--module-path").arg(modules);
+    }
+    command
+}
+
+/// `3.38` of `syslog-ng 3 (3.38.1)`: a configuration must name the version it is written for.
+pub(super) fn version_of(program: &Program) -> String {
+    let output = command_of(program).arg("--version").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let number = text.split(['(', ')']).nth(1).unwrap_or("3.38");
+    number.split('.').take(2).collect::<Vec<_>>().join(".")
 }
 
 impl Peer for SyslogNg {

@@ -52,11 +52,14 @@ Documentation:
   Coming from remote_syslog2: /usr/share/doc/remote-syslog/migrating.md
   Installed from source, they are in its docs/";
 
+/// The version, and in a release the commit that it was built from, see `build.rs`.
+const VERSION: &str = env!("REMOTE_SYSLOG_VERSION");
+
 /// Follows log files and ships every line to a syslog receiver as RFC 5424.
 #[derive(Debug, Clone, Default, Parser)]
 #[command(
     name = "remote_syslog",
-    version,
+    version = VERSION,
     override_usage = USAGE,
     after_help = NOTES,
     args_override_self = true,
@@ -394,8 +397,9 @@ mod tests {
             let answer = try_parse(&[flag]).unwrap_err();
             assert_eq!(
                 answer.to_string(),
-                concat!("remote_syslog ", env!("CARGO_PKG_VERSION"), "\n")
+                concat!("remote_syslog ", env!("REMOTE_SYSLOG_VERSION"), "\n")
             );
+            assert!(VERSION.starts_with(env!("CARGO_PKG_VERSION")), "{VERSION}");
             assert_eq!((answer.exit_code(), answer.use_stderr()), (0, false));
         }
         for flag in ["-h", "--help"] {

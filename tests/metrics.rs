@@ -31,7 +31,7 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Option<String> {
 
 /// The body of `/metrics`.
 #[track_caller]
-fn scrape(address: SocketAddr) -> String {
+pub(crate) fn scrape(address: SocketAddr) -> String {
     let answer = get(address, "/metrics").expect("it answers");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");

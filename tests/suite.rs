@@ -22,6 +22,7 @@ mod examples;
 mod fifo;
 mod globs;
 mod identity;
+mod interface;
 mod layering;
 mod links;
 mod log;

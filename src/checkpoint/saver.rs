@@ -49,7 +49,8 @@ pub struct CheckpointLinks {
 /// Keeps `store` up to date with the updates until their channel closes or it is told to stop, then
 /// saves a last time.
 ///
-/// Changes are on disk a second after they came. While they cannot be saved, they stay in memory
+/// Changes are on disk a second after they came; what is followed at the start, and where each file is read
+/// from, is written at once: killed before that, the next start would take it for unknown. While they cannot be saved, they stay in memory
 /// and it is tried again and again; a warning says so once. Where nothing changes, nothing runs.
 /// Updates and queries are always taken at once, however slow the disk.
 pub async fn run(store: Store, links: CheckpointLinks, meters: Meters) {
@@ -68,7 +69,12 @@ pub async fn run(store: Store, links: CheckpointLinks, meters: Meters) {
         }
         tokio::select! {
             received = updates.recv() => match received {
-                Some(updates) => saver.take_in(updates),
+                Some(updates) => {
+                    if can_save && updates.iter().any(|it| matches!(it, Update::Followed(_))) {
+                        due = Some(Instant::now());
+                    }
+                    saver.take_in(updates);
+                }
                 None => break,
             },
             // What was sent before is taken in; then it ends as above.

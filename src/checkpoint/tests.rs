@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::health::liveness::Beat;
 use crate::health::metrics::{Meters, Saving};
+use crate::pipeline::globs::FollowedGlobs;
 use crate::pipeline::position::{Anchor, Head, Inode, Position, Source, Update};
 
 fn source(id: u64) -> Arc<Source> {
@@ -333,6 +334,22 @@ async fn changes_are_on_disk_within_a_second_however_many_follow() {
     tokio::time::sleep(SECOND * 1000).await;
     let after = fs::metadata(running.dir.path().join(RECENT)).unwrap().modified().unwrap();
     assert_eq!(before, after, "nothing is written while nothing changes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_followed_at_the_start_is_on_disk_at_once() {
+    let running = Running::new();
+    let globs = FollowedGlobs { files: vec!["/log/*".to_owned()], exclude_files: Vec::new() };
+    let first_pass = vec![reached(1, 7), Update::Followed(Arc::new(globs.clone()))];
+    running.sender.send(first_pass).await.unwrap();
+    let start = tokio::time::Instant::now();
+    while globs::read(running.dir.path()).as_ref() != Some(&globs) {
+        // Sooner than other changes.
+        assert!(start.elapsed() < Duration::from_millis(700));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // The globs are written behind the positions.
+    assert_eq!(running.on_disk(), [(1, 7)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,12 +1,14 @@
-//! What is short costs nothing but itself: threads, and somebody who takes the own log.
+//! What is short costs nothing but itself: threads, descriptors, and somebody who takes the own log.
 
 use std::fs::{self, File};
 use std::io::{PipeReader, pipe};
 use std::process::{Child, Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
-use crate::support::{End, Guarded, Receiver, SOON, Shipper, Site, skip, wait_exit, wait_until};
+use crate::support::{
+    End, Guarded, Receiver, SOON, Shipper, Site, line, number, skip, wait_exit, wait_until,
+};
 
 /// The call of `shipper` as another user, who has processes of his own.
 fn as_another_user(
@@ -141,4 +143,32 @@ fn a_log_that_nobody_takes_stops_neither_shipping_nor_the_end() {
     receiver.wait_for_text("two");
     kill_process(Pid::from_child(&child.0), Signal::TERM).unwrap();
     assert!(wait_exit(&mut child.0, SOON).is_some_and(|status| status.success()));
+}
+
+/// Each file that is written to gets one when it has something to read, and gives it back for the next.
+#[test]
+fn with_fewer_descriptors_than_files_each_has_its_turn() {
+    const FILES: u64 = 200;
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let append = |round: u64| {
+        for n in 1..=FILES {
+            site.append(format!("{n}.log"), line(round * FILES + n));
+        }
+    };
+    append(0);
+    let shipper = Shipper::new(&site).to(&receiver.endpoint()).follow("*.log");
+    let mut shipper = shipper.reading_from_start().start();
+    receiver.wait_for(FILES as usize);
+    wait_until("those of quiet files are given back", SOON, || shipper.descriptors().len() < 32);
+    let few = Rlimit { current: Some(48), ..getrlimit(Resource::Nofile) };
+    prlimit(Some(shipper.pid()), Resource::Nofile, few).unwrap();
+    for round in 1..=5 {
+        append(round);
+        receiver.wait_for((FILES * (round + 1)) as usize);
+    }
+    shipper.term();
+    let mut numbers: Vec<u64> = receiver.frames().iter().filter_map(|it| number(it)).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=FILES * 6).collect::<Vec<_>>());
+    assert_eq!(shipper.log_lines(&["WARN"]).collect::<Vec<_>>(), [""; 0]);
 }

@@ -36,6 +36,8 @@ pub(in crate::input) struct Effects {
     pub(in crate::input) rotations: u64,
     /// What is lost for good. Each of these was reported in the log.
     pub(in crate::input) losses: Vec<(Reason, Amount)>,
+    /// There is no descriptor left for what is to be read.
+    pub(in crate::input) wants_descriptor: bool,
 }
 
 impl Effects {
@@ -57,5 +59,6 @@ impl Effects {
         self.fifos.append(&mut other.fifos);
         self.rotations += other.rotations;
         self.losses.append(&mut other.losses);
+        self.wants_descriptor |= other.wants_descriptor;
     }
 }

@@ -11,7 +11,7 @@ use super::transitions::{Phase, Progress};
 use super::{Context, FollowedPath};
 use crate::health::loss::Reason;
 use crate::input::read::content::Stat;
-use crate::input::rotation::archive::{is_lasting, is_passing};
+use crate::input::rotation::archive::{is_lasting, is_passing, is_shortage};
 use crate::input::rotation::judge::Relation;
 use crate::shown::Show;
 
@@ -19,6 +19,8 @@ use crate::shown::Show;
 pub(super) enum Opened {
     /// It can be read.
     Open,
+    /// No descriptor is left. One is asked for.
+    Short,
     /// There is nothing to read, and this is why.
     Not(Progress),
     /// It fails, and may succeed later.
@@ -45,12 +47,12 @@ impl FollowedPath {
     /// Opens a generation that is closed.
     pub(super) fn open(&mut self, which: Which, context: &mut Context<'_>) -> Opened {
         match which {
-            Which::Current => self.open_current(),
+            Which::Current => self.open_current(context),
             Which::Older(at) => self.open_in_its_turn(at, context),
         }
     }
 
-    fn open_current(&mut self) -> Opened {
+    fn open_current(&mut self, context: &mut Context<'_>) -> Opened {
         let Some(current) = &mut self.current else { return Opened::Not(Progress::Missing) };
         match current.open_current(&self.path) {
             Ok(true) => {
@@ -59,6 +61,7 @@ impl FollowedPath {
             }
             Ok(false) => Opened::Not(Progress::Moved),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Opened::Not(Progress::Missing),
+            Err(error) if asks_for_descriptor(&error, context) => Opened::Short,
             Err(error) => Opened::Failed(error),
         }
     }
@@ -70,6 +73,7 @@ impl FollowedPath {
                 Opened::Not(Progress::AtOtherPath)
             }
             Ok(_) => Opened::Not(Progress::Missing),
+            Err(error) if asks_for_descriptor(&error, context) => Opened::Short,
             // It cannot even be told what the path names.
             Err(_) if self.is_out_of_reach() => Opened::Not(Progress::Unsettled),
             Err(error) if is_passing(&error) => Opened::Not(Progress::Unsettled),
@@ -155,4 +159,11 @@ impl FollowedPath {
             false => context.effects.forget(&generation),
         }
     }
+}
+
+/// Whether opening has failed for want of a descriptor, and others may give one back: then one is asked for.
+fn asks_for_descriptor(error: &io::Error, context: &mut Context<'_>) -> bool {
+    let asks = is_shortage(error) && context.shared.may_ask_for_descriptor;
+    context.effects.wants_descriptor |= asks;
+    asks
 }

@@ -187,6 +187,7 @@ impl FollowedPath {
                 Ok(progress) => (progress, None),
                 Err(error) => (self.failed(which, context.now), Some(error)),
             },
+            Opened::Short => return Step::Stop(When::Again),
             Opened::Not(progress) => (progress, None),
             Opened::Failed(error) => (self.failed(which, context.now), Some(error)),
             Opened::Never(error) => (Progress::FailedForLong, Some(error)),

@@ -29,6 +29,8 @@ pub(in crate::input) struct Shared {
     pub(in crate::input) follows_since: i64,
     /// Descriptors are plenty: files may be kept open though there is nothing to read.
     pub(in crate::input) may_keep_open: bool,
+    /// Descriptors can be had from files that are open and not read just now.
+    pub(in crate::input) may_ask_for_descriptor: bool,
     /// There is room for the last rotated file of each path as well.
     pub(in crate::input) may_linger: bool,
     /// There are so many files that the log does not name each at the start.
@@ -54,6 +56,7 @@ impl Shared {
             directory: None,
             follows_since: file_clock(),
             may_keep_open: true,
+            may_ask_for_descriptor: true,
             may_linger: true,
             is_terse: false,
         }

@@ -77,7 +77,7 @@ pub(in crate::input) enum Content {
 /// beforehand, and a fraction of a second.
 const NULS_INFLATED: u64 = 64 << 20;
 /// Descriptors that are left to others: without them there is no connection, and no file would be read
-/// to its end and closed again.
+/// to its end and closed again. Where there are few, a quarter of them.
 const RESERVE: u64 = 32;
 
 /// Opens without waiting for the other end of a FIFO and without becoming a terminal's owner. Where
@@ -85,7 +85,7 @@ const RESERVE: u64 = 32;
 /// inode written as well.
 ///
 /// # Errors
-/// As [`open_log`] has them; `EMFILE` as long as there are no more than [`RESERVE`] descriptors left.
+/// As [`open_log`] has them; `EMFILE` as long as there are no more descriptors left than [`RESERVE`] says.
 pub(in crate::input) fn open(path: &Path) -> io::Result<File> {
     let file = match open_log(path, OFlags::RDONLY | OFlags::NOATIME) {
         // open(2): neither the owner nor privileged.
@@ -94,7 +94,7 @@ pub(in crate::input) fn open(path: &Path) -> io::Result<File> {
     }?;
     // The lowest number that is free (open(2)), so those below are in use.
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    match file.as_raw_fd() as u64 >= limit.saturating_sub(RESERVE).max(limit / 2) {
+    match file.as_raw_fd() as u64 >= limit - RESERVE.min(limit / 4) {
         true => Err(Errno::MFILE.into()),
         false => Ok(file),
     }

@@ -23,7 +23,13 @@ const LISTINGS: usize = 3;
 pub(in crate::input) fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, NotFound, WouldBlock};
     matches!(error.kind(), Interrupted | NotFound | WouldBlock)
-        || matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+        || is_shortage(error)
+        || error.raw_os_error() == Some(libc::ENFILE)
+}
+
+/// Whether this process has no descriptor left.
+pub(in crate::input) fn is_shortage(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EMFILE)
 }
 
 /// Whether what cannot be told will not be told later either: a directory may be passed and not

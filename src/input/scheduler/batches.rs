@@ -101,6 +101,9 @@ impl Scheduler {
         }
         let is_over = turn.when == When::Idle && slot.path.is_over(&self.shared);
         self.take_in(turn.effects);
+        if std::mem::take(&mut self.asked.wants_descriptor) {
+            self.give_descriptor(id);
+        }
         match turn.when {
             When::Again => self.queue(id),
             When::At(at) => self.wake_at(id, at),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, getrlimit};
 
 use super::Scheduler;
+use super::slot::Slot;
 
 /// Descriptors of quiet files are given back after this time.
 const QUIET: Duration = Duration::from_secs(60);
@@ -41,6 +42,33 @@ impl Scheduler {
         }
     }
 
+    /// Closes files for the path `asking`, which has something to read and no descriptor: those that are
+    /// read to their end, or else the one whose turn was longest ago. Where none can be closed, nobody asks
+    /// again until it is time to go through them.
+    pub(super) fn give_descriptor(&mut self, asking: usize) {
+        let before = self.open.len();
+        self.close_where(|id, slot| id != asking && !slot.is_queued);
+        if self.open.len() == before {
+            let others = self.open.iter().copied().filter(|&id| id != asking);
+            let turn = |&id: &usize| self.slots[id].as_ref().map(|slot| slot.last_read);
+            let first = others.min_by_key(turn);
+            self.close_where(|id, _| Some(id) == first);
+        }
+        self.shared.may_ask_for_descriptor = self.open.len() < before;
+    }
+
+    /// Closes what paths name that are such.
+    fn close_where(&mut self, is_such: impl Fn(usize, &Slot) -> bool) {
+        let slots = &mut self.slots;
+        self.open.retain(|&id| {
+            let Some(slot) = &mut slots[id] else { return false };
+            if is_such(id, slot) {
+                slot.path.close_current();
+            }
+            slot.path.is_open()
+        });
+    }
+
     /// Has a path counted where it belongs.
     pub(super) fn count(&mut self, id: usize) {
         if let Some(slot) = &mut self.slots[id] {
@@ -72,14 +100,10 @@ impl Scheduler {
     /// Files that were quiet for a while hold no descriptor.
     fn close_quiet(&mut self, now: Instant) {
         let quiet = if self.open.len() > MANY { QUIET_MANY } else { QUIET };
-        let slots = &mut self.slots;
-        self.open.retain(|&id| {
-            let Some(slot) = &mut slots[id] else { return false };
-            if !slot.is_queued && now.saturating_duration_since(slot.last_read) >= quiet {
-                slot.path.close_current();
-            }
-            slot.path.is_open()
+        self.close_where(|_, slot| {
+            !slot.is_queued && now.saturating_duration_since(slot.last_read) >= quiet
         });
+        self.shared.may_ask_for_descriptor = true;
         self.housekeeping = (!self.open.is_empty()).then_some(now + HOUSEKEEPING);
     }
 

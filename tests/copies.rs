@@ -72,6 +72,27 @@ fn copies_that_the_glob_matches_have_what_was_not_read_while_nothing_ran() {
     ends_exactly_at(100, shipper, &receiver);
 }
 
+/// They are found by the log they were made of, before they are taken for logs of their own. The restarts
+/// come too soon for anything to be told by its being quiet.
+#[test]
+fn copies_that_the_glob_matches_lack_nothing_after_restarts() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", lines(1..=20));
+    let mut shipper = shipper(&site, &receiver, "*.log");
+    receiver.wait_for_number(20, SOON);
+    for round in 1..=3 {
+        copytruncate(&site, &dated(round));
+        grows(&site, &receiver, round * 20);
+    }
+    for last in [81, 82] {
+        shipper.term();
+        shipper.restart();
+        site.append("app.log", lines(last..=last));
+        receiver.wait_for_number(last, SOON);
+    }
+    ends_exactly_at(82, shipper, &receiver);
+}
+
 /// Names that logs are rotated to, with no number behind.
 const NAMES: [&str; 4] =
     ["app.log.old", "app__2026-11-29_00-00-00.log", "2026-11-29-app.log", "app.log.Mon"];

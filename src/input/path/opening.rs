@@ -1,6 +1,7 @@
 //! Descriptors: opening what is to be read, and keeping what may vanish.
 
 use std::io;
+use std::time::Instant;
 
 use tracing::warn;
 
@@ -8,7 +9,7 @@ use super::generation::Generation;
 use super::reading::Which;
 use super::shared::Shared;
 use super::transitions::{Phase, Progress};
-use super::{Context, FollowedPath};
+use super::{Context, Effects, FollowedPath};
 use crate::health::loss::Reason;
 use crate::input::read::content::Stat;
 use crate::input::rotation::archive::{is_lasting, is_passing, is_shortage};
@@ -103,6 +104,18 @@ impl FollowedPath {
                 let _ = self.open_older(at, context, sure);
             }
         }
+    }
+
+    /// Finds what older generations are read from, before other paths take it for their own.
+    pub(in crate::input) fn find_older(
+        &mut self,
+        sure: bool,
+        shared: &mut Shared,
+        now: Instant,
+    ) -> Effects {
+        let mut context = Context::new(shared, now);
+        self.open_all_older(&mut context, sure);
+        context.effects
     }
 
     /// Looks for the file of an older generation; where that has to be `sure`, not for one that

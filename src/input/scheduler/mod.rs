@@ -111,6 +111,8 @@ pub async fn run(settings: Settings, known: KnownFiles, links: InputLinks) {
         tokio::select! {
             biased;
             () = &mut stopped => {
+                scheduler.settle_suspects(now());
+                send(&updates, scheduler.take_checkpoints()).await;
                 if let Some(batch) = scheduler.finish() && let Some(room) = outlet.room_now() {
                     scheduler.hand_on(batch, room);
                 }

@@ -1,6 +1,7 @@
 //! Which paths have followers: the first pass, what is found later, what the configuration names no
 //! more.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -81,6 +82,7 @@ impl Scheduler {
             }
         }
         self.settle(now);
+        self.find_older_among(&found, now);
         for id in ids {
             self.count(id);
             self.queue_unread(id, now);
@@ -109,6 +111,24 @@ impl Scheduler {
         self.shared.is_terse = false;
         self.asked.now.push(CheckpointNow::followed(&self.globs));
         self.done_first.set(self.tally());
+    }
+
+    /// The paths that come for the first time may be where rotation has put what is read under known ones.
+    /// That is found before it is followed under its new name: it would be missed otherwise, and read twice.
+    fn find_older_among(&mut self, found: &[(Arc<Path>, usize)], now: Instant) {
+        let new = found.iter().filter(|(path, _)| !self.by_path.contains_key(&**path));
+        let places: HashSet<&Path> = new.filter_map(|(path, _)| path.parent()).collect();
+        // What holds the very same is not left to what only begins alike.
+        for sure in [true, false] {
+            for id in 0..self.slots.len() {
+                let Some(slot) = &mut self.slots[id] else { continue };
+                let is_there = slot.path.path().parent().is_some_and(|it| places.contains(it));
+                if is_there && slot.path.has_older() {
+                    let effects = slot.path.find_older(sure, &mut self.shared, now);
+                    self.take_in(effects);
+                }
+            }
+        }
     }
 
     /// What is known of a rotated file that nothing names any more is left to the log it was rotated away from:

@@ -147,6 +147,19 @@ impl Scheduler {
         true
     }
 
+    /// Decides at the end what waits for its time: the next run does not know what this one has read.
+    pub(in crate::input) fn settle_suspects(&mut self, now: Instant) {
+        for id in 0..self.slots.len() {
+            self.is_examined(id, now);
+            let Some(slot) = &mut self.slots[id] else { continue };
+            if let Origin::Suspect(suspect) = &mut slot.origin {
+                suspect.look_at = now;
+                suspect.size = Stat::at(slot.path.path()).map_or(0, |stat| stat.size);
+                self.settle_suspect(id, now);
+            }
+        }
+    }
+
     /// Has the paths that a file may be a copy of look for what has become of it.
     pub(super) fn look_for_vanished(&mut self, originals: Vec<usize>, born: i64, now: Instant) {
         for original in originals {

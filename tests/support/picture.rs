@@ -10,7 +10,7 @@ const COLUMN: f64 = 7.8;
 const MARGIN: usize = 16;
 
 const STYLE: &str = "<style>\n\
-    text{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#24292f;white-space:pre}\n\
+    text{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,monospace;fill:#24292f;white-space:pre}\n\
     .page{fill:#f6f8fa}.typed{font-weight:600;fill:#0969da}\n\
     @media(prefers-color-scheme:dark){text{fill:#e6edf3}.page{fill:#161b22}.typed{fill:#2f81f7}}\n\
     </style>\n";
@@ -23,7 +23,7 @@ pub fn picture(said: &str) -> String {
     let height = 2 * MARGIN + rows.len() * LINE;
     let command = said.lines().next().unwrap_or_default().trim_start_matches("$ ");
     let mut picture = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" xml:space=\"preserve\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
          height=\"{height}\" role=\"img\" aria-label=\"{}\">\n{STYLE}\
          <rect class=\"page\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>\n",
         escaped(command)

@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -181,7 +180,7 @@ fn one_that_shuts_down_and_closes_with_messages_unread_loses_nothing() {
         // Some more arrives, and is not read.
         thread::sleep(Duration::from_millis(50));
         if has_ended(&stream) {
-            // No RST comes behind both FINs: the next test.
+            // Behind both FINs no RST comes: risk 2 of docs/reliability.md.
             read_until(&mut stream, stored, |_| false);
         }
         let _ = stream.shutdown(Shutdown::Both);
@@ -194,33 +193,6 @@ fn one_that_shuts_down_and_closes_with_messages_unread_loses_nothing() {
     shipper.term();
     println!("{} connections; {}", receiver.accepted(), receiver.report(written));
     assert!(receiver.accepted() > 2);
-}
-
-/// The same as an answer to our own close. No RST can come then; that there is much unread is seen by
-/// the window.
-#[test]
-fn one_that_hangs_and_shuts_down_behind_our_close_loses_nothing() {
-    let site = Site::new();
-    let served = AtomicUsize::new(0);
-    let receiver = Custom::start(move |mut stream, stored| {
-        if served.fetch_add(1, Ordering::Relaxed) == 0 {
-            read_until(&mut stream, stored, |lines| lines >= 100);
-            while !has_ended(&stream) {
-                thread::sleep(Duration::from_millis(1));
-            }
-            let _ = stream.shutdown(Shutdown::Both);
-        } else {
-            read_until(&mut stream, stored, |_| false);
-        }
-    });
-    let mut shipper = receiver.shipper(&site).proving().start();
-    let writer = Numbered::start(&site.path("app.log"), 300, Reopen::Never);
-    thread::sleep(Duration::from_secs(4));
-    let written = writer.stop();
-    receiver.wait_all(written);
-    shipper.wait_warning(&["closed to learn what it has read", "messages unread"]);
-    shipper.term();
-    println!("{} connections; {}", receiver.accepted(), receiver.report(written));
 }
 
 /// It wants octet counting, reads 100 KB as that, and closes in good order.

@@ -115,8 +115,7 @@ pub(in crate::deliver) enum GoodEnd {
     /// closed only after we had.
     Farewell { was_quiet: bool, waited: bool },
     /// It answered our own close, `after` so long. `may_be_late`: it may have had much to read.
-    /// `is_narrowed`: see [`is_narrowed`].
-    Answered { after: Duration, may_be_late: bool, is_narrowed: bool },
+    Answered { after: Duration, may_be_late: bool },
 }
 
 /// What an end proves to be read.
@@ -246,32 +245,18 @@ pub(in crate::deliver) fn prompt(facts: &Facts) -> Duration {
 ///   a prompt answer counts wherever no proxy is known to be. A late one may be a proxy's time-out, or
 ///   a receiver that hung and was stopped with messages unread, whose RST cannot be seen behind our own
 ///   FIN. It counts where the receiver may have had much to read and somebody who understands is there.
-///   None counts that came from a receive buffer with something in it, as far as its window tells.
 pub(in crate::deliver) fn proof(facts: &Facts, end: GoodEnd) -> Proof {
     match end {
         GoodEnd::Closed | GoodEnd::Farewell { .. } if facts.proxied => Proof::Nothing,
         GoodEnd::Closed => Proof::all_if(vouches(facts) || is_after_trial(facts)),
         GoodEnd::Farewell { was_quiet: true, .. } if is_after_trial(facts) => Proof::ALL,
         GoodEnd::Farewell { waited: false, .. } if vouches(facts) => Proof::AllBut(LIBRARY),
-        GoodEnd::Farewell { .. } | GoodEnd::Answered { is_narrowed: true, .. } => Proof::Nothing,
+        GoodEnd::Farewell { .. } => Proof::Nothing,
         GoodEnd::Answered { after, .. } if after <= prompt(facts) => {
             Proof::all_if(vouches(facts) || !facts.proxied)
         }
         GoodEnd::Answered { may_be_late, .. } => Proof::all_if(may_be_late && vouches(facts)),
     }
-}
-
-/// Whether the window that came with an answer to our close says that something is unread: it is
-/// narrower than the `widest` one seen before. Behind both sides' FIN the receiver's kernel sends no
-/// RST any more (Linux 6.18: its socket is closed by the acknowledgement, before the process closes
-/// it), so that this is all there is to tell one that has read everything from one that calls
-/// shutdown(2) with messages unread.
-///
-/// It tells much, not little: a kernel offers less than there is room, so that some KB change nothing;
-/// and that of one that has read everything was seen to be 4 % narrower than before under load, and
-/// offers whole segments only where windows are not scaled (RFC 7323, section 2.2).
-pub(in crate::deliver) fn is_narrowed(window: Option<u32>, widest: u32) -> bool {
-    window.is_some_and(|window| window < widest - widest / 8)
 }
 
 /// The connection has passed its trial a short while ago, and is closed in a part of a second in
@@ -297,10 +282,7 @@ mod tests {
     }
 
     fn answer_proves(facts: &Facts, after: Duration, may_be_late: bool) -> bool {
-        let answered =
-            |is_narrowed| proof(facts, GoodEnd::Answered { after, may_be_late, is_narrowed });
-        assert_eq!(answered(true), Proof::Nothing);
-        answered(false) == Proof::ALL
+        proof(facts, GoodEnd::Answered { after, may_be_late }) == Proof::ALL
     }
 
     fn seconds(seconds: f64) -> Duration {
@@ -346,14 +328,6 @@ mod tests {
         assert!(!answer_proves(&facts(40.0), seconds(1.7), false), "it hung and was stopped");
         let far = Facts { round_trip: seconds(0.4), ..facts(1.3) };
         assert!(answer_proves(&far, seconds(0.9), false));
-    }
-
-    #[test]
-    fn a_window_tells_of_what_is_unread() {
-        assert!(is_narrowed(Some(88_064), 120_832) && !is_narrowed(Some(120_832), 120_832));
-        assert!(!is_narrowed(Some(64_240), 65_535), "whole segments");
-        assert!(!is_narrowed(Some(5_024_768), 5_208_064), "seen, and all was read");
-        assert!(!is_narrowed(None, 65_535), "the kernel does not tell");
     }
 
     #[test]

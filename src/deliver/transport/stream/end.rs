@@ -12,9 +12,6 @@
 //! answer to what was under way when the receiver closed; the two look the same, and neither proves
 //! anything.
 //!
-//! Behind our own FIN there is no such RST. There the window that comes with the receiver's FIN is compared
-//! with the widest one before.
-//!
 //! A receiver that shuts down only its sending side may go on reading: acknowledgements come after
 //! its FIN, and no RST. Once all is acknowledged, and our FIN as well, it counts as read.
 
@@ -162,11 +159,9 @@ impl<W: Wire> Stream<W> {
     /// The receiver has answered our FIN with its own.
     fn answered(&mut self, now: Instant, closing: Closing) -> Result<(), Why> {
         let Closing { since, facts, may_be_late, .. } = closing;
-        let window = self.link.look().ok().and_then(|look| look.window);
-        let is_narrowed = ending::is_narrowed(window, self.progress.widest);
-        let end = GoodEnd::Answered { after: now - since, may_be_late, is_narrowed };
+        let end = GoodEnd::Answered { after: now - since, may_be_late };
         if self.taken > 0 && ending::proof(&facts, end) == Proof::Nothing {
-            return Err(if is_narrowed { Why::Unread } else { Why::LateAnswer(now - since) });
+            return Err(Why::LateAnswer(now - since));
         }
         let closed = PeerClosed::of_all(now, now);
         self.state = State::PeerClosed(closed);

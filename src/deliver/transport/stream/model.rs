@@ -71,8 +71,6 @@ struct Peer {
     farewell: bool,
     /// The receive buffer; the window is what is free of it.
     buffer: usize,
-    /// The widest window that the other side has seen.
-    widest: u32,
     hangs: bool,
     has_our_fin: bool,
     /// It has sent FIN, it has sent RST, and no process has the socket any more.
@@ -99,7 +97,6 @@ impl Peer {
             records: VecDeque::new(),
             farewell: false,
             buffer,
-            widest: 0,
             hangs: false,
             has_our_fin: false,
             fin: kind == Kind::HalfCloser,
@@ -122,20 +119,11 @@ impl Peer {
 
     /// shutdown(2) and then close(2).
     fn shut_down_and_close(&mut self) {
-        let is_unread = self.read < self.bytes.len();
-        // Behind both FINs there is no RST, and only the window tells. That it tells nothing where it
-        // has grown meanwhile is documented.
-        if !self.has_our_fin || !is_unread {
+        // Behind our own FIN the RST cannot be seen, as is documented.
+        if !self.has_our_fin || self.read == self.bytes.len() {
             self.fin = true;
             self.close();
-        } else if ending::is_narrowed(Some(self.window()), self.widest) {
-            (self.fin, self.closed) = (true, true);
         }
-    }
-
-    /// As narrow as a kernel may say that it is, and no narrower.
-    fn window(&self) -> u32 {
-        (self.buffer - (self.bytes.len() - self.read).div_ceil(2)) as u32
     }
 
     /// Stores the frames that it has read, of which it had read some `before`.
@@ -289,15 +277,15 @@ impl Wire for Model {
     }
 
     fn look(&mut self) -> io::Result<Look> {
-        let mut peer = self.peer.lock().unwrap();
+        let peer = self.peer.lock().unwrap();
         let acked = peer.bytes.len() as u64;
-        peer.widest = peer.widest.max(peer.window());
         Ok(Look {
             acked,
             wire_acked: acked,
             outstanding: false,
             unacknowledged: false,
-            window: Some(peer.window()),
+            // As narrow as a kernel may say that it is, and no narrower.
+            window: Some((peer.buffer - (peer.bytes.len() - peer.read).div_ceil(2)) as u32),
             round_trip: Duration::from_millis(1),
             resending: false,
             closed: peer.rst || peer.fin && self.finished,

@@ -22,8 +22,6 @@ pub(super) struct PeerProgress {
     /// On the wire, TLS included: acknowledged.
     pub(super) acked: u64,
     pub(super) round_trip: Duration,
-    /// The widest window seen.
-    pub(super) widest: u32,
     /// Written since the kernel was last asked.
     unlooked: usize,
     look_at: Option<Instant>,
@@ -37,7 +35,6 @@ impl PeerProgress {
         let mut progress = Self::default();
         if let Some(look) = look {
             progress.evidence.observe(0, look.window);
-            progress.note(look);
         }
         progress
     }
@@ -46,7 +43,6 @@ impl PeerProgress {
     pub(super) fn note(&mut self, look: &Look) {
         self.acked = self.acked.max(look.wire_acked);
         self.round_trip = look.round_trip;
-        self.widest = self.widest.max(look.window.unwrap_or(0));
     }
 
     /// Takes a look for evidence.

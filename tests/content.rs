@@ -337,6 +337,29 @@ fn following(site: &Site, receiver: &Receiver) -> Shipper {
     Shipper::new(site).entry(entry).to(&receiver.endpoint()).reading_from_start()
 }
 
+/// What has been quiet for long enough before it is read is not waited for once more, file by file.
+#[test]
+fn traces_at_the_ends_of_many_rotated_files_do_not_wait_one_after_the_other() {
+    const FILES: usize = 10;
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", "first\nsecond\n");
+    let mut shipper = following(&site, &receiver).start();
+    receiver.wait_for_text("first");
+    shipper.term();
+    for n in 1..=FILES {
+        site.append("app.log", format!("{BEGUN}{ENDED}"));
+        site.rename("app.log", format!("app.log.{n}"));
+    }
+    site.append("app.log", "last\nend\n");
+    // The timeout of a message.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    shipper.restart();
+    receiver.wait_for_text("last");
+    shipper.term();
+    let texts = receiver.texts();
+    assert_eq!(texts.iter().filter(|text| **text == joined()).count(), FILES);
+}
+
 #[test]
 fn a_trace_is_joined_once_through_kill_and_restart_in_its_middle() {
     let (site, receiver) = (Site::new(), Receiver::tcp());

@@ -175,7 +175,9 @@ impl FollowedPath {
         let limit = self.limit;
         let Some(it) = self.get(which) else { return Step::Same };
         let is_all = limit.is_some_and(|limit| it.size() > limit);
-        match it.quiet(now) >= timeout || is_all {
+        // Many rotated files would wait one after the other, each from when its turn has come.
+        let is_old = which != Which::Current && it.is_older_than(timeout);
+        match it.quiet(now) >= timeout || is_all || is_old {
             true => self.send(which, Generation::read_undecided, pass, now),
             false => Step::Stop(When::At(it.quiet_at(timeout))),
         }

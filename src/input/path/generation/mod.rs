@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::transitions::{Medium, Phase};
 use crate::health::loss::Amount;
-use crate::input::read::content::{Content, Stat, open};
+use crate::input::read::content::{Content, Stat, file_clock, open};
 use crate::input::read::overwritten::starts_before;
 use crate::input::read::pending::Pending;
 use crate::input::rotation::identity::position_in;
@@ -168,6 +168,12 @@ impl Generation {
             Some(Content::Plain(file)) => crate::sys::has_writer(file),
             _ => None,
         }
+    }
+
+    /// Whether what is open was last written to so long ago, whenever it was read.
+    pub(in crate::input) fn is_older_than(&self, age: Duration) -> bool {
+        let age = i64::try_from(age.as_nanos()).unwrap_or(i64::MAX);
+        self.stat().is_some_and(|stat| stat.modified <= file_clock().saturating_sub(age))
     }
 
     /// Reads on in `content`, which holds so many bytes.

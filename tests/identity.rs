@@ -1,7 +1,8 @@
 //! A file is not its name: the same content under another identity, and other names for one file.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -66,6 +67,29 @@ fn so_it_does_from_one_run_to_the_next() {
 }
 
 /// As a deployment and its rollback do it.
+/// What was open has its name on the old one still, as it has where a file system was mounted anew.
+#[test]
+fn a_log_that_is_moved_to_another_file_system_goes_on_there() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let old = site.append("old/app.log", lines(1..=100));
+    let other = tempfile::tempdir_in("/dev/shm").ok();
+    let device = |path: &std::path::Path| fs::metadata(path).unwrap().dev();
+    let Some(other) = other.filter(|other| device(other.path()) != device(site.dir())) else {
+        return skip("another file system", "/dev/shm is none");
+    };
+    symlink("old", site.path("logs")).unwrap();
+    let shipper = shipper(&site, &receiver, &["logs/app.log"]).start();
+    receiver.wait_for_number(100, SOON);
+    let new = other.path().join("app.log");
+    fs::write(&new, fs::read_to_string(old).unwrap() + &lines(101..=110)).unwrap();
+    symlink(other.path(), site.path("link")).unwrap();
+    site.rename("link", "logs");
+    receiver.wait_for_number(110, SOON);
+    let mut log = fs::File::options().append(true).open(&new).unwrap();
+    log.write_all(lines(111..=120).as_bytes()).unwrap();
+    ends_exactly_at(120, shipper, &receiver);
+}
+
 #[test]
 fn a_link_that_goes_to_another_release_and_back_has_nothing_sent_again() {
     let (site, receiver) = (Site::new(), Receiver::tcp());

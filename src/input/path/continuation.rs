@@ -61,7 +61,7 @@ impl FollowedPath {
             return Replacement::Other;
         };
         let old = moved.source.inode;
-        self.keep_for_late_writer(&mut moved, context);
+        self.keep_for_late_writer(&mut moved, stat, context);
         let real = context.shared.real(&self.path, context.now);
         moved.replaced_by(stat, real, Content::Plain(content));
         if !self.older.iter().any(|older| older.source.inode == old) {
@@ -78,10 +78,20 @@ impl FollowedPath {
         Replacement::Copy
     }
 
-    /// A writer may have the old file open still, and go on with it: that is no part of the copy.
-    fn keep_for_late_writer(&mut self, moved: &mut Generation, context: &mut Context<'_>) {
-        let is_deleted = moved.stat().is_some_and(|stat| stat.links == 0);
-        if !is_deleted || moved.unread() > 0 {
+    /// A writer may have the old file open still, and go on with it: that is no part of the copy, of which the
+    /// kernel says `copy`.
+    fn keep_for_late_writer(
+        &mut self,
+        moved: &mut Generation,
+        copy: &Stat,
+        context: &mut Context<'_>,
+    ) {
+        // One with the same number is the same file, on a file system that was mounted anew.
+        let is_elsewhere = |stat: Stat| {
+            stat.inode.device != copy.inode.device && stat.inode.number != copy.inode.number
+        };
+        let is_left = |stat: Stat| stat.links == 0 || is_elsewhere(stat);
+        if !moved.stat().is_some_and(is_left) || moved.unread() > 0 {
             return;
         }
         let order = moved.order();
@@ -118,9 +128,14 @@ impl Generation {
 
     /// Whether the old file has no name any more, and no rotated copy of it is to be found: with one,
     /// the path was rotated, and the new file merely begins alike.
+    ///
+    /// No rotation leads to another device: there the file system was mounted anew, or the log moved to another
+    /// one, and that the old file has a name where it was says nothing.
     fn is_gone(&self, replacement: Inode, context: &Context<'_>) -> io::Result<bool> {
         let directories = &context.shared.directories;
+        let is_elsewhere = self.source.inode.device != replacement.device;
         let has_name = match self.stat() {
+            _ if is_elsewhere => false,
             Some(stat) => stat.links > 0,
             None => archive::by_inode(directories, &self.source, &self.position)?.is_some(),
         };

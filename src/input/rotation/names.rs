@@ -12,6 +12,10 @@ const COMPRESSED: [&[u8]; 9] =
 const WEEKDAYS: [&[u8]; 7] =
     [b"Monday", b"Tuesday", b"Wednesday", b"Thursday", b"Friday", b"Saturday", b"Sunday"];
 
+/// What stands behind the whole name of a log, and a dot, in that of a backup of it.
+const BACKUPS: [&[u8]; 8] =
+    [b"bak", b"backup", b"orig", b"save", b"saved", b"prev", b"previous", b"copy"];
+
 /// How a name follows from that of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form<'a> {
@@ -33,7 +37,8 @@ impl Form<'_> {
         if plain == base {
             return (plain.len() < name.len()).then_some(Form::Compressed);
         }
-        if let Some(stamp) = plain.strip_prefix(base).filter(|text| is_stamp(text)) {
+        let appended = plain.strip_prefix(base);
+        if let Some(stamp) = appended.filter(|text| is_stamp(text) || is_backup(text)) {
             return Some(Form::Appended(stamp));
         }
         if plain.strip_suffix(base).is_some_and(is_leading_date) {
@@ -53,6 +58,7 @@ impl Form<'_> {
         match self {
             Self::Compressed | Self::Dated | Self::Tai64 => true,
             Self::Appended([b'.', digits @ ..]) if digits.iter().all(u8::is_ascii_digit) => true,
+            Self::Appended(stamp) if is_backup(stamp) => true,
             Self::Appended(stamp) | Self::Inserted(stamp) => {
                 is_word(without_separators(stamp)) || is_date(stamp)
             }
@@ -76,7 +82,8 @@ pub(in crate::input) fn is_telling_sibling_of(path: &Path, other: &Path) -> bool
 
 /// Whether `name` is what rotation makes of `base`: a number, a date, a weekday or `old` behind it
 /// or before its extension, or a date before it, then perhaps the extension of a compressed file
-/// (`app.log.1`, `app.log-20261123.gz`, `app-Mon.log`, `2026-11-23-app.log.zst`).
+/// (`app.log.1`, `app.log-20261123.gz`, `app-Mon.log`, `2026-11-23-app.log.zst`); or what is called a
+/// backup of it (`app.log.bak`, `app.log.~1~`).
 pub(in crate::input) fn is_rotation_of(base: &OsStr, name: &OsStr) -> bool {
     Form::of(base.as_bytes(), name.as_bytes()).is_some()
 }
@@ -141,7 +148,7 @@ pub(in crate::input) fn bases(path: &Path) -> Vec<PathBuf> {
     }
     let (middle, extension) = split(plain);
     for at in 1..plain.len() {
-        if is_stamp(&plain[at..]) {
+        if is_stamp(&plain[at..]) || is_backup(&plain[at..]) {
             bases.push(plain[..at].to_vec());
         }
         if is_leading_date(&plain[..at]) {
@@ -187,7 +194,25 @@ fn is_digits(text: &[u8]) -> bool {
 /// Whether `text` is a word that stands for a number: `old`, or a day of the week as strftime(3)
 /// writes it.
 fn is_word(text: &[u8]) -> bool {
-    text == b"old" || WEEKDAYS.iter().any(|&day| text == day || text == &day[..3])
+    let is = |word: &[u8]| text.eq_ignore_ascii_case(word);
+    is(b"old") || WEEKDAYS.iter().any(|&day| is(day) || is(&day[..3]))
+}
+
+/// Whether what stands behind a whole name makes it that of a backup: a word for one, perhaps with a number,
+/// or what cp(1) and mv(1) write (`app.log.~1~`). `app.log~` is an editor's.
+fn is_backup(text: &[u8]) -> bool {
+    let Some(stamp) = text.strip_prefix(b".") else { return false };
+    if let Some(number) = stamp.strip_prefix(b"~").and_then(|rest| rest.strip_suffix(b"~")) {
+        return is_number(number);
+    }
+    BACKUPS.iter().any(|word| {
+        let number = stamp.strip_prefix(*word);
+        number.is_some_and(|number| number.is_empty() || is_number(without_separators(number)))
+    })
+}
+
+fn is_number(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
 }
 
 /// Whether `text` is a date with what stands between it and a name.

@@ -6,7 +6,7 @@ proptest! {
     fn the_bases_of_a_name_are_those_that_it_is_a_rotation_of(
         base in "[a.1-]{1,5}|current",
         front in "(2026-11-23[.-]?|@4000000067a1b2c31dcd6500)?",
-        stamp in "([._-]{0,2}([1.-]{0,3}|old|Mon|Sunday))?",
+        stamp in "([._-]{0,2}([1.-]{0,3}|old|Mon|Sunday|bak|save-?1))?(\\.~1~)?",
         ext in "(\\.a|\\.s)?",
         gz in "(\\.gz|\\.zst)?",
     ) {
@@ -45,6 +45,12 @@ fn a_mere_number_does_not_tell() {
         "app.log.old",
         "app.old.log.xz",
         "app.log.Mon",
+        "app-tue.log",
+        "app.log.bak",
+        "app.log.bak2.gz",
+        "app.log.save.1",
+        "app.log.orig",
+        "app.log.~12~",
         "app-Sunday.log",
         "app__2026-11-29_00-00-00.log",
         "app.log__2026-11-29",
@@ -56,6 +62,11 @@ fn a_mere_number_does_not_tell() {
     }
     for name in [
         "app.1.log",
+        "app.bak.log",
+        "app-copy.log",
+        "app.log.bakery",
+        "app.log-bak",
+        "app.log.~x~",
         "app-1.log",
         "app-123456.log",
         "app.log-2",
@@ -94,7 +105,7 @@ fn names_that_rotation_makes() {
     for name in [
         "app.log",
         "app.log~",
-        "app.log.bak",
+        "app.log-bak",
         "app.log.old.1",
         "app2.log",
         "app.log1",
@@ -102,7 +113,6 @@ fn names_that_rotation_makes() {
         "app.error.log",
         "app.log.1.tmp",
         "app.log.Money",
-        "app.log.mon",
         "app-cold.log",
         "appold.log",
         "1-app.log",

@@ -34,7 +34,7 @@ use tracing::info;
 use self::generation::Generation;
 use self::not_followed::NotFollowed;
 use self::recently_read::RecentlyRead;
-use self::transitions::Phase;
+use self::transitions::{Medium, Phase};
 use self::unsettled::Unsettled;
 use super::FileSettings;
 use crate::pipeline::position::Inode;
@@ -183,6 +183,15 @@ impl FollowedPath {
             current.close();
             self.header = None;
         }
+    }
+
+    /// Gives back all descriptors of what can be found again: what has a name and is read to its end.
+    pub(in crate::input) fn close_all(&mut self) {
+        self.close_current();
+        let can_be_found = |it: &&mut Generation| {
+            it.is_open() && it.unread() == 0 && it.medium_now() == Medium::Linked
+        };
+        self.older.iter_mut().filter(can_be_found).for_each(Generation::close);
     }
 
     /// Another entry of `files` names it from now on.

@@ -43,8 +43,8 @@ impl Scheduler {
     }
 
     /// Closes files for the path `asking`, which has something to read and no descriptor: those that are
-    /// read to their end, or else the one whose turn was longest ago. Where none can be closed, nobody asks
-    /// again until it is time to go through them.
+    /// read to their end, or else the one whose turn was longest ago, or else what was rotated. Where none can be
+    /// closed, nobody asks again until it is time to go through them.
     pub(super) fn give_descriptor(&mut self, asking: usize) {
         let before = self.open.len();
         self.close_where(|id, slot| id != asking && !slot.is_queued);
@@ -53,6 +53,14 @@ impl Scheduler {
             let turn = |&id: &usize| self.slots[id].as_ref().map(|slot| slot.last_read);
             let first = others.min_by_key(turn);
             self.close_where(|id, _| Some(id) == first);
+        }
+        if self.open.len() == before {
+            let slots = &mut self.slots;
+            self.open.retain(|&id| {
+                let Some(slot) = &mut slots[id] else { return false };
+                slot.path.close_all();
+                slot.path.is_open()
+            });
         }
         self.shared.may_ask_for_descriptor = self.open.len() < before;
     }

@@ -67,6 +67,30 @@ fn so_it_does_from_one_run_to_the_next() {
 }
 
 /// As a deployment and its rollback do it.
+#[test]
+fn a_link_that_went_on_to_further_dates_while_nothing_ran_has_all_of_them_read() {
+    for name in ["access.2026-11-", "access-202611"] {
+        let (site, receiver) = (Site::new(), Receiver::tcp());
+        let on_day = |day: u64, numbers| {
+            let name = format!("{name}{day:02}");
+            site.append(&name, "");
+            symlink(&name, site.path("fresh")).unwrap();
+            site.rename("fresh", "access.log");
+            site.append(&name, lines(numbers));
+        };
+        on_day(1, 1..=20);
+        let mut shipper = shipper(&site, &receiver, &["access.log"]).start();
+        receiver.wait_for_number(20, SOON);
+        shipper.term();
+        site.append("access.log", lines(21..=25));
+        for day in 2..=4 {
+            on_day(day, day * 10 + 6..=day * 10 + 15);
+        }
+        shipper.restart();
+        ends_exactly_at(55, shipper, &receiver);
+    }
+}
+
 /// What was open has its name on the old one still, as it has where a file system was mounted anew.
 #[test]
 fn a_log_that_is_moved_to_another_file_system_goes_on_there() {

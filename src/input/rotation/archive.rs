@@ -9,7 +9,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::directories::{Directories, Listing, Sibling};
-use super::names::{is_compressed, is_rotation_of, is_telling_sibling_of, uncompressed};
+use super::names::{
+    is_compressed, is_rotation_of, is_telling_sibling_of, telling_bases, uncompressed,
+};
 use crate::input::read::content::Stat;
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::judge::{Relation, same_but_device};
@@ -226,6 +228,13 @@ pub(in crate::input) fn numbered(
 /// Whether a name says for certain that its file was rotated away from `source`.
 pub(in crate::input) fn is_telling(source: &Source, path: &Path) -> bool {
     places(source).any(|place| is_telling_sibling_of(place, path))
+        || kin(source).iter().any(|base| is_telling_sibling_of(base, path))
+}
+
+/// The names that those of the files are made of to which a symbolic link leads, one after the other:
+/// `access` of `access.2026-11-23`.
+fn kin(source: &Source) -> Vec<PathBuf> {
+    source.real.as_deref().map(|real| telling_bases(real)).unwrap_or_default()
 }
 
 /// Where rotation works: beside the file, and beside a symbolic link that leads to it.
@@ -236,7 +245,8 @@ pub(in crate::input) fn places(source: &Source) -> impl Iterator<Item = &Path> {
 
 fn siblings(directories: &Directories, source: &Source) -> io::Result<Vec<Sibling>> {
     let mut siblings = Vec::new();
-    for place in places(source) {
+    let kin = kin(source);
+    for place in places(source).chain(kin.iter().map(PathBuf::as_path)) {
         let (Some(directory), Some(base)) = (place.parent(), place.file_name()) else { continue };
         let listing = directories.listing_where(directory, |listing| {
             shows_successor(directories, source, place, listing)

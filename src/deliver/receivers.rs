@@ -98,7 +98,10 @@ impl Receivers {
     }
 
     /// The connection to the one in use has ended.
-    pub(super) fn left(&mut self, verdict: Worth) {
+    pub(super) fn left(&mut self, verdict: Worth, now: Instant) {
+        if self.at == 0 {
+            self.left_at = Some(now);
+        }
         let leading = match verdict {
             Worth::Useful => {
                 self.asked.fill(false);
@@ -186,7 +189,7 @@ mod tests {
         receivers.takes(0, now, 0.5);
         assert_eq!(receivers.due_back_at(), None);
         for verdict in [Worth::Useful, Worth::Stuck, Worth::Useless] {
-            receivers.left(verdict);
+            receivers.left(verdict, now);
             assert_eq!(asked(&mut receivers, now, 1), [(0, true)]);
         }
     }
@@ -196,13 +199,13 @@ mod tests {
         let (mut receivers, now) = three();
         asked(&mut receivers, now, 2);
         receivers.takes(1, now, 0.5);
-        receivers.left(Worth::Useful);
+        receivers.left(Worth::Useful, now);
         assert_eq!(asked(&mut receivers, now, 3), [(1, true), (0, false), (2, false)]);
         receivers.takes(2, now, 0.5);
-        receivers.left(Worth::Stuck);
+        receivers.left(Worth::Stuck, now);
         assert_eq!(asked(&mut receivers, now, 3), [(0, false), (1, false), (0, true)]);
         receivers.takes(0, now, 0.5);
-        receivers.left(Worth::Useless);
+        receivers.left(Worth::Useless, now);
         assert_eq!(asked(&mut receivers, now, 2), [(1, false), (2, false)]);
     }
 
@@ -224,7 +227,7 @@ mod tests {
         receivers.takes_over(0, now, 1.0);
         assert_eq!(receivers.due_back_at(), None);
         // It took the connection and nothing more: the round goes on behind it.
-        receivers.left(Worth::Useless);
+        receivers.left(Worth::Useless, now);
         assert_eq!(asked(&mut receivers, now, 1), [(1, false)]);
     }
 
@@ -236,8 +239,23 @@ mod tests {
             let now = start + Duration::from_secs(seconds);
             receivers.takes(1, now, 1.0);
             assert_eq!(receivers.due_back_at(), Some(start + FAILBACK));
-            receivers.left(Worth::Useful);
+            receivers.left(Worth::Useful, now);
             assert_eq!(receivers.next(now).index, 1);
+        }
+    }
+
+    #[test]
+    fn the_way_back_waits_from_when_the_first_was_left() {
+        let (mut receivers, start) = three();
+        asked(&mut receivers, start, 1);
+        receivers.takes(0, start, 1.0);
+        for verdict in [Worth::Stuck, Worth::Useless] {
+            let now = start + Duration::from_secs(36_000);
+            receivers.left(verdict, now);
+            assert_eq!(receivers.next(now).index, 1);
+            receivers.takes(1, now, 1.0);
+            assert_eq!(receivers.due_back_at(), Some(now + FAILBACK));
+            receivers.takes_over(0, start, 1.0);
         }
     }
 
@@ -294,7 +312,7 @@ mod tests {
                     Step::Fails => {}
                     Step::Takes(verdict) => {
                         receivers.takes(index, now, chance);
-                        receivers.left(verdict);
+                        receivers.left(verdict, now);
                         match verdict {
                             Worth::Useful => round.clear(),
                             Worth::Stuck => round = vec![index],
@@ -309,7 +327,7 @@ mod tests {
                             prop_assert!(now - first_asked >= FAILBACK.mul_f64(0.79));
                             receivers.stays_away(now, chance);
                         }
-                        receivers.left(Worth::Useful);
+                        receivers.left(Worth::Useful, now);
                         round.clear();
                     }
                 }

@@ -110,7 +110,7 @@ impl Sender {
             Why::TimedOut(_) | Why::NotClosing => Worth::Stuck,
             _ => Worth::Useful,
         };
-        self.course.receivers.left(worth);
+        self.course.receivers.left(worth, Instant::now().into_std());
         if worth != Worth::Useful && self.course.has_others() {
             self.reserve.dismiss();
         }

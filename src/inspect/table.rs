@@ -84,7 +84,7 @@ fn write_receiver(receiver: &ReceiverStanding, now: SystemTime, out: Out<'_>) ->
             .unproven_since
             .map_or(String::new(), |at| format!(", the oldest of it for {}", ago(at)));
         let sent = words::bytes(receiver.unproven);
-        write!(out, "; {sent} sent and not yet proven to be read{oldest}")?;
+        write!(out, "; {sent} of messages sent and not yet proven to be read{oldest}")?;
     }
     if receiver.rate_limited {
         write!(out, "; {ODD}held back by rate_limit{ODD:#}")?;

@@ -67,7 +67,10 @@ impl Redaction {
         Ok(Self { pattern, finder, replacement, is_meant: |_| true })
     }
 
-    /// The preset of that name; nothing where there is none. See [`presets::NAMES`].
+    /// The names of the presets.
+    pub const PRESETS: [&str; 5] = presets::NAMES;
+
+    /// The preset of that name; nothing where there is none. See [`Self::PRESETS`].
     #[must_use]
     pub fn preset(name: &str) -> Option<Self> {
         let preset = presets::of(name)?;

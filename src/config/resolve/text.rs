@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::document::leaf::{Choice, One, Spot, Text};
 use super::super::document::meaning::PatternText;
 use super::super::document::{MessageKeys, MultilineKeys, RedactionMap};
+use super::super::keys::nearest;
 use super::super::value;
 use super::{Resolver, advice, not_utf8};
 use crate::filter::{PatternError, Re2Pattern};
@@ -96,7 +97,10 @@ impl Resolver<'_> {
             Choice::Text(Text { text, spot }) => match text.to_str() {
                 Some(text) => match Redaction::preset(text) {
                     Some(preset) => Some(preset),
-                    None => self.redaction(*spot, text, REDACTED),
+                    None => {
+                        self.note_near_preset(*spot, text);
+                        self.redaction(*spot, text, REDACTED)
+                    }
                 },
                 None => {
                     self.problem(*spot, not_utf8(text));
@@ -107,6 +111,20 @@ impl Resolver<'_> {
         });
         let rules = rules.collect();
         Some(Arc::new(Redactions::new(rules)))
+    }
+
+    /// A word that is nearly the name of a preset hides nothing but itself.
+    fn note_near_preset(&mut self, spot: Spot, text: &str) {
+        let is_word =
+            text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        let word = text.replace(['-', '_'], "");
+        if let Some(preset) = nearest(&word, Redaction::PRESETS.into_iter()).filter(|_| is_word) {
+            let text = format!(
+                "{text} is a pattern for these very letters; write {preset} for the preset, or \
+                 {{pattern: {text}}} if the letters are meant"
+            );
+            self.warn(spot, text);
+        }
     }
 
     fn redaction_of_map(&mut self, spot: Spot, map: &RedactionMap) -> Option<Redaction> {

@@ -247,6 +247,8 @@ fn what_is_probably_not_meant_is_warned_of() {
         ("files: [ /home/$USER/a.log ]", "the $ stands for itself"),
         ("hostname: ${HOSTNAME}", "the $ stands for itself"),
         ("exclude_patterns: [ /health/ ]", r#"write "health" if"#),
+        ("redact_patterns: [ E-Mail ]", "write email for the preset, or {pattern: E-Mail}"),
+        ("redact_patterns: [ cards ]", "write card for the preset"),
     ] {
         let files = if line.starts_with("files") { "" } else { "files: [/a.log]\n" };
         let warnings = warnings(&format!("{files}{line}\ndestination: {{host: h, protocol: tcp}}"));

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use crate::support::peers::{Proxy, ProxyKind};
 use crate::support::{
-    End, Numbered, Receiver, Reopen, Report, SOON, Shipper, Site, Transport, lines,
+    End, Numbered, Receiver, ReceiverProcess, Reopen, Report, SOON, Shipper, Site, Transport, lines,
 };
 
 use ProxyKind::{Haproxy, Nginx, Socat, Stunnel};
@@ -194,4 +194,27 @@ fn proxied_it_is_proven_by_the_close_of_an_old_connection_alone() {
     Report::of(21, &receiver.frames()).assert_repeated_at_most(21);
     assert_eq!(receiver.count(), 41, "what is proven does not come again");
     assert_eq!(proxy.endpoint().transport, Transport::Tcp);
+}
+
+/// What a proxy has acknowledged may lie in it, and unread before its server, however much follows.
+#[test]
+fn proxied_nothing_is_lost_when_a_server_that_reads_slowly_is_killed() {
+    let mut receiver = ReceiverProcess::start_slow(Transport::Tcp, 50_000);
+    let endpoint = receiver.endpoint();
+    let server = SocketAddr::new(endpoint.host.parse().unwrap(), endpoint.port);
+    let Some(proxy) = Proxy::start(Haproxy, server) else { return };
+    let site = Site::new();
+    let mut shipper =
+        shipper(&site, &proxy).env("REMOTE_SYSLOG_DESTINATION_PROXIED", "true").start();
+    let writer = Numbered::start(&site.path("app.log"), 5_000, Reopen::Never);
+    writer.wait_for_more(20_000);
+    receiver.kill();
+    receiver.recover();
+    receiver.restart();
+    let written = writer.stop();
+    assert!(receiver.reads_up_to(written, 2 * SOON), "{}", shipper.log());
+    shipper.term();
+    let report = Report::of(written, &receiver.frames());
+    println!("{report}");
+    report.assert_repeated_at_most(written);
 }

@@ -118,7 +118,7 @@ impl Stream {
 impl<W: Wire> Stream<W> {
     fn new(mut link: W, trial: Option<Trial>, is_proxied: bool) -> Self {
         // Where the kernel does not tell, the connection is over, which the next call will notice.
-        let progress = PeerProgress::at_begin(link.look().ok().as_ref());
+        let progress = PeerProgress::at_begin(link.look().ok().as_ref(), is_proxied);
         let opened = Instant::now();
         Self {
             link,

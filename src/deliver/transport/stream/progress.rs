@@ -17,6 +17,9 @@ const LOOK_OUTSTANDING: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub(super) struct PeerProgress {
     evidence: Evidence,
+    /// Whether the peer is not the receiver, but a proxy: what that has read may lie in it, in its kernel, and unread
+    /// in the receiver's.
+    is_proxied: bool,
     /// Of the ledger: proven to be read.
     pub(super) proven: u64,
     /// On the wire, TLS included: acknowledged.
@@ -31,8 +34,8 @@ pub(super) struct PeerProgress {
 
 impl PeerProgress {
     /// Nothing was sent yet, so the peer's buffer is surely empty, and its window that of all of it.
-    pub(super) fn at_begin(look: Option<&Look>) -> Self {
-        let mut progress = Self::default();
+    pub(super) fn at_begin(look: Option<&Look>, is_proxied: bool) -> Self {
+        let mut progress = Self { is_proxied, ..Self::default() };
         if let Some(look) = look {
             progress.evidence.observe(0, look.window);
         }
@@ -49,7 +52,9 @@ impl PeerProgress {
     pub(super) fn learn(&mut self, look: &Look, now: Instant) {
         self.unlooked = 0;
         let proven = self.evidence.observe(look.acked, look.window);
-        self.prove(proven);
+        if !self.is_proxied {
+            self.prove(proven);
+        }
         if look.wire_acked > self.acked {
             self.acked_at = Some(now);
         }
@@ -131,6 +136,17 @@ mod tests {
         progress.learn(&look(100, false), start + 3 * second);
         assert_eq!(progress.stalled_for(start + 9 * second), Duration::ZERO);
         assert_eq!(progress.look_at(), None);
+    }
+
+    #[test]
+    fn behind_a_proxy_distance_proves_nothing() {
+        let far = 1 << 30;
+        for (is_proxied, proves) in [(false, true), (true, false)] {
+            let mut progress = PeerProgress::at_begin(Some(&look(0, false)), is_proxied);
+            progress.learn(&look(far, false), Instant::now());
+            assert_eq!(progress.proven > 0, proves);
+            assert!(progress.shows_reading());
+        }
     }
 
     #[test]

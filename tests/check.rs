@@ -261,7 +261,7 @@ fn a_certificate_for_another_name_is_shown_with_its_names() {
     assert_snapshot!(said, @r#"
     HOST, port PORT, TLS
     resolved: HOST
-    not connected: TLS with HOST (HOST:PORT): the receiver's certificate was refused: it was not issued for "HOST", but for other.example; let destination.host or destination.server_name be a name in the certificate, or have one issued with the subject alternative name IP:HOST
+    not connected: TLS with HOST (HOST:PORT): the receiver's certificate was refused: it was not issued for "HOST", but for other.example; let the receiver's host or destination.server_name be a name in the certificate, or have one issued with the subject alternative name IP:HOST
     certificate: CN=localhost
       for other.example
       issued by CN=remote_syslog test authority

@@ -128,7 +128,7 @@ fn whose_name_it_bears_and_who_has_signed_it_are_named() {
     assert_refused(&server, &["in its subject alone (CN=logs)", &alternative]);
     let names = (0..8).map(|number| format!("DNS:host{number}")).collect::<Vec<_>>().join(",");
     let server = served(Issue { extensions: &format!("subjectAltName={names}"), ..plain() }, &[]);
-    let listed = "but for host0, host1, host2, host3, host4 and 3 more; let destination.host or";
+    let listed = "but for host0, host1, host2, host3, host4 and 3 more; let the receiver's host or";
     assert_refused(&server, &[&format!("not issued for \"{}\", {listed}", server.endpoint.host)]);
     let server = served(Issue { issuer: "other", ..plain() }, &[]);
     assert_refused(&server, &["authority that is not trusted here (CN=Other CA): 1 authority is"]);

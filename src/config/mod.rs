@@ -56,7 +56,7 @@ pub use error::{ConfigErrors, Place, Problem, Warning};
 pub use include::Include;
 pub(crate) use resolve::NO_LOG;
 pub use surroundings::Surroundings;
-pub use tls::{Fingerprint, IdentityFiles, TlsSettings, TlsVersion};
+pub use tls::{Fingerprint, IdentityFiles, Keyed, TlsSettings, TlsVersion};
 
 /// A configuration that can be used, and what is odd about it.
 #[derive(Debug)]

@@ -8,13 +8,13 @@ use std::path::PathBuf;
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct TlsSettings {
     /// Certificates of those who are trusted, in the place of the system's.
-    pub ca_file: Option<PathBuf>,
+    pub ca_file: Option<Keyed<PathBuf>>,
     /// A directory of such files; with `ca_file`, those of both are trusted.
-    pub ca_dir: Option<PathBuf>,
+    pub ca_dir: Option<Keyed<PathBuf>>,
     /// Our own certificate and its key.
     pub identity: Option<IdentityFiles>,
     /// The name, or the address, that a certificate must be for; `None`: that of the receiver.
-    pub server_name: Option<String>,
+    pub server_name: Option<Keyed<String>>,
     /// Certificates that are trusted for what they are. Where there are some, the system's authorities
     /// are not.
     pub pins: Vec<Fingerprint>,
@@ -22,13 +22,22 @@ pub struct TlsSettings {
     pub min_version: TlsVersion,
 }
 
+/// A value, and the key that it was given by: what is wrong with it is said of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keyed<T> {
+    /// The name of the key, `destination.ca_file` or `destination.hosts.ca_file`.
+    pub key: String,
+    /// What was given.
+    pub value: T,
+}
+
 /// Our own certificate, and perhaps those of its issuers behind it, and its private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityFiles {
     /// Where the certificate is.
-    pub certificate: PathBuf,
+    pub certificate: Keyed<PathBuf>,
     /// Where the key is; `None`: in the same file.
-    pub key: Option<PathBuf>,
+    pub key: Option<Keyed<PathBuf>>,
 }
 
 /// A version of TLS.

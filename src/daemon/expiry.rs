@@ -51,15 +51,23 @@ impl ExpiryWatch {
         let (config, ends) = (config.clone(), ends.clone());
         let warned = Arc::clone(&self.warned);
         threads::start("trust", move || {
+            let mut own_key = None;
             match own_end(&config) {
-                Ok(end) => ends.set(CertificateOwner::Client, end.map(Timestamp::as_second)),
+                Ok(end) => {
+                    ends.set(
+                        CertificateOwner::Client,
+                        end.as_ref().map(|end| end.value.as_second()),
+                    );
+                    own_key = end.map(|end| end.key);
+                }
                 // What was read before stays in force.
                 Err(error) => warn!("{error}"),
             }
+            let own_key = own_key.as_deref().unwrap_or("destination.cert_file");
             let now = Timestamp::now().as_second();
             let mut warned = warned.lock().unwrap_or_else(PoisonError::into_inner);
             for owner in CertificateOwner::ALL {
-                if let Some(text) = warned.of(owner, ends.get(owner), now) {
+                if let Some(text) = warned.of(owner, own_key, ends.get(owner), now) {
                     warn!("{text}");
                 }
             }
@@ -68,8 +76,14 @@ impl ExpiryWatch {
 }
 
 impl Warned {
-    /// What to say of a certificate that is valid until `end`, if it is time to say something.
-    fn of(&mut self, owner: CertificateOwner, end: Option<i64>, now: i64) -> Option<String> {
+    /// What to say of a certificate that is valid until `end`, if it is time to say something; `own_key` names ours.
+    fn of(
+        &mut self,
+        owner: CertificateOwner,
+        own_key: &str,
+        end: Option<i64>,
+        now: i64,
+    ) -> Option<String> {
         let last = &mut self.0[owner as usize];
         let end = end.filter(|end| end - now < AHEAD)?;
         if last.is_some_and(|(of, at)| of == end && now - at < DAY) {
@@ -77,11 +91,12 @@ impl Warned {
         }
         *last = Some((end, now));
         let (whose, remedy) = match owner {
-            CertificateOwner::Receiver => {
-                ("the receiver's certificate", "have it renewed there, and a pin of it with it")
-            }
+            CertificateOwner::Receiver => (
+                "the receiver's certificate".to_owned(),
+                "have it renewed there, and a pin of it with it",
+            ),
             CertificateOwner::Client => (
-                "our own certificate (destination.cert_file)",
+                format!("our own certificate ({own_key})"),
                 "renew it; a new file is taken up by itself",
             ),
         };
@@ -99,25 +114,27 @@ impl Warned {
 mod tests {
     use super::*;
 
+    const KEY: &str = "destination.hosts.cert_file";
+
     #[test]
     fn it_warns_once_a_day_from_14_days_ahead() {
         let mut warned = Warned::default();
         let end = 100 * DAY;
-        let mut at = |now| warned.of(CertificateOwner::Client, Some(end), now);
+        let mut at = |now| warned.of(CertificateOwner::Client, KEY, Some(end), now);
         assert_eq!(at(end - AHEAD), None);
         let said = at(end - AHEAD + 1).unwrap();
-        assert!(
-            said.starts_with("our own certificate (destination.cert_file) expires on 1970-04-11")
-        );
+        assert!(said.starts_with(
+            "our own certificate (destination.hosts.cert_file) expires on 1970-04-11"
+        ));
         assert!(said.contains("in 13 days; renew it"), "{said}");
         assert_eq!(at(end - AHEAD + DAY), None);
         assert!(at(end - AHEAD + DAY + 1).is_some());
         assert!(at(end - 5).unwrap().contains("within a day"));
         assert!(at(end + DAY).unwrap().contains("has expired on"));
         // A new one is another matter, and so is that of the other side.
-        assert_eq!(warned.of(CertificateOwner::Client, Some(end + 90 * DAY), end), None);
-        let said = warned.of(CertificateOwner::Receiver, Some(end), end).unwrap();
+        assert_eq!(warned.of(CertificateOwner::Client, KEY, Some(end + 90 * DAY), end), None);
+        let said = warned.of(CertificateOwner::Receiver, KEY, Some(end), end).unwrap();
         assert!(said.starts_with("the receiver's certificate"));
-        assert_eq!(warned.of(CertificateOwner::Receiver, None, end), None);
+        assert_eq!(warned.of(CertificateOwner::Receiver, KEY, None, end), None);
     }
 }

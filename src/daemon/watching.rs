@@ -50,8 +50,9 @@ impl ConfigFiles {
         let (mut certificates, mut authorities) = (Vec::new(), Vec::new());
         for TlsSettings { ca_file, ca_dir, identity, .. } in config.tls_settings() {
             let identity = identity.iter().flat_map(|it| [Some(&it.certificate), it.key.as_ref()]);
-            certificates.extend(identity.flatten().chain(ca_file).cloned());
-            authorities.extend(ca_dir.clone());
+            let named = identity.flatten().chain(ca_file);
+            certificates.extend(named.map(|file| file.value.clone()));
+            authorities.extend(ca_dir.iter().map(|dir| dir.value.clone()));
         }
         Self { main, include: config.include.clone(), certificates, authorities }
     }

@@ -3,18 +3,19 @@
 use std::path::PathBuf;
 
 use super::super::document::TlsKeys;
-use super::super::document::leaf::{Spot, Text};
-use super::super::{Fingerprint, IdentityFiles, Protocol, TlsSettings, TlsVersion};
+use super::super::document::leaf::{One, Spot, Text};
+use super::super::document::meaning::FilePath;
+use super::super::{Fingerprint, IdentityFiles, Keyed, Protocol, TlsSettings, TlsVersion};
 use super::Resolver;
 
 /// What was given of TLS in one place, for all receivers or for one. `None`: nothing was.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TlsGiven {
-    ca_file: Option<PathBuf>,
-    ca_dir: Option<PathBuf>,
+    ca_file: Option<Keyed<PathBuf>>,
+    ca_dir: Option<Keyed<PathBuf>>,
     /// A certificate and its key belong together.
     identity: Option<IdentityFiles>,
-    server_name: Option<String>,
+    server_name: Option<Keyed<String>>,
     /// An empty list is one as well.
     pins: Option<Vec<Fingerprint>>,
     min_version: Option<TlsVersion>,
@@ -64,7 +65,7 @@ impl Resolver<'_> {
             let others = [server_name.spot(), first, min_tls];
             files.into_iter().chain(others).flatten().for_each(|spot| self.warn_of_no_tls(spot));
         }
-        let identity = match (self.path(cert_file), self.path(key_file)) {
+        let identity = match (self.keyed_path(cert_file), self.keyed_path(key_file)) {
             (Some(certificate), key) => Some(IdentityFiles { certificate, key }),
             (None, Some(_)) => {
                 self.problem_of(key_file.spot(), LONE_KEY);
@@ -74,13 +75,23 @@ impl Resolver<'_> {
         };
         let pins = fingerprint.items().iter().filter_map(|pin| self.pin(pin)).collect();
         TlsGiven {
-            ca_file: self.path(ca_file),
-            ca_dir: self.path(ca_dir),
+            ca_file: self.keyed_path(ca_file),
+            ca_dir: self.keyed_path(ca_dir),
             identity,
-            server_name: self.value(server_name),
+            server_name: self.value(server_name).and_then(|name| self.keyed(server_name, name)),
             pins: fingerprint.spot().map(|_| pins),
             min_version,
         }
+    }
+
+    fn keyed_path(&self, given: &One<FilePath>) -> Option<Keyed<PathBuf>> {
+        self.keyed(given, self.path(given)?)
+    }
+
+    /// `value`, which was given as `given`, with the name of that key.
+    fn keyed<M, T>(&self, given: &One<M>, value: T) -> Option<Keyed<T>> {
+        let key = self.typed.spots.name(given.spot()?).to_owned();
+        Some(Keyed { key, value })
     }
 
     fn pin(&mut self, Text { text, spot }: &Text) -> Option<Fingerprint> {

@@ -173,7 +173,7 @@ async fn a_certificate_for_another_name_is_refused() {
     let (listener, address) = listen().await;
     let error = refusal(authority.target(address), &authority, listener).await;
     assert!(
-        error.contains("not issued for \"127.0.0.1\", but for other; let destination.host or "),
+        error.contains("not issued for \"127.0.0.1\", but for other; let the receiver's host or "),
         "{error}"
     );
 }

@@ -32,9 +32,9 @@ const UNSENT: u32 = 128 << 10;
 /// Why no connection came about, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::deliver) enum ConnectError {
-    #[error("cannot resolve \"{host}\": {source}; check destination.host and the name servers")]
+    #[error("cannot resolve \"{host}\": {source}; check the name and the name servers")]
     Resolve { host: String, source: io::Error },
-    #[error("\"{host}\" has no address; check destination.host")]
+    #[error("\"{host}\" has no address; check the name")]
     NoAddress { host: String },
     #[error("cannot connect to {address} ({host}): {source}; {}", remedy(.source))]
     Refused { host: String, address: SocketAddr, source: io::Error },

@@ -185,6 +185,7 @@ mod tests {
     use tokio::io::AsyncWriteExt;
 
     use super::*;
+    use crate::config::Keyed;
     use crate::deliver::transport::refusal::Advice;
     use crate::deliver::transport::trust::{Authorities, AuthorityPlaces};
 
@@ -193,7 +194,9 @@ mod tests {
     }
 
     fn in_file(path: &Path) -> Trust {
-        trust(Authorities::At(AuthorityPlaces { file: Some(path.to_owned()), dir: None }))
+        let key = "destination.ca_file".to_owned();
+        let file = Some(Keyed { key, value: path.to_owned() });
+        trust(Authorities::At(AuthorityPlaces { file, dir: None }))
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use rustls::RootCertStore;
 
 use super::trust::witness::{Testimony, TrustedBy, Witness};
-use super::trust::{Authorities, TlsError, Trust};
+use super::trust::{Authorities, AuthorityPlaces, TlsError, Trust};
 use crate::config::{Fingerprint, TlsVersion};
 use certificate::Certificate;
 
@@ -52,8 +52,8 @@ impl Advice {
 struct HandshakeFacts<'a> {
     /// Whom we wanted to speak to: what its certificate has to be for.
     name: &'a str,
-    /// The key that says so.
-    name_key: &'static str,
+    /// The key that says so; `None`: where the receiver is named.
+    name_key: Option<&'a str>,
     /// What the receiver has shown.
     chain: Vec<Certificate>,
     /// Why it was found good, if it was.
@@ -64,8 +64,8 @@ struct HandshakeFacts<'a> {
     wants_tls13: bool,
     /// We have a certificate to show.
     has_identity: bool,
-    /// The configuration names the authorities.
-    has_authorities: bool,
+    /// Where the authorities are that the configuration names, if it does.
+    named: Option<&'a AuthorityPlaces>,
     roots: &'a RootCertStore,
     /// Who is trusted, in words.
     trusted: String,
@@ -81,16 +81,16 @@ pub(in crate::deliver) fn explain(
     let Testimony { chain, trusted_by } = witness.seen();
     let facts = HandshakeFacts {
         name: trust.name(host),
-        name_key: match trust.server_name {
-            Some(_) => "destination.server_name",
-            None => "destination.host",
-        },
+        name_key: trust.server_name.as_ref().map(|name| name.key.as_str()),
         chain: chain.iter().filter_map(Certificate::read).collect(),
         trusted_by,
         has_pins: !trust.pins.is_empty(),
         wants_tls13: trust.min_version == TlsVersion::Tls13,
         has_identity: trust.identity.is_some(),
-        has_authorities: matches!(trust.authorities, Authorities::At(_)),
+        named: match &trust.authorities {
+            Authorities::At(places) => Some(places),
+            _ => None,
+        },
         roots: witness.roots(),
         trusted: trust.described(witness.roots().len()),
     };

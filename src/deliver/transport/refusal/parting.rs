@@ -84,7 +84,10 @@ fn heard(facts: &HandshakeFacts<'_>, alert: AlertDescription) -> Advice {
         .mismatch(),
         A::UnrecognisedName => Advice::new(
             format!("the receiver knows no server \"{}\" ({name})", facts.name),
-            format!("let {} be the name that it is known by", facts.name_key),
+            format!(
+                "let {} be the name that it is known by",
+                facts.name_key.unwrap_or("the receiver's host")
+            ),
         ),
         _ => by_alert(alert, facts.has_identity)
             .unwrap_or_else(|| Advice::new(format!("the receiver gave it up ({name})"), OWN_LOG)),

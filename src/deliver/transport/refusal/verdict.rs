@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, OtherError};
 
+use super::super::trust::AuthorityPlaces;
 use super::certificate::Certificate;
 use super::{Advice, HandshakeFacts, chain};
 use crate::shown::Show;
@@ -141,8 +142,8 @@ fn wrong_name(facts: &HandshakeFacts<'_>) -> Advice {
     }
     // The host is where it is, and may have another name there.
     let be = match facts.name_key {
-        "destination.host" => "let destination.host or destination.server_name be".to_owned(),
-        key => format!("let {key} be"),
+        None => "let the receiver's host or destination.server_name be".to_owned(),
+        Some(key) => format!("let {key} be"),
     };
     let names = own.names.iter().take(MOST_NAMES).map(|name| name.shown().to_string());
     let mut names = names.collect::<Vec<_>>().join(", ");
@@ -162,7 +163,7 @@ fn unknown_issuer(facts: &HandshakeFacts<'_>) -> Advice {
         return Advice::new(
             format!("it is signed by itself, and not trusted here: {}", facts.trusted),
             format!(
-                "{PIN}, let {place} name a PEM file that holds it (it must say CA:FALSE then), or have \
+                "{PIN}, {place} a PEM file that holds it (it must say CA:FALSE then), or have \
                  it issued by an authority"
             ),
         );
@@ -178,7 +179,7 @@ fn untrusted(facts: &HandshakeFacts<'_>, but: &str) -> Advice {
             facts.trusted
         ),
         format!(
-            "let {} name a PEM file that holds this authority's certificate, and check that the \
+            "{} a PEM file that holds this authority's certificate, and check that the \
              receiver sends its intermediate certificates",
             place(facts)
         ),
@@ -246,9 +247,15 @@ fn issuer<'a>(facts: &'a HandshakeFacts<'_>) -> &'a str {
     &last.issuer
 }
 
-/// What names the authorities that are trusted.
-fn place(facts: &HandshakeFacts<'_>) -> &'static str {
-    if facts.has_authorities { "destination.ca_file" } else { "SSL_CERT_FILE" }
+/// What is to name the authorities that are trusted.
+fn place(facts: &HandshakeFacts<'_>) -> String {
+    match facts.named {
+        None => "let SSL_CERT_FILE name".to_owned(),
+        Some(AuthorityPlaces { file: Some(file), .. }) => format!("let {} name", file.key),
+        Some(AuthorityPlaces { dir, .. }) => {
+            format!("let {} have", dir.as_ref().map_or("destination.ca_dir", |dir| &dir.key))
+        }
+    }
 }
 
 fn date(time: UnixTime) -> jiff::Timestamp {

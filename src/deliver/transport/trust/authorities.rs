@@ -11,19 +11,18 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, pem};
 
 use super::{READABLE, TlsError};
+use crate::config::Keyed;
 use crate::shown::Show;
 
-const CA_FILE: &str = "destination.ca_file";
-const CA_DIR: &str = "destination.ca_dir";
 const WITH_CERTIFICATES: &str = "name one that holds certificates in PEM form";
 
 /// Where authorities are named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorityPlaces {
     /// A file of PEM certificates.
-    pub file: Option<PathBuf>,
+    pub file: Option<Keyed<PathBuf>>,
     /// A directory of such files.
-    pub dir: Option<PathBuf>,
+    pub dir: Option<Keyed<PathBuf>>,
 }
 
 /// What was found at [`AuthorityPlaces`].
@@ -38,15 +37,15 @@ impl AuthorityPlaces {
     /// Reads them. What is broken in a directory is passed over where something else there is not.
     pub(super) fn load(&self) -> Result<FoundAuthorities, TlsError> {
         let mut found = FoundAuthorities { roots: RootCertStore::empty(), faults: Vec::new() };
-        if let Some(path) = &self.file {
-            for certificate in certificates(CA_FILE, path)? {
+        if let Some(Keyed { key, value: path }) = &self.file {
+            for certificate in certificates(key, path)? {
                 found.roots.add(certificate).map_err(|error| {
-                    TlsError::file(CA_FILE, path, &error.to_string(), WITH_CERTIFICATES)
+                    TlsError::file(key, path, &error.to_string(), WITH_CERTIFICATES)
                 })?;
             }
         }
-        if let Some(dir) = &self.dir
-            && let Err(error) = found.add_dir(dir)
+        if let Some(Keyed { key, value: dir }) = &self.dir
+            && let Err(error) = found.add_dir(key, dir)
         {
             if found.roots.is_empty() {
                 return Err(error);
@@ -58,14 +57,15 @@ impl AuthorityPlaces {
 
     /// The files, the directory, and the files in it that count, as they are now.
     pub(in crate::deliver::transport) fn paths(&self) -> Vec<PathBuf> {
-        let within = self.dir.iter().flat_map(|dir| files_in(dir).unwrap_or_default());
-        self.file.iter().chain(&self.dir).cloned().chain(within).collect()
+        let within = self.dir.iter().flat_map(|dir| files_in(&dir.value).unwrap_or_default());
+        let named = self.file.iter().chain(&self.dir).map(|named| named.value.clone());
+        named.chain(within).collect()
     }
 }
 
 impl FoundAuthorities {
-    fn add_dir(&mut self, dir: &Path) -> Result<(), TlsError> {
-        let broken = |what: &str, remedy: &str| TlsError::file(CA_DIR, dir, what, remedy);
+    fn add_dir(&mut self, key: &str, dir: &Path) -> Result<(), TlsError> {
+        let broken = |what: &str, remedy: &str| TlsError::file(key, dir, what, remedy);
         let files = files_in(dir).map_err(|error| {
             broken(&error.to_string(), "let it name a directory that this process can list")
         })?;
@@ -79,10 +79,10 @@ impl FoundAuthorities {
         let mut seen = BTreeSet::new();
         let (mut count, mut broken_files) = (0, Vec::new());
         for path in files {
-            let read = certificates(CA_DIR, &path).and_then(|certificates| {
+            let read = certificates(key, &path).and_then(|certificates| {
                 for certificate in certificates.into_iter().filter(|it| seen.insert(it.to_vec())) {
                     self.roots.add(certificate).map_err(|error| {
-                        TlsError::file(CA_DIR, &path, &error.to_string(), WITH_CERTIFICATES)
+                        TlsError::file(key, &path, &error.to_string(), WITH_CERTIFICATES)
                     })?;
                     count += 1;
                 }
@@ -105,11 +105,9 @@ impl FoundAuthorities {
 
 impl fmt::Display for AuthorityPlaces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = [(CA_FILE, &self.file), (CA_DIR, &self.dir)];
-        let named = named.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?)));
-        for (number, (key, path)) in named.enumerate() {
+        for (number, Keyed { key, value }) in self.file.iter().chain(&self.dir).enumerate() {
             let and = if number == 0 { "" } else { " or " };
-            write!(f, "{and}{key} ({})", path.shown())?;
+            write!(f, "{and}{key} ({})", value.shown())?;
         }
         Ok(())
     }
@@ -146,7 +144,7 @@ fn is_certificate(name: &str) -> bool {
 
 /// The certificates in a file of PEM, at least one.
 pub(super) fn certificates(
-    key: &'static str,
+    key: &str,
     path: &Path,
 ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let broken = |what: &str, remedy: &str| TlsError::file(key, path, what, remedy);
@@ -179,7 +177,10 @@ mod tests {
     }
 
     fn load(dir: &TempDir) -> Result<(usize, Vec<String>), String> {
-        let places = AuthorityPlaces { file: None, dir: Some(dir.path().to_owned()) };
+        let places = AuthorityPlaces {
+            file: None,
+            dir: Some(Keyed { key: "destination.ca_dir".to_owned(), value: dir.path().to_owned() }),
+        };
         let found = places.load().map_err(|error| error.to_string())?;
         Ok((found.roots.len(), found.faults))
     }

@@ -13,13 +13,11 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::authorities::certificates;
 use super::{READABLE, TlsError};
-use crate::config::IdentityFiles;
+use crate::config::{IdentityFiles, Keyed};
 use crate::deliver::transport::refusal::certificate::Certificate;
 use crate::deliver::transport::refusal::{ACCEPTED_KEYS, wrong_key};
 use crate::shown::Show;
 
-const CERT_FILE: &str = "destination.cert_file";
-const KEY_FILE: &str = "destination.key_file";
 /// What stands in a file whose key is encrypted: PKCS#8, and the older form (RFC 1421, section 4.6.1.1).
 const ENCRYPTED: [&str; 2] = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
 /// Rights of a key that are too many: others may read it, or others than the owner write it.
@@ -30,15 +28,14 @@ pub type Identity = IdentityFiles;
 
 /// The files of `identity`.
 pub(in crate::deliver::transport) fn files(identity: &Identity) -> impl Iterator<Item = PathBuf> {
-    [Some(identity.certificate.clone()), identity.key.clone()].into_iter().flatten()
+    let named = [Some(&identity.certificate), identity.key.as_ref()].into_iter().flatten();
+    named.map(|file| file.value.clone())
 }
 
 /// Where the key is, and which setting says so.
-fn key_place(identity: &Identity) -> (&'static str, &Path) {
-    match &identity.key {
-        Some(path) => (KEY_FILE, path),
-        None => (CERT_FILE, &identity.certificate),
-    }
+fn key_place(identity: &Identity) -> (&str, &Path) {
+    let Keyed { key, value } = identity.key.as_ref().unwrap_or(&identity.certificate);
+    (key, value)
 }
 
 /// Reads the certificate and its key, and finds out whether they belong together.
@@ -46,13 +43,13 @@ pub(super) fn load(
     identity: &Identity,
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, TlsError> {
-    let certificate = &identity.certificate;
-    let chain = certificates(CERT_FILE, certificate)?;
+    let Keyed { key: certificate_key, value: certificate } = &identity.certificate;
+    let chain = certificates(certificate_key, certificate)?;
     let (name, path) = key_place(identity);
     let broken = |what: &str, remedy: &str| TlsError::file(name, path, what, remedy);
     let pem = fs::read(path).map_err(|error| broken(&error.to_string(), READABLE))?;
     let key =
-        PrivateKeyDer::from_pem_slice(&pem).map_err(|error| no_key(name, path, &pem, &error))?;
+        PrivateKeyDer::from_pem_slice(&pem).map_err(|error| no_key(identity, &pem, &error))?;
     let loaded = provider.key_provider.load_private_key(key);
     let own = Certificate::read(&chain[0]);
     let key = loaded.map_err(|error| {
@@ -71,7 +68,7 @@ pub(super) fn load(
     match certified.cert.iter().position(is_for) {
         Some(0) => Ok(certified),
         Some(_) => Err(TlsError::file(
-            CERT_FILE,
+            certificate_key,
             certificate,
             "the first certificate in it is not ours",
             "let our own stand before those of its issuers",
@@ -90,8 +87,9 @@ pub(super) fn load(
     }
 }
 
-/// Why there is no key in `pem`.
-fn no_key(name: &'static str, path: &Path, pem: &[u8], error: &pem::Error) -> TlsError {
+/// Why there is no key in `pem`, which is where the key of `identity` is to be.
+fn no_key(identity: &Identity, pem: &[u8], error: &pem::Error) -> TlsError {
+    let (name, path) = key_place(identity);
     let at = path.shown();
     let holds = |text: &str| memchr::memmem::find(pem, text.as_bytes()).is_some();
     if ENCRYPTED.iter().any(|mark| holds(mark)) {
@@ -103,11 +101,11 @@ fn no_key(name: &'static str, path: &Path, pem: &[u8], error: &pem::Error) -> Tl
         return TlsError::file(name, path, what, &remedy);
     }
     match error {
-        pem::Error::NoItemsFound if name == CERT_FILE => TlsError::file(
+        pem::Error::NoItemsFound if identity.key.is_none() => TlsError::file(
             name,
             path,
             "it holds no private key, and no other file is named that does",
-            "write destination.key_file, or put the key into this file",
+            &format!("write {} too, or put the key into this file", key_beside(name)),
         ),
         pem::Error::NoItemsFound => TlsError::file(
             name,
@@ -117,6 +115,12 @@ fn no_key(name: &'static str, path: &Path, pem: &[u8], error: &pem::Error) -> Tl
         ),
         error => TlsError::file(name, path, &error.to_string(), READABLE),
     }
+}
+
+/// The setting that names a key, beside the one that names its certificate.
+fn key_beside(certificate_key: &str) -> String {
+    let (of, _) = certificate_key.rsplit_once('.').unwrap_or_default();
+    format!("{of}.key_file")
 }
 
 /// The bits of a certificate's key. `None` where it cannot be read.
@@ -175,9 +179,15 @@ mod tests {
         (CertificateParams::default().self_signed(&key).unwrap().pem(), key)
     }
 
+    fn identity(certificate: PathBuf, key: Option<PathBuf>) -> Identity {
+        let keyed = |key: &str, value| Keyed { key: format!("destination.{key}"), value };
+        let certificate = keyed("cert_file", certificate);
+        Identity { certificate, key: key.map(|key| keyed("key_file", key)) }
+    }
+
     fn try_load(certificate: PathBuf, key: Option<PathBuf>) -> Result<usize, String> {
         let provider = rustls::crypto::ring::default_provider();
-        let loaded = load(&Identity { certificate, key }, &provider);
+        let loaded = load(&identity(certificate, key), &provider);
         loaded.map(|loaded| loaded.cert.len()).map_err(|error| error.to_string())
     }
 
@@ -194,6 +204,7 @@ mod tests {
         }
         let error = try_load(apart.0, None).unwrap_err();
         assert!(error.contains("c.pem: it holds no private key, and no other file is"), "{error}");
+        assert!(error.contains("write destination.key_file too"), "{error}");
     }
 
     #[test]
@@ -240,7 +251,7 @@ mod tests {
     fn a_key_that_others_may_read_is_told() {
         let files = Files::new();
         let key = files.write("k.pem", "");
-        let identity = Identity { certificate: "/c.pem".into(), key: Some(key.clone()) };
+        let identity = identity("/c.pem".into(), Some(key.clone()));
         for (mode, is_fault) in [
             (0o600, false),
             (0o400, false),

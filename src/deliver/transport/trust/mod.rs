@@ -29,7 +29,7 @@ use self::witness::Witness;
 use super::refusal::Advice;
 use super::refusal::certificate::Certificate;
 use super::roots;
-use crate::config::{Config, Fingerprint, TlsSettings, TlsVersion};
+use crate::config::{Config, Fingerprint, Keyed, TlsSettings, TlsVersion};
 use crate::shown::Show;
 
 pub use self::authorities::AuthorityPlaces;
@@ -46,7 +46,7 @@ pub struct Trust {
     /// Certificates that are trusted for what they are.
     pub pins: Vec<Fingerprint>,
     /// The name or address that a certificate must be for; `None`: that of the receiver.
-    pub server_name: Option<String>,
+    pub server_name: Option<Keyed<String>>,
     /// What we show to a receiver that asks for it.
     pub identity: Option<Identity>,
     /// The oldest version that is spoken.
@@ -109,7 +109,7 @@ impl Trust {
 
     /// What a certificate has to be for, where it is the receiver at `host`.
     pub(super) fn name<'a>(&'a self, host: &'a str) -> &'a str {
-        self.server_name.as_deref().unwrap_or(host)
+        self.server_name.as_ref().map_or(host, |name| &name.value)
     }
 
     /// The versions that are spoken.
@@ -145,7 +145,7 @@ pub(in crate::deliver) enum TlsError {
     #[error("\"{0}\" is neither a host name nor an address that a certificate can carry")]
     Name(String),
     #[error("{key}: {}: {what}; {remedy}", .path.shown())]
-    File { key: &'static str, path: PathBuf, what: String, remedy: String },
+    File { key: String, path: PathBuf, what: String, remedy: String },
     #[error("{0}")]
     Setup(rustls::Error),
     #[error("the receiver's certificate was refused: {}; {}", .0.what, .0.remedy)]
@@ -155,8 +155,9 @@ pub(in crate::deliver) enum TlsError {
 }
 
 impl TlsError {
-    fn file(key: &'static str, path: &Path, what: &str, remedy: &str) -> Self {
-        let (path, what, remedy) = (path.to_owned(), what.to_owned(), remedy.to_owned());
+    fn file(key: &str, path: &Path, what: &str, remedy: &str) -> Self {
+        let (key, path) = (key.to_owned(), path.to_owned());
+        let (what, remedy) = (what.to_owned(), remedy.to_owned());
         Self::File { key, path, what, remedy }
     }
 }
@@ -224,25 +225,27 @@ fn trusted(authorities: &Authorities) -> Result<FoundAuthorities, TlsError> {
     Ok(FoundAuthorities { roots, faults: Vec::new() })
 }
 
-/// Until when our own certificates are valid that `config` names: the one that expires first, if there is one. It
-/// asks the file system.
+/// Until when our own certificates are valid that `config` names: of the one that expires first, if there is one, and the
+/// key that names it. It asks the file system.
 ///
 /// # Errors
 /// One cannot be read, or its key cannot, in words and with a remedy.
-pub fn own_end(config: &Config) -> Result<Option<Timestamp>, String> {
-    let mut first = None;
+pub fn own_end(config: &Config) -> Result<Option<Keyed<Timestamp>>, String> {
+    let mut first: Option<Keyed<Timestamp>> = None;
     for settings in config.tls_settings() {
         let end = end_of(settings)?;
-        first = [first, end].into_iter().flatten().min();
+        first = [first, end].into_iter().flatten().min_by_key(|end| end.value);
     }
     Ok(first)
 }
 
-fn end_of(settings: &TlsSettings) -> Result<Option<Timestamp>, String> {
+fn end_of(settings: &TlsSettings) -> Result<Option<Keyed<Timestamp>>, String> {
     let Some(identity) = &settings.identity else { return Ok(None) };
     let provider = rustls::crypto::ring::default_provider();
     let certified = identity::load(identity, &provider).map_err(|error| error.to_string())?;
-    Ok(certified.cert.first().and_then(Certificate::read).map(|own| own.end))
+    let own = certified.cert.first().and_then(Certificate::read);
+    let key = &identity.certificate.key;
+    Ok(own.map(|own| Keyed { key: key.clone(), value: own.end }))
 }
 
 /// Reads the files that `config` names for TLS, and says what is odd about them, each thing once. It asks the

@@ -1,6 +1,7 @@
 //! Certificates on both sides, pins, and what happens when files change: with real receivers.
 
 use std::fs;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::Signal;
 
@@ -166,4 +167,23 @@ fn over_relp_a_pin_is_enough_and_another_one_is_not() {
     let once = pinned(&pin).arg("--once").output();
     assert!(once.status.success(), "{once:?}");
     Report::of(COUNT, &frames(&peer)).assert_exact();
+}
+
+/// From 14 days ahead, of the receiver's and of our own.
+#[test]
+fn certificates_that_expire_soon_are_warned_of() {
+    let soon = |params: &mut rcgen::CertificateParams| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        params.not_after =
+            rcgen::date_time_ymd(1970, 1, 1) + now + Duration::from_secs(10 * 86_400);
+    };
+    let (site, receiver) = (Site::new(), Receiver::with_certificate(soon));
+    let own = Certificates::adjusted([127, 0, 0, 1].into(), soon);
+    let shipper = Shipper::new(&site).follow("app.log").to(&receiver.endpoint());
+    site.append("app.log", "");
+    let mut running = own.shown_by(shipper).start();
+    for whose in ["the receiver's certificate", "our own certificate (destination.cert_file)"] {
+        running.wait_warning(&[whose, "expires on 20", "in 9 days; "]);
+    }
+    running.term();
 }

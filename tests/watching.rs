@@ -146,3 +146,27 @@ fn a_certificate_that_is_renewed_and_the_switch_itself_count() {
     after(&running, LOADED, || replace(&path, "facility: local1"));
     running.term();
 }
+
+/// Files come and go in `ca_dir`: what is there is what is trusted.
+#[test]
+fn a_directory_of_authorities_is_watched() {
+    let (site, receiver) = (Site::new(), Receiver::new(Transport::Tls));
+    let other = Receiver::new(Transport::Tls);
+    let [ours, others] = [&receiver, &other].map(|it| it.certificates().unwrap().authority());
+    let dir = site.make_dir("authorities");
+    fs::copy(others, dir.join("other.pem")).unwrap();
+    site.append("app.log", "first\n");
+    let shipper = shipper(&site, &receiver).env("REMOTE_SYSLOG_DESTINATION_CA_DIR", &dir);
+    let mut running = shipper.start();
+    running.wait_warning(&["an authority that is not trusted here", "destination.ca_dir"]);
+    after(&running, LOADED, || {
+        fs::copy(&ours, dir.join("new.pem")).unwrap();
+    });
+    receiver.wait_for_text("first");
+    // One that is broken harms no other.
+    after(&running, LOADED, || fs::write(dir.join("other.pem"), "half a file").unwrap());
+    after(&running, REFUSED, || fs::remove_file(dir.join("new.pem")).unwrap());
+    site.append("app.log", "second\n");
+    receiver.wait_for_text("second");
+    running.term();
+}

@@ -20,6 +20,7 @@ mod dry_run;
 mod ends;
 mod examples;
 mod fifo;
+mod fleet;
 mod globs;
 mod identity;
 mod interface;

@@ -8,6 +8,8 @@
 //! | [`ReceiverProcess`] | the same in a process of its own, to be stopped and killed |
 //! | [`Numbered`], [`Report`] | a writer of numbered lines, and which of them arrived |
 //! | [`Proxy`] | a proxy that ends TCP, with or without a server behind it |
+//! | [`Tier`] | two hubs behind a balancer, a database and a second hub behind them |
+//! | [`cost`] | processor time and memory of a process |
 //! | [`Mounted`] | a file system that can be made not to answer |
 //! | [`assert_documented`] | what a command says, held against `docs/operating.md` |
 //! | [`peers`] | rsyslogd, syslog-ng, proxies, logrotate, promtool and others, unpacked on first use |
@@ -16,6 +18,7 @@
 
 mod certificates;
 mod connection;
+pub mod cost;
 mod doc;
 mod endpoint;
 mod message;
@@ -34,6 +37,7 @@ mod running;
 mod shipper;
 mod site;
 mod socket;
+mod tier;
 
 use std::io::Write;
 use std::panic::Location;
@@ -45,7 +49,7 @@ pub use doc::assert_documented;
 pub use endpoint::{Endpoint, Transport, own_address};
 pub use message::Message;
 pub use mounted::Mounted;
-pub use nobody::{as_nobody, give_to_nobody};
+pub use nobody::{as_nobody, give_to_nobody, run_by_nobody};
 pub use numbered::{Numbered, Reopen, line, lines};
 pub use process::{ReceiverProcess, receive_if_child};
 pub use proxy::Proxy;
@@ -54,6 +58,7 @@ pub use report::{Report, number};
 pub use running::Running;
 pub use shipper::{Guarded, Shipper, bare_command, finish, wait_exit};
 pub use site::Site;
+pub use tier::Tier;
 
 /// How long anything that should happen soon may take on a busy machine.
 pub const SOON: Duration = Duration::from_secs(20);

@@ -38,6 +38,13 @@ pub fn as_nobody(command: Command, site: &Site) -> Command {
     other
 }
 
+/// The same where its program may be run by everybody.
+pub fn run_by_nobody(command: &mut Command) {
+    if geteuid().is_root() {
+        command.uid(NOBODY).gid(NOBODY).current_dir("/");
+    }
+}
+
 /// Gives `path` to that user.
 pub fn give_to_nobody(path: &Path) {
     if geteuid().is_root() {

@@ -22,6 +22,8 @@ pub struct Shipper {
     destination: String,
     options: Vec<OsString>,
     env: Vec<(String, OsString)>,
+    /// Another program than the one that was built with the tests.
+    program: Option<PathBuf>,
 }
 
 impl Shipper {
@@ -34,6 +36,7 @@ impl Shipper {
             destination: String::new(),
             options: Vec::new(),
             env: Vec::new(),
+            program: None,
         }
     }
 
@@ -115,6 +118,12 @@ impl Shipper {
         self
     }
 
+    /// Has another build of the program run.
+    pub fn of_program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
+        self
+    }
+
     /// A path in its site.
     pub fn site_path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.join(name)
@@ -131,7 +140,7 @@ impl Shipper {
 
     /// The call `remote_syslog -c conf.yml --state-dir state …`, without `-D`.
     pub fn command(&self) -> Command {
-        let mut command = bare_command();
+        let mut command = bare_command_of(self.program.as_deref());
         command.arg("-c").arg(self.write_config());
         command.arg("--state-dir").arg(self.dir.join("state"));
         command.args(&self.options).envs(self.env.iter().map(|(name, value)| (name, value)));
@@ -161,7 +170,12 @@ impl Shipper {
 
 /// The binary without arguments and without what the tests' own environment would tell it.
 pub fn bare_command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_remote_syslog"));
+    bare_command_of(None)
+}
+
+fn bare_command_of(program: Option<&Path>) -> Command {
+    let built = Path::new(env!("CARGO_BIN_EXE_remote_syslog"));
+    let mut command = Command::new(program.unwrap_or(built));
     let foreign = std::env::vars_os().map(|(name, _)| name).filter(|name| {
         let is_ours = |name: &str| {
             name.starts_with("REMOTE_SYSLOG_") || ["RUST_LOG", "SSL_CERT_DIR"].contains(&name)

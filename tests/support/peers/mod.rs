@@ -8,12 +8,17 @@
 //! A test whose program cannot be had is skipped, and says so by name on standard error. With
 //! `REMOTE_SYSLOG_TEST_PEERS=required` in the environment it fails instead.
 
+mod balancer;
 mod documented;
+mod forwarder;
+mod hub;
 mod judge;
 mod logrotate;
 mod openssl;
+mod postgres;
 mod proxy;
 mod rsyslogd;
+mod service;
 mod sockets;
 mod syslog_ng;
 mod unpack;
@@ -23,10 +28,14 @@ use std::path::PathBuf;
 use super::endpoint::Endpoint;
 use super::{Message, skip};
 
+pub use balancer::{Balancer, Listener};
 pub use documented::Documented;
+pub use forwarder::Forwarder;
+pub use hub::{Hub, Keeping};
 pub use judge::Judge;
 pub use logrotate::Logrotate;
 pub use openssl::{Issue, Openssl, TlsServer};
+pub use postgres::Postgres;
 pub use proxy::{Proxy, ProxyKind};
 pub use rsyslogd::{Imrelp, Imtcp, Rsyslogd};
 pub use syslog_ng::SyslogNg;

@@ -3,17 +3,14 @@
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
-
+use super::super::Message;
 use super::super::certificates::Certificates;
 use super::super::endpoint::{Endpoint, Transport, own_address};
-use super::super::process::wait_until_frozen;
-use super::super::shipper::{Shipper, wait_exit};
-use super::super::{Message, SOON};
-use super::sockets::{free_port, wait_listening};
+use super::super::shipper::Shipper;
+use super::service::Service;
+use super::sockets::free_port;
 use super::unpack::{Program, RSYSLOG, RSYSLOG_RELP, RSYSLOG_TLS};
 use super::{Peer, read_fields};
 
@@ -29,8 +26,7 @@ pub struct Rsyslogd {
     /// How its input for TLS finds out who a client is.
     imtcp: Imtcp,
     certificates: Certificates,
-    dir: TempDir,
-    child: Option<Child>,
+    service: Service,
 }
 
 /// What its input for RELP is to be like.
@@ -112,8 +108,7 @@ impl Rsyslogd {
             priorities,
             imtcp,
             certificates: Certificates::new(ip),
-            dir: TempDir::new().unwrap(),
-            child: None,
+            service: Service::new("rsyslogd"),
         };
         peer.restart();
         Some(peer)
@@ -121,23 +116,22 @@ impl Rsyslogd {
 
     /// Asks it to stop, as `systemctl stop` would.
     pub fn term(&mut self) {
-        let mut child = self.child.take().unwrap();
-        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-        assert!(wait_exit(&mut child, SOON).is_some(), "rsyslogd does not stop");
+        self.service.term();
     }
 
     /// Ends it without warning.
     pub fn kill(&mut self) {
-        let mut child = self.child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
+        self.service.kill();
     }
 
     /// Stops it from doing anything.
     pub fn freeze(&self) {
-        let child = self.child.as_ref().unwrap();
-        kill_process(Pid::from_child(child), Signal::STOP).unwrap();
-        wait_until_frozen(child.id());
+        self.service.freeze();
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.service.pid()
     }
 
     /// Its authority, its certificate and its key.
@@ -152,22 +146,13 @@ impl Rsyslogd {
 
     /// Starts it again after [`Rsyslogd::term`] or [`Rsyslogd::kill`].
     pub fn restart(&mut self) {
-        let config = self.dir.path().join("rsyslog.conf");
-        fs::write(&config, self.config()).unwrap();
-        let log = fs::File::create(self.dir.path().join("log")).unwrap();
-        let mut command = self.program.command();
-        if let Some(modules) = self.program.directory_of("imtcp.so") {
-            command.arg("-M").arg(modules);
-        }
-        command.arg("-n").arg("-f").arg(config).arg("-i").arg(self.dir.path().join("pid"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        self.child = Some(command.spawn().unwrap());
-        wait_listening("udp", SocketAddr::new(self.ip, self.port));
-        wait_listening("tcp", SocketAddr::new(self.ip, self.port));
-        wait_listening("tcp", SocketAddr::new(self.ip, self.tls_port));
-        for port in self.relp.iter().flat_map(|(_, ports)| ports) {
-            wait_listening("tcp", SocketAddr::new(self.ip, *port));
-        }
+        let at = |port| SocketAddr::new(self.ip, port);
+        let relp = self.relp.iter().flat_map(|(_, ports)| ports);
+        let streams = [self.port, self.tls_port].into_iter().chain(relp.copied());
+        let streams = streams.map(|port| ("tcp", at(port)));
+        let listens: Vec<_> = streams.chain([("udp", at(self.port))]).collect();
+        let command = command(&self.program, &self.service, &self.config());
+        self.service.start(command, &listens);
     }
 
     /// The largest receive buffer of its connections now, in bytes, as ss(8) has it.
@@ -181,12 +166,12 @@ impl Rsyslogd {
     }
 
     fn output(&self) -> PathBuf {
-        self.dir.path().join("messages")
+        self.service.path("messages")
     }
 
     fn config(&self) -> String {
         let (ip, port, tls_port) = (self.ip, self.port, self.tls_port);
-        let (dir, output) = (self.dir.path().display(), self.output());
+        let (dir, output) = (self.service.dir().display(), self.output());
         let output = output.display();
         let certificate = self.certificates.certificate();
         let (certificate, key) = (certificate.display(), self.certificates.key());
@@ -221,7 +206,7 @@ global(workDirectory="{dir}" {longest} net.enableDNS="off"
   defaultNetstreamDriverKeyFile="{key}")
 main_queue({queue})
 module(load="imudp")
-module(load="imtcp"{priorities})
+module(load="imtcp" maxSessions="5000"{priorities})
 template(name="fields" type="list") {{
   property(name="pri") constant(value="\t")
   property(name="timestamp" dateFormat="rfc3339") constant(value="\t")
@@ -263,15 +248,14 @@ impl Peer for Rsyslogd {
     }
 }
 
-impl Drop for Rsyslogd {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        if std::thread::panicking() {
-            let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-            println!("--- log of rsyslogd ---\n{log}---");
-        }
+/// A call of rsyslogd in the foreground, with this configuration.
+pub(super) fn command(program: &Program, service: &Service, config: &str) -> Command {
+    let path = service.path("rsyslog.conf");
+    fs::write(&path, config).unwrap();
+    let mut command = program.command();
+    if let Some(modules) = program.directory_of("imtcp.so") {
+        command.arg("-M").arg(modules);
     }
+    command.arg("-n").arg("-f").arg(path).arg("-i").arg(service.path("pid"));
+    command
 }

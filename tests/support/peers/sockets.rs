@@ -15,12 +15,17 @@ pub fn free_port(ip: IpAddr) -> u16 {
 /// Waits until somebody listens at `address`, as `/proc/net` has it.
 #[track_caller]
 pub fn wait_listening(protocol: &str, address: SocketAddr) {
+    wait_until(&format!("somebody listens at {address} ({protocol})"), SOON, || {
+        is_listening(protocol, address)
+    });
+}
+
+/// Whether somebody listens at `address`, as `/proc/net` has it.
+pub fn is_listening(protocol: &str, address: SocketAddr) -> bool {
     let IpAddr::V4(ip) = address.ip() else { panic!("only IPv4 is looked up") };
     let number = u32::from_ne_bytes(ip.octets());
     let entry = format!(": {number:08X}:{:04X} 00000000:0000 ", address.port());
-    wait_until(&format!("somebody listens at {address} ({protocol})"), SOON, || {
-        std::fs::read_to_string(format!("/proc/net/{protocol}")).unwrap().contains(&entry)
-    });
+    std::fs::read_to_string(format!("/proc/net/{protocol}")).unwrap().contains(&entry)
 }
 
 #[test]

@@ -3,14 +3,13 @@
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-
-use tempfile::TempDir;
+use std::process::Command;
 
 use super::super::Message;
 use super::super::certificates::Certificates;
 use super::super::endpoint::{Endpoint, Transport, own_address};
-use super::sockets::{free_port, wait_listening};
+use super::service::Service;
+use super::sockets::free_port;
 use super::unpack::{Program, SYSLOG_NG};
 use super::{Peer, read_fields};
 
@@ -25,8 +24,7 @@ pub struct SyslogNg {
     /// `syslog()` over TCP, and over TLS.
     counting_ports: [u16; 2],
     certificates: Certificates,
-    dir: TempDir,
-    child: Option<Child>,
+    service: Service,
 }
 
 impl SyslogNg {
@@ -54,8 +52,7 @@ impl SyslogNg {
             counting_ports: [free_port(ip), free_port(ip)],
             verify,
             certificates: Certificates::new(ip),
-            dir: TempDir::new().unwrap(),
-            child: None,
+            service: Service::new("syslog-ng"),
         };
         peer.run();
         Some(peer)
@@ -67,9 +64,8 @@ impl SyslogNg {
     }
 
     fn run(&mut self) {
-        let file = |name| self.dir.path().join(name);
+        let file = |name| self.service.path(name);
         fs::write(file("syslog-ng.conf"), self.config()).unwrap();
-        let log = fs::File::create(file("log")).unwrap();
         let mut command = self.command();
         command
             .args(["--foreground", "--no-caps", "--stderr"])
@@ -77,13 +73,11 @@ impl SyslogNg {
             .arg(file("syslog-ng.conf"));
         command.arg("-R").arg(file("persist")).arg("-p").arg(file("pid"));
         command.arg("-c").arg(file("control"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        self.child = Some(command.spawn().unwrap());
-        wait_listening("udp", SocketAddr::new(self.ip, self.port));
-        wait_listening("tcp", SocketAddr::new(self.ip, self.port));
-        for port in [self.tls_port, self.counting_ports[0], self.counting_ports[1]] {
-            wait_listening("tcp", SocketAddr::new(self.ip, port));
-        }
+        let at = |port| SocketAddr::new(self.ip, port);
+        let streams = [&[self.port, self.tls_port][..], &self.counting_ports].concat();
+        let streams = streams.into_iter().map(|port| ("tcp", at(port)));
+        let listens: Vec<_> = streams.chain([("udp", at(self.port))]).collect();
+        self.service.start(command, &listens);
     }
 
     fn command(&self) -> Command {
@@ -91,7 +85,7 @@ impl SyslogNg {
     }
 
     fn output(&self) -> PathBuf {
-        self.dir.path().join("messages")
+        self.service.path("messages")
     }
 
     fn config(&self) -> String {
@@ -163,18 +157,5 @@ impl Peer for SyslogNg {
 
     fn messages(&self) -> Vec<Message> {
         read_fields(&self.output())
-    }
-}
-
-impl Drop for SyslogNg {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        if std::thread::panicking() {
-            let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-            println!("--- log of syslog-ng ---\n{log}---");
-        }
     }
 }

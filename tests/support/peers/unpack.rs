@@ -23,6 +23,11 @@ pub static RSYSLOG_TLS: Bundle =
 /// The same with RELP.
 pub static RSYSLOG_RELP: Bundle =
     Bundle::new("rsyslog-relp", &["rsyslog", "rsyslog-gnutls", "rsyslog-relp"]);
+/// The same with RELP and what writes to PostgreSQL.
+pub static RSYSLOG_HUB: Bundle =
+    Bundle::new("rsyslog-hub", &["rsyslog", "rsyslog-gnutls", "rsyslog-relp", "rsyslog-pgsql"]);
+/// PostgreSQL's server, and its command line.
+pub static POSTGRESQL: Bundle = Bundle::new("postgresql", &["postgresql"]);
 /// promtool, which judges metrics and rules.
 pub static PROMETHEUS: Bundle = Bundle::new("prometheus", &["prometheus"]);
 /// What rotated files are compressed with.
@@ -74,17 +79,15 @@ impl Bundle {
     fn find(&self, name: &str) -> Result<Program, String> {
         let reason = match self.unpacked.get_or_init(|| self.unpack()) {
             Ok(root) => {
-                let paths = ["usr/sbin", "usr/bin"].map(|dir| root.join(dir).join(name));
-                if let Some(path) = paths.into_iter().find(|path| path.exists()) {
+                if let Some(path) = program_under(root, &["usr/sbin", "usr/bin"], name) {
                     return Ok(Program { path, root: Some(root.clone()) });
                 }
                 format!("{} holds no such program", root.display())
             }
             Err(reason) => reason.clone(),
         };
-        let installed = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/sbin", "/bin"];
-        let mut installed = installed.iter().map(|dir| Path::new(dir).join(name));
-        let path = installed.find(|path| path.exists()).ok_or(reason)?;
+        let installed = ["usr/sbin", "usr/local/sbin", "usr/bin", "sbin", "bin"];
+        let path = program_under(Path::new("/"), &installed, name).ok_or(reason)?;
         Ok(Program { path, root: None })
     }
 
@@ -163,6 +166,11 @@ pub(super) fn run(command: &mut Command) -> Result<Output, String> {
 }
 
 impl Program {
+    /// Another one in the same directory.
+    pub fn beside(&self, name: &str) -> Self {
+        Self { path: self.path.with_file_name(name), root: self.root.clone() }
+    }
+
     /// A call of the program that finds its libraries.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
@@ -178,6 +186,14 @@ impl Program {
     pub fn directory_of(&self, file: &str) -> Option<PathBuf> {
         directories_with(self.root.as_ref()?, |name| name == file).pop()
     }
+}
+
+/// A program in one of these directories under `root`, or in one of PostgreSQL's, of which there is one for each version.
+fn program_under(root: &Path, dirs: &[&str], name: &str) -> Option<PathBuf> {
+    let versions = fs::read_dir(root.join("usr/lib/postgresql")).into_iter().flatten().flatten();
+    let of_versions = versions.map(|version| version.path().join("bin"));
+    let dirs = of_versions.chain(dirs.iter().map(|dir| root.join(dir)));
+    dirs.map(|dir| dir.join(name)).find(|path| path.exists())
 }
 
 /// The directories under `root` with an entry that fits.

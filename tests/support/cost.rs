@@ -1,0 +1,30 @@
+//! What a process costs, as the kernel has it.
+
+use std::fs;
+use std::time::Duration;
+
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+
+/// Processor time used so far by all threads of a process, those that have ended included. None for one that
+/// is gone.
+pub fn cpu(pid: u32) -> Duration {
+    let pid = Pid::from_raw(pid.try_into().unwrap());
+    clock_getcpuclockid(pid).and_then(clock_gettime).map(Duration::from).unwrap_or_default()
+}
+
+/// Resident memory of a process in bytes.
+pub fn rss(pid: u32) -> u64 {
+    kilobytes(pid, "status", "VmRSS:")
+}
+
+/// The same, with what several processes share counted in parts.
+pub fn own_share(pid: u32) -> u64 {
+    kilobytes(pid, "smaps_rollup", "Pss:")
+}
+
+fn kilobytes(pid: u32, file: &str, field: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(field)).unwrap_or("0");
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}

@@ -360,6 +360,9 @@ pub(super) fn joined_length(text: &str) -> Result<usize, String> {
     }
 }
 
+/// The forms of lines that [`line_format`] knows, in words.
+pub(super) const LINE_FORMATS: &str = "docker, cri, json or plain";
+
 /// The form of the lines of a file, with the defaults of that; nothing for `plain`.
 pub(super) fn line_format(text: &str) -> Result<Option<LineFormat>, String> {
     match text.to_ascii_lowercase().as_str() {
@@ -367,7 +370,7 @@ pub(super) fn line_format(text: &str) -> Result<Option<LineFormat>, String> {
         "docker" => Ok(Some(LineFormat::Docker(StreamSeverities::default()))),
         "cri" => Ok(Some(LineFormat::Cri(StreamSeverities::default()))),
         "json" => Ok(Some(LineFormat::Json(JsonFields::default()))),
-        _ => Err(format!("{text:?} is no format of lines; write docker, cri or json")),
+        _ => Err(format!("{text:?} is no format of lines; write {LINE_FORMATS}")),
     }
 }
 
@@ -482,6 +485,15 @@ mod tests {
             let error = token(bad).unwrap_err();
             assert!(!error.contains(bad), "{error}");
         }
+    }
+
+    #[test]
+    fn an_unknown_format_is_told_of_each_that_is_known() {
+        let error = line_format("xml").unwrap_err();
+        let (_, known) = error.split_once("write ").unwrap();
+        let known: Vec<_> = known.split([',', ' ']).filter(|it| !["", "or"].contains(it)).collect();
+        assert_eq!(known, ["docker", "cri", "json", "plain"]);
+        assert!(known.iter().all(|name| line_format(name).is_ok()));
     }
 
     #[test]

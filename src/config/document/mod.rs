@@ -221,7 +221,7 @@ keys! {
         pub(super) structured_data: Pairs<m::ParamText>,
         /// Which lines make one message.
         pub(super) multiline: MultilineKeys,
-        /// The form of the lines: `docker`, `cri` or `json`, or a map that says more.
+        /// The form of the lines: `docker`, `cri`, `json` or `plain`, or a map that says more.
         pub(super) format: Option<Choice<FormatMap>>,
     /// The encoding of the files, where that is not UTF-8: a name as the web has it.
     pub(super) encoding: One<m::EncodingName>,
@@ -231,7 +231,7 @@ keys! {
 keys! {
     /// The form of the lines, and what is taken from them.
     pub(super) struct FormatMap {
-        /// `docker`, `cri` or `json`.
+        /// `docker`, `cri`, `json` or `plain`.
         pub(super) name: One<m::FormatName>,
         /// Containers: the severity of what comes from standard output.
         pub(super) stdout: One<m::SeverityName>,

@@ -63,7 +63,8 @@ impl Resolver<'_> {
         let [message, severity, timestamp] =
             [&map.message, &map.severity, &map.timestamp].map(|given| self.value(given));
         if map.name.typed().is_none() && !map.name.is_misshapen() {
-            self.problem(spot, "nothing says which format; write name: and docker, cri or json");
+            let known = value::LINE_FORMATS;
+            self.problem(spot, format!("nothing says which format; write name: and {known}"));
         }
         let Some(format) = self.value(&map.name)? else { return Some(None) };
         let spots = match format {

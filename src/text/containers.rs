@@ -127,7 +127,12 @@ pub(super) fn is_whole_docker(line: &[u8]) -> bool {
 
 /// The text of a line as CRI has it, and what that says. None: it is none.
 pub(super) fn cri(line: &[u8]) -> Option<(&[u8], LineFacts)> {
-    let (time, rest) = cri_time(line)?;
+    cri_behind(line, cri_time(line)?)
+}
+
+/// The same, with a time of this length.
+fn cri_behind(line: &[u8], time: usize) -> Option<(&[u8], LineFacts)> {
+    let (time, rest) = line.split_at(time);
     let time = OwnTime::rfc3339(time)?;
     let stream = ContainerStream::named(rest.get(1..7)?)?;
     let rest = rest[7..].strip_prefix(b" ")?;
@@ -149,20 +154,19 @@ pub(super) fn cri(line: &[u8]) -> Option<(&[u8], LineFacts)> {
     Some((text, LineFacts { time: Some(time), stream, is_partial, severity: None }))
 }
 
-/// What a line begins with up to the first space, which is a time if it is a line of CRI's.
-fn cri_time(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    // Nearly all are as long as this.
-    match line.split_first_chunk::<{ OwnTime::FORM }>() {
-        Some((time, rest)) if rest.first() == Some(&b' ') && OwnTime::has_form(time) => {
-            Some((time, rest))
-        }
-        _ => Some(line.split_at(memchr(b' ', line)?)),
+/// How long the time is with which a line begins, if it is one of CRI's: the first space stands behind it.
+fn cri_time(line: &[u8]) -> Option<usize> {
+    // Nearly all are as long as this. Where the time is shorter no Z stands there, but a part of the stream, the tag or
+    // what is between them.
+    match line.get(OwnTime::FORM - 1..=OwnTime::FORM) {
+        Some(b"Z ") => Some(OwnTime::FORM),
+        _ => memchr(b' ', line),
     }
 }
 
 /// Whether CRI calls a line whole. False: it is none, perhaps, and all of it is text.
 pub(super) fn is_whole_cri(line: &[u8]) -> bool {
-    let behind = cri_time(line).map(|(_, behind)| behind);
+    let behind = cri_time(line).map(|length| &line[length..]);
     matches!(behind, Some([b' ', b's', b't', b'd', _, _, _, b' ', b'F', ..]))
 }
 
@@ -212,9 +216,13 @@ mod tests {
         #[test]
         fn what_looks_whole_is_whole(
             time in "(2026-11-29T10:20:30(\\.[0-9]{1,9})?(Z|[+]01:00)|x|)",
-            rest in "( std(out|err)| )( [FPX](:[a-zP])?)?( [ a-z]{0,9})?",
+            rest in "( std(out|err)| )( [FPX](:[a-zP])?)?( [ a-z]{0,9})?(Z?( stdout)? F)?",
         ) {
             let (line, mut room) = (format!("{time}{rest}"), Vec::new());
+            // The first space is that behind the time.
+            let space = memchr(b' ', line.as_bytes());
+            let expected = space.and_then(|at| cri_behind(line.as_bytes(), at));
+            prop_assert_eq!(cri(line.as_bytes()), expected, "{}", line);
             let cri = LineFormat::Cri(StreamSeverities::default());
             let mut out = Vec::new();
             let facts = cri.decode(line.as_bytes(), &mut out);

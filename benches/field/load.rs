@@ -49,10 +49,59 @@ impl Load {
         Self { path, lines }
     }
 
+    /// The same with another line in the place of each, which `line` makes of its number, counted from 1, and of it.
+    /// Kept beside it as `name`.
+    pub fn rewritten(&self, name: &str, mut line: impl FnMut(u64, &str) -> String) -> Self {
+        let path = self.path.with_extension(name);
+        let content = fs::read_to_string(&self.path).unwrap();
+        let mut out = BufWriter::with_capacity(1 << 20, File::create(&path).unwrap());
+        for (before, old) in (0..).zip(content.lines()) {
+            out.write_all(line(before + 1, old).as_bytes()).unwrap();
+            out.write_all(b"\n").unwrap();
+        }
+        out.flush().unwrap();
+        Self { path, lines: self.lines }
+    }
+
     /// Has it appear, whole and at once, under another name.
     pub fn appear_at(&self, path: &Path) {
         fs::hard_link(&self.path, path).unwrap();
     }
+}
+
+/// A line in a hundred has something to hide, which the five presets for redactions find; none has an address.
+pub fn with_secrets(number: u64, line: &str) -> String {
+    let (_, rest) = line.split_once(' ').unwrap_or_default();
+    let line = format!("client-{} {rest}", number % 7);
+    match number % MATCHING {
+        0 => format!("{line} password=hunter2"),
+        _ => line,
+    }
+}
+
+/// Of ten lines each begins one trace as Java prints it, and the others are its frames.
+pub fn in_traces(number: u64, line: &str) -> String {
+    if number % 10 == 1 { line.to_owned() } else { format!("\tat {line}") }
+}
+
+/// When a runtime has written line `number`: without zeros at the end, as Go prints it.
+fn written_at(number: u64) -> String {
+    let second = number / 500;
+    let (hour, minute, second) = (second / 3600 % 24, second / 60 % 60, second % 60);
+    let nanosecond = number % 500 * 2_000_000 + number % 1_999_999;
+    let time = format!("2026-11-29T{hour:02}:{minute:02}:{second:02}.{nanosecond:09}");
+    format!("{}Z", time.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// As Docker's json-file holds it.
+pub fn in_docker(number: u64, line: &str) -> String {
+    let (line, time) = (line.replace('"', "\\\""), written_at(number));
+    format!("{{\"log\":\"{line}\\n\",\"stream\":\"stdout\",\"time\":\"{time}\"}}")
+}
+
+/// As containerd writes it for the kubelet.
+pub fn in_cri(number: u64, line: &str) -> String {
+    format!("{} stdout F {line}", written_at(number))
 }
 
 /// Where loads are kept; on the same file system as everything the contenders read.

@@ -6,12 +6,14 @@ mod load;
 
 use std::fs;
 
-use remote_syslog::filter::Patterns;
+use remote_syslog::filter::{LineFilter, Patterns};
+use remote_syslog::input::bench::Said;
 use remote_syslog::pipeline::batch::Batch;
 use remote_syslog::pipeline::controls::Controls;
 use remote_syslog::syslog::{Encoder, Facility, Framing, Header, Priority, Severity};
 use remote_syslog::text::{
-    LineFormat, LineRule, Multiline, Redaction, Redactions, StreamSeverities, TextRules, Trace,
+    LineFormat, LineRule, Multiline, PathTemplate, Redaction, Redactions, StreamSeverities,
+    TextRules, Trace,
 };
 use remote_syslog::{deliver, input};
 
@@ -29,18 +31,21 @@ const LINES: u64 = 10_000;
 const CHUNK: usize = 256 << 10;
 
 /// What they are called, in the order in which a line meets them.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 14] = [
     "split",
     "filter",
     "filter_any",
     "encode",
     "read",
+    "per_file",
+    "include",
     "redact",
     "multiline",
     "docker",
     "cri",
     "reframe",
     "ledger",
+    "relp",
 ];
 
 /// The piece of this name, ready to work.
@@ -53,72 +58,63 @@ pub fn piece(name: &str) -> Piece {
         "filter" => filter(content, &EXCLUDE),
         "filter_any" => filter(content, &[r"\d{4}-\d\d", "^$", r"\sTRACE\s"]),
         "encode" => encode(content),
-        "read" => read(name, &load, |line| line.to_owned(), TextRules::default()),
+        "read" => read(name, &load, as_it_stands, Said::default()),
+        "per_file" => {
+            let tag = Some(PathTemplate::parse("{stem}").expect("a template"));
+            read(name, &load, as_it_stands, Said { tag, ..Said::default() })
+        }
+        // One line in a hundred is sent.
+        "include" => {
+            let include = Patterns::new(&EXCLUDE).expect("patterns");
+            let filter = LineFilter::new(include, Patterns::default());
+            read(name, &load, as_it_stands, Said { filter, ..Said::default() })
+        }
         // One line in a hundred has something to hide.
         "redact" => {
             let rules = ["card", "email", "ipv4", "bearer", "password"];
             let rules = rules.map(|name| Redaction::preset(name).expect("a preset")).to_vec();
             let redactions = Redactions::new(rules).into();
-            let mut number = 0;
-            let hidden = move |line: &str| {
-                number += 1;
-                // In the place of the client's address there is a name.
-                let (_, rest) = line.split_once(' ').unwrap_or_default();
-                let line = format!("client-{} {rest}", number % 7);
-                if number % 100 == 0 { format!("{line} password=hunter2") } else { line }
-            };
-            read(name, &load, hidden, TextRules { redactions, ..TextRules::default() })
+            let rules = TextRules { redactions, ..TextRules::default() };
+            read(name, &load, load::with_secrets, Said { rules, ..Said::default() })
         }
         // Of ten lines each.
         "multiline" => {
             let multiline = Some(Multiline::new(LineRule::Trace(Trace::Java)).into());
-            let mut number = 0;
-            let trace = move |line: &str| {
-                number += 1;
-                if number % 10 == 1 { line.to_owned() } else { format!("\tat {line}") }
-            };
-            read(name, &load, trace, TextRules { multiline, ..TextRules::default() })
+            let rules = TextRules { multiline, ..TextRules::default() };
+            read(name, &load, load::in_traces, Said { rules, ..Said::default() })
         }
         "docker" => {
             let format = Some(LineFormat::Docker(StreamSeverities::default()));
-            let docker = |line: &str| {
-                let line = line.replace('"', "\\\"");
-                let time = "2026-11-29T10:20:30.123456789Z";
-                format!("{{\"log\":\"{line}\\n\",\"stream\":\"stdout\",\"time\":\"{time}\"}}")
-            };
-            read(name, &load, docker, TextRules { format, ..TextRules::default() })
+            let rules = TextRules { format, ..TextRules::default() };
+            read(name, &load, load::in_docker, Said { rules, ..Said::default() })
         }
         "cri" => {
             let format = Some(LineFormat::Cri(StreamSeverities::default()));
-            let cri = |line: &str| format!("2026-11-29T10:20:30.123456789Z stdout F {line}");
-            read(name, &load, cri, TextRules { format, ..TextRules::default() })
+            let rules = TextRules { format, ..TextRules::default() };
+            read(name, &load, load::in_cri, Said { rules, ..Said::default() })
         }
         "reframe" => {
-            let batch = encoded(&content);
+            let batch = encoded(&content, Framing::Newline);
             let datagrams = encoder(Framing::Datagram);
             Box::new(move || drop(std::hint::black_box(datagrams.reframe(&batch))))
         }
-        "ledger" => Box::new(deliver::bench::ledger(encoded(&content))),
+        "ledger" => Box::new(deliver::bench::ledger(encoded(&content, Framing::Newline))),
+        "relp" => Box::new(deliver::bench::relp(encoded(&content, Framing::Relp))),
         other => panic!("there is no piece {other}"),
     };
     Piece { lines: LINES, work }
 }
 
 /// All of reading the load up to batches, each of its lines made into one by `line`.
-fn read(
-    name: &str,
-    load: &Load,
-    line: impl FnMut(&str) -> String,
-    rules: TextRules,
-) -> Box<dyn FnMut()> {
-    let content = fs::read_to_string(&load.path).expect("the load");
-    let mut lines: Vec<String> = content.lines().map(line).collect();
-    lines.push(String::new());
-    let path = load.path.with_extension(name);
-    fs::write(&path, lines.join("\n")).expect("the load");
-    let read = input::bench::read(&path, encoder(Framing::Newline), header(), rules);
+fn read(name: &str, load: &Load, line: fn(u64, &str) -> String, said: Said) -> Box<dyn FnMut()> {
+    let load = load.rewritten(name, line);
+    let read = input::bench::read(&load.path, encoder(Framing::Newline), header(), said);
     let mut read = read.expect("the load");
     Box::new(move || read().expect("the load"))
+}
+
+fn as_it_stands(_: u64, line: &str) -> String {
+    line.to_owned()
 }
 
 fn encoder(framing: Framing) -> Encoder {
@@ -129,9 +125,9 @@ fn header() -> Header {
     Header::new(Priority::new(Facility::USER, Severity::NOTICE), "host-1", "access.log", None)
 }
 
-fn encoded(content: &[u8]) -> Batch {
-    let mut batch = Batch::default();
-    encoder(Framing::Newline).append_lines(HEADER, content, Controls::None, &mut batch);
+fn encoded(content: &[u8], framing: Framing) -> Batch {
+    let mut batch = Batch { framing, ..Batch::default() };
+    encoder(framing).append_lines(HEADER, content, Controls::None, &mut batch);
     batch
 }
 

@@ -1,6 +1,7 @@
 //! What `benches/` measures of this room, and nothing else uses.
 
 use super::ledger::Ledger;
+pub use super::transport::relp::bench::relp;
 use crate::deliver::proof::Evidence;
 use crate::pipeline::batch::Batch;
 

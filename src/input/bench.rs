@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::filter::LineFilter;
 use crate::input::FileSettings;
 use crate::input::read::content::{Content, Stat, open};
 use crate::input::read::pending::Pending;
@@ -13,7 +14,7 @@ use crate::input::read::records;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::position::{Position, Source, SourceId};
 use crate::syslog::{Encoder, Header};
-use crate::text::TextRules;
+use crate::text::{PathTemplate, TextRules};
 
 /// Cuts a file's `content` into lines, a piece at a time.
 pub fn split(content: &[u8]) {
@@ -22,8 +23,19 @@ pub fn split(content: &[u8]) {
     }
 }
 
+/// What is said of the file that is read.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// Which lines are sent.
+    pub filter: LineFilter,
+    /// What is done with their text.
+    pub rules: TextRules,
+    /// It is said of this file, and something else of all others: its tag, too.
+    pub tag: Option<PathTemplate>,
+}
+
 /// Reads the file at `path` from its beginning to its end each time it is called: all of the hot
-/// path up to the batch, with what `rules` say is done with the text.
+/// path up to the batch.
 ///
 /// # Errors
 /// It cannot be opened; later, it cannot be read.
@@ -31,7 +43,7 @@ pub fn read(
     path: &Path,
     encoder: Encoder,
     header: Header,
-    rules: TextRules,
+    said: Said,
 ) -> io::Result<impl FnMut() -> io::Result<()> + use<>> {
     let file = open(path)?;
     let inode = Stat::of(&file.metadata()?).inode;
@@ -42,7 +54,10 @@ pub fn read(
     let now = Instant::now();
     reader.tick(now);
     let mut batch = Batch::default();
-    let settings = FileSettings::plain("", rules);
+    let settings =
+        FileSettings { filter: Arc::new(said.filter), ..FileSettings::plain("host-1", said.rules) };
+    let of_file = said.tag.map(|tag| FileSettings { tag: Some(tag), ..settings.clone() });
+    let header = of_file.as_ref().map_or(header, |settings| settings.header(path));
     Ok(move || {
         let (mut position, mut pending) = (Position::default(), Pending::default());
         loop {
@@ -50,6 +65,7 @@ pub fn read(
             let (content, position, pending) = (&mut content, &mut position, &mut pending);
             let source = &source;
             let format = MessageFormat { header: &header, settings: &settings };
+            let format = format.with(of_file.as_ref());
             let (bound, size, modified) = (u64::MAX, u64::MAX, 0);
             let mut place =
                 ReadPlace { content, position, pending, format, bound, size, source, modified };

@@ -13,6 +13,7 @@
 //! `write_timeout` ([`Target::stall_limit`]). A network that takes nothing away is noticed earlier: what
 //! was sent is sent again by the kernel, and not acknowledged for `write_timeout`.
 
+pub(in crate::deliver) mod bench;
 mod codec;
 mod session;
 
@@ -30,7 +31,6 @@ use super::target::Target;
 use super::tcp::{Heard, Link, Sent};
 use super::{Impression, Memory, Patience, Readiness, Socket, Transport, Why};
 use crate::deliver::ledger::Ledger;
-use crate::pipeline::framing::RELP_NUMBER;
 
 pub use self::session::RelpLimits;
 
@@ -136,7 +136,7 @@ impl Relp {
             socket.ready(interest).await.map_err(unopened)?;
             self.link.flush().map_err(unopened)?;
             let heard = self.link.receive_into(self.parser.room()).map_err(unopened)?;
-            match self.hear() {
+            match self.session.hear_all(&mut self.parser) {
                 Ok(_) => {}
                 Err(Over::Broken(what)) => return Err(what),
                 Err(Over::Rejected(_) | Over::ServerClose) => {
@@ -150,26 +150,9 @@ impl Relp {
         Ok(())
     }
 
-    /// Takes in all frames that have come. Returns whether the session has got on.
-    fn hear(&mut self) -> Result<bool, Over> {
-        let mut got_on = false;
-        loop {
-            match self.parser.next_frame() {
-                Ok(Some(frame)) => got_on |= self.session.hear(frame)?,
-                Ok(None) => return Ok(got_on),
-                Err(malformed) => return Err(Over::Broken(malformed.to_string())),
-            }
-        }
-    }
-
     /// Numbers the messages that may be sent next.
     fn number(&mut self, ledger: &mut Ledger) {
-        for (end, frame) in ledger.frames_to_stamp() {
-            if !self.session.send(end, &mut frame[..RELP_NUMBER]) {
-                break;
-            }
-            self.numbered = end;
-        }
+        self.numbered = self.session.number(ledger.frames_to_stamp()).unwrap_or(self.numbered);
     }
 
     /// Something was written.
@@ -254,7 +237,7 @@ impl Transport for Relp {
     fn listen(&mut self) -> Result<(), Why> {
         self.blocked = false;
         let heard = self.link.receive_into(self.parser.room());
-        match self.hear() {
+        match self.session.hear_all(&mut self.parser) {
             Ok(true) => self.waiting_since = (self.session.unanswered() > 0).then(Instant::now),
             Ok(false) => {}
             Err(Over::ServerClose) => return Err(Why::Closed),

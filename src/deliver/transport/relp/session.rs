@@ -18,7 +18,8 @@
 
 use std::collections::VecDeque;
 
-use super::codec::{self, RelpFrame};
+use super::codec::{self, RelpFrame, RelpParser};
+use crate::pipeline::framing::RELP_NUMBER;
 
 /// A receiver that refuses the same message so often, for good, does not want it.
 const GIVEN_UP_AFTER: u32 = 3;
@@ -157,6 +158,22 @@ impl RelpSession {
         true
     }
 
+    /// Numbers those of the next `frames`, each with where it ends, that are to be sent now. Returns where the last of
+    /// these ends.
+    pub(super) fn number<'a>(
+        &mut self,
+        frames: impl Iterator<Item = (u64, &'a mut [u8])>,
+    ) -> Option<u64> {
+        let mut numbered = None;
+        for (end, frame) in frames {
+            if !self.send(end, &mut frame[..RELP_NUMBER]) {
+                break;
+            }
+            numbered = Some(end);
+        }
+        numbered
+    }
+
     /// How many messages are not answered, or wait for one before them that is not.
     pub(super) fn unanswered(&self) -> usize {
         self.sent.len()
@@ -189,6 +206,18 @@ impl RelpSession {
         }
         self.state = SessionState::Closing;
         Some(codec::close(self.next()))
+    }
+
+    /// Takes in all frames that have come. Returns whether the session has got on.
+    pub(super) fn hear_all(&mut self, parser: &mut RelpParser) -> Result<bool, Over> {
+        let mut got_on = false;
+        loop {
+            match parser.next_frame() {
+                Ok(Some(frame)) => got_on |= self.hear(frame)?,
+                Ok(None) => return Ok(got_on),
+                Err(malformed) => return Err(Over::Broken(malformed.to_string())),
+            }
+        }
     }
 
     /// The receiver has sent `frame`. Returns whether the session has got on.

@@ -33,14 +33,32 @@ pub struct Job<'a> {
     pub from_start: bool,
     /// Whether lines are appended meanwhile; only the floor has to be told.
     pub grows: bool,
-    /// What else is configured; only ours has it in this form.
+    /// What else is configured.
+    pub keys: Keys<'a>,
+}
+
+/// What is configured beside files and receiver, in the form of each contender that has it.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Keys<'a> {
+    /// Ours, for all files.
     pub yaml: &'a str,
+    /// Ours, for the files that are followed: a part of a YAML map.
+    pub of_files: &'a str,
+    /// rsyslog's, for the input.
+    pub imfile: &'a str,
 }
 
 impl<'a> Job<'a> {
     /// Ships everything that `glob` matches in the site, from its beginning.
     pub fn new(site: &'a Site, glob: &str, to: Endpoint) -> Self {
-        Self { site, glob: site.path(glob), to, from_start: true, grows: false, yaml: "" }
+        Self {
+            site,
+            glob: site.path(glob),
+            to,
+            from_start: true,
+            grows: false,
+            keys: Keys::default(),
+        }
     }
 }
 
@@ -88,11 +106,16 @@ fn found(who: Contender, program: Option<Program>) -> Option<Program> {
 }
 
 fn ours(job: &Job<'_>) -> Command {
-    let mut shipper = Shipper::new(job.site).follow(&job.glob).to(&job.to);
+    let shipper = Shipper::new(job.site);
+    let shipper = match job.keys.of_files {
+        "" => shipper.follow(&job.glob),
+        keys => shipper.entry(format!("{{path: '{}', {keys}}}", job.glob.display())),
+    };
+    let mut shipper = shipper.to(&job.to);
     if job.from_start {
         shipper = shipper.reading_from_start();
     }
-    shipper.yaml(job.yaml).foreground()
+    shipper.yaml(job.keys.yaml).foreground()
 }
 
 fn write(path: &Path, text: &str) -> PathBuf {
@@ -112,7 +135,7 @@ fn rsyslog(job: &Job<'_>, program: Program) -> Command {
         r#"global(workDirectory="{dir}" maxMessageSize="64k" net.enableDNS="off")
 module(load="imfile" mode="inotify")
 {load}
-input(type="imfile" file="{glob}" tag="access.log" ruleset="ship" freshStartTail="{tail}")
+input(type="imfile" file="{glob}" tag="access.log" ruleset="ship" freshStartTail="{tail}" {keys})
 ruleset(name="ship" queue.type="FixedArray" queue.size="100000" queue.dequeueBatchSize="1024"
   queue.workerThreads="1") {{
   action({output} target="{host}" port="{port}"
@@ -120,6 +143,7 @@ ruleset(name="ship" queue.type="FixedArray" queue.size="100000" queue.dequeueBat
 }}
 "#,
         dir = dir.display(),
+        keys = job.keys.imfile,
         host = to.host,
         port = to.port,
     );

@@ -6,21 +6,21 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::Settings;
-use crate::contenders::{Contender, Floor, Job, Ours, Rsyslog, SyslogNg};
-use crate::load::{EXCLUDE, Load, MATCHING, directory, marked_line};
+use crate::contenders::{Contender, Floor, Job, Keys, Ours, Rsyslog, SyslogNg};
+use crate::load::{Load, directory, marked_line};
 use crate::process::Process;
 use crate::results::Row;
 use crate::sink::Sink;
 use crate::support::{Site, Transport};
 
-const RATE: &str = "lines/s";
-const CPU: &str = "CPU, µs/line";
+pub(super) const RATE: &str = "lines/s";
+pub(super) const CPU: &str = "CPU, µs/line";
 const RSS: &str = "peak RSS, MB";
 /// A contender from which nothing comes for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What shipping a backlog took.
-struct Shipped {
+/// What shipping a backlog took, by lines of the files.
+pub(super) struct Shipped {
     sink: Sink,
     rate: f64,
     cpu: f64,
@@ -28,41 +28,40 @@ struct Shipped {
     began: Instant,
 }
 
-/// Has `loads` appear before a contender that is at work, and waits until `lines` have come.
-fn ship(
+/// Has `loads` appear before a contender that is at work, and waits until so many `messages` have come.
+pub(super) fn ship(
     who: Contender,
     transport: Transport,
     loads: &[Load],
-    yaml: &str,
-    lines: u64,
+    keys: Keys<'_>,
+    messages: u64,
 ) -> Option<Shipped> {
     let (site, sink) = (Site::new(), Sink::new(transport));
-    let (process, before, began, lines) = match who {
+    let (process, before, began, messages) = match who {
         Floor => {
             let glob = loads[0].path.to_str().unwrap();
             let process = Floor.start(&Job::new(&site, glob, sink.endpoint()))?;
             let began = process.started;
-            (process, Duration::ZERO, began, lines)
+            (process, Duration::ZERO, began, messages)
         }
         _ => {
-            let process = warm(who, &site, &sink, yaml)?;
+            let process = warm(who, &site, &sink, keys)?;
             let (before, began) = (process.cpu(), Instant::now());
             for (number, load) in loads.iter().enumerate() {
                 load.appear_at(&site.path(format!("logs/access-{number}.log")));
             }
-            (process, before, began, lines + 1)
+            (process, before, began, messages + 1)
         }
     };
-    let Some(end) = sink.wait_lines(lines, PATIENCE) else {
+    let Some(end) = sink.wait_lines(messages, PATIENCE) else {
         let log = fs::read_to_string(site.path("its.log")).unwrap();
-        println!("{} shipped {} of {lines} lines\n{log}", who.name(), sink.lines());
+        println!("{} shipped {} of {messages} messages\n{log}", who.name(), sink.lines());
         return None;
     };
-    let shipped = lines as f64;
+    let lines = loads.iter().map(|it| it.lines).sum::<u64>() as f64;
     Some(Shipped {
-        rate: shipped / (end - began).as_secs_f64(),
-        cpu: (process.cpu() - before).as_secs_f64() * 1e6
-            / loads.iter().map(|it| it.lines).sum::<u64>() as f64,
+        rate: lines / (end - began).as_secs_f64(),
+        cpu: (process.cpu() - before).as_secs_f64() * 1e6 / lines,
         rss: process.peak_rss(),
         sink,
         began,
@@ -70,15 +69,15 @@ fn ship(
 }
 
 /// Starts a contender and waits until a first line has come from it.
-fn warm(who: Contender, site: &Site, sink: &Sink, yaml: &str) -> Option<Process> {
+fn warm(who: Contender, site: &Site, sink: &Sink, keys: Keys<'_>) -> Option<Process> {
     site.append("logs/first.log", "a first line\n");
-    let process = who.start(&Job { yaml, ..Job::new(site, "logs/*.log", sink.endpoint()) })?;
+    let process = who.start(&Job { keys, ..Job::new(site, "logs/*.log", sink.endpoint()) })?;
     sink.wait_lines(1, PATIENCE)?;
     std::thread::sleep(Duration::from_millis(300));
     Some(process)
 }
 
-fn note(row: &mut Row, contender: &str, shipped: Option<&Shipped>) {
+pub(super) fn note(row: &mut Row, contender: &str, shipped: Option<&Shipped>) {
     if let Some(shipped) = shipped {
         row.note(contender, RATE, shipped.rate);
         row.note(contender, CPU, shipped.cpu);
@@ -86,12 +85,12 @@ fn note(row: &mut Row, contender: &str, shipped: Option<&Shipped>) {
     }
 }
 
-fn access_log(settings: Settings) -> Load {
+pub(super) fn access_log(settings: Settings) -> Load {
     Load::access_log(settings.pick(500_000, 2_000_000))
 }
 
 /// `a` in terms of `b`.
-fn ratio(row: &Row, metric: &str, a: &str, b: &str) -> Option<f64> {
+pub(super) fn ratio(row: &Row, metric: &str, a: &str, b: &str) -> Option<f64> {
     Some(row.median(a, metric)? / row.median(b, metric)?)
 }
 
@@ -102,7 +101,7 @@ pub(super) fn tcp(mut row: Row, settings: Settings) -> Row {
             // Slow, and it varies little.
             if who != SyslogNg || round < 2 {
                 let loads = std::slice::from_ref(&load);
-                let shipped = ship(who, Transport::Tcp, loads, "", load.lines);
+                let shipped = ship(who, Transport::Tcp, loads, Keys::default(), load.lines);
                 note(&mut row, who.name(), shipped.as_ref());
             }
         }
@@ -118,54 +117,19 @@ fn judge_stream(row: &mut Row) {
     row.at_most("CPU per line, of the floor's", 3.0, ratio(row, CPU, ours, floor), "times");
 }
 
-/// A key with a list of patterns.
-fn patterns(key: &str, patterns: &[&str]) -> String {
-    let list: Vec<_> = patterns.iter().map(|it| serde_json::json!(it).to_string()).collect();
-    format!("{key}: [{}]", list.join(", "))
-}
-
-/// The CPU per line that these patterns take, of that without them, where `kept` of the lines are sent.
-fn filtered(mut row: Row, settings: Settings, yaml: &str, kept: fn(u64) -> u64, most: f64) -> Row {
-    let load = access_log(settings);
-    let filtered = "remote_syslog, 5 patterns";
-    for _ in 0..settings.rounds {
-        let loads = std::slice::from_ref(&load);
-        let shipped = ship(Ours, Transport::Tcp, loads, "", load.lines);
-        note(&mut row, Ours.name(), shipped.as_ref());
-        let shipped = ship(Ours, Transport::Tcp, loads, yaml, kept(load.lines));
-        note(&mut row, filtered, shipped.as_ref());
-    }
-    let ratio = ratio(&row, CPU, filtered, Ours.name());
-    row.at_most("CPU per line, of that without patterns", most, ratio, "times");
-    row
-}
-
-pub(super) fn exclude(row: Row, settings: Settings) -> Row {
-    let yaml = patterns("exclude_patterns", &EXCLUDE);
-    filtered(row, settings, &yaml, |lines| lines - lines / MATCHING, 2.0)
-}
-
-/// The other way round: what was dropped there is all that is sent.
-pub(super) fn include(row: Row, settings: Settings) -> Row {
-    // The line that shows that it is at work has to come too.
-    let include = [&EXCLUDE[..], &["^a first line$"]].concat();
-    let yaml = patterns("include_patterns", &include);
-    filtered(row, settings, &yaml, |lines| lines / MATCHING, 0.7)
-}
-
 pub(super) fn tls(mut row: Row, settings: Settings) -> Row {
     let load = access_log(settings);
     let over_tls = "remote_syslog, TLS";
     let sealing = "openssl speed -evp aes-128-gcm";
     for _ in 0..settings.rounds {
         let loads = std::slice::from_ref(&load);
-        let shipped = ship(Ours, Transport::Tcp, loads, "", load.lines);
+        let shipped = ship(Ours, Transport::Tcp, loads, Keys::default(), load.lines);
         note(&mut row, Ours.name(), shipped.as_ref());
         if let (Some(shipped), Some(speed)) = (&shipped, openssl_speed()) {
             let seconds = shipped.sink.bytes() as f64 / speed;
             row.note(sealing, CPU, seconds * 1e6 / load.lines as f64);
         }
-        let shipped = ship(Ours, Transport::Tls, loads, "", load.lines);
+        let shipped = ship(Ours, Transport::Tls, loads, Keys::default(), load.lines);
         note(&mut row, over_tls, shipped.as_ref());
     }
     match row.median(sealing, CPU).zip(row.median(Ours.name(), CPU)) {
@@ -183,10 +147,10 @@ pub(super) fn relp(mut row: Row, settings: Settings) -> Row {
     let (over_relp, omrelp) = ("remote_syslog, RELP", "rsyslog, omrelp");
     for _ in 0..settings.rounds {
         let loads = std::slice::from_ref(&load);
-        let shipped = ship(Ours, Transport::Tcp, loads, "", load.lines);
+        let shipped = ship(Ours, Transport::Tcp, loads, Keys::default(), load.lines);
         note(&mut row, Ours.name(), shipped.as_ref());
         for (who, name) in [(Ours, over_relp), (Rsyslog, omrelp)] {
-            let shipped = ship(who, Transport::Relp, loads, "", load.lines);
+            let shipped = ship(who, Transport::Relp, loads, Keys::default(), load.lines);
             note(&mut row, name, shipped.as_ref());
         }
     }
@@ -216,7 +180,7 @@ pub(super) fn udp(mut row: Row, settings: Settings) -> Row {
     for _ in 0..settings.rounds {
         for who in [Floor, Ours, Rsyslog] {
             let loads = std::slice::from_ref(&load);
-            let shipped = ship(who, Transport::Udp, loads, "", load.lines);
+            let shipped = ship(who, Transport::Udp, loads, Keys::default(), load.lines);
             note(&mut row, who.name(), shipped.as_ref());
             if let Some(Shipped { sink, .. }) = &shipped {
                 let share = sink.dropped() as f64 / sink.lines() as f64;
@@ -243,13 +207,16 @@ pub(super) fn files(mut row: Row, settings: Settings) -> Row {
     let lines: u64 = parts.iter().map(|part| part.lines).sum();
     let whole = Load::access_log(lines - FILES);
     for round in 0..settings.rounds {
-        let shipped = ship(Floor, Transport::Tcp, std::slice::from_ref(&whole), "", whole.lines);
+        let shipped =
+            ship(Floor, Transport::Tcp, std::slice::from_ref(&whole), Keys::default(), whole.lines);
         note(&mut row, Floor.name(), shipped.as_ref());
         for who in [Ours, Rsyslog, SyslogNg] {
             if who == SyslogNg && round > 0 {
                 continue;
             }
-            let Some(shipped) = ship(who, Transport::Tcp, &parts, "", lines) else { continue };
+            let Some(shipped) = ship(who, Transport::Tcp, &parts, Keys::default(), lines) else {
+                continue;
+            };
             note(&mut row, who.name(), Some(&shipped));
             let took = |number| Some((shipped.sink.mark(number)? - shipped.began).as_secs_f64());
             let times: Vec<f64> = (0..FILES).filter_map(took).collect();

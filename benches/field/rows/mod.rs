@@ -1,6 +1,7 @@
 //! The kinds of work, in the order of the table.
 
 mod backlog;
+mod content;
 mod idle;
 mod live;
 mod size;
@@ -29,10 +30,15 @@ pub struct Kind {
     pub run: fn(Row, Settings) -> Row,
 }
 
-pub const KINDS: [Kind; 14] = [
+pub const KINDS: [Kind; 19] = [
     Kind { name: "backlog", what: "backlog of an access log over TCP", run: backlog::tcp },
-    Kind { name: "exclude", what: "backlog, 5 exclude_patterns", run: backlog::exclude },
-    Kind { name: "include", what: "backlog, 1 % kept by include_patterns", run: backlog::include },
+    Kind { name: "exclude", what: "backlog, 5 exclude_patterns", run: content::exclude },
+    Kind { name: "include", what: "backlog, 1 % kept by include_patterns", run: content::include },
+    Kind { name: "per_file", what: "backlog, settings said of its files", run: content::per_file },
+    Kind { name: "redact", what: "backlog, 5 redactions, 1 % to redact", run: content::redact },
+    Kind { name: "multiline", what: "backlog of traces of 10 lines", run: content::multiline },
+    Kind { name: "docker", what: "backlog of a container of Docker's", run: content::docker },
+    Kind { name: "cri", what: "backlog of a container of containerd's", run: content::cri },
     Kind { name: "tls", what: "backlog over TLS 1.3", run: backlog::tls },
     Kind { name: "udp", what: "backlog over UDP", run: backlog::udp },
     Kind { name: "relp", what: "backlog over RELP", run: backlog::relp },

@@ -8,7 +8,9 @@ use std::time::Duration;
 use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 
-use crate::support::{End, Receiver, Running, SOON, Shipper, Site, wait_until};
+use crate::support::{
+    End, Endpoint, Receiver, Running, SOON, Shipper, Site, Transport, wait_until,
+};
 
 /// A watchdog in a hurry.
 const LIMIT: Duration = Duration::from_millis(900);
@@ -189,4 +191,10 @@ fn a_quiet_check_tests_the_configuration_and_nothing_else() {
     let broken = check(&shipper(&site, &receiver).yaml("facility: loacl0"));
     assert_eq!(broken.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&broken.stderr).contains("conf.yml:"));
+    // A reload would refuse it: so does the test before it.
+    let endpoint = Endpoint { transport: Transport::Tls, ..receiver.endpoint() };
+    let shipper = Shipper::new(&site).follow("a.log");
+    let untrusting = check(&shipper.shipping_to(&[endpoint], &["ca_file: /no/such.pem"]));
+    assert_eq!(untrusting.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&untrusting.stderr).contains("/no/such.pem"));
 }

@@ -35,7 +35,11 @@ impl ReportedReceiver {
         Self {
             name: target.name(),
             checks: checks(&target.transport),
-            reset_hint: if target.transport.trust().is_some() { OVER_TLS } else { "" },
+            reset_hint: match target.transport {
+                TransportKind::Tcp => OVER_TCP,
+                _ if target.transport.trust().is_some() => OVER_TLS,
+                _ => "",
+            },
             warned: false,
         }
     }
@@ -308,9 +312,10 @@ impl Report {
                 Pattern::Bytes(bytes) => format!("after some {bytes} bytes"),
             };
             warn!(
-                "{} has ended each of the last three connections {when}: it has a limit, does not \
-                 understand what it gets, or is a proxy whose server does not run. What an end leaves \
-                 unproven is sent again; let the receiver keep its connections open",
+                "{} has ended each of the last three connections {when}: it has a limit, expects \
+                 another protocol (destination.protocol) or framing (destination.framing), or is a proxy \
+                 whose server does not run. What an end leaves unproven is sent again; let the receiver \
+                 keep its connections open",
                 self.receiver()
             );
         }
@@ -374,7 +379,9 @@ impl Report {
     }
 }
 
-/// A receiver with GnuTLS says nothing of a client's certificate that it does not take.
+/// A receiver with GnuTLS resets a connection on which it finds no TLS.
+const OVER_TCP: &str = "; it may expect TLS or RELP (destination.protocol)";
+/// And says nothing of a client's certificate that it does not take.
 const OVER_TLS: &str = "; it may want a certificate of ours that it trusts (destination.cert_file)";
 
 /// What may be wrong where nobody answers.

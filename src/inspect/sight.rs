@@ -7,6 +7,7 @@ use super::{Out, complain};
 use crate::checkpoint;
 use crate::cli::Cli;
 use crate::config::{self, Config, Surroundings};
+use crate::deliver::try_trust;
 use crate::discover::{Globs, survey};
 use crate::hidden::{self, Hidden};
 use crate::shown::Show;
@@ -73,11 +74,14 @@ pub(super) fn unit_settings(cli: &Cli, around: &Surroundings, out: Out<'_>) -> i
 
 /// Says what is wrong with the configuration, and nothing else. False if something is.
 pub(super) fn test(cli: &Cli, around: &Surroundings) -> bool {
-    match config::load(cli, around) {
-        Ok(_) => true,
-        Err(errors) => {
-            complain(&errors);
-            false
-        }
-    }
+    let fault: Box<dyn std::fmt::Display> = match config::load(cli, around) {
+        // What a reload asks of it as well.
+        Ok(loaded) => match try_trust(&loaded.config) {
+            Ok(_) => return true,
+            Err(fault) => Box::new(fault),
+        },
+        Err(errors) => Box::new(errors),
+    };
+    complain(&*fault);
+    false
 }

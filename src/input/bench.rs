@@ -25,7 +25,7 @@ pub fn split(content: &[u8]) {
 
 /// What is said of the file that is read.
 #[derive(Debug, Default)]
-pub struct Said {
+pub struct MadeLine {
     /// Which lines are sent.
     pub filter: LineFilter,
     /// What is done with their text.
@@ -43,7 +43,7 @@ pub fn read(
     path: &Path,
     encoder: Encoder,
     header: Header,
-    said: Said,
+    said: MadeLine,
 ) -> io::Result<impl FnMut() -> io::Result<()> + use<>> {
     let file = open(path)?;
     let inode = Stat::of(&file.metadata()?).inode;

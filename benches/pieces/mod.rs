@@ -7,7 +7,7 @@ mod load;
 use std::fs;
 
 use remote_syslog::filter::{LineFilter, Patterns};
-use remote_syslog::input::bench::Said;
+use remote_syslog::input::bench::MadeLine;
 use remote_syslog::pipeline::batch::Batch;
 use remote_syslog::pipeline::controls::Controls;
 use remote_syslog::syslog::{Encoder, Facility, Framing, Header, Priority, Severity};
@@ -58,16 +58,16 @@ pub fn piece(name: &str) -> Piece {
         "filter" => filter(content, &EXCLUDE),
         "filter_any" => filter(content, &[r"\d{4}-\d\d", "^$", r"\sTRACE\s"]),
         "encode" => encode(content),
-        "read" => read(name, &load, as_it_stands, Said::default()),
+        "read" => read(name, &load, as_it_stands, MadeLine::default()),
         "per_file" => {
             let tag = Some(PathTemplate::parse("{stem}").expect("a template"));
-            read(name, &load, as_it_stands, Said { tag, ..Said::default() })
+            read(name, &load, as_it_stands, MadeLine { tag, ..MadeLine::default() })
         }
         // One line in a hundred is sent.
         "include" => {
             let include = Patterns::new(&EXCLUDE).expect("patterns");
             let filter = LineFilter::new(include, Patterns::default());
-            read(name, &load, as_it_stands, Said { filter, ..Said::default() })
+            read(name, &load, as_it_stands, MadeLine { filter, ..MadeLine::default() })
         }
         // One line in a hundred has something to hide.
         "redact" => {
@@ -75,23 +75,23 @@ pub fn piece(name: &str) -> Piece {
             let rules = rules.map(|name| Redaction::preset(name).expect("a preset")).to_vec();
             let redactions = Redactions::new(rules).into();
             let rules = TextRules { redactions, ..TextRules::default() };
-            read(name, &load, load::with_secrets, Said { rules, ..Said::default() })
+            read(name, &load, load::with_secrets, MadeLine { rules, ..MadeLine::default() })
         }
         // Of ten lines each.
         "multiline" => {
             let multiline = Some(Multiline::new(LineRule::Trace(Trace::Java)).into());
             let rules = TextRules { multiline, ..TextRules::default() };
-            read(name, &load, load::in_traces, Said { rules, ..Said::default() })
+            read(name, &load, load::in_traces, MadeLine { rules, ..MadeLine::default() })
         }
         "docker" => {
             let format = Some(LineFormat::Docker(StreamSeverities::default()));
             let rules = TextRules { format, ..TextRules::default() };
-            read(name, &load, load::in_docker, Said { rules, ..Said::default() })
+            read(name, &load, load::in_docker, MadeLine { rules, ..MadeLine::default() })
         }
         "cri" => {
             let format = Some(LineFormat::Cri(StreamSeverities::default()));
             let rules = TextRules { format, ..TextRules::default() };
-            read(name, &load, load::in_cri, Said { rules, ..Said::default() })
+            read(name, &load, load::in_cri, MadeLine { rules, ..MadeLine::default() })
         }
         "reframe" => {
             let batch = encoded(&content, Framing::Newline);
@@ -106,7 +106,12 @@ pub fn piece(name: &str) -> Piece {
 }
 
 /// All of reading the load up to batches, each of its lines made into one by `line`.
-fn read(name: &str, load: &Load, line: fn(u64, &str) -> String, said: Said) -> Box<dyn FnMut()> {
+fn read(
+    name: &str,
+    load: &Load,
+    line: fn(u64, &str) -> String,
+    said: MadeLine,
+) -> Box<dyn FnMut()> {
     let load = load.rewritten(name, line);
     let read = input::bench::read(&load.path, encoder(Framing::Newline), header(), said);
     let mut read = read.expect("the load");

@@ -49,9 +49,10 @@ pub struct CheckpointLinks {
 /// Keeps `store` up to date with the updates until their channel closes or it is told to stop, then
 /// saves a last time.
 ///
-/// Changes are on disk a second after they came; what is followed at the start, and where each file is read
-/// from, is written at once: killed before that, the next start would take it for unknown. While they cannot be saved, they stay in memory
-/// and it is tried again and again; a warning says so once. Where nothing changes, nothing runs.
+/// Changes are on disk a second after they came. What is followed at the start, and from where each file is
+/// read, is written at once: the next start would take it for unknown if this one was killed before.
+/// While changes cannot be saved, they stay in memory and it is tried again and again; a warning says
+/// so once. Where nothing changes, nothing runs.
 /// Updates and queries are always taken at once, however slow the disk.
 pub async fn run(store: Store, links: CheckpointLinks, meters: Meters) {
     let CheckpointLinks { mut updates, mut queries, stop, beat } = links;

@@ -40,6 +40,13 @@ pub struct IdentityFiles {
     pub key: Option<Keyed<PathBuf>>,
 }
 
+impl IdentityFiles {
+    /// Both, where they are two.
+    pub fn files(&self) -> impl Iterator<Item = &Keyed<PathBuf>> {
+        std::iter::once(&self.certificate).chain(&self.key)
+    }
+}
+
 /// A version of TLS.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TlsVersion {

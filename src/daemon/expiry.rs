@@ -54,10 +54,8 @@ impl ExpiryWatch {
             let mut own_key = None;
             match own_end(&config) {
                 Ok(end) => {
-                    ends.set(
-                        CertificateOwner::Client,
-                        end.as_ref().map(|end| end.value.as_second()),
-                    );
+                    let at = end.as_ref().map(|end| end.value.as_second());
+                    ends.set(CertificateOwner::Client, at);
                     own_key = end.map(|end| end.key);
                 }
                 // What was read before stays in force.

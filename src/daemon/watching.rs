@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
-use crate::config::{Config, Include, TlsSettings};
+use crate::config::{Config, IdentityFiles, Include, TlsSettings};
 use crate::shown::Show;
 use crate::threads;
 
@@ -49,8 +49,7 @@ impl ConfigFiles {
     pub(super) fn of(config: &Config, main: PathBuf) -> Self {
         let (mut certificates, mut authorities) = (Vec::new(), Vec::new());
         for TlsSettings { ca_file, ca_dir, identity, .. } in config.tls_settings() {
-            let identity = identity.iter().flat_map(|it| [Some(&it.certificate), it.key.as_ref()]);
-            let named = identity.flatten().chain(ca_file);
+            let named = identity.iter().flat_map(IdentityFiles::files).chain(ca_file);
             certificates.extend(named.map(|file| file.value.clone()));
             authorities.extend(ca_dir.iter().map(|dir| dir.value.clone()));
         }

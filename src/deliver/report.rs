@@ -381,7 +381,7 @@ impl Report {
 
 /// A receiver with GnuTLS resets a connection on which it finds no TLS.
 const OVER_TCP: &str = "; it may expect TLS or RELP (destination.protocol)";
-/// And says nothing of a client's certificate that it does not take.
+/// A receiver with GnuTLS says nothing of a client's certificate that it does not take.
 const OVER_TLS: &str = "; it may want a certificate of ours that it trusts (destination.cert_file)";
 
 /// What may be wrong where nobody answers.

@@ -74,14 +74,11 @@ pub(super) fn unit_settings(cli: &Cli, around: &Surroundings, out: Out<'_>) -> i
 
 /// Says what is wrong with the configuration, and nothing else. False if something is.
 pub(super) fn test(cli: &Cli, around: &Surroundings) -> bool {
-    let fault: Box<dyn std::fmt::Display> = match config::load(cli, around) {
-        // What a reload asks of it as well.
-        Ok(loaded) => match try_trust(&loaded.config) {
-            Ok(_) => return true,
-            Err(fault) => Box::new(fault),
-        },
-        Err(errors) => Box::new(errors),
-    };
-    complain(&*fault);
-    false
+    let loaded = config::load(cli, around).map_err(|errors| errors.to_string());
+    // What a reload asks of it as well.
+    let tried = loaded.and_then(|loaded| try_trust(&loaded.config));
+    if let Err(fault) = &tried {
+        complain(fault);
+    }
+    tried.is_ok()
 }

@@ -116,10 +116,10 @@ impl Resolver<'_> {
 
     /// A word that is nearly the name of a preset hides nothing but itself.
     fn note_near_preset(&mut self, spot: Spot, text: &str) {
-        let is_word =
-            text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         let word = text.replace(['-', '_'], "");
-        if let Some(preset) = nearest(&word, Redaction::PRESETS.into_iter()).filter(|_| is_word) {
+        if word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && let Some(preset) = nearest(&word, Redaction::PRESETS.into_iter())
+        {
             let text = format!(
                 "{text} is a pattern for these very letters; write {preset} for the preset, or \
                  {{pattern: {text}}} if the letters are meant"

@@ -7,6 +7,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::Scheduler;
 use super::slot::Slot;
+use crate::input::path::FollowedPath;
 
 /// Descriptors of quiet files are given back after this time.
 const QUIET: Duration = Duration::from_secs(60);
@@ -47,31 +48,30 @@ impl Scheduler {
     /// closed, nobody asks again until it is time to go through them.
     pub(super) fn give_descriptor(&mut self, asking: usize) {
         let before = self.open.len();
-        self.close_where(|id, slot| id != asking && !slot.is_queued);
+        self.close_where(|id, slot| id != asking && !slot.is_queued, FollowedPath::close_current);
         if self.open.len() == before {
             let others = self.open.iter().copied().filter(|&id| id != asking);
             let turn = |&id: &usize| self.slots[id].as_ref().map(|slot| slot.last_read);
             let first = others.min_by_key(turn);
-            self.close_where(|id, _| Some(id) == first);
+            self.close_where(|id, _| Some(id) == first, FollowedPath::close_current);
         }
         if self.open.len() == before {
-            let slots = &mut self.slots;
-            self.open.retain(|&id| {
-                let Some(slot) = &mut slots[id] else { return false };
-                slot.path.close_all();
-                slot.path.is_open()
-            });
+            self.close_where(|_, _| true, FollowedPath::close_all);
         }
         self.shared.may_ask_for_descriptor = self.open.len() < before;
     }
 
-    /// Closes what paths name that are such.
-    fn close_where(&mut self, is_such: impl Fn(usize, &Slot) -> bool) {
+    /// Has those of the paths that hold descriptors close them that are such.
+    fn close_where(
+        &mut self,
+        is_such: impl Fn(usize, &Slot) -> bool,
+        close: fn(&mut FollowedPath),
+    ) {
         let slots = &mut self.slots;
         self.open.retain(|&id| {
             let Some(slot) = &mut slots[id] else { return false };
             if is_such(id, slot) {
-                slot.path.close_current();
+                close(&mut slot.path);
             }
             slot.path.is_open()
         });
@@ -108,9 +108,10 @@ impl Scheduler {
     /// Files that were quiet for a while hold no descriptor.
     fn close_quiet(&mut self, now: Instant) {
         let quiet = if self.open.len() > MANY { QUIET_MANY } else { QUIET };
-        self.close_where(|_, slot| {
+        let is_quiet = |_, slot: &Slot| {
             !slot.is_queued && now.saturating_duration_since(slot.last_read) >= quiet
-        });
+        };
+        self.close_where(is_quiet, FollowedPath::close_current);
         self.shared.may_ask_for_descriptor = true;
         self.housekeeping = (!self.open.is_empty()).then_some(now + HOUSEKEEPING);
     }

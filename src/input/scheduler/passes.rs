@@ -116,14 +116,23 @@ impl Scheduler {
     /// The paths that come for the first time may be where rotation has put what is read under known ones.
     /// That is found before it is followed under its new name: it would be missed otherwise, and read twice.
     fn find_older_among(&mut self, found: &[(Arc<Path>, usize)], now: Instant) {
+        let has_older =
+            |&id: &usize| self.slots[id].as_ref().is_some_and(|slot| slot.path.has_older());
+        let mut searching: Vec<_> = (0..self.slots.len()).filter(has_older).collect();
+        if searching.is_empty() {
+            return;
+        }
         let new = found.iter().filter(|(path, _)| !self.by_path.contains_key(&**path));
         let places: HashSet<&Path> = new.filter_map(|(path, _)| path.parent()).collect();
+        searching.retain(|&id| {
+            let place = self.slots[id].as_ref().and_then(|slot| slot.path.path().parent());
+            place.is_some_and(|place| places.contains(place))
+        });
         // What holds the very same is not left to what only begins alike.
         for sure in [true, false] {
-            for id in 0..self.slots.len() {
+            for &id in &searching {
                 let Some(slot) = &mut self.slots[id] else { continue };
-                let is_there = slot.path.path().parent().is_some_and(|it| places.contains(it));
-                if is_there && slot.path.has_older() {
+                if slot.path.has_older() {
                     let effects = slot.path.find_older(sure, &mut self.shared, now);
                     self.take_in(effects);
                 }

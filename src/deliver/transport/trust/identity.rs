@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
@@ -25,12 +25,6 @@ const TOO_OPEN: u32 = 0o026;
 
 /// A certificate and its key, in PEM files that are read when they have changed.
 pub type Identity = IdentityFiles;
-
-/// The files of `identity`.
-pub(in crate::deliver::transport) fn files(identity: &Identity) -> impl Iterator<Item = PathBuf> {
-    let named = [Some(&identity.certificate), identity.key.as_ref()].into_iter().flatten();
-    named.map(|file| file.value.clone())
-}
 
 /// Where the key is, and which setting says so.
 fn key_place(identity: &Identity) -> (&str, &Path) {
@@ -152,6 +146,7 @@ pub(super) fn rights_fault(identity: &Identity) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use std::fs::Permissions;
+    use std::path::PathBuf;
 
     use rcgen::{CertificateParams, KeyPair};
     use tempfile::TempDir;

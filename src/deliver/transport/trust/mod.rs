@@ -103,7 +103,8 @@ impl Trust {
             Authorities::At(places) => places.paths(),
             Authorities::Given(_) | Authorities::Nobody => Vec::new(),
         };
-        paths.extend(self.identity.iter().flat_map(identity::files));
+        let own = self.identity.iter().flat_map(Identity::files);
+        paths.extend(own.map(|file| file.value.clone()));
         paths
     }
 

@@ -28,13 +28,13 @@ fn code(page: &str) -> Vec<(&str, &str)> {
 }
 
 #[track_caller]
-fn ships(program: &str, name: &str) {
+fn ships(receiver: &str, start: fn(&str) -> Option<Documented>, shipper: &str) {
     let page = page("docs/recipes.md");
-    let receiver = block(&page, &format!("<!-- receiver: {program} {name} -->"));
-    let Some(receiver) = Documented::start(program, receiver) else { return };
+    let receiver = block(&page, &format!("<!-- receiver: {receiver} -->"));
+    let Some(receiver) = start(receiver) else { return };
     let site = Site::new();
     site.append("var/log/app/web.log", "the first\nwith a tab\tand \"quotes\"\nthe last\n");
-    let config = receiver.shipper(block(&page, &format!("<!-- shipper: {name} -->")));
+    let config = receiver.shipper(block(&page, &format!("<!-- shipper: {shipper} -->")));
     let config = config.replace("/var/log/app", site.path("var/log/app").to_str().unwrap());
     let config = site.append("log_files.yml", config);
     let mut command = bare_command();
@@ -50,22 +50,22 @@ fn ships(program: &str, name: &str) {
 
 #[test]
 fn rsyslog_over_relp() {
-    ships("rsyslogd", "relp");
+    ships("rsyslogd relp", Documented::rsyslogd, "relp");
 }
 
 #[test]
 fn rsyslog_over_tls() {
-    ships("rsyslogd", "tls");
+    ships("rsyslogd tls", Documented::rsyslogd, "tls");
 }
 
 #[test]
 fn syslog_ng_with_network() {
-    ships("syslog-ng", "tcp");
+    ships("syslog-ng tcp", Documented::syslog_ng, "tcp");
 }
 
 #[test]
 fn syslog_ng_with_syslog() {
-    ships("syslog-ng", "counted");
+    ships("syslog-ng counted", Documented::syslog_ng, "counted");
 }
 
 /// Whatever is a configuration on these pages loads without a warning.

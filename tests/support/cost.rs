@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
-/// Processor time used so far by all threads of a process, those that have ended included. None for one that
+/// Processor time used so far by all threads of a process, those that have ended included; zero for one that
 /// is gone.
 pub fn cpu(pid: u32) -> Duration {
     let pid = Pid::from_raw(pid.try_into().unwrap());
@@ -23,8 +23,14 @@ pub fn own_share(pid: u32) -> u64 {
     kilobytes(pid, "smaps_rollup", "Pss:")
 }
 
+/// The largest resident memory of a process so far in bytes.
+pub fn peak_rss(pid: u32) -> u64 {
+    kilobytes(pid, "status", "VmHWM:")
+}
+
+/// A size in bytes that a file of a process below `/proc` gives in kB.
 fn kilobytes(pid: u32, file: &str, field: &str) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(field)).unwrap_or("0");
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(field)).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }

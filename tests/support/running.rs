@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process, setpriority_process};
 
 use super::process::wait_until_frozen;
 use super::shipper::{Shipper, wait_exit};
-use super::{SOON, wait_until};
+use super::{SOON, cost, wait_until};
 
 /// As long as its unit gives it (`TimeoutStopSec`): the last positions are synced, and a disk that other
 /// tests write to takes seconds for that. That it ends within five on its own part is tested apart.
@@ -128,18 +128,12 @@ impl Running {
 
     /// Resident memory in bytes.
     pub fn rss(&self) -> u64 {
-        self.memory("VmRSS:")
+        cost::rss(self.child.id())
     }
 
     /// The largest resident memory so far in bytes.
     pub fn peak_rss(&self) -> u64 {
-        self.memory("VmHWM:")
-    }
-
-    fn memory(&self, which: &str) -> u64 {
-        let status = self.proc("status");
-        let line = status.lines().find_map(|line| line.strip_prefix(which)).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+        cost::peak_rss(self.child.id())
     }
 
     /// Processor time used so far, in clock ticks, user and system.

@@ -64,24 +64,12 @@ impl SyslogNg {
     }
 
     fn run(&mut self) {
-        let file = |name| self.service.path(name);
-        fs::write(file("syslog-ng.conf"), self.config()).unwrap();
-        let mut command = self.command();
-        command
-            .args(["--foreground", "--no-caps", "--stderr"])
-            .arg("-f")
-            .arg(file("syslog-ng.conf"));
-        command.arg("-R").arg(file("persist")).arg("-p").arg(file("pid"));
-        command.arg("-c").arg(file("control"));
+        let command = command(&self.program, &self.service, &self.config());
         let at = |port| SocketAddr::new(self.ip, port);
         let streams = [&[self.port, self.tls_port][..], &self.counting_ports].concat();
         let streams = streams.into_iter().map(|port| ("tcp", at(port)));
         let listens: Vec<_> = streams.chain([("udp", at(self.port))]).collect();
         self.service.start(command, &listens);
-    }
-
-    fn command(&self) -> Command {
-        command_of(&self.program)
     }
 
     fn output(&self) -> PathBuf {
@@ -91,14 +79,14 @@ impl SyslogNg {
     fn config(&self) -> String {
         let (ip, port, tls_port) = (self.ip, self.port, self.tls_port);
         let [counting, counting_tls] = self.counting_ports;
-        let (version, output) = (version_of(&self.program), self.output());
+        let output = self.output();
         let output = output.display();
         let (certificate, key) = (self.certificates.certificate(), self.certificates.key());
         let (certificate, key) = (certificate.display(), key.display());
         let (verify, authority) = (self.verify, self.certificates.authority());
         let authority = authority.display();
         format!(
-            r#"@version: {version}
+            r#"
 options {{ keep-hostname(yes); use-dns(no); dns-cache(no); keep-timestamp(yes); frac-digits(6);
   log-msg-size(262144); stats-freq(0); flush-lines(1); }};
 source s {{
@@ -122,21 +110,33 @@ log {{ source(s); destination(d); }};
     }
 }
 
+/// A call of syslog-ng in the foreground, with this configuration behind the version that it must name.
+pub(super) fn command(program: &Program, service: &Service, config: &str) -> Command {
+    let file = |name| service.path(name);
+    let config = format!("@version: {}\n{config}", version(program));
+    fs::write(file("syslog-ng.conf"), config).unwrap();
+    let mut command = bare(program);
+    command.args(["--foreground", "--no-caps", "--stderr", "-f"]).arg(file("syslog-ng.conf"));
+    command.arg("-R").arg(file("persist")).arg("-p").arg(file("pid"));
+    command.arg("-c").arg(file("control"));
+    command
+}
+
+/// `3.38` of `syslog-ng 3 (3.38.1)`: a configuration must name the version it is written for.
+fn version(program: &Program) -> String {
+    let output = bare(program).arg("--version").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let number = text.split(['(', ')']).nth(1).unwrap_or("3.38");
+    number.split('.').take(2).collect::<Vec<_>>().join(".")
+}
+
 /// The program, with its modules where it was unpacked.
-pub(super) fn command_of(program: &Program) -> Command {
+fn bare(program: &Program) -> Command {
     let mut command = program.command();
     if let Some(modules) = program.directory_of("libafsocket.so") {
         command.arg("--module-path").arg(modules);
     }
     command
-}
-
-/// `3.38` of `syslog-ng 3 (3.38.1)`: a configuration must name the version it is written for.
-pub(super) fn version_of(program: &Program) -> String {
-    let output = command_of(program).arg("--version").output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let number = text.split(['(', ')']).nth(1).unwrap_or("3.38");
-    number.split('.').take(2).collect::<Vec<_>>().join(".")
 }
 
 impl Peer for SyslogNg {

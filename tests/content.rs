@@ -366,16 +366,10 @@ fn a_trace_is_joined_once_through_kill_and_restart_in_its_middle() {
     site.append("app.log", format!("first\n{BEGUN}"));
     let mut shipper = following(&site, &receiver).start();
     receiver.wait_for_text("first");
-    for starts in 2..4 {
-        match starts {
-            2 => shipper.kill(),
-            _ => shipper.term(),
-        }
-        shipper.restart();
-        wait_until("it follows the file again", SOON, || {
-            shipper.log_lines(&["following 1 file"]).count() == starts
-        });
-    }
+    shipper.kill();
+    shipper.restart_following();
+    shipper.term();
+    shipper.restart_following();
     site.append("app.log", ENDED);
     site.append("app.log", "last\n");
     receiver.wait_for_text("last");
@@ -543,12 +537,7 @@ fn a_pods_trace_is_joined_once_through_links_a_rotation_and_a_kill() {
     receiver.wait_for_text("first");
     shipper.kill();
     site.append("pods/ns_pod_uid/app/0.log", line(" b") + &line("\tat c"));
-    // Whether it had said so before it was killed is left to chance.
-    let before = shipper.log_lines(&["following 1 file"]).count();
-    shipper.restart();
-    wait_until("it follows the file again", SOON, || {
-        shipper.log_lines(&["following 1 file"]).count() > before
-    });
+    shipper.restart_following();
     site.rename("pods/ns_pod_uid/app/0.log", "pods/ns_pod_uid/app/0.log.20261129-102031");
     site.append("pods/ns_pod_uid/app/0.log", line("last") + &line("the end"));
     receiver.wait_for_text("the end");

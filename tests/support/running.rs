@@ -78,6 +78,16 @@ impl Running {
         self.child = spawn(&self.shipper, &self.log);
     }
 
+    /// Starts it again and waits until it follows its one file. What it said before does not count:
+    /// one that was killed may not have come to say so.
+    #[track_caller]
+    pub fn restart_following(&mut self) {
+        let says_so = |running: &Self| running.log_lines(&["following 1 file"]).count();
+        let before = says_so(self);
+        self.restart();
+        wait_until("it follows the file again", SOON, || says_so(self) > before);
+    }
+
     /// Waits until it has ended.
     #[track_caller]
     pub fn wait_exit(&mut self, limit: Duration) -> ExitStatus {

@@ -109,3 +109,19 @@ fn a_log_that_was_copied_and_truncated_and_begins_alike_is_read_from_its_copy() 
     world.look();
     assert_exact(world);
 }
+
+/// A truncation is seen by the size of a file before its time has moved on.
+#[test]
+fn a_log_that_is_truncated_at_this_moment_is_read_from_its_copy() {
+    let mut world = World::new(Rotation::CopyTruncate);
+    world.write_lines(40);
+    world.deliver_all();
+    world.write_lines(1);
+    let before = fs::metadata(world.path("app.log")).unwrap().modified().unwrap();
+    let content = fs::read(world.path("app.log")).unwrap();
+    world.copy_to("app.log.1", &content);
+    world.writer.set_len(0).unwrap();
+    world.writer.set_modified(before).unwrap();
+    world.look();
+    assert_exact(world);
+}

@@ -238,8 +238,11 @@ impl Generation {
     fn copy(&self, path: usize, present: &Present, shared: &Shared) -> io::Result<Option<Found>> {
         let stat = &present.stat;
         let is_taken = |it: &Sibling| {
-            // What was written later is no copy of what was there before.
-            let is_later = it.stat.modified > stat.modified && !names::is_compressed(&it.path);
+            // What was written later is no copy of what was there before. An empty file has nothing else to be
+            // copied, and its time may be that of the last write still: ext4 shows the new size first.
+            let is_later = stat.size > 0
+                && it.stat.modified > stat.modified
+                && !names::is_compressed(&it.path);
             let inode = it.stat.inode;
             is_later || inode != self.reads() && shared.ownership.is_taken(inode, path)
         };

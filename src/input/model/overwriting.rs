@@ -125,3 +125,24 @@ fn a_log_that_is_truncated_at_this_moment_is_read_from_its_copy() {
     world.look();
     assert_exact(world);
 }
+
+/// As `fallocate --punch-hole` gives back the room of what was sent.
+#[test]
+fn a_log_whose_first_bytes_became_a_hole_goes_on_where_it_was_read_to() {
+    for is_stopped in [false, true] {
+        let mut world = World::new(Rotation::Rename);
+        world.write_lines(250);
+        world.deliver_all();
+        if is_stopped {
+            world.stop(true);
+        }
+        let log = fs::File::options().write(true).open(world.path("app.log")).unwrap();
+        log.write_all_at(&[0; 2048], 0).unwrap();
+        world.stamp(&log);
+        if is_stopped {
+            world.start();
+        }
+        world.write_lines(2);
+        assert_exact(world);
+    }
+}

@@ -75,10 +75,18 @@ impl Relation {
 /// identity when rsync has replaced it by a longer copy, when the first write has brought it up from
 /// a lower layer of an overlay, and when a link leads back to it.
 pub(in crate::input) fn relate(position: &Position, seen: Seen<'_>) -> Relation {
-    match position.head.matches(seen.first) {
+    match position.head.matches(seen.first) || is_punched(position, seen.first) {
         true => relate_before(position, seen.before, seen.modified),
         false => Relation::Other,
     }
+}
+
+/// Whether the room of the first bytes may have been given back with `fallocate --punch-hole`: they read as
+/// NULs then, and all behind them stands where it was. So much must be known of that that it tells alone.
+fn is_punched(position: &Position, first: &[u8]) -> bool {
+    usize::from(position.anchor.len) == Anchor::MAX
+        && first.len() == usize::from(position.head.len)
+        && first.iter().all(|&byte| byte == 0)
 }
 
 /// The same for content that begins alike and has these bytes just before the position.
@@ -212,6 +220,16 @@ mod tests {
         assert_eq!(relation(1200, &other, 9), Relation::Other);
         other = log.clone();
         other[3] = b'x';
+        assert_eq!(relation(1200, &other, 9), Relation::Other);
+        // The room of its first bytes was given back; that of all of them, and of some.
+        other = log.clone();
+        other[..1024].fill(0);
+        assert_eq!(relation(1200, &other, 9), exact);
+        assert_eq!(relation(100, &other, 9), Relation::Other, "nothing tells what was there");
+        other.fill(0);
+        assert_eq!(relation(1200, &other, 9), Relation::Other);
+        other = log.clone();
+        other[..512].fill(0);
         assert_eq!(relation(1200, &other, 9), Relation::Other);
         // Little was read: the time tells.
         assert_eq!(relation(20, &log, 9), plausible);

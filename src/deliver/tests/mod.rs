@@ -148,7 +148,9 @@ impl Sending {
             }
             reached
         };
-        let (outcome, reached) = within(30, async { tokio::join!(task, collect) }).await;
+        // A receiver that resets each connection is waited for longer each time, so this may take half a
+        // minute by itself.
+        let (outcome, reached) = within(180, async { tokio::join!(task, collect) }).await;
         (outcome.unwrap(), reached)
     }
 }

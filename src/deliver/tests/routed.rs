@@ -148,7 +148,7 @@ fn a_port_that_closes_under_load_is_noticed() {
     let receiver = thread::spawn(move || {
         let began = Instant::now();
         let mut last = 0;
-        while began.elapsed() < Duration::from_secs(1) {
+        while last <= 10_000 || began.elapsed() < Duration::from_secs(1) {
             last = next(&socket).unwrap_or(last);
         }
         last
@@ -158,7 +158,8 @@ fn a_port_that_closes_under_load_is_noticed() {
         let mut sending = Sending::to(target);
         drain(&mut sending);
         let feeding = feed_steadily(&sending, WIDTH, 200);
-        let last = tokio::task::spawn_blocking(|| receiver.join().unwrap()).await.unwrap();
+        let last = tokio::task::spawn_blocking(|| receiver.join().unwrap());
+        let last = within(60, last).await.unwrap();
         sleep(Duration::from_millis(300)).await;
         // Others have their answers too.
         let other = net.on("sender", || UdpSocket::bind("10.1.0.2:0").unwrap());
@@ -176,7 +177,6 @@ fn a_port_that_closes_under_load_is_noticed() {
             }
         });
         let first = first.await;
-        assert!(last > 10_000, "{last}");
         // What lay in its socket when it closed has arrived, as far as can be known.
         assert!(first <= last + 400, "{} were sent in vain", first - last);
         feeding.abort();

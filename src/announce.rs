@@ -84,7 +84,7 @@ impl Pace {
         *self = now;
         let files = meters.reading.files.get();
         let behind = meters.reading.unread_bytes.get() + meters.reading.queued_bytes.get();
-        let receiver = match meters.sending.receiver() {
+        let receiver = match meters.sending.connection.receiver() {
             Some(receiver) => format!("connected to {receiver}"),
             None => "not connected".to_owned(),
         };

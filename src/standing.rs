@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use crate::health::certificates::CertificateOwner;
-use crate::health::metrics::Sending;
+use crate::health::metrics::Meters;
 use crate::threads;
 
 /// The socket in the state directory.
@@ -36,6 +36,18 @@ pub struct ReceiverStanding {
     pub since: Option<i64>,
     /// Whom it is to, as people know it.
     pub name: Option<String>,
+    /// Where it is not the first one: which one is.
+    #[serde(default)]
+    pub first: Option<String>,
+    /// When the first one is asked again; nothing: when the one in its place fails.
+    #[serde(default)]
+    pub first_asked_at: Option<i64>,
+    /// Bytes of files that are not read yet.
+    #[serde(default)]
+    pub unread: u64,
+    /// Bytes of messages that are read and not sent yet.
+    #[serde(default)]
+    pub unsent: u64,
     /// Bytes of messages that are sent and not yet proven to be read.
     pub unproven: u64,
     /// Since when the oldest of them are so.
@@ -47,6 +59,9 @@ pub struct ReceiverStanding {
     pub error: Option<String>,
     /// When that was.
     pub error_at: Option<i64>,
+    /// With which receiver, where there are several.
+    #[serde(default)]
+    pub error_of: Option<String>,
     /// Until when the certificate is valid that it has shown.
     pub certificate_end: Option<i64>,
     /// Until when our own is.
@@ -54,20 +69,31 @@ pub struct ReceiverStanding {
 }
 
 impl ReceiverStanding {
-    fn of(meters: &Sending) -> Self {
-        let (error_at, error) = meters.last_trouble().unzip();
+    fn of(meters: &Meters) -> Self {
+        let Meters { reading, sending, .. } = meters;
+        let count = |gauge: i64| u64::try_from(gauge).unwrap_or(0);
         let since = |at: i64| (at > 0).then_some(at);
+        let (first, first_asked_at) =
+            sending.connection.first().map(|first| (first.name, first.back_at)).unzip();
+        let last = sending.connection.last_trouble();
+        let unproven = sending.unproven_bytes.get();
+        let kept = sending.unconfirmed_bytes.get() - unproven;
         Self {
-            connected: meters.connected.get() > 0,
-            since: since(meters.connected_since()),
-            name: meters.receiver(),
-            unproven: u64::try_from(meters.unproven_bytes.get()).unwrap_or(0),
-            unproven_since: since(meters.unproven_since.get()),
-            rate_limited: meters.rate_limited.get() > 0,
-            error,
-            error_at,
-            certificate_end: meters.certificates.get(CertificateOwner::Receiver),
-            own_certificate_end: meters.certificates.get(CertificateOwner::Client),
+            connected: sending.connected.get() > 0,
+            since: sending.connection.since(),
+            name: sending.connection.receiver(),
+            first,
+            first_asked_at: first_asked_at.flatten(),
+            unread: count(reading.unread_bytes.get()),
+            unsent: count(sending.queued_bytes.get() + kept),
+            unproven: count(unproven),
+            unproven_since: since(sending.unproven_since.get()),
+            rate_limited: sending.rate_limited.get() > 0,
+            error: last.as_ref().map(|last| last.why.clone()),
+            error_at: last.as_ref().map(|last| last.at),
+            error_of: last.and_then(|last| last.receiver),
+            certificate_end: sending.certificates.get(CertificateOwner::Receiver),
+            own_certificate_end: sending.certificates.get(CertificateOwner::Client),
         }
     }
 }
@@ -89,7 +115,7 @@ impl Drop for Answering {
 
 /// Answers those who ask `dir`. Where no socket can be made there, nobody is answered.
 #[must_use]
-pub fn answer(dir: &Path, meters: Sending) -> Answering {
+pub fn answer(dir: &Path, meters: Meters) -> Answering {
     let (socket, at) = (dir.join(NAME), dir.to_owned());
     let task = tokio::spawn(async move {
         let bound = threads::run("tell", move || bind(&at)).await;
@@ -120,7 +146,7 @@ fn bind(dir: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn serve(listener: &tokio::net::UnixListener, meters: &Sending) {
+async fn serve(listener: &tokio::net::UnixListener, meters: &Meters) {
     loop {
         let Ok((mut stream, _)) = listener.accept().await else {
             sleep(PATIENCE).await;
@@ -146,7 +172,7 @@ pub fn ask(dir: &Path) -> Option<ReceiverStanding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::metrics::Meters;
+    use crate::health::connection::FirstReceiver;
 
     #[tokio::test]
     async fn whoever_asks_is_told_as_long_as_somebody_answers() {
@@ -159,8 +185,9 @@ mod tests {
             tokio::task::spawn_blocking(move || ask(&at))
         };
         assert_eq!(asked(&deep).await.unwrap(), None);
-        let meters = Meters::new().unwrap().sending;
-        let answering = answer(&deep, meters.clone());
+        let all = Meters::new().unwrap();
+        let meters = &all.sending;
+        let answering = answer(&deep, all.clone());
         let first = loop {
             match asked(&deep).await.unwrap() {
                 Some(standing) => break standing,
@@ -168,14 +195,20 @@ mod tests {
             }
         };
         assert!(!first.connected && first.error.is_none() && first.unproven == 0, "{first:?}");
-        meters.failed("dns", &"gone");
+        meters.failed(Some("b:1"), "dns", &"gone");
         meters.reached("a:1".to_owned());
+        meters.stands_for(Some(FirstReceiver { name: "b:1".to_owned(), back_at: Some(9) }));
         meters.unproven_bytes.set(7);
+        meters.unconfirmed_bytes.set(9);
+        all.reading.queued_bytes.set(1);
+        all.reading.unread_bytes.set(5);
         meters.rate_limited.inc();
         let then = asked(&deep).await.unwrap().unwrap();
         assert_eq!((then.connected, then.name.as_deref(), then.unproven), (true, Some("a:1"), 7));
         assert!(then.rate_limited && !first.rate_limited);
         assert!(then.since.is_some() && then.error.as_deref() == Some("gone"), "{then:?}");
+        assert_eq!((then.error_of.as_deref(), then.first.as_deref()), (Some("b:1"), Some("b:1")));
+        assert_eq!((then.first_asked_at, then.unread, then.unsent), (Some(9), 5, 3));
         drop(answering);
         assert_eq!(asked(&deep).await.unwrap(), None);
     }

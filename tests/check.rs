@@ -85,7 +85,7 @@ fn warnings_are_part_of_the_verdict() {
     let mut endpoint = Receiver::tcp().endpoint();
     let shipper = Shipper::new(&site).follow("app.log").to(&endpoint).yaml("colour: red\nx: y");
     let said = stdout(&check(&shipper, &[]));
-    assert!(said.contains("\nNo fault, 2 warnings: 1 file to follow, 0 paths left out"), "{said}");
+    assert!(said.contains("\nOK, 2 warnings: 1 file to follow, 0 paths left out"), "{said}");
     endpoint.host = "no-such-host.invalid".to_owned();
     let said = stdout(&check(&Shipper::new(&site).follow("none.log").to(&endpoint), &[]));
     let both = "\nFault: nothing can be followed, and the receiver cannot be found: 0 files";

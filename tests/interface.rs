@@ -93,7 +93,7 @@ fn collect_metrics(exposed: &str, names: &mut Names) {
 /// Those that a run need not show, since nothing of their kind has happened.
 fn rare_metrics() -> String {
     let meters = Meters::new().unwrap();
-    meters.sending.failed("dns", &"no such name");
+    meters.sending.failed(None, "dns", &"no such name");
     meters.sending.in_use.with_label_values(&["a"]).set(1);
     meters.reloads.ended(None);
     CertificateOwner::ALL.iter().for_each(|owner| meters.sending.certificates.set(*owner, Some(1)));

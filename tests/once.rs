@@ -135,6 +135,27 @@ fn stopped_by_a_signal_it_says_what_is_left() {
     assert_eq!(status.code(), Some(1));
 }
 
+/// Where a proxy stands between, that takes half a minute, which is said at once.
+#[test]
+fn whoever_waits_for_a_proxied_connection_is_told_for_how_long() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", "one\n");
+    let shipper = once(&site, &receiver).env("REMOTE_SYSLOG_DESTINATION_PROXIED", "true");
+    let said = site.path("said");
+    let mut command = shipper.foreground();
+    let mut child = Guarded(command.stderr(File::create(&said).unwrap()).spawn().unwrap());
+    let text = || fs::read_to_string(&said).unwrap();
+    wait_until("it says so", SOON, || text().contains("all is sent to "));
+    let text = text();
+    let seconds =
+        text.split_once("; waiting ").and_then(|(_, rest)| rest.split_once(" s to be sure"));
+    let seconds: u64 = seconds.unwrap_or_else(|| panic!("{text}")).0.parse().unwrap();
+    assert!((2..=30).contains(&seconds), "{text}");
+    assert!(text.contains("(destination.proxied)"), "{text}");
+    kill_process(Pid::from_child(&child.0), Signal::TERM).unwrap();
+    assert!(wait_exit(&mut child.0, SOON).is_some(), "it ends in time");
+}
+
 #[test]
 fn nothing_to_ship_is_soon_done() {
     let (site, receiver) = (Site::new(), Receiver::tcp());

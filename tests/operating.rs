@@ -31,7 +31,7 @@ const RECEIVER: &str = "receiver: not connected for 2 s; last error, 1 s ago: ca
     that the receiver runs and destination.port is right";
 const FINGERPRINT: &str = "sha-256:BA:78:16:BF:8F:01:CF:EA:41:41:40:DE:5D:AE:22:23:B0:03:61:A3:\
      96:17:7A:9C:B4:10:FF:61:F2:00:15:AD";
-const RECEIVER_JSON: &str = r#""receiver":{"connected":false,"since":"2026-11-25T03:14:15Z","name":null,"unproven":0,"unproven_since":null,"rate_limited":false,"error":"cannot connect to …","error_at":"2026-11-25T03:14:15Z","certificate_end":null,"own_certificate_end":null}"#;
+const RECEIVER_JSON: &str = r#""receiver":{"connected":false,"since":"2026-11-25T03:14:15Z","name":null,"first":null,"first_asked_at":null,"unread":0,"unsent":0,"unproven":0,"unproven_since":null,"rate_limited":false,"error":"cannot connect to …","error_at":"2026-11-25T03:14:15Z","error_of":null,"certificate_end":null,"own_certificate_end":null}"#;
 
 impl Scene {
     fn new(transport: Transport, files: &str) -> Self {

@@ -89,7 +89,10 @@ fn check_shows_what_is_different_and_judges_a_line_for_each_entry() {
     let (code, text) = printed(&site, &["--check"]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("  DIR/plain.log: 1 file\n    DIR/plain.log, "), "{text}");
-    let different = "    with hostname {dir}.example, auth.info, 0 exclude_patterns\n";
+    let all =
+        "\n  of all files, unless an entry says otherwise: local0.notice; 1 exclude_pattern\n";
+    assert!(text.contains(all), "{text}");
+    let different = "    with hostname {dir}.example; auth.info; 0 exclude_patterns\n";
     assert!(
         text.contains(&format!("  {{dir}}/{{stem}}=DIR/*/auth.log: 1 file\n{different}")),
         "{text}"
@@ -113,6 +116,66 @@ fn check_shows_what_is_different_and_judges_a_line_for_each_entry() {
     );
     let (_, text) = printed(&site, &["--check", "--line", "x"]);
     assert!(text.ends_with("dropped: none of the 2 include_patterns matches\n"), "{text}");
+}
+
+/// What an entry hides, joins and takes apart is shown, so that it need not be tried with a line.
+#[test]
+fn check_shows_what_is_done_with_the_text() {
+    let site = Site::new();
+    let dir = site.dir().display();
+    let shipper = Shipper::new(&site)
+        .entry(format!("{{path: {dir}/web.log, redact_patterns: [card, email, 'id=\\d+']}}"))
+        .entry(format!("{{path: {dir}/tomcat.log, multiline: {{preset: java}}}}"))
+        .entry(format!("{{path: {dir}/pod.log, format: cri, redact_patterns: []}}"))
+        .yaml("redact_patterns: [password]\ndestination: {host: 127.0.0.1}");
+    for name in ["web.log", "tomcat.log", "pod.log"] {
+        site.append(name, "one\n");
+    }
+    let mut command = bare_command();
+    command.arg("-c").arg(shipper.write_config()).arg("--check");
+    let output = finish(command.arg("--state-dir").arg(site.dir().join("state")));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "\n  of all files, unless an entry says otherwise: redact_patterns password\n",
+        "/web.log: 1 file\n    with redact_patterns card, email, id=\\d+\n",
+        "/tomcat.log: 1 file\n    with multiline java\n",
+        "/pod.log: 1 file\n    with format cri; no redact_patterns\n",
+    ] {
+        assert!(text.contains(part), "{part}{text}");
+    }
+}
+
+/// Of a line of one file the entry decides that gives its settings, whatever others do with it.
+#[test]
+fn a_line_is_judged_for_the_file_that_is_named() {
+    let site = Site::new();
+    write_logs(&site);
+    let judged = |file: &str, line: &str| {
+        let file = site.path(file);
+        printed(&site, &["--check", "--line", line, file.to_str().unwrap()])
+    };
+    assert_eq!(judged("web 1/auth.log", "ping").0, Some(0));
+    let (code, text) = judged("plain.log", "ping");
+    assert_eq!((code, &*text), (Some(1), "dropped: exclude_patterns 1 matches: ping\n"));
+    let (code, text) = judged("pods/odd.log", "info");
+    let none = "dropped: none of the 2 include_patterns matches\n";
+    assert_eq!((code, &*text), (Some(1), none));
+    // One that no entry matches is what an argument adds.
+    assert_eq!(judged("other.log", "one").0, Some(0));
+}
+
+#[test]
+fn show_config_names_a_mistyped_variable() {
+    let site = Site::new();
+    let shipper = Shipper::new(&site).follow("app.log").yaml("destination: {host: 127.0.0.1}");
+    let mut command = bare_command();
+    command.arg("-c").arg(shipper.write_config()).arg("--show-config");
+    let output = finish(command.env("REMOTE_SYSLOG_FACILTY", "local0"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let near = "warning: REMOTE_SYSLOG_FACILTY: sets nothing, and is ignored; did you mean \
+                REMOTE_SYSLOG_FACILITY?\n";
+    assert_eq!(said, near);
 }
 
 #[test]

@@ -275,7 +275,14 @@ fn check_tries_all_and_status_and_metrics_name_the_one_in_use() {
         to.iter().all(|it| has(it, u8::from(name(it) == name(by))))
     };
     wait_until("the metrics name b", SOON, || in_use(&to[1]));
-    assert!(said(&["--status"]).1.contains(&format!("connected to {}", name(&to[1]))));
+    let text = said(&["--status"]).1;
+    for part in [
+        format!("connected to {}", name(&to[1])),
+        format!(", in the place of {}, which is asked again in ", name(&to[0])),
+        format!("; last error of {}, ", name(&to[0])),
+    ] {
+        assert!(text.contains(&part), "{part}\n{text}");
+    }
     a.up();
     went_back(&running, &to[0]);
     wait_until("the metrics name a", SOON, || in_use(&to[0]));

@@ -129,8 +129,12 @@ fn it_says_whether_the_receiver_is_there_and_what_is_not_proven_yet() {
     assert!(text().contains("\nreceiver: not connected"), "{}", text());
     receiver.up();
     receiver.wait_for(10);
-    let sent = told("it is sent", &|it| it["unproven"].as_u64() > Some(0));
+    let sent = told("it is sent", &|it| {
+        it["unproven"].as_u64() > Some(0) && it["unread"] == 0 && it["unsent"] == 0
+    });
     assert_eq!(sent["connected"], true);
+    assert_eq!((&sent["first"], &sent["error_of"]), (&Value::Null, &Value::Null));
+    wait_until("it has a position", SOON, || as_json(&look)["total"]["behind"] != 0);
     assert!(sent["since"].is_string() && sent["unproven_since"].is_string(), "{sent}");
     assert!(
         sent["error"].as_str().unwrap().contains("cannot connect to"),
@@ -139,7 +143,8 @@ fn it_says_whether_the_receiver_is_there_and_what_is_not_proven_yet() {
     let said = text();
     for part in [
         "\nreceiver: connected to ",
-        " of messages sent and not yet proven to be read",
+        "; all 1.0 KiB behind are sent and not yet proven to be read (",
+        " of messages, the oldest of it for ",
         "; last error, ",
     ] {
         assert!(said.contains(part), "{said}");

@@ -96,15 +96,15 @@ pub fn state_dir(cli: &Cli, around: &Surroundings) -> Option<PathBuf> {
 }
 
 /// What [`load`] would take, as a configuration: each value with a comment that says where it comes from. The
-/// entries of included files and the arguments are among `files`; secrets are not shown.
+/// entries of included files and the arguments are among `files`; secrets are not shown. With it, what is odd.
 ///
 /// # Errors
 /// As [`load`].
-pub fn show(cli: &Cli, around: &Surroundings) -> Result<String, ConfigErrors> {
+pub fn show(cli: &Cli, around: &Surroundings) -> Result<(String, Vec<Warning>), ConfigErrors> {
     let mut findings = Findings::default();
     let typed = typed(cli, around, &mut findings);
-    resolve::resolve(&typed, around, findings)?;
-    Ok(show::configuration(&typed, around))
+    let loaded = resolve::resolve(&typed, around, findings)?;
+    Ok((show::configuration(&typed, around), loaded.warnings))
 }
 
 /// Everything that was typed, from all sources.

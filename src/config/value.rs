@@ -330,7 +330,7 @@ pub(super) fn trace(text: &str) -> Result<Option<Trace>, String> {
         return Ok(None);
     }
     text.to_ascii_lowercase().parse().map(Some).map_err(|()| {
-        let names: Vec<_> = Trace::ALL.iter().map(|(name, _)| *name).collect();
+        let names: Vec<_> = Trace::ALL.into_iter().map(Trace::name).collect();
         format!("{text:?} is no preset; write one of {}, or start: and a pattern", names.join(" "))
     })
 }

@@ -157,7 +157,7 @@ impl ProgressWatch {
             let points: Vec<_> = silent.iter().map(|point| point.shown().to_string()).collect();
             return format!("no answer from the file system at {}", points.join(" and "));
         }
-        match self.meters.sending.trouble() {
+        match self.meters.sending.connection.trouble() {
             Some(trouble) => format!("not connected for {seconds} s ({trouble})"),
             None if !self.health.ready.is_set() => {
                 format!("a file system has not answered for {seconds} s")

@@ -95,7 +95,7 @@ impl Process {
         let exporter = export(super::listens(&self.config), metrics, &meters, &agent)?;
         tokio::spawn(announce::run(meters.clone(), health.clone(), signals.stop.clone()));
         let answering = (!super::is_beside_daemon(&self.config))
-            .then(|| standing::answer(&self.config.state_dir, meters.sending.clone()));
+            .then(|| standing::answer(&self.config.state_dir, meters.clone()));
         let watch = self.watch();
         Ok(Working {
             process: self,

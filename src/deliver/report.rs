@@ -1,7 +1,6 @@
 //! What the own log and the meters say about the connection; the log each outage and each stall
 //! once, not each attempt.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -14,8 +13,12 @@ use super::transport::{Impression, Why};
 use super::{Target, Targets, TransportKind};
 use crate::deliver::transport::connect::ConnectError;
 use crate::health::certificates::CertificateOwner;
+use crate::health::connection::FirstReceiver;
 use crate::health::loss::{Amount, Reason};
 use crate::health::metrics::Sending;
+
+/// A wait for the end of a connection that is worth a line in the log.
+const LONG_PARTING: Duration = Duration::from_secs(2);
 
 /// One of the receivers.
 #[derive(Debug)]
@@ -66,6 +69,10 @@ pub(super) struct Report {
     /// It was said that a rotation has proven nothing.
     said_in_vain: bool,
     unproven_since: Option<Instant>,
+    /// When those before the one in use are asked again.
+    back_at: Option<Instant>,
+    /// It was said that the end of a connection is waited for.
+    said_parting: bool,
     /// The last connection came to nothing, which was said.
     useless: bool,
     /// The last ends that were not our doing, and whether a warning has told of what they have in
@@ -110,6 +117,8 @@ impl Report {
             renewing: false,
             said_in_vain: false,
             unproven_since: None,
+            back_at: None,
+            said_parting: false,
             useless: false,
             ends: Ends::default(),
             said_pattern: false,
@@ -138,9 +147,9 @@ impl Report {
     /// An attempt to reach the receiver failed.
     pub(super) fn failed(&mut self, reason: &ConnectError) {
         self.meters.left();
-        self.meters.failed(reason.kind(), reason);
+        self.meters.failed(self.blamed(), reason.kind(), reason);
         self.gone.get_or_insert_with(Instant::now);
-        self.note_cause(reason);
+        self.note_cause(|| reason.brief());
         let next = if self.receivers.len() > 1 { "trying the next receiver" } else { "retrying" };
         if std::mem::replace(&mut self.receivers[self.at].warned, true) {
             debug!("still no connection to {}: {reason}", self.receiver());
@@ -150,11 +159,16 @@ impl Report {
     }
 
     /// The receiver in use has ended its connection or does not take one: that is why another one may
-    /// take its place.
-    fn note_cause(&mut self, reason: &dyn fmt::Display) {
+    /// take its place. What it may mean was said before.
+    fn note_cause(&mut self, brief: impl FnOnce() -> String) {
         if self.at == self.in_use {
-            self.cause = Some(reason.to_string());
+            self.cause = Some(brief());
         }
+    }
+
+    /// The receiver by name, where there are several.
+    fn blamed(&self) -> Option<&str> {
+        (self.receivers.len() > 1).then(|| self.receiver())
     }
 
     /// Another receiver is asked from now on, or used.
@@ -210,7 +224,7 @@ impl Report {
 
     /// A connection was closed to prove what was sent, and that has proven nothing.
     pub(super) fn rotated_in_vain(&mut self, why: &Why, bytes: u64) {
-        self.meters.failed(why.kind(), why);
+        self.meters.failed(self.blamed(), why.kind(), why);
         let receiver = &self.receivers[self.at].name;
         if std::mem::replace(&mut self.said_in_vain, true) {
             debug!("{receiver}: {why}; {bytes} bytes go out again");
@@ -233,10 +247,35 @@ impl Report {
     pub(super) fn unproven(&mut self, since: Option<Instant>, bytes: u64) {
         self.meters.unproven_bytes.set(bytes as i64);
         if std::mem::replace(&mut self.unproven_since, since) != since {
-            let at = since.map_or(0, |since| {
-                jiff::Timestamp::now().as_second() - since.elapsed().as_secs() as i64
-            });
-            self.meters.unproven_since.set(at);
+            self.meters.unproven_since.set(since.map_or(0, seconds));
+        }
+    }
+
+    /// Those before the one in use are asked again then; `None`: there are none, or not by the clock.
+    pub(super) fn way_back(&mut self, at: Option<Instant>) {
+        if std::mem::replace(&mut self.back_at, at) != at {
+            self.stands_for_first();
+        }
+    }
+
+    /// Shows whether the one in use is not the first, and when that is asked again.
+    fn stands_for_first(&self) {
+        let first = || FirstReceiver {
+            name: self.receivers[0].name.clone(),
+            back_at: self.back_at.map(seconds),
+        };
+        self.meters.stands_for((self.at > 0).then(first));
+    }
+
+    /// All is written, and so long our own close has to wait, so that its answer proves something.
+    pub(super) fn waits_to_part(&mut self, wait: Duration) {
+        if wait >= LONG_PARTING && !std::mem::replace(&mut self.said_parting, true) {
+            info!(
+                "all is sent to {}; waiting {} s to be sure that it was read, since behind a proxy only the \
+                 close of a connection that is 30 s old proves that (destination.proxied)",
+                self.receiver(),
+                wait.as_secs_f64().ceil()
+            );
         }
     }
 
@@ -251,6 +290,7 @@ impl Report {
     ) {
         let receiver = format!("{} ({peer}, {protocol})", self.receiver());
         self.meters.reached(receiver.clone());
+        self.stands_for_first();
         let names = self.receivers.iter().map(|receiver| receiver.name.as_str());
         self.meters.uses(names, self.at);
         self.said_slow = false;
@@ -324,9 +364,9 @@ impl Report {
     /// The connection ended without our doing; `useful` when the receiver read from it.
     pub(super) fn lost(&mut self, reason: &Why, useful: bool) {
         self.meters.left();
-        self.meters.failed(reason.kind(), reason);
+        self.meters.failed(self.blamed(), reason.kind(), reason);
         self.stalled = None;
-        self.note_cause(reason);
+        self.note_cause(|| reason.brief());
         let ReportedReceiver { name: receiver, reset_hint, warned, .. } =
             &mut self.receivers[self.at];
         if useful && self.said_pattern {
@@ -383,6 +423,14 @@ impl Report {
 const OVER_TCP: &str = "; it may expect TLS or RELP (destination.protocol)";
 /// A receiver with GnuTLS says nothing of a client's certificate that it does not take.
 const OVER_TLS: &str = "; it may want a certificate of ours that it trusts (destination.cert_file)";
+
+/// In seconds since the epoch.
+fn seconds(at: Instant) -> i64 {
+    let now = Instant::now();
+    let whole = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    let now_at = Timestamp::now().as_second();
+    now_at + whole(at.saturating_duration_since(now)) - whole(now.saturating_duration_since(at))
+}
 
 /// What may be wrong where nobody answers.
 fn checks(transport: &TransportKind) -> &'static str {

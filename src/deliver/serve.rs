@@ -172,6 +172,7 @@ impl Sender {
         let stalled_for = transport.stalled_for(now);
         session.timer.note(self.ledger.confirmed(), self.ledger.written(), now);
         self.report.unproven(session.timer.unproven_since(), self.ledger.written_bytes());
+        self.report.way_back(self.course.due_back_at());
         self.watch_progress(stalled_for)?;
         self.settle_accounts();
         self.rotate_if_due(session, now);
@@ -234,6 +235,9 @@ impl Sender {
         let transport = &mut session.transport;
         if self.ledger.unwritten_bytes() == 0 && !transport.has_unsent() {
             transport.close(patience).map_err(End::Lost)?;
+            if let (Intent::Finish, Some(at)) = (intent, transport.parts_at()) {
+                self.report.waits_to_part(at.saturating_duration_since(now));
+            }
         }
         // Where all is proven, nothing is to be learnt from its end.
         let is_left = intent == Intent::GoBack && !transport.proves_by_itself();

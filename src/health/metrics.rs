@@ -5,12 +5,12 @@
 //! Prometheus (<https://prometheus.io/docs/practices/naming/>).
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::proto::MetricFamily;
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Registry};
 
 use crate::health::certificates::CertificateEnds;
+use crate::health::connection::{ConnectionState, FirstReceiver};
 use crate::health::loss::Losses;
 use crate::health::maker::Maker;
 use crate::health::reload::Reloads;
@@ -59,12 +59,8 @@ pub struct Reading {
 /// Messages on their way to the receiver.
 #[derive(Debug, Clone)]
 pub struct Sending {
-    receiver: Arc<Mutex<Option<String>>>,
-    trouble: Arc<Mutex<Option<String>>>,
-    /// What was the trouble last, though it may be over, and when, in seconds since the epoch.
-    last_trouble: Arc<Mutex<Option<(i64, String)>>>,
-    /// Since when there is a connection, or none, in seconds since the epoch; 0: none was made yet.
-    connected_since: Arc<AtomicI64>,
+    /// What people are told of the connection.
+    pub connection: ConnectionState,
     /// 1 while there is a connection, else 0.
     pub connected: IntGauge,
     /// Connections that came about.
@@ -207,10 +203,7 @@ impl Reading {
 impl Sending {
     fn new(maker: &Maker, queued_bytes: IntGauge, losses: Losses) -> prometheus::Result<Self> {
         Ok(Self {
-            receiver: Arc::default(),
-            trouble: Arc::default(),
-            last_trouble: Arc::default(),
-            connected_since: Arc::default(),
+            connection: ConnectionState::default(),
             connected: maker.gauge("connected", "1 while connected to the receiver, else 0.")?,
             connections: maker.counter("connections_total", "Connections that came about.")?,
             in_use: maker.gauges(
@@ -280,10 +273,9 @@ impl Sending {
 
     /// There is a connection to `receiver`, as people know it.
     pub fn reached(&self, receiver: String) {
-        self.turned(1);
+        let turned = self.turned(1);
         self.connections.inc();
-        *self.receiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.connection.reached(receiver, turned);
     }
 
     /// These are the receivers; none is in use yet.
@@ -299,49 +291,27 @@ impl Sending {
         }
     }
 
+    /// While that is not the first one: in whose place it is.
+    pub fn stands_for(&self, first: Option<FirstReceiver>) {
+        self.connection.stands_for(first);
+    }
+
     /// There is none any more.
     pub fn left(&self) {
-        self.turned(0);
-        *self.receiver.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let turned = self.turned(0);
+        self.connection.left(turned);
     }
 
-    /// There is a connection now, or there is none. One that follows another goes on with it.
-    fn turned(&self, connected: i64) {
-        if self.connected.get() != connected {
-            self.connected_since.store(jiff::Timestamp::now().as_second(), Ordering::Relaxed);
-        }
+    /// There is a connection now, or there is none: whether that is new. One that follows another goes on with it.
+    fn turned(&self, connected: i64) -> bool {
+        let turned = self.connected.get() != connected;
         self.connected.set(connected);
+        turned
     }
 
-    /// Since when there is a connection, or none, in seconds since the epoch; 0: there was none yet.
-    #[must_use]
-    pub fn connected_since(&self) -> i64 {
-        self.connected_since.load(Ordering::Relaxed)
-    }
-
-    /// When an attempt or a connection last failed, in seconds since the epoch, and why.
-    #[must_use]
-    pub fn last_trouble(&self) -> Option<(i64, String)> {
-        self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Whom there is a connection to.
-    #[must_use]
-    pub fn receiver(&self) -> Option<String> {
-        self.receiver.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Why there is no connection, if the last attempt or connection has failed.
-    #[must_use]
-    pub fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// An attempt to connect, or a connection, has failed.
-    pub fn failed(&self, kind: &str, reason: &dyn std::fmt::Display) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_string());
-        *self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((jiff::Timestamp::now().as_second(), reason.to_string()));
+    /// An attempt to connect, or a connection, has failed; `receiver` says which, where there are several.
+    pub fn failed(&self, receiver: Option<&str>, kind: &str, reason: &dyn std::fmt::Display) {
+        self.connection.failed(receiver, reason);
         self.failures.with_label_values(&[kind]).inc();
         self.last_failure.with_label_values(&[kind]).set(jiff::Timestamp::now().as_second());
     }
@@ -385,7 +355,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_end_in_their_unit() {
         let meters = Meters::new().unwrap();
-        meters.sending.failed("dns", &"gone");
+        meters.sending.failed(None, "dns", &"gone");
         meters.reloads.ended(None);
         for family in meters.gather() {
             let (name, kind) = (family.name(), family.get_field_type());
@@ -410,9 +380,9 @@ mod tests {
     #[test]
     fn a_failure_is_counted_by_its_kind() {
         let meters = Meters::new().unwrap();
-        meters.sending.failed("dns", &"gone");
-        meters.sending.failed("dns", &"gone");
-        meters.sending.failed("tls", &"gone");
+        meters.sending.failed(None, "dns", &"gone");
+        meters.sending.failed(None, "dns", &"gone");
+        meters.sending.failed(None, "tls", &"gone");
         assert_eq!(meters.sending.failures.with_label_values(&["dns"]).get(), 2);
         assert!(meters.sending.last_failure.with_label_values(&["tls"]).get() > 1_700_000_000);
     }

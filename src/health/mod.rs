@@ -1,6 +1,7 @@
 //! How the stages fare: what they count, whether their loops go round, and whether they are ready.
 
 pub mod certificates;
+pub mod connection;
 pub mod liveness;
 pub mod loss;
 mod maker;

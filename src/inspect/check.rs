@@ -10,7 +10,8 @@ use rustix::process::geteuid;
 use super::answers::{self, ask};
 use super::files::{self, FollowedEntry, Verdict};
 use super::{
-    BAD, GOOD, HEADING, NO_CONFIGURATION, ODD, Out, access, complain, receiver, sight, start, words,
+    BAD, GOOD, HEADING, NO_CONFIGURATION, ODD, Out, access, complain, receiver, settings, sight,
+    start, words,
 };
 use crate::checkpoint::{self, ReadError, StateReading};
 use crate::cli::Cli;
@@ -68,6 +69,10 @@ pub(super) fn run(
     let records = state.as_ref().map_or(&[][..], |reading| &reading.records);
     let entries = files::find(config, records);
     writeln!(out, "\n{HEADING}Files{HEADING:#}")?;
+    let of_all = settings::of_all(&config.messages);
+    if !of_all.is_empty() {
+        writeln!(out, "  of all files, unless an entry says otherwise: {}", of_all.join("; "))?;
+    }
     for entry in &entries {
         show(entry, &entries, out)?;
     }
@@ -165,7 +170,7 @@ fn show(entry: &FollowedEntry, entries: &[FollowedEntry], out: Out<'_>) -> io::R
     };
     writeln!(out, "  {}: {said}", entry.title)?;
     if !entry.settings.is_empty() {
-        writeln!(out, "    with {}", entry.settings.join(", "))?;
+        writeln!(out, "    with {}", entry.settings.join("; "))?;
     }
     for (path, verdict, _) in &entry.found {
         let path = path.shown();
@@ -233,8 +238,7 @@ impl CheckTally {
 
     fn show(&self, faults: &[&str], warnings: usize, out: Out<'_>) -> io::Result<()> {
         let (style, mut verdict) = match faults {
-            [] if warnings > 0 => (ODD, "No fault".to_owned()),
-            [] => (GOOD, "No fault".to_owned()),
+            [] => (if warnings > 0 { ODD } else { GOOD }, "OK".to_owned()),
             faults => (BAD, format!("Fault: {}", faults.join(", and "))),
         };
         if warnings > 0 {

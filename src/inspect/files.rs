@@ -7,16 +7,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::access;
 use super::answers::{ask, ask_each};
-use crate::config::{Config, FileEntry, Messages};
+use super::{access, settings};
+use crate::config::{Config, FileEntry};
 use crate::discover::{Globs, mistake, survey};
 use crate::filter::Patterns;
 use crate::hidden;
 use crate::input::is_compressed;
 use crate::pipeline::position::Record;
 use crate::shown::Show;
-use crate::syslog::MessageTime;
 
 /// An entry of `files` and what it finds.
 #[derive(Debug)]
@@ -96,7 +95,7 @@ impl FollowedEntry {
     /// One of which a file system on its way does not answer.
     fn hung(file: &FileEntry, config: &Config) -> Self {
         let (found, refused) = (Vec::new(), Vec::new());
-        let settings = settings(&file.messages, &config.messages);
+        let settings = settings::different(&file.messages, &config.messages);
         Self { title: title(file), settings, found, mistake: None, refused, hangs: true }
     }
 }
@@ -108,37 +107,6 @@ fn title(file: &FileEntry) -> String {
         .as_ref()
         .map_or_else(String::new, |tag| format!("{}=", tag.text().shown()));
     format!("{tag}{}", file.glob.text().shown())
-}
-
-/// What `own` says that is not as in `all`; the tag stands in the title.
-fn settings(own: &Messages, all: &Messages) -> Vec<String> {
-    let mut said = Vec::new();
-    if own.hostname != all.hostname {
-        said.push(format!("hostname {}", own.hostname.text().shown()));
-    }
-    if own.facility != all.facility || own.severity != all.severity {
-        said.push(format!("{}.{}", own.facility, own.severity));
-    }
-    if own.time() != all.time() {
-        said.push(match own.time() {
-            MessageTime::Read => "time of reading".to_owned(),
-            MessageTime::Written(None) => "time of the file's last change".to_owned(),
-            MessageTime::Written(Some(format)) => format!("time as {}", format.text().shown()),
-        });
-    }
-    let lists = |messages: &Messages| {
-        let filter = &messages.filter;
-        [
-            ("include_patterns", filter.include().clone()),
-            ("exclude_patterns", filter.exclude().clone()),
-        ]
-    };
-    for ((key, own), (_, all)) in lists(own).into_iter().zip(lists(all)) {
-        if !own.texts().eq(all.texts()) {
-            said.push(format!("{} {key}", own.len()));
-        }
-    }
-    said
 }
 
 /// What an entry finds by itself.
@@ -163,7 +131,7 @@ fn entry(file: &FileEntry, config: &Config) -> FollowedEntry {
     let judged = judged.into_iter().map(|said| said.unwrap_or((Verdict::NoAnswer, None)));
     let found =
         paths.into_iter().zip(judged).map(|(path, (verdict, inode))| (path, verdict, inode));
-    let (title, settings) = (title(file), settings(&file.messages, &config.messages));
+    let (title, settings) = (title(file), settings::different(&file.messages, &config.messages));
     FollowedEntry { title, settings, found: found.collect(), mistake, refused, hangs: false }
 }
 

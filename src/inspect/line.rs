@@ -1,32 +1,36 @@
 //! What becomes of a line: which patterns let it pass, and which do not.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use super::{GOOD, ODD, Out, time};
-use crate::config::{Config, Messages};
+use crate::config::{Config, FileEntry, Messages};
+use crate::discover::Globs;
 use crate::filter::LineFilter;
 use crate::shown::Show;
 use crate::text::Workspace;
 
-/// Says it of `line`: once, or for each of the entries where they do not all do the same with it. False if
-/// none of them sends it.
-pub(super) fn show(config: &Config, line: &[u8], out: Out<'_>) -> io::Result<bool> {
-    let all = &config.messages;
+/// Says it of `line`: once, or for each of the entries where they do not all do the same with it. The last `named`
+/// entries are those of the command line; where there are some, it says it of the files that they name. False if none
+/// of them sends it.
+pub(super) fn show(config: &Config, named: usize, line: &[u8], out: Out<'_>) -> io::Result<bool> {
+    let Some(entries) = meant(config, named, out)? else { return Ok(false) };
+    let all = entries.first().map_or(&config.messages, |entry| &entry.messages);
     let is_as_all = |messages: &Messages| {
         let is_same_text = messages.text.is_idle() && all.text.is_idle();
         Arc::ptr_eq(&messages.filter, &all.filter) && is_same_text
     };
-    let mut of_entries = config.files.iter().map(|entry| &entry.messages);
+    let mut of_entries = entries.iter().map(|entry| &entry.messages);
     if of_entries.all(|messages| Arc::ptr_eq(messages, all) || is_as_all(messages)) {
         let is_sent = show_one(all, line, "", out)?;
         if is_sent {
-            time::show(&config.files, line, out)?;
+            time::show(&entries, line, out)?;
         }
         return Ok(is_sent);
     }
     let mut is_any_sent = false;
-    for entry in &config.files {
+    for entry in &entries {
         let of = format!("{}: ", entry.glob.text().shown());
         if show_one(&entry.messages, line, &of, out)? {
             is_any_sent = true;
@@ -34,6 +38,34 @@ pub(super) fn show(config: &Config, line: &[u8], out: Out<'_>) -> io::Result<boo
         }
     }
     Ok(is_any_sent)
+}
+
+/// The entries that are asked about: all, or of each path on the command line the one that gives its settings. None
+/// where such a path is left out, which is said.
+fn meant(config: &Config, named: usize, out: Out<'_>) -> io::Result<Option<Vec<FileEntry>>> {
+    let files = &config.files;
+    let named = &files[files.len().saturating_sub(named)..];
+    if named.is_empty() {
+        return Ok(Some(files.clone()));
+    }
+    let globs = Globs::new(files);
+    let mut entries = Vec::new();
+    for entry in named {
+        let path = entry.glob.text();
+        if let Some((index, pattern)) =
+            config.exclude_files.matching(path.as_os_str().as_bytes()).first()
+        {
+            let (path, pattern) = (path.shown(), pattern.shown());
+            let index = index + 1;
+            writeln!(
+                out,
+                "{ODD}dropped{ODD:#}: {path} is left out by exclude_files {index}: {pattern}"
+            )?;
+            return Ok(None);
+        }
+        entries.push(globs.entry_of(path).map_or(entry, |owner| &files[owner]).clone());
+    }
+    Ok(Some(entries))
 }
 
 /// Says what becomes of `line` with these `messages`, and what is sent of it where that is not what stands there.

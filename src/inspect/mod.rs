@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `check` | the order of what `--check` says, and its verdict |
 //! | `files` | which files the globs find, and why some of them are not followed |
+//! | `settings` (pure) | what is said of messages, of all and of those of an entry |
 //! | `access` | why a path cannot be read, and by whom |
 //! | `answers` | looks that may have no answer, and how long they are waited for |
 //! | `sight` | what a service does not see of the files, and what its unit would have to say |
@@ -26,6 +27,7 @@ mod files;
 mod json;
 mod line;
 mod receiver;
+mod settings;
 mod sight;
 mod start;
 mod status;
@@ -105,14 +107,19 @@ fn line(cli: &Cli, around: &Surroundings, line: &OsStr, out: Out<'_>) -> io::Res
             return Ok(false);
         }
     };
-    self::line::show(&config, line.as_bytes(), out)
+    // Each argument has become an entry behind those of the configuration.
+    self::line::show(&config, cli.files.len(), line.as_bytes(), out)
 }
 
 /// Prints the configuration. False if it is no good.
 fn show_config(cli: &Cli, around: &Surroundings, out: Out<'_>) -> io::Result<bool> {
     let (asked, here) = (cli.clone(), around.clone());
     match answers::ask(move || crate::config::show(&asked, &here)) {
-        Some(Ok(text)) => out.write_all(text.as_bytes()).map(|()| true),
+        Some(Ok((text, warnings))) => {
+            // They are no part of the configuration.
+            warnings.iter().for_each(|warning| complain(&format!("warning: {warning}")));
+            out.write_all(text.as_bytes()).map(|()| true)
+        }
         Some(Err(errors)) => {
             complain(&errors);
             Ok(false)

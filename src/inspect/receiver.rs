@@ -16,6 +16,9 @@ use crate::syslog::Framing;
 /// One who waits for longer wants to see that something goes on.
 const SOON: Duration = Duration::from_secs(2);
 
+/// One who only looks does not wait for longer, however patient a daemon is.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Says where the receivers of `config` are, and tries each with `connect`. False if one leads nowhere.
 pub(super) fn show(config: &Config, connect: bool, out: Out<'_>) -> io::Result<bool> {
     if config.fallbacks.is_empty() {
@@ -45,7 +48,9 @@ fn one(destination: &Destination, mark: &str, connect: bool, out: Out<'_>) -> io
     // It may take its time until somebody answers, here and below.
     out.flush()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let target = Target::from(destination);
+    let mut target = Target::from(destination);
+    let (patience, waiting) = patience(target.connect_timeout);
+    target.connect_timeout = patience;
     let resolved = runtime.block_on(deliver::resolve(&target));
     match &resolved {
         Ok(addresses) => {
@@ -62,8 +67,7 @@ fn one(destination: &Destination, mark: &str, connect: bool, out: Out<'_>) -> io
             let probe = match soon {
                 Ok(probe) => probe,
                 Err(_) => {
-                    let most = target.connect_timeout.as_secs();
-                    writeln!(out, "  waiting for its answer, up to {most} s (connect_timeout)")?;
+                    writeln!(out, "  waiting for its answer, up to {waiting}")?;
                     out.flush()?;
                     runtime.block_on(probe)
                 }
@@ -79,6 +83,16 @@ fn one(destination: &Destination, mark: &str, connect: bool, out: Out<'_>) -> io
     // A resolver that does not answer must not keep us.
     runtime.shutdown_background();
     Ok(well)
+}
+
+/// How long an answer is waited for where a daemon waits for so long, and that in words.
+fn patience(of_daemon: Duration) -> (Duration, String) {
+    let most = of_daemon.min(PATIENCE);
+    let why = match of_daemon > PATIENCE {
+        true => format!("a daemon waits up to {} s: ", of_daemon.as_secs()),
+        false => String::new(),
+    };
+    (most, format!("{} s ({why}connect_timeout)", most.as_secs()))
 }
 
 fn tell(probe: &Probe, out: Out<'_>) -> io::Result<bool> {
@@ -214,6 +228,14 @@ fn validity(Certificate { begin, end, .. }: &Certificate, now: Timestamp) -> Str
 mod tests {
     use super::*;
     use crate::deliver::CertificateKey;
+
+    #[test]
+    fn whoever_looks_does_not_wait_for_as_long_as_a_daemon() {
+        let seconds = Duration::from_secs;
+        assert_eq!(patience(seconds(7)), (seconds(7), "7 s (connect_timeout)".to_owned()));
+        let capped = "10 s (a daemon waits up to 30 s: connect_timeout)".to_owned();
+        assert_eq!(patience(seconds(30)), (seconds(10), capped));
+    }
 
     #[test]
     fn validity_is_told_in_days() {

@@ -33,7 +33,7 @@ pub(super) fn write(status: &Status, now: SystemTime, out: Out<'_>) -> io::Resul
         )?;
     }
     if let Some(receiver) = &status.receiver {
-        write_receiver(receiver, now, out)?;
+        write_receiver(receiver, behind(&status.files), now, out)?;
     }
     for damage in &status.damage {
         writeln!(out, "{ODD}warning{ODD:#}: {damage}; what is sound of it is shown")?;
@@ -68,8 +68,14 @@ pub(super) fn write(status: &Status, now: SystemTime, out: Out<'_>) -> io::Resul
     Ok(())
 }
 
-/// Whether the receiver is connected, since when, what is not proven yet, and the last error.
-fn write_receiver(receiver: &ReceiverStanding, now: SystemTime, out: Out<'_>) -> io::Result<()> {
+/// Whether the receiver is connected, since when, in whose place, what of the bytes `behind` is not proven
+/// yet, and the last error.
+fn write_receiver(
+    receiver: &ReceiverStanding,
+    behind: u64,
+    now: SystemTime,
+    out: Out<'_>,
+) -> io::Result<()> {
     let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let ago = |at: i64| words::age(Duration::from_secs(now.saturating_sub(at.unsigned_abs())));
     let lasting = receiver.since.map_or(String::new(), |at| format!(" for {}", ago(at)));
@@ -79,21 +85,60 @@ fn write_receiver(receiver: &ReceiverStanding, now: SystemTime, out: Out<'_>) ->
         true => write!(out, "receiver: {GOOD}connected{GOOD:#}{name}{lasting}")?,
         false => write!(out, "receiver: {BAD}not connected{BAD:#}{lasting}")?,
     }
+    if let Some(first) = receiver.first.as_deref().filter(|_| receiver.connected) {
+        let again = match receiver.first_asked_at {
+            Some(at) => {
+                let wait = Duration::from_secs(at.unsigned_abs().saturating_sub(now));
+                format!("in {}", words::age(wait))
+            }
+            None => "when this one fails".to_owned(),
+        };
+        let first = lines(first);
+        write!(
+            out,
+            ", in the place of {ODD}{first}{ODD:#}, which is asked again {again} (failback)"
+        )?;
+    }
     if receiver.unproven > 0 {
         let oldest = receiver
             .unproven_since
             .map_or(String::new(), |at| format!(", the oldest of it for {}", ago(at)));
-        let sent = words::bytes(receiver.unproven);
-        write!(out, "; {sent} of messages sent and not yet proven to be read{oldest}")?;
+        let messages = words::bytes(receiver.unproven);
+        match of_behind(receiver, behind) {
+            Some(part) => write!(
+                out,
+                "; {part} sent and not yet proven to be read ({messages} of messages{oldest})"
+            )?,
+            None => {
+                write!(out, "; {messages} of messages sent and not yet proven to be read{oldest}")?
+            }
+        }
     }
     if receiver.rate_limited {
         write!(out, "; {ODD}held back by rate_limit{ODD:#}")?;
     }
     if let (Some(error), Some(at)) = (&receiver.error, receiver.error_at) {
-        write!(out, "; last error, {} ago: {}", ago(at), lines(error))?;
+        let of = receiver.error_of.as_deref();
+        let of = of.map_or(String::new(), |name| format!(" of {}", lines(name)));
+        write!(out, "; last error{of}, {} ago: {}", ago(at), lines(error))?;
     }
     writeln!(out)?;
     write_certificates(receiver, now, out)
+}
+
+/// How much of what is `behind` was sent, in words. Nothing where that is not in bytes of files.
+fn of_behind(receiver: &ReceiverStanding, behind: u64) -> Option<String> {
+    let read = behind.saturating_sub(receiver.unread);
+    let about = if receiver.unsent > 0 { " or about to be" } else { "" };
+    let (all, read_words) = (words::bytes(behind), words::bytes(read));
+    match receiver.unread {
+        _ if read == 0 => None,
+        0 => Some(format!("all {all} behind are{about}")),
+        unread => Some(format!(
+            "of {all} behind {} are not read yet and {read_words} are{about}",
+            words::bytes(unread)
+        )),
+    }
 }
 
 /// Until when the certificates are valid that are in use.
@@ -119,9 +164,9 @@ fn row(file: &File, now: SystemTime) -> [String; 7] {
         age.map_or_else(|| "-".to_owned(), words::age)
     };
     let (delivered, behind, bar) = match file.behind() {
-        Some(0) => (words::bytes(file.delivered), "0 B".to_owned(), String::new()),
         Some(behind) => {
-            (words::bytes(file.delivered), words::bytes(behind), words::bar(behind, file.size))
+            let bar = words::bar(file.delivered, file.size);
+            (words::bytes(file.delivered), words::bytes(behind), bar)
         }
         None => ("-".to_owned(), "-".to_owned(), String::new()),
     };
@@ -156,15 +201,86 @@ fn remarks(file: &File) -> String {
 fn total(files: &[File]) -> [String; 7] {
     let sum = |of: fn(&File) -> u64| files.iter().map(of).fold(0, u64::saturating_add);
     let known = |file: &File| if file.behind().is_some() { file.size } else { 0 };
-    let (size, behind) = (sum(|file| file.size), sum(|file| file.behind().unwrap_or(0)));
-    let bar = if behind == 0 { String::new() } else { words::bar(behind, sum(known)) };
+    let (size, behind) = (sum(|file| file.size), behind(files));
+    let known = sum(known);
+    let bar = words::bar(known.saturating_sub(behind), known);
     let count = format!("total: {}", words::count(files.len(), "file", "files"));
     let delivered = words::bytes(sum(|file| file.delivered));
     [words::bytes(size), delivered, words::bytes(behind), bar, String::new(), String::new(), count]
+}
+
+/// Of all together.
+fn behind(files: &[File]) -> u64 {
+    files.iter().filter_map(File::behind).fold(0, u64::saturating_add)
 }
 
 /// The width of the terminal that standard output is, if it is one.
 fn terminal_width() -> Option<u16> {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
     (size.ws_col > 0).then_some(size.ws_col)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a receiver a thousand seconds after the epoch, with so many bytes behind.
+    fn said(receiver: &ReceiverStanding, behind: u64) -> String {
+        let (now, mut out) = (SystemTime::UNIX_EPOCH + Duration::from_secs(1000), Vec::new());
+        write_receiver(receiver, behind, now, &mut out).unwrap();
+        anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string()
+    }
+
+    fn connected() -> ReceiverStanding {
+        ReceiverStanding {
+            connected: true,
+            since: Some(990),
+            name: Some("b:1 (192.0.2.2:1, TCP)".to_owned()),
+            first: None,
+            first_asked_at: None,
+            unread: 0,
+            unsent: 0,
+            unproven: 275,
+            unproven_since: Some(999),
+            rate_limited: false,
+            error: None,
+            error_at: None,
+            error_of: None,
+            certificate_end: None,
+            own_certificate_end: None,
+        }
+    }
+
+    #[test]
+    fn what_is_not_proven_is_told_as_a_part_of_what_is_behind() {
+        let begin = "receiver: connected to b:1 (192.0.2.2:1, TCP) for 10 s; ";
+        let end =
+            "sent and not yet proven to be read (275 B of messages, the oldest of it for 1 s)\n";
+        assert_eq!(said(&connected(), 89), format!("{begin}all 89 B behind are {end}"));
+        let reading = ReceiverStanding { unread: 1024, unsent: 7, ..connected() };
+        let part = "of 1.5 KiB behind 1 KiB are not read yet and 512 B are or about to be ";
+        assert_eq!(said(&reading, 1536), format!("{begin}{part}{end}"));
+        // Standard input is no file.
+        assert!(said(&connected(), 0).contains("; 275 B of messages sent and not yet proven"));
+    }
+
+    #[test]
+    fn whoever_stands_in_for_the_first_is_told_with_when_that_is_asked_and_whose_error_it_was() {
+        let in_its_place = ReceiverStanding {
+            first: Some("a:1".to_owned()),
+            first_asked_at: Some(1042),
+            unproven: 0,
+            error: Some("closed".to_owned()),
+            error_at: Some(990),
+            error_of: Some("a:1".to_owned()),
+            ..connected()
+        };
+        assert_eq!(
+            said(&in_its_place, 0),
+            "receiver: connected to b:1 (192.0.2.2:1, TCP) for 10 s, in the place of a:1, which is \
+             asked again in 42 s (failback); last error of a:1, 10 s ago: closed\n"
+        );
+        let never = ReceiverStanding { first_asked_at: None, ..in_its_place };
+        assert!(said(&never, 0).contains("asked again when this one fails (failback)"));
+    }
 }

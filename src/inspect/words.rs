@@ -47,10 +47,10 @@ pub(super) fn until(end: Timestamp, now: Timestamp) -> String {
 /// How many characters a bar has.
 const BAR: u64 = 10;
 
-/// A bar as long as `part` is of `whole`; it shows something as soon as there is something.
+/// A bar that is filled as far as `part` is of `whole`; it is full only where that is all.
 pub(super) fn bar(part: u64, whole: u64) -> String {
-    let filled = u128::from(part) * u128::from(BAR);
-    let filled = filled.div_ceil(u128::from(whole.max(1))).min(BAR.into()) as usize;
+    let filled = (u128::from(part) * u128::from(BAR)).checked_div(whole.into());
+    let filled = filled.unwrap_or(BAR.into()).min(BAR.into()) as usize;
     format!("{:.<1$}", "#".repeat(filled), BAR as usize)
 }
 
@@ -74,9 +74,10 @@ mod tests {
     #[test]
     fn a_bar_shows_the_first_byte_and_never_overflows() {
         assert_eq!(bar(0, 100), "..........");
-        assert_eq!(bar(1, u64::MAX), "#.........");
+        assert_eq!(bar(1, u64::MAX), "..........");
+        assert_eq!(bar(u64::MAX - 1, u64::MAX), "#########.");
         assert_eq!(bar(50, 100), "#####.....");
         assert_eq!(bar(u64::MAX, u64::MAX), "##########");
-        assert_eq!(bar(7, 0), "##########");
+        assert_eq!(bar(0, 0), "##########");
     }
 }

@@ -31,6 +31,11 @@ impl StructuredData {
         Self { params, has_place }
     }
 
+    /// The names of the parameters.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.params.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Whether messages say where in which file they stand.
     #[must_use]
     pub fn has_place(&self) -> bool {

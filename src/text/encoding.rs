@@ -25,6 +25,12 @@ impl LineEncoding {
         (encoding != REPLACEMENT && encoding != UTF_8).then_some(Self(encoding))
     }
 
+    /// Its name on the web.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
     /// How newlines are found in it, where that is not by a byte.
     #[must_use]
     pub fn wide(self) -> Option<Wide> {

@@ -82,6 +82,12 @@ impl LinePattern {
         Self { pattern, first }
     }
 
+    /// As it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.pattern.text()
+    }
+
     fn search<'a>(&'a self, lines: &'a [u8]) -> LineSearch<'a> {
         let search = match &self.first {
             FirstByte::OneOf(_) => None,

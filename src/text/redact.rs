@@ -19,6 +19,8 @@ pub struct Redactions {
 #[derive(Debug, Clone)]
 pub struct Redaction {
     pattern: Re2Pattern,
+    /// The name of the preset that it is, if it is one.
+    preset: Option<&'static str>,
     /// Finds what it may match.
     finder: Finder,
     replacement: Vec<ReplacementPart>,
@@ -64,7 +66,7 @@ impl Redaction {
         let pattern = Re2Pattern::new(pattern)?;
         let replacement = parts(&pattern, replacement)?;
         let finder = Finder::new([&pattern]);
-        Ok(Self { pattern, finder, replacement, is_meant: |_| true })
+        Ok(Self { pattern, preset: None, finder, replacement, is_meant: |_| true })
     }
 
     /// The names of the presets.
@@ -75,7 +77,13 @@ impl Redaction {
     pub fn preset(name: &str) -> Option<Self> {
         let preset = presets::of(name)?;
         let redaction = Self::new(preset.pattern, preset.replacement).ok()?;
-        Some(Self { is_meant: preset.is_meant, ..redaction })
+        let name = Self::PRESETS.into_iter().find(|known| *known == name);
+        Some(Self { is_meant: preset.is_meant, preset: name, ..redaction })
+    }
+
+    /// The preset, or the pattern as it was written.
+    fn name(&self) -> &str {
+        self.preset.unwrap_or_else(|| self.pattern.text())
     }
 
     /// Appends `text` to `out` with all that matches replaced. False, and nothing is appended, where nothing
@@ -118,6 +126,18 @@ impl Redactions {
     pub fn new(rules: Vec<Redaction>) -> Self {
         let finder = Finder::new(rules.iter().map(|rule| &rule.pattern));
         Self { rules, finder }
+    }
+
+    /// Each by the name of its preset, or as its pattern was written.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(Redaction::name)
+    }
+
+    /// The same with what stands in the place of what is found: lists of which that is equal do the same.
+    #[must_use]
+    pub fn whole(&self) -> String {
+        let rules = self.rules.iter().map(|rule| (rule.name(), &rule.replacement));
+        format!("{:?}", rules.collect::<Vec<_>>())
     }
 
     /// Whether there are none.

@@ -24,6 +24,11 @@ impl SeverityRules {
         self.rules.is_empty()
     }
 
+    /// Each severity, and its pattern as it was written.
+    pub fn texts(&self) -> impl Iterator<Item = (Severity, &str)> {
+        self.rules.iter().map(|(severity, pattern)| (*severity, pattern.text()))
+    }
+
     /// Whether some pattern may match across lines without being found in one of them.
     pub(super) fn crosses_lines(&self) -> bool {
         self.finder.crosses_lines()

@@ -39,20 +39,25 @@ impl FromStr for Trace {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Self, ()> {
-        let known = Self::ALL.iter().find(|(known, _)| *known == name);
-        known.map(|&(_, trace)| trace).ok_or(())
+        Self::ALL.into_iter().find(|trace| trace.name() == name).ok_or(())
     }
 }
 
 impl Trace {
     /// All there are, by name.
-    pub const ALL: [(&str, Self); 5] = [
-        ("java", Self::Java),
-        ("python", Self::Python),
-        ("go", Self::Go),
-        ("ruby", Self::Ruby),
-        ("indent", Self::Indent),
-    ];
+    pub const ALL: [Self; 5] = [Self::Java, Self::Python, Self::Go, Self::Ruby, Self::Indent];
+
+    /// Its name among [`Self::ALL`].
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Java => "java",
+            Self::Python => "python",
+            Self::Go => "go",
+            Self::Ruby => "ruby",
+            Self::Indent => "indent",
+        }
+    }
 
     /// Whether `line` belongs to the message before it, which has come so far.
     pub(super) fn continues(self, within: Within, line: &[u8]) -> bool {

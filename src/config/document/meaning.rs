@@ -140,7 +140,7 @@ meanings! {
         {"type": ["string", "number", "boolean"]};
     /// A name of [`Trace`], or `none`.
     TraceName -> Option<Trace> = value::trace,
-        {"enum": (Trace::ALL.map(|(name, _)| name).into_iter().chain(["none"]).collect::<Vec<_>>())};
+        {"enum": (Trace::ALL.map(Trace::name).into_iter().chain(["none"]).collect::<Vec<_>>())};
     /// A duration of 100 ms to 1 h.
     JoinTimeout -> Duration = value::join_timeout,
         {"type": ["integer", "string"], "pattern": "^([0-9]+|([0-9]+(ms|s|m|h))+)$"};

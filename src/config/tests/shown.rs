@@ -5,7 +5,7 @@ use super::*;
 /// What is printed for these sources.
 fn shown(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let cli = Cli::read([&["remote_syslog"], arguments].concat()).unwrap();
-    show(&cli, &around(variables)).unwrap_or_else(|errors| panic!("{errors}"))
+    show(&cli, &around(variables)).unwrap_or_else(|errors| panic!("{errors}")).0
 }
 
 /// All that is resolved, without warnings.

@@ -59,6 +59,19 @@ impl ConnectError {
         }
     }
 
+    /// The same as it is shown, without what to do.
+    pub(in crate::deliver) fn brief(&self) -> String {
+        match self {
+            Self::Refused { host, address, source } => {
+                format!("cannot connect to {address} ({host}): {source}")
+            }
+            Self::TimedOut { host, port, after } => {
+                format!("{host} port {port} did not answer within {} s", after.as_secs())
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// In one word, for the meters.
     pub(in crate::deliver) fn kind(&self) -> &'static str {
         match self {

@@ -74,6 +74,11 @@ pub(super) trait Transport: Debug + Send {
     /// receiver's answer would prove something. May be called again.
     fn close(&mut self, patience: Patience) -> Result<(), Why>;
 
+    /// Until when our own close, which was asked for, waits to be worth something.
+    fn parts_at(&self) -> Option<Instant> {
+        None
+    }
+
     /// Our own close would prove what is not proven yet, now or later.
     fn is_rotatable(&self) -> bool {
         false

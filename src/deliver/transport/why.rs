@@ -51,6 +51,16 @@ impl Why {
         }
     }
 
+    /// The same as it is shown, without what it may mean.
+    pub(in crate::deliver) fn brief(&self) -> String {
+        match self {
+            Self::Unproven { after, proxied: false, .. } => closed_after(*after),
+            Self::Unused { .. } => "closed by the receiver before anything was sent".to_owned(),
+            Self::Unreachable(error) => error.brief(),
+            why => why.to_string(),
+        }
+    }
+
     /// The other side has ended it, and not as an answer.
     pub(in crate::deliver) fn is_theirs(&self) -> bool {
         match self {
@@ -112,11 +122,21 @@ impl fmt::Display for Why {
 /// What some do who are shown no certificate, or one that they do not trust.
 const NO_CERTIFICATE: &str = ", and so does a receiver that wants a certificate of ours that it trusts (destination.cert_file)";
 
+/// Whoever expects another protocol closes before a connection has been in use for so long.
+const HASTY: Duration = Duration::from_secs(5);
+
+fn closed_after(after: Duration) -> String {
+    match after.as_secs() {
+        0 => "closed by the receiver right after the first messages".to_owned(),
+        seconds => format!("closed by the receiver {seconds} s after the first message"),
+    }
+}
+
 /// An end from which nothing follows, and what the receiver may be.
 fn unproven(f: &mut fmt::Formatter<'_>, after: Duration, over_tls: bool) -> fmt::Result {
-    match after.as_secs() {
-        0 => f.write_str("closed by the receiver right after the first messages")?,
-        seconds => write!(f, "closed by the receiver {seconds} s after the first message")?,
+    write!(f, "{}, so that they do not count as delivered; it may ", closed_after(after))?;
+    if after >= HASTY {
+        return f.write_str("have been stopped, or be a proxy whose server does not run");
     }
     let expects = match over_tls {
         true => {
@@ -125,9 +145,26 @@ fn unproven(f: &mut fmt::Formatter<'_>, after: Duration, over_tls: bool) -> fmt:
         }
         false => "TLS or RELP (destination.protocol), or octet counting (destination.framing)",
     };
-    write!(
-        f,
-        ", so that they do not count as delivered; it may be a proxy whose server does not run, or \
-         expect {expects}"
-    )
+    write!(f, "be a proxy whose server does not run, or expect {expects}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_protocol_is_guessed_where_the_connection_was_short_and_not_where_it_is_brief() {
+        let unproven = |seconds| Why::Unproven {
+            after: Duration::from_secs(seconds),
+            over_tls: false,
+            proxied: false,
+        };
+        for (seconds, guesses) in [(0, true), (4, true), (24, false)] {
+            let (whole, brief) = (unproven(seconds).to_string(), unproven(seconds).brief());
+            assert_eq!(whole.contains("destination.protocol"), guesses, "{whole}");
+            assert!(whole.contains("a proxy whose server does not run"), "{whole}");
+            assert!(whole.starts_with(&brief) && brief.len() < 60, "{brief}");
+        }
+        assert_eq!(Why::Closed.brief(), Why::Closed.to_string());
+    }
 }

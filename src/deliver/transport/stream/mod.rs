@@ -285,6 +285,10 @@ impl<W: Wire> Transport for Stream<W> {
         self.finish(now, facts, patience)
     }
 
+    fn parts_at(&self) -> Option<Instant> {
+        self.part_at
+    }
+
     fn is_rotatable(&self) -> bool {
         matches!(self.state, State::Open) && !self.is_half_closed
     }

@@ -52,6 +52,19 @@ impl Certificates {
         certificates
     }
 
+    /// Those that commands of a document have made: `ca.pem`, `hub.pem` and `hub.key` in `dir`.
+    pub fn documented(dir: TempDir) -> Self {
+        let certificates = Self { dir };
+        for (made, own) in [
+            ("ca.pem", certificates.authority()),
+            ("hub.pem", certificates.certificate()),
+            ("hub.key", certificates.key()),
+        ] {
+            fs::rename(certificates.dir.path().join(made), own).unwrap();
+        }
+        certificates
+    }
+
     /// What a client must trust, for `SSL_CERT_FILE`.
     pub fn authority(&self) -> PathBuf {
         self.dir.path().join("authority.pem")

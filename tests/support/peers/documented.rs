@@ -22,8 +22,18 @@ impl Documented {
     /// Starts rsyslogd with `config`, in which addresses, ports and paths are those of the document.
     #[track_caller]
     pub fn rsyslogd(config: &str) -> Option<Self> {
+        Self::rsyslogd_with(config, |ip| Some(Certificates::new(ip)))
+    }
+
+    /// The same with what `certificates` makes for its address. `None` where that can make none.
+    #[track_caller]
+    pub fn rsyslogd_with(
+        config: &str,
+        certificates: impl FnOnce(IpAddr) -> Option<Certificates>,
+    ) -> Option<Self> {
         let program = RSYSLOG_RELP.program("rsyslogd")?;
-        let mut receiver = Self::new("rsyslogd");
+        let ip = own_address();
+        let mut receiver = Self::new("rsyslogd", ip, certificates(ip)?);
         let Self { ip, port, .. } = receiver;
         let own = format!("address=\"{ip}\" port=\"{port}\"");
         let config = receiver.own_paths(config);
@@ -39,7 +49,8 @@ impl Documented {
     #[track_caller]
     pub fn syslog_ng(config: &str) -> Option<Self> {
         let program = SYSLOG_NG.program("syslog-ng")?;
-        let mut receiver = Self::new("syslog-ng");
+        let ip = own_address();
+        let mut receiver = Self::new("syslog-ng", ip, Certificates::new(ip));
         let Self { ip, port, .. } = receiver;
         let own = format!("ip({ip}) port({port})");
         let config = receiver.own_paths(config);
@@ -49,10 +60,8 @@ impl Documented {
         Some(receiver)
     }
 
-    fn new(name: &'static str) -> Self {
-        let ip = own_address();
-        let (port, certificates) = (free_port(ip), Certificates::new(ip));
-        Self { ip, port, certificates, service: Service::new(name) }
+    fn new(name: &'static str, ip: IpAddr, certificates: Certificates) -> Self {
+        Self { ip, port: free_port(ip), certificates, service: Service::new(name) }
     }
 
     /// `config` with paths of its own in the place of the document's.

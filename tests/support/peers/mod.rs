@@ -34,12 +34,14 @@ pub use forwarder::Forwarder;
 pub use hub::{Hub, Keeping};
 pub use judge::Judge;
 pub use logrotate::Logrotate;
-pub use openssl::{Issue, Openssl, TlsServer};
+pub use openssl::{Issue, Openssl, TlsServer, run_commands};
 pub use postgres::Postgres;
 pub use proxy::{Proxy, ProxyKind};
 pub use rsyslogd::{Imrelp, Imtcp, Rsyslogd};
 pub use syslog_ng::SyslogNg;
-pub use unpack::{COMPRESSORS, FAKETIME, PROMETHEUS, Program, RSYSLOG, RSYSLOG_RELP, SYSLOG_NG};
+pub use unpack::{
+    COMPRESSORS, FAKETIME, NETCAT, PROMETHEUS, Program, RSYSLOG, RSYSLOG_RELP, SYSLOG_NG,
+};
 
 /// A receiver that is somebody else's program, listening for UDP, TCP and TLS at once.
 pub trait Peer {

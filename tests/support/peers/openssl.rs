@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
@@ -54,6 +54,28 @@ pub struct TlsServer {
     pub endpoint: Endpoint,
     _child: Guarded,
     _dir: TempDir,
+}
+
+/// Runs commands of a shell in `dir`, openssl(1) among them. `None` (and a word about it) where there is none.
+#[track_caller]
+pub fn run_commands(commands: &str, dir: &Path) -> Option<()> {
+    let program = OPENSSL.program("openssl")?;
+    let openssl = program.command();
+    let mut path = openssl.get_program().to_owned();
+    path = Path::new(&path).parent().unwrap().as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut shell = Command::new("sh");
+    shell.args(["-e", "-c", commands]).current_dir(dir).stdin(Stdio::null()).env("PATH", path);
+    for (name, value) in openssl.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+        shell.env(name, value);
+    }
+    if let Some(directory) = program.directory_of("openssl.cnf") {
+        shell.env("OPENSSL_CONF", directory.join("openssl.cnf"));
+    }
+    let output = shell.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(())
 }
 
 impl Openssl {

@@ -40,6 +40,8 @@ pub static HAPROXY: Bundle = Bundle::new("haproxy", &["haproxy"]);
 pub static NGINX: Bundle = Bundle::new("nginx", &["nginx", "libnginx-mod-stream"]);
 /// socat.
 pub static SOCAT: Bundle = Bundle::new("socat", &["socat"]);
+/// nc(1), as `nc.openbsd`.
+pub static NETCAT: Bundle = Bundle::new("netcat", &["netcat-openbsd"]);
 /// The command openssl(1).
 pub static OPENSSL: Bundle = Bundle::new("openssl", &["openssl"]);
 /// stunnel.
@@ -79,7 +81,7 @@ impl Bundle {
     fn find(&self, name: &str) -> Result<Program, String> {
         let reason = match self.unpacked.get_or_init(|| self.unpack()) {
             Ok(root) => {
-                if let Some(path) = program_under(root, &["usr/sbin", "usr/bin"], name) {
+                if let Some(path) = program_under(root, &["usr/sbin", "usr/bin", "bin"], name) {
                     return Ok(Program { path, root: Some(root.clone()) });
                 }
                 format!("{} holds no such program", root.display())

@@ -56,5 +56,6 @@ mod tailing;
 mod times;
 mod tls;
 mod trust;
+mod upgrade;
 mod watching;
 mod wire;

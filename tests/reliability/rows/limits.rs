@@ -72,6 +72,9 @@ fn run(c: &Conditions, remedy: &str, happens: impl Fn(&Site, &Running)) -> Outco
     shipper.signal(Signal::CONT);
     let all: u64 = written.iter().sum();
     has_all(&receiver, all);
+    let warnings = |shipper: &Running| shipper.log_lines(&["WARN", remedy, "sysctl"]).count();
+    // A sweep may find all there is before the end of the queue is read, which tells of the overflow.
+    for_a_while("it warns, or will not", || warnings(&shipper) > 0);
     let ended = conclude_at(&mut shipper, 0, &receiver, 0);
     let tags = by_tag(receiver.frames());
     let mut outcome = Outcome::default();
@@ -82,17 +85,19 @@ fn run(c: &Conditions, remedy: &str, happens: impl Fn(&Site, &Running)) -> Outco
     }
     outcome.faults.truncate(5);
     outcome.peak_rss = ended.peak_rss;
-    let warnings = shipper.log_lines(&["WARN", remedy, "sysctl"]).count();
+    let warnings = warnings(&shipper);
     outcome
         .check(warnings == 1, format!("{warnings} warnings with {remedy}"))
         .check_log(&shipper)
         .note(format!("{FILES} files, 250 lines at a time; {warnings} warning"))
 }
 
-/// Waits, but not for ever.
 fn has_all(receiver: &Receiver, count: u64) {
+    for_a_while("all have come, or will not", || receiver.count() as u64 >= count);
+}
+
+/// Waits, but not for ever.
+fn for_a_while(what: &str, holds: impl Fn() -> bool) {
     let deadline = std::time::Instant::now() + QUIET;
-    wait_until("all have come, or will not", QUIET * 2, || {
-        receiver.count() as u64 >= count || std::time::Instant::now() > deadline
-    });
+    wait_until(what, QUIET * 2, || holds() || std::time::Instant::now() > deadline);
 }

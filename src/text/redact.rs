@@ -285,6 +285,22 @@ mod tests {
         }
     }
 
+    /// As docs/configuration.md says, so that nobody relies on them for these.
+    #[test]
+    fn presets_leave_what_the_document_says() {
+        for (name, text) in [
+            ("card", "4111.1111.1111.1111"),
+            ("card", "4111  1111  1111  1111"),
+            ("email", "user@\u{D68C}\u{C0AC}.kr"),
+            ("ipv4", "2001:db8::1"),
+            ("bearer", "Authorization: Basic dTpw"),
+            ("password", "PASSWORD_HASH=xyz"),
+            ("password", "https://user:word@host/"),
+        ] {
+            assert_eq!(preset(name, text), text, "{name}");
+        }
+    }
+
     #[test]
     fn presets_are_quick_to_look_for() {
         for name in presets::NAMES {

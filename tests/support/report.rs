@@ -17,6 +17,8 @@ pub struct Report {
     pub foreign: u64,
     /// The missing ones as ranges, for the reader of a failure.
     gaps: Vec<(u64, u64)>,
+    /// The first message that was none of them, for the same.
+    stranger: Option<Vec<u8>>,
 }
 
 /// The number in a frame, if it carries a numbered line that is whole.
@@ -30,8 +32,15 @@ pub fn number(frame: &[u8]) -> Option<u64> {
 impl Report {
     /// Compares what was written (lines 1 to `written`) with the frames that were read.
     pub fn of<'a>(written: u64, frames: impl IntoIterator<Item = &'a Vec<u8>>) -> Self {
-        let mut report =
-            Self { written, missing: 0, duplicates: 0, reordered: 0, foreign: 0, gaps: vec![] };
+        let mut report = Self {
+            written,
+            missing: 0,
+            duplicates: 0,
+            reordered: 0,
+            foreign: 0,
+            gaps: vec![],
+            stranger: None,
+        };
         let mut seen = vec![false; written as usize + 1];
         let mut highest = 0;
         for frame in frames {
@@ -44,7 +53,10 @@ impl Report {
                     }
                     highest = highest.max(n);
                 }
-                _ => report.foreign += 1,
+                _ => {
+                    report.foreign += 1;
+                    report.stranger.get_or_insert_with(|| frame.clone());
+                }
             }
         }
         for n in (1..=written).filter(|&n| !seen[n as usize]) {
@@ -73,7 +85,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { written, missing, duplicates, reordered, foreign, gaps } = self;
+        let Self { written, missing, duplicates, reordered, foreign, gaps, stranger } = self;
         write!(
             f,
             "written {written}, missing {missing}, duplicates {duplicates}, \
@@ -81,6 +93,10 @@ impl fmt::Display for Report {
         )?;
         for (first, last) in gaps.iter().take(10) {
             write!(f, "; missing {first}-{last}")?;
+        }
+        if let Some(stranger) = stranger {
+            let first = &stranger[..stranger.len().min(500)];
+            write!(f, "; foreign: {:?}", String::from_utf8_lossy(first))?;
         }
         Ok(())
     }

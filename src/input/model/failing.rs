@@ -1,6 +1,9 @@
 //! Sequences that once went wrong because reading or listing failed.
 
+use std::os::unix::fs::MetadataExt;
+
 use super::*;
+use crate::input::read::content::faults;
 
 fn assert_exact(rotation: Rotation, ops: &[Op]) {
     let mut world = run(rotation, ops);
@@ -250,4 +253,56 @@ fn what_begins_like_a_log_that_cannot_be_read_and_was_rotated_is_no_copy() {
     let mut world = run_kind(Rotation::RenameWithinGlob, kind, &ops);
     world.received.sort_unstable();
     is_exact(world).unwrap();
+}
+
+/// The log was read to its end, its descriptor was given back, and from now on opening it says that there is no
+/// such file.
+fn hidden() -> (World, u64) {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(3);
+    world.deliver_all();
+    for _ in 0..40 {
+        world.pass(20);
+    }
+    let number = world.path("app.log").metadata().unwrap().ino();
+    faults::hide(number, true);
+    (world, number)
+}
+
+#[test]
+fn what_is_listed_and_cannot_be_opened_is_tried_once_a_second() {
+    let (mut world, number) = hidden();
+    world.write_lines(2);
+    world.look();
+    let fills = |world: &mut World| (0..100).take_while(|_| world.fill()).count();
+    for _ in 0..5 {
+        assert_eq!(fills(&mut world), 1);
+        world.pass(10);
+    }
+    faults::hide(number, false);
+    world.settle();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn what_was_rotated_and_cannot_be_opened_though_it_is_listed_is_waited_for_a_minute_and_no_longer()
+{
+    let (mut world, number) = hidden();
+    world.rename(true);
+    world.reopen();
+    world.write_lines(2);
+    let read_for = |world: &mut World, seconds| {
+        for _ in 0..seconds {
+            world.read_all();
+            world.pass(10);
+        }
+        while !world.unconfirmed.is_empty() {
+            world.confirm();
+        }
+    };
+    read_for(&mut world, 50);
+    assert_eq!(world.received.len(), 3);
+    read_for(&mut world, 20);
+    assert_eq!(world.received, world.written);
+    faults::hide(number, false);
 }

@@ -61,6 +61,10 @@ impl FollowedPath {
                 Opened::Open
             }
             Ok(false) => Opened::Not(Progress::Moved),
+            // Looking at it would not tell more: it would be done without end.
+            Ok(false) if current.is_at(&self.path) => {
+                Opened::Failed(io::Error::other("opening it gives another file than its name says"))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Opened::Not(Progress::Missing),
             Err(error) if asks_for_descriptor(&error, context) => Opened::Short,
             Err(error) => Opened::Failed(error),

@@ -80,13 +80,31 @@ const NULS_INFLATED: u64 = 64 << 20;
 /// to its end and closed again. Where there are few, a quarter of them.
 const RESERVE: u64 = 32;
 
+/// How often a name is opened that is there while opening it says that there is none: it may have been
+/// given to another file between the two.
+const OPENINGS: usize = 3;
+
 /// Opens without waiting for the other end of a FIFO and without becoming a terminal's owner. Where
 /// this user may ask for it, reading does not count as access: else each line would have its file's
 /// inode written as well.
 ///
 /// # Errors
 /// As [`open_log`] has them; `EMFILE` as long as there are no more descriptors left than [`RESERVE`] says.
+/// That there is no such file is said only where its name is gone: some file systems list what they
+/// cannot open, and whoever then looked at the name again would do so without end.
 pub(in crate::input) fn open(path: &Path) -> io::Result<File> {
+    for _ in 0..OPENINGS {
+        match open_once(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && Stat::at(path).is_ok() => {}
+            opened => return opened,
+        }
+    }
+    Err(io::Error::other("its name is there, but opening it says that there is no such file"))
+}
+
+fn open_once(path: &Path) -> io::Result<File> {
+    #[cfg(test)]
+    faults::check_opening(path)?;
     let file = match open_log(path, OFlags::RDONLY | OFlags::NOATIME) {
         // open(2): neither the owner nor privileged.
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => open_log(path, OFlags::RDONLY),
@@ -125,6 +143,23 @@ pub(in crate::input) mod faults {
 
     thread_local! {
         static FAILING: RefCell<HashSet<u64>> = RefCell::default();
+        static HIDDEN: RefCell<HashSet<u64>> = RefCell::default();
+    }
+
+    /// Opening the file with this inode says from now on that there is none, though its name is there;
+    /// or does not.
+    pub(in crate::input) fn hide(number: u64, is_hidden: bool) {
+        HIDDEN.with_borrow_mut(|hidden| match is_hidden {
+            true => hidden.insert(number),
+            false => hidden.remove(&number),
+        });
+    }
+
+    pub(super) fn check_opening(path: &Path) -> io::Result<()> {
+        HIDDEN.with_borrow(|hidden| match hidden.is_empty() || Stat::at(path).is_err() {
+            false if hidden.contains(&Stat::at(path)?.inode.number) => Err(Errno::NOENT.into()),
+            _ => Ok(()),
+        })
     }
 
     /// Reading the file with this inode fails from now on.

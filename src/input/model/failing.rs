@@ -255,6 +255,17 @@ fn what_begins_like_a_log_that_cannot_be_read_and_was_rotated_is_no_copy() {
     is_exact(world).unwrap();
 }
 
+#[test]
+fn what_is_older_than_a_log_that_was_cut_back_is_no_copy_of_it() {
+    use Op::{Append, FailLists, Preallocate, Reload, Rotations, Trim};
+    let begin = [FailLists, Append(1), Rotations(2), Preallocate(1), Trim];
+    let ops = [&begin[..], &[Reload { rotated: false }]].concat();
+    let kind = Kind { banner: 1500, is_dated: false };
+    let mut world = run_kind(Rotation::RenameWithinGlob, kind, &ops);
+    world.received.sort_unstable();
+    is_exact(world).unwrap();
+}
+
 /// The log was read to its end, its descriptor was given back, and from now on opening it says that there is no
 /// such file.
 fn hidden() -> (World, u64) {

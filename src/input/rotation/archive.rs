@@ -118,7 +118,7 @@ pub(in crate::input) fn at_path(
 const SECOND: i64 = 1_000_000_000;
 
 /// No copy is older than what was read, but times are cut to seconds here and there.
-fn oldest(position: &Position) -> i64 {
+pub(in crate::input) fn oldest(position: &Position) -> i64 {
     position.modified.saturating_sub(SECOND)
 }
 

@@ -208,7 +208,10 @@ impl Generation {
             None => {
                 // Not to be told yet, where what is being compressed begins alike.
                 let continues = found.continues(&self.position)?;
-                Ok(continues && (is_reused || found.relation == Relation::GoesOn(Match::Exact)))
+                // Nobody would look for it in an older file.
+                let is_late = found.stat.modified >= archive::oldest(&self.position);
+                let is_exact = found.relation == Relation::GoesOn(Match::Exact);
+                Ok(continues && (is_reused && is_late || is_exact))
             }
             _ if self.position.modified != found.stat.modified => Ok(false),
             _ => found.continues(&self.position),

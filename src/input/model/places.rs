@@ -82,6 +82,35 @@ fn a_link_that_leads_to_another_directory_by_now_does_not_hide_what_was_there() 
     assert_eq!(world.received, world.written);
 }
 
+/// The log is a link to a file with a number, and a switch leads it to the one with the next.
+#[test]
+fn files_that_a_link_went_on_to_while_the_shipper_was_down_are_read() {
+    for times in 1..=4 {
+        let mut world = World::new(Rotation::Rename);
+        world.stop(true);
+        world.records.clear();
+        fs::rename(world.path("app.log"), world.path("app-7.out")).unwrap();
+        symlink(world.path("app-7.out"), world.path("app.log")).unwrap();
+        world.start();
+        world.write_lines(3);
+        world.deliver_all();
+        world.stop(true);
+        world.write_lines(1);
+        // Another log of the kind, before it, and one behind.
+        fs::write(world.path("app-6.out"), "906:not ours\n").unwrap();
+        fs::write(world.path("app-20.out"), "920:not ours\n").unwrap();
+        for number in 8..8 + times {
+            let target = world.path(&format!("app-{number}.out"));
+            world.writer = world.new_file(&target);
+            fs::remove_file(world.path("app.log")).unwrap();
+            symlink(target, world.path("app.log")).unwrap();
+            world.write_lines(2);
+        }
+        world.settle();
+        assert_eq!(world.received, world.written, "{times}");
+    }
+}
+
 /// Something that is called like a rotated file, younger than the log, while that is rotated.
 fn with_a_stranger(name: &str, exclude: Option<&str>) -> World {
     let mut world = World::new(Rotation::Rename);

@@ -93,7 +93,7 @@ impl FollowedPath {
                 continue;
             }
             // `app-1.log` may be another log; unless `app-2.log` was ours.
-            if !archive::is_telling(&search.source, &path)
+            if !search.is_telling(&path)
                 && !*has_numbered
                     .get_or_insert_with(|| self.has_numbered(&search.source, context.shared))
             {

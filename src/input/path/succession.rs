@@ -228,7 +228,9 @@ impl FollowedPath {
         let current = stat.map_or(source.inode, |stat| stat.inode);
         // Behind what cannot be told yet as well.
         let between = (self.last_order().max(Some(source.order)), None);
-        let search = Search { source, kind: SearchKind::Successors { modified }, current };
+        let leads_to = context.shared.real(&self.path, context.now);
+        let kind = SearchKind::Successors { modified, leads_to };
+        let search = Search { source, kind, current };
         let unknown = self.unknown_among(search, between, context);
         self.older.extend(unknown);
     }

@@ -2,7 +2,7 @@
 //! be read now. They are looked at again every second.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -62,9 +62,18 @@ pub(super) struct Search {
 
 /// What is searched for; see [`archive`].
 pub(super) enum SearchKind {
-    Successors { modified: i64 },
-    Copies { after: i64, until: i64 },
-    Newborn { since: i64 },
+    Successors {
+        modified: i64,
+        /// Where the link at the path leads by now.
+        leads_to: Option<Box<PathBuf>>,
+    },
+    Copies {
+        after: i64,
+        until: i64,
+    },
+    Newborn {
+        since: i64,
+    },
 }
 
 impl Search {
@@ -75,10 +84,22 @@ impl Search {
         }
     }
 
+    /// Whether a name says for certain that its file was rotated away from what is searched from.
+    pub(super) fn is_telling(&self, path: &Path) -> bool {
+        let comes_between = || match &self.kind {
+            SearchKind::Successors { leads_to: Some(to), .. } => {
+                archive::was_left_out(&self.source, to, path)
+            }
+            _ => false,
+        };
+        archive::is_telling(&self.source, path) || comes_between()
+    }
+
     pub(super) fn siblings(&self, directories: &Directories) -> io::Result<Vec<Sibling>> {
         match self.kind {
-            SearchKind::Successors { modified } => {
-                archive::successors(directories, &self.source, modified)
+            SearchKind::Successors { modified, ref leads_to } => {
+                let leads_to = leads_to.as_deref().map(PathBuf::as_path);
+                archive::successors(directories, &self.source, modified, leads_to)
             }
             SearchKind::Copies { after, until } => {
                 archive::copies(directories, &self.source, after, until)

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use super::directories::{Directories, Listing, Sibling};
 use super::names::{
-    is_compressed, is_rotation_of, is_telling_sibling_of, telling_bases, uncompressed,
+    comes_between, is_compressed, is_rotation_of, is_telling_sibling_of, telling_bases,
+    uncompressed,
 };
 use crate::input::read::content::Stat;
 use crate::input::rotation::identity::Found;
@@ -154,12 +155,19 @@ fn among_siblings(
 ///
 /// A file that was created when that one was renamed may be empty still, and older by its time
 /// than the last line of a late writer; then its birth decides.
+///
+/// Where the path is a link that `leads_to` another file by now, those whose numbers come between are among
+/// them: the link has gone on from one to the next.
 pub(in crate::input) fn successors(
     directories: &Directories,
     source: &Source,
     modified: i64,
+    leads_to: Option<&Path>,
 ) -> io::Result<Vec<Sibling>> {
     let mut successors = siblings(directories, source)?;
+    if let Some(to) = leads_to {
+        successors.extend(left_out(directories, source, to)?);
+    }
     successors.retain(|sibling| {
         let born = source.inode.born.zip(sibling.stat.inode.born).map(|(own, its)| its > own);
         let is_younger = born == Some(true);
@@ -170,6 +178,28 @@ pub(in crate::input) fn successors(
     });
     successors.sort_by_key(|sibling| sibling.stat.modified);
     Ok(successors)
+}
+
+/// The files that come between the one a link has led to and the one it leads `to` now.
+fn left_out(directories: &Directories, source: &Source, to: &Path) -> io::Result<Vec<Sibling>> {
+    let from = source.real.as_deref().filter(|from| *from != to && from.parent() == to.parent());
+    let (Some(_), Some(directory)) = (from, to.parent()) else { return Ok(Vec::new()) };
+    let listing = directories.listing(directory)?;
+    let paths = listing.names().map(|name| directory.join(name));
+    let files = paths.filter(|path| was_left_out(source, to, path)).filter_map(|path| {
+        let stat = directories.stat(&path).ok().filter(|stat| stat.is_regular)?;
+        Some(Sibling { path, stat })
+    });
+    Ok(files.collect())
+}
+
+/// Whether the file at `path` comes between the one that the link of `source` has led to and the one it leads
+/// `to` now, by its name.
+pub(in crate::input) fn was_left_out(source: &Source, to: &Path, path: &Path) -> bool {
+    let from = source.real.as_deref().filter(|from| from.parent() == to.parent());
+    let names = from.and_then(|from| from.file_name()).zip(to.file_name()).zip(path.file_name());
+    path.parent() == to.parent()
+        && names.is_some_and(|((from, to), name)| comes_between(from, to, name))
 }
 
 /// The siblings with content that was written last after one time and up to another, oldest first:

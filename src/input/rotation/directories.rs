@@ -228,6 +228,11 @@ impl Listing {
         inode.born.is_some_and(|born| born < self.listed)
     }
 
+    /// All names.
+    pub(super) fn names(&self) -> impl Iterator<Item = &OsStr> {
+        self.entries.iter().map(|entry| &*entry.name)
+    }
+
     /// The paths whose inodes have this number.
     pub(super) fn numbered(&self, number: u64) -> impl Iterator<Item = PathBuf> {
         let by_number = self.by_number.get_or_init(|| {

@@ -168,6 +168,29 @@ pub(in crate::input) fn telling_bases(path: &Path) -> Vec<PathBuf> {
     bases
 }
 
+/// Whether `name` comes between two others that differ in nothing but their last number: `app-4.log` between
+/// `app-3.log` and `app-6.log`.
+pub(in crate::input) fn comes_between(from: &OsStr, to: &OsStr, name: &OsStr) -> bool {
+    let numbered = |name| numbered(uncompressed(OsStr::as_bytes(name)));
+    let (Some(from), Some(to), Some(its)) = (numbered(from), numbered(to), numbered(name)) else {
+        return false;
+    };
+    let without_number = |of: (_, u64, _)| (of.0, of.2);
+    without_number(from) == without_number(to)
+        && without_number(from) == without_number(its)
+        && (from.1 + 1..to.1).contains(&its.1)
+}
+
+/// What stands before the last number in a name, that number, and what stands behind it.
+fn numbered(name: &[u8]) -> Option<(&[u8], u64, &[u8])> {
+    let end = name.iter().rposition(u8::is_ascii_digit)? + 1;
+    let start = name[..end].iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
+    // No number of files has more digits.
+    let digits = Some(&name[start..end]).filter(|digits| digits.len() < 19)?;
+    let number = digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+    Some((&name[..start], number, &name[end..]))
+}
+
 /// Whether both names were made by rotation of one log, for certain: what is called `app.log.1` today is
 /// called `app.log.2.gz` tomorrow.
 pub(in crate::input) fn are_kin(one: &Path, other: &Path) -> bool {

@@ -128,3 +128,23 @@ fn names_that_rotation_makes() {
     assert!(is("syslog", "syslog.1") && is("current", "@4000000067a1b2c31dcd6500.s"));
     assert!(!is("current", "@4000000067a1b2c31dcd65.s") && !is("current", "@lost"));
 }
+
+#[test]
+fn a_number_comes_between_two_others() {
+    let between =
+        |from: &str, to: &str, name: &str| comes_between(from.as_ref(), to.as_ref(), name.as_ref());
+    assert!(between("app-3.log", "app-6.log", "app-4.log"));
+    assert!(between("app-009.log", "app-011.log", "app-010.log.gz"));
+    assert!(between("app.20261129", "app.20261202", "app.20261130"));
+    for (from, to, name) in [
+        ("app-3.log", "app-6.log", "app-3.log"),
+        ("app-3.log", "app-6.log", "app-6.log"),
+        ("app-6.log", "app-3.log", "app-4.log"),
+        ("app-3.log", "app-6.log", "app-4.txt"),
+        ("app-3.log", "api-6.log", "app-4.log"),
+        ("app-3.log", "app.log", "app-4.log"),
+        ("app-3.log", "app-99999999999999999999.log", "app-4.log"),
+    ] {
+        assert!(!between(from, to, name), "{from} {to} {name}");
+    }
+}

@@ -12,6 +12,10 @@ const COMPRESSED: [&[u8]; 9] =
 const WEEKDAYS: [&[u8]; 7] =
     [b"Monday", b"Tuesday", b"Wednesday", b"Thursday", b"Friday", b"Saturday", b"Sunday"];
 
+const MONTHS: [&[u8; 3]; 12] = [
+    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+];
+
 /// What stands behind the whole name of a log, and a dot, in that of a backup of it.
 const BACKUPS: [&[u8]; 8] =
     [b"bak", b"backup", b"orig", b"save", b"saved", b"prev", b"previous", b"copy"];
@@ -208,10 +212,21 @@ fn without_separators(text: &[u8]) -> &[u8] {
     &text[end..]
 }
 
-/// Whether `text` is a number or several, as a date is.
+/// Whether `text` is a number or several, as a date is, perhaps with a month as strftime(3) writes it.
 fn is_digits(text: &[u8]) -> bool {
-    text.first().is_some_and(u8::is_ascii_digit)
-        && text.iter().all(|byte| byte.is_ascii_digit() || b".-_:T".contains(byte))
+    let is_part = |byte: &u8| byte.is_ascii_digit() || b".-_:T".contains(byte);
+    let is_number =
+        |text: &[u8]| text.first().is_some_and(u8::is_ascii_digit) && text.iter().all(is_part);
+    let is_month = |word: &[u8]| MONTHS.iter().any(|month| word.eq_ignore_ascii_case(*month));
+    // `30Nov2026` and `Nov-30-2026`, but no month alone.
+    let month = text.windows(3).position(is_month);
+    month.map_or_else(
+        || is_number(text),
+        |at| {
+            let (before, behind) = (&text[..at], &text[at + 3..]);
+            (at == 0 || is_number(before)) && is_number(without_separators(behind))
+        },
+    )
 }
 
 /// Whether `text` is a word that stands for a number: `old`, or a day of the week as strftime(3)

@@ -57,6 +57,10 @@ fn a_mere_number_does_not_tell() {
         "2026-11-29-app.log",
         "20261129_app.log.zst",
         "20261129-0912-01-app.log",
+        "app.log.30Nov2026",
+        "app-Nov-30-2026.log.gz",
+        "app.log-2026-nov-30",
+        "30-Nov-2026-app.log",
     ] {
         assert!(is("app.log", name), "{name}");
     }
@@ -146,5 +150,14 @@ fn a_number_comes_between_two_others() {
         ("app-3.log", "app-99999999999999999999.log", "app-4.log"),
     ] {
         assert!(!between(from, to, name), "{from} {to} {name}");
+    }
+}
+
+#[test]
+fn a_month_alone_makes_no_date() {
+    for name in
+        ["app.log.Nov", "app-may.log", "app-march.log", "app.log.30Novx2026", "app.log.Nov-Dec"]
+    {
+        assert!(!is_rotation_of("app.log".as_ref(), name.as_ref()), "{name}");
     }
 }

@@ -13,7 +13,7 @@ use crate::config::{Config, FileEntry};
 use crate::discover::{Globs, mistake, survey};
 use crate::filter::Patterns;
 use crate::hidden;
-use crate::input::is_compressed;
+use crate::input::{is_compressed, is_swap};
 use crate::pipeline::position::Record;
 use crate::shown::Show;
 
@@ -171,6 +171,9 @@ fn judge(path: &Path, exclude: &Patterns) -> (Verdict, FileId) {
     }
     if is_compressed(path) {
         return (Verdict::Unfit("compressed, by its name"), None);
+    }
+    if is_swap(path) {
+        return (Verdict::Unfit("an editor's swap file, by its name"), None);
     }
     match access::open(path) {
         Ok(_) => (Verdict::Followed(metadata.size()), Some((metadata.dev(), metadata.ino()))),

@@ -16,7 +16,7 @@ use crate::cli::Cli;
 use crate::config::{self, Config, Surroundings};
 use crate::discover::{Globs, survey};
 use crate::health::silence::Silence;
-use crate::input::is_compressed;
+use crate::input::{is_compressed, is_swap};
 use crate::mounts::{Mounts, Territory};
 use crate::pipeline::position::Record;
 use crate::safe_open::follow_links_in;
@@ -286,7 +286,7 @@ fn unknown_of(paths: Vec<PathBuf>, mut known: HashSet<(u64, u64)>) -> Vec<File> 
 fn unknown(path: PathBuf) -> Option<((u64, u64), File)> {
     let metadata = fs::metadata(&path).ok()?;
     let number = (metadata.dev(), metadata.ino());
-    let can_be = metadata.is_file() && !is_compressed(&path);
+    let can_be = metadata.is_file() && !is_compressed(&path) && !is_swap(&path);
     can_be.then(|| {
         let readable = access::open(&path).is_ok();
         let (size, written) = (metadata.size(), metadata.modified().ok());

@@ -11,10 +11,10 @@ use super::generation::{Begin, Generation, end, start};
 use super::reading::Which;
 use super::{Context, Effects, FollowedPath, NotFollowed, Shared};
 use crate::input::read::content::Stat;
-use crate::input::rotation::judge::Change;
+use crate::input::rotation::judge::{Change, same_inode};
 use crate::input::rotation::names;
 use crate::input::stream::FoundFifo;
-use crate::pipeline::checkpoint::CheckpointNow;
+use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::pipeline::position::{Inode, Position};
 use crate::shown::Show;
 
@@ -86,6 +86,21 @@ impl FollowedPath {
         let new = self.generation(order, stat, begin, None, context);
         self.make_current(new);
         self.announce(context.shared);
+    }
+
+    /// What its file was seen to hold is read as another path.
+    pub(in crate::input) fn read_behind_copy(&mut self) -> Effects {
+        let mut effects = Effects::default();
+        if let Some(current) = &mut self.current
+            && let Ok(stat) = Stat::at(&self.path)
+            && same_inode(current.source.inode, stat.inode)
+        {
+            // It may have grown since it was compared.
+            let seen = Stat { size: stat.size.min(current.size()), ..stat };
+            current.go_on_at(end(&self.path, &seen));
+            effects.behind.push(CheckpointBehind::reached(&current.source, current.position));
+        }
+        effects
     }
 
     /// Gives up a file of which nothing was read yet: it may be another path's.
@@ -242,13 +257,17 @@ impl FollowedPath {
     /// Takes over a generation that another path has let go: its file has our path now.
     pub(in crate::input) fn adopt(
         &mut self,
-        generation: Generation,
+        mut generation: Generation,
         shared: &mut Shared,
         now: Instant,
     ) {
         self.not_followed = None;
         self.retire_current(now);
         shared.ownership.claim(generation.source.inode, self.id);
+        if names::completed(&generation.source.path).as_deref() == Some(&*self.path) {
+            // Rotation makes other names from here on.
+            generation.renamed_to(&self.path);
+        }
         self.make_current(generation);
     }
 
@@ -286,6 +305,10 @@ impl FollowedPath {
         }
         if names::is_compressed(&self.path) {
             self.report_not_followed(NotFollowed::Compressed);
+            return None;
+        }
+        if names::is_swap(&self.path) {
+            self.report_not_followed(NotFollowed::Swap);
             return None;
         }
         Some(stat)

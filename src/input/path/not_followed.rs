@@ -19,6 +19,8 @@ pub(super) enum NotFollowed {
     NotRegular,
     /// Its name says that it is compressed.
     Compressed,
+    /// Its name says that an editor keeps there what it edits.
+    Swap,
     /// Another path, of this number, reads the same file.
     SameAs(usize),
     /// It cannot be read, and what to do about that.
@@ -85,6 +87,7 @@ impl FollowedPath {
             NotFollowed::Compressed => {
                 warn!("not following {path}: it is compressed; exclude_files can leave it out");
             }
+            NotFollowed::Swap => debug!("not following {path}: it is an editor's swap file"),
             NotFollowed::SameAs(_) => debug!("{path} names a file that is followed already"),
             NotFollowed::Unreadable { why, remedy } => warn!(
                 "cannot read {path}: {why}; it is followed as soon as that is possible; {remedy}"

@@ -14,6 +14,7 @@ use crate::health::loss::Reason;
 use crate::input::read::content::Stat;
 use crate::input::rotation::archive::{is_lasting, is_passing, is_shortage};
 use crate::input::rotation::judge::Relation;
+use crate::input::rotation::names;
 use crate::shown::Show;
 
 /// What opening a generation gave.
@@ -60,11 +61,11 @@ impl FollowedPath {
                 self.report_readable();
                 Opened::Open
             }
-            Ok(false) => Opened::Not(Progress::Moved),
             // Looking at it would not tell more: it would be done without end.
             Ok(false) if current.is_at(&self.path) => {
                 Opened::Failed(io::Error::other("opening it gives another file than its name says"))
             }
+            Ok(false) => Opened::Not(Progress::Moved),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Opened::Not(Progress::Missing),
             Err(error) if asks_for_descriptor(&error, context) => Opened::Short,
             Err(error) => Opened::Failed(error),
@@ -85,6 +86,15 @@ impl FollowedPath {
             Err(error) if is_lasting(&error) => Opened::Never(error),
             Err(error) => Opened::Failed(error),
         }
+    }
+
+    /// Whether the file of a generation has the name that it was written for, and that is followed: what was
+    /// read of it here goes on there.
+    pub(super) fn is_completed(&self, which: Which, shared: &Shared) -> bool {
+        let Which::Older(at) = which else { return false };
+        let name = shared.ownership.awaited_at(self.older[at].source.inode);
+        name.is_some_and(|name| names::completed(&self.path).as_deref() == Some(name))
+            && self.is_at_other_path(at, shared)
     }
 
     /// Whether the file of an older generation has the name of another followed path.

@@ -179,6 +179,7 @@ impl FollowedPath {
             return Step::Next(None);
         }
         let opened = match is_closed {
+            _ if self.is_completed(which, context.shared) => Opened::Not(Progress::AtOtherPath),
             true => self.open(which, context),
             false => Opened::Open,
         };

@@ -20,6 +20,9 @@ const MONTHS: [&[u8; 3]; 12] = [
 const BACKUPS: [&[u8]; 8] =
     [b"bak", b"backup", b"orig", b"save", b"saved", b"prev", b"previous", b"copy"];
 
+/// How many letters and digits mkstemp(3) chooses for a name.
+const RANDOM: usize = 6;
+
 /// How a name follows from that of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form<'a> {
@@ -172,6 +175,15 @@ pub(in crate::input) fn telling_bases(path: &Path) -> Vec<PathBuf> {
     bases
 }
 
+/// The path that a file gets when it is complete, by the name it has until then: rsync(1) writes
+/// `.app.log.x7Kq2Z` beside `app.log`, and renames it.
+pub(in crate::input) fn completed(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.as_bytes().strip_prefix(b".")?;
+    let (base, random) = name.split_at_checked(name.len().checked_sub(RANDOM + 1)?)?;
+    let is_random = random[0] == b'.' && random[1..].iter().all(u8::is_ascii_alphanumeric);
+    (is_random && !base.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(base)))
+}
+
 /// Whether `name` comes between two others that differ in nothing but their last number: `app-4.log` between
 /// `app-3.log` and `app-6.log`.
 pub(in crate::input) fn comes_between(from: &OsStr, to: &OsStr, name: &OsStr) -> bool {
@@ -193,6 +205,14 @@ fn numbered(name: &[u8]) -> Option<(&[u8], u64, &[u8])> {
     let digits = Some(&name[start..end]).filter(|digits| digits.len() < 19)?;
     let number = digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
     Some((&name[..start], number, &name[end..]))
+}
+
+/// The path that a file is a backup of which an editor makes, by its name: `app.log~`, or `#app.log#` of emacs.
+pub(in crate::input) fn backed_up(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.as_bytes();
+    let unsaved = || name.strip_prefix(b"#")?.strip_suffix(b"#");
+    let base = name.strip_suffix(b"~").or_else(unsaved).filter(|base| !base.is_empty())?;
+    Some(path.with_file_name(OsStr::from_bytes(base)))
 }
 
 /// Whether both names were made by rotation of one log, for certain: what is called `app.log.1` today is
@@ -270,6 +290,14 @@ fn is_tai64(name: &[u8]) -> bool {
 pub fn is_compressed(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_bytes();
     uncompressed(name).len() < name.len()
+}
+
+/// Whether a file is where vim(1) and nano(1) keep what is being edited, by its name: `.app.log.swp`. Such
+/// files are not followed.
+#[must_use]
+pub fn is_swap(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    matches!(name, [b'.', _, .., b'.', b's', b'w', b'a'..=b'z'])
 }
 
 #[cfg(test)]

@@ -141,13 +141,16 @@ impl Scheduler {
     }
 
     /// What is known of a rotated file that nothing names any more is left to the log it was rotated away from:
-    /// what was read of it may not have arrived.
+    /// what was read of it may not have arrived. So is what has got the name of a log.
     fn leave_records_to_logs(&mut self) {
         let is_named = |path: &Path| (self.entry_of)(path).is_some();
-        let unnamed: Vec<_> =
-            self.records.keys().filter(|path| !is_named(path)).map(Arc::clone).collect();
+        let is_completed = |path: &Path| names::completed(path).is_some() && !path.exists();
+        let is_gone = |path: &&Arc<Path>| !is_named(path) || is_completed(path);
+        let unnamed: Vec<_> = self.records.keys().filter(is_gone).map(Arc::clone).collect();
         for path in unnamed {
-            let log = names::telling_bases(&path).into_iter().find(|log| is_named(log));
+            let mut logs = names::telling_bases(&path);
+            logs.extend(names::completed(&path));
+            let log = logs.into_iter().find(|log| is_named(log));
             let Some(log) = log.filter(|_| !self.shared.is_excluded(&path)) else { continue };
             let log: Arc<Path> = log.into();
             for mut record in self.records.remove(&path).unwrap_or_default() {
@@ -242,6 +245,7 @@ impl Scheduler {
             // Its time comes.
             return;
         }
+        self.leave_completed(id, now);
         let left = self.leave_unexamined(id);
         let Some(slot) = &mut self.slots[id] else { return };
         let looked = slot.path.look(&mut self.shared, now);

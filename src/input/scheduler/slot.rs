@@ -30,6 +30,8 @@ pub(super) enum Origin {
     Unexamined,
     /// It begins like others that are followed, and may be a copy of one.
     Suspect(Box<Suspect>),
+    /// The file with this inode is a copy of one that is followed.
+    Copy(Option<Inode>),
     /// The file with this inode is its own.
     Own(Option<Inode>),
 }

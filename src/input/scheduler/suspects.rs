@@ -14,12 +14,15 @@ use crate::input::path::{Claim, ReadFrom};
 use crate::input::read::content::{Stat, open};
 use crate::input::rotation::archive;
 use crate::input::rotation::identity::Found;
+use crate::input::rotation::judge::same_inode;
 use crate::input::rotation::names;
 use crate::pipeline::position::{Head, Inode};
 use crate::shown::Show;
 
 /// A copy counts as complete when it has not grown for so long.
 const COMPLETE: Duration = Duration::from_secs(1);
+/// The same for one that gets another name when it is complete, and comes over a network perhaps.
+const COMPLETE_UNNAMED: Duration = Duration::from_secs(10);
 
 impl Scheduler {
     /// Whether the path may be read. One that has just come is held against those that it may
@@ -29,6 +32,7 @@ impl Scheduler {
         let inode = slot.path.current_inode();
         match &slot.origin {
             Origin::Suspect(_) => false,
+            Origin::Copy(known) if *known == inode => self.is_copied_no_more(id, now),
             Origin::Own(known) if inode.is_none() || *known == inode => true,
             _ if slot.path.is_current_begun() => {
                 slot.origin = Origin::Own(inode);
@@ -49,18 +53,56 @@ impl Scheduler {
             return true;
         }
         debug!("{} begins like a file that is followed", slot.path.path().shown());
-        let size = slot.path.unread_beginning().unwrap_or_default();
+        let (size, quiet) = (slot.path.unread_beginning().unwrap_or_default(), quiet(slot));
         let effects = slot.path.disown(&mut self.shared);
         slot.origin = Origin::Suspect(Box::new(Suspect {
             originals,
             size,
             born: inode.and_then(|inode| inode.born),
-            look_at: now + COMPLETE,
+            look_at: now + quiet,
         }));
         slot.is_pending = true;
         self.take_in(effects);
-        self.wake_at(id, now + COMPLETE);
+        self.wake_at(id, now + quiet);
         false
+    }
+
+    /// Whether something in a copy is to be read: the log may have been copied once more.
+    fn is_copied_no_more(&mut self, id: usize, now: Instant) -> bool {
+        let Some(slot) = self.slots[id].as_ref().filter(|slot| slot.path.unread() > 0) else {
+            return true;
+        };
+        let (path, inode) = (slot.path.path().to_owned(), slot.path.current_inode());
+        let originals = self.alike(id, || first_bytes(&path));
+        let from = self.copied_by(&path, originals, now);
+        let Some(slot) = &mut self.slots[id] else { return false };
+        if let Some(ReadFrom::EndAsCopyOf(_)) = from {
+            let effects = slot.path.read_behind_copy();
+            self.take_in(effects);
+            return true;
+        }
+        slot.origin = Origin::Own(inode);
+        true
+    }
+
+    /// A file that has got the name it was written for before anything was read of it is left to that: the path
+    /// of that name knows whether it goes on there.
+    pub(super) fn leave_completed(&mut self, id: usize, now: Instant) {
+        let Some(slot) = self.slots[id].as_mut().filter(|slot| !slot.path.is_current_begun())
+        else {
+            return;
+        };
+        let (path, inode) = (names::completed(slot.path.path()), slot.path.current_inode());
+        let Some((path, inode)) = path.zip(inode) else { return };
+        if !Stat::at(&path).is_ok_and(|stat| same_inode(stat.inode, inode)) {
+            return;
+        }
+        let effects = slot.path.disown(&mut self.shared);
+        self.take_in(effects);
+        // It may have been looked at before.
+        if let Some(waiter) = self.shared.ownership.waiter(inode) {
+            self.look(waiter, now);
+        }
     }
 
     /// A file that was renamed before it was held against those that it may be a copy of is given up here:
@@ -95,7 +137,9 @@ impl Scheduler {
     /// a mere number in a name tells nothing.
     fn alike(&self, id: usize, first: impl FnOnce() -> std::io::Result<Vec<u8>>) -> Vec<usize> {
         let Some(slot) = &self.slots[id] else { return Vec::new() };
-        let bases = names::telling_bases(slot.path.path());
+        let mut bases = names::telling_bases(slot.path.path());
+        let written_for = names::completed(slot.path.path());
+        bases.extend(written_for.or_else(|| names::backed_up(slot.path.path())));
         let originals = bases.iter().filter_map(|base| self.by_path.get(&**base)).copied();
         let originals: Vec<_> = originals.filter(|&other| other != id).collect();
         if originals.is_empty() {
@@ -111,6 +155,7 @@ impl Scheduler {
     /// Looks again at a file that may be a copy, when it is time. Returns whether it is decided.
     pub(super) fn settle_suspect(&mut self, id: usize, now: Instant) -> bool {
         let Some(slot) = &mut self.slots[id] else { return true };
+        let quiet = quiet(slot);
         let Origin::Suspect(suspect) = &mut slot.origin else { return true };
         let path = slot.path.path().to_owned();
         if suspect.look_at > now {
@@ -121,14 +166,16 @@ impl Scheduler {
         let stat = Stat::at(&path).ok();
         let size = stat.map_or(0, |stat| stat.size);
         if stat.is_some() && std::mem::replace(&mut suspect.size, size) != size {
-            suspect.look_at = now + COMPLETE;
-            self.wake_at(id, now + COMPLETE);
+            suspect.look_at = now + quiet;
+            self.wake_at(id, now + quiet);
             return false;
         }
         let (originals, born) = (std::mem::take(&mut suspect.originals), suspect.born);
-        slot.origin = Origin::Own(stat.map(|stat| stat.inode));
+        let inode = stat.map(|stat| stat.inode);
+        slot.origin = Origin::Own(inode);
         slot.is_pending = false;
         if stat.is_none()
+            && names::completed(&path).is_none()
             && let Some(born) = born
         {
             // It may have been compressed meanwhile.
@@ -141,6 +188,9 @@ impl Scheduler {
             && let Some(slot) = &mut self.slots[id]
         {
             info!("{} is a copy of a followed file: only what is added is read", path.shown());
+            if let ReadFrom::EndAsCopyOf(_) = from {
+                slot.origin = Origin::Copy(inode);
+            }
             let effects = slot.path.begin(from, &mut self.shared, now);
             self.take_in(effects);
         }
@@ -181,6 +231,14 @@ impl Scheduler {
             Claim::All => Some(ReadFrom::EndAsCopyOf(id)),
             Claim::UpTo(position) => Some(ReadFrom::Position(position)),
         })
+    }
+}
+
+/// For how long a copy under the name of a path must not have grown to be complete.
+fn quiet(slot: &Slot) -> Duration {
+    match names::completed(slot.path.path()) {
+        Some(_) => COMPLETE_UNNAMED,
+        None => COMPLETE,
     }
 }
 

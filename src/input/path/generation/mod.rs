@@ -138,6 +138,12 @@ impl Generation {
         self.reads = Reads::Original;
     }
 
+    /// It is known by another path from now on.
+    pub(in crate::input) fn renamed_to(&mut self, path: &Arc<Path>) {
+        let (path, source) = (Arc::clone(path), Source::clone(&self.source));
+        self.source = Arc::new(Source { path, ..source });
+    }
+
     /// The same, behind every other of its path.
     pub(in crate::input) fn ordered(&mut self, order: u64) {
         let source = Source::clone(&self.source);
@@ -174,6 +180,12 @@ impl Generation {
     pub(in crate::input) fn is_older_than(&self, age: Duration) -> bool {
         let age = i64::try_from(age.as_nanos()).unwrap_or(i64::MAX);
         self.stat().is_some_and(|stat| stat.modified <= file_clock().saturating_sub(age))
+    }
+
+    /// Reads on from another place, up to which all is read elsewhere.
+    pub(in crate::input) fn go_on_at(&mut self, position: Position) {
+        (self.position, self.pending) = (position, None);
+        (self.extent, self.read_size) = (Extent::Seen(position.offset), position.offset);
     }
 
     /// Reads on in `content`, which holds so many bytes.

@@ -134,6 +134,27 @@ fn names_that_rotation_makes() {
 }
 
 #[test]
+fn what_rsync_writes_gets_the_name_of_its_log() {
+    let completed = |name: &str| completed(&Path::new("/d").join(name));
+    assert_eq!(completed(".app.log.x7Kq2Z"), Some("/d/app.log".into()));
+    assert_eq!(completed(".a.123456"), Some("/d/a".into()));
+    for name in ["app.log.x7Kq2Z", ".app.log.x7Kq2", ".app.log.x7Kq2Zz", "..x7Kq2Z", ".x7Kq2Z", "."]
+    {
+        assert_eq!(completed(name), None, "{name}");
+    }
+    assert_eq!(completed(".app.log.x7K-2Z"), None);
+}
+
+#[test]
+fn an_editor_keeps_what_it_edits_in_a_hidden_file() {
+    let is_swap = |name: &str| is_swap(Path::new(name));
+    assert!([".app.log.swp", ".a.swo", "/d/.app.log.swn"].into_iter().all(is_swap));
+    assert!(
+        !["app.log.swp", ".swp", "..swp", ".app.log.swap", ".app.log.sw1"].into_iter().any(is_swap)
+    );
+}
+
+#[test]
 fn a_number_comes_between_two_others() {
     let between =
         |from: &str, to: &str, name: &str| comes_between(from.as_ref(), to.as_ref(), name.as_ref());
@@ -160,4 +181,16 @@ fn a_month_alone_makes_no_date() {
     {
         assert!(!is_rotation_of("app.log".as_ref(), name.as_ref()), "{name}");
     }
+}
+
+#[test]
+fn an_editor_makes_backups() {
+    let backed_up = |name: &str| backed_up(Path::new(name));
+    assert_eq!(backed_up("/d/app.log~"), Some("/d/app.log".into()));
+    assert_eq!(backed_up("#app.log#"), Some("app.log".into()));
+    assert!(
+        ["~", "##", "#", "app.log", "#app.log", "app#"]
+            .into_iter()
+            .all(|it| backed_up(it).is_none())
+    );
 }

@@ -189,7 +189,7 @@ fn each_is_trusted_and_shown_what_is_given_for_it() {
     wait_until("rsyslogd has them", SOON, || a.messages().len() as u64 >= COUNT);
     // What is for the one that is not in use counts as well.
     fs::write(&authority_of_b, "half a file").unwrap();
-    running.wait_log(&["destination.hosts.ca_file: ", "b.pem", "it holds no certificate"]);
+    running.wait_log(&["destination.hosts[1].ca_file: ", "b.pem", "it holds no certificate"]);
     running.wait_log(&["the new configuration is refused; the old one stays in force"]);
     let checked = finish(call().command().arg("--check"));
     let text = String::from_utf8(checked.stdout).unwrap();

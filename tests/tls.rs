@@ -424,6 +424,30 @@ fn a_directory_of_authorities_and_a_key_of_each_form_will_do() {
     }
 }
 
+/// Each has a key of its own, and is one of a list.
+#[test]
+fn of_several_receivers_the_pin_of_the_one_that_is_refused_is_named() {
+    let Some(openssl) = Openssl::start() else { return };
+    openssl.issue(&Issue::default());
+    openssl.issue(&Issue { name: "other", ..Issue::default() });
+    let servers = [openssl.serve("server", &[]), openssl.serve("server", &[])];
+    let pins = ["server", "other"].map(|name| fingerprint(&openssl, name));
+    let item = |server: &TlsServer, pin: &str| {
+        let pin = pin.split_once('=').unwrap().1.trim();
+        let (host, port) = (&server.endpoint.host, server.endpoint.port);
+        format!("    - {{host: {host}, port: {port}, fingerprint: \"sha-256:{pin}\"}}\n")
+    };
+    let items = [item(&servers[0], &pins[0]), item(&servers[1], &pins[1])].concat();
+    let site = Site::new();
+    site.append("app.log", "one\n");
+    let keys = format!("destination:\n  protocol: tls\n  hosts:\n{items}");
+    let shipper = Shipper::new(&site).follow("app.log").yaml(&keys);
+    let output = finish(shipper.command().args(["--check", "--connect"]));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("is none of destination.hosts[1].fingerprint"), "{said}");
+    assert!(!said.contains("hosts[0]"), "{said}");
+}
+
 #[test]
 fn one_that_is_not_valid_yet_is_told() {
     let receiver = Receiver::with_certificate(|params| {

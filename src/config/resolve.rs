@@ -145,7 +145,7 @@ impl<'a> Resolver<'a> {
         let datagram = self.value(&keys.udp_max_line_length);
         let relp = self.value(&keys.relp_max_line_length);
         let relp_window = self.value(&keys.relp_window);
-        let tls = self.tls(shared, protocol);
+        let tls = self.tls(shared, protocol, None);
         let of_all = Destination {
             host: String::new(),
             port: DEFAULT_PORT,

@@ -17,7 +17,7 @@ pub struct TlsSettings {
     pub server_name: Option<Keyed<String>>,
     /// Certificates that are trusted for what they are. Where there are some, the system's authorities
     /// are not.
-    pub pins: Vec<Fingerprint>,
+    pub pins: Option<Keyed<Vec<Fingerprint>>>,
     /// The oldest version that is spoken.
     pub min_version: TlsVersion,
 }
@@ -25,7 +25,7 @@ pub struct TlsSettings {
 /// A value, and the key that it was given by: what is wrong with it is said of that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keyed<T> {
-    /// The name of the key, `destination.ca_file` or `destination.hosts.ca_file`.
+    /// The name of the key, `destination.ca_file`, or `destination.hosts[1].ca_file` of the second receiver.
     pub key: String,
     /// What was given.
     pub value: T,

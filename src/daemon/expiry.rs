@@ -112,7 +112,7 @@ impl Warned {
 mod tests {
     use super::*;
 
-    const KEY: &str = "destination.hosts.cert_file";
+    const KEY: &str = "destination.hosts[1].cert_file";
 
     #[test]
     fn it_warns_once_a_day_from_14_days_ahead() {
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(at(end - AHEAD), None);
         let said = at(end - AHEAD + 1).unwrap();
         assert!(said.starts_with(
-            "our own certificate (destination.hosts.cert_file) expires on 1970-04-11"
+            "our own certificate (destination.hosts[1].cert_file) expires on 1970-04-11"
         ));
         assert!(said.contains("in 13 days; renew it"), "{said}");
         assert_eq!(at(end - AHEAD + DAY), None);

@@ -103,13 +103,13 @@ impl Resolver<'_> {
             self.problem(hosts, "no receiver is named; write each as HOST:PORT");
         }
         let mut found: Vec<(Receiver, Spot)> = Vec::new();
-        for item in to.hosts.items() {
+        for (place, item) in to.hosts.items().iter().enumerate() {
             let read = match item {
                 Choice::Text(text) => self.listed(text).map(|(host, port)| {
                     let tls = TlsGiven::default();
                     (Receiver { host, port, protocol: common, tls }, text.spot)
                 }),
-                Choice::Map(spot, map) => self.described(*spot, map, common),
+                Choice::Map(spot, map) => self.described((place, *spot), map, common),
             };
             let Some((receiver, spot)) = read else { continue };
             let name = receiver.name();
@@ -155,10 +155,10 @@ impl Resolver<'_> {
         said.and_then(value::host_and_port).map_err(|error| self.problem(text.spot, error)).ok()
     }
 
-    /// A receiver with keys of its own.
+    /// A receiver with keys of its own, at that place of the list.
     fn described(
         &mut self,
-        spot: Spot,
+        (place, spot): (usize, Spot),
         map: &ReceiverMap,
         common: Protocol,
     ) -> Option<(Receiver, Spot)> {
@@ -166,7 +166,7 @@ impl Resolver<'_> {
         let host = self.value(&keys.host);
         let port = self.value(&keys.port);
         let protocol = self.value(&keys.protocol).unwrap_or(common);
-        let tls = self.tls(&map.shared, protocol);
+        let tls = self.tls(&map.shared, protocol, Some(place));
         self.lacks(spot, &keys.host, "a receiver has no host; write host: and its name");
         self.lacks(spot, &keys.port, "a receiver has no port; write port: and its port");
         let at = keys.protocol.spot().unwrap_or(spot);

@@ -17,7 +17,7 @@ pub(super) struct TlsGiven {
     identity: Option<IdentityFiles>,
     server_name: Option<Keyed<String>>,
     /// An empty list is one as well.
-    pins: Option<Vec<Fingerprint>>,
+    pins: Option<Keyed<Vec<Fingerprint>>>,
     min_version: Option<TlsVersion>,
 }
 
@@ -43,15 +43,21 @@ impl TlsGiven {
             ca_dir,
             identity,
             server_name,
-            pins: pins.unwrap_or_default(),
+            pins: pins.filter(|pins| !pins.value.is_empty()),
             min_version: min_version.unwrap_or_default(),
         }
     }
 }
 
 impl Resolver<'_> {
-    /// What `keys` say of TLS, which is of no use to some protocols.
-    pub(super) fn tls(&mut self, keys: &TlsKeys, protocol: Protocol) -> TlsGiven {
+    /// What `keys` say of TLS, which is of no use to some protocols. They are those of the receiver at
+    /// that place of `destination.hosts`; `None`: those of all.
+    pub(super) fn tls(
+        &mut self,
+        keys: &TlsKeys,
+        protocol: Protocol,
+        place: Option<usize>,
+    ) -> TlsGiven {
         let TlsKeys { ca_file, ca_dir, cert_file, key_file, server_name, fingerprint, min_tls } =
             keys;
         let min_version = self.value(min_tls);
@@ -65,7 +71,7 @@ impl Resolver<'_> {
             let others = [server_name.spot(), first, min_tls];
             files.into_iter().chain(others).flatten().for_each(|spot| self.warn_of_no_tls(spot));
         }
-        let identity = match (self.keyed_path(cert_file), self.keyed_path(key_file)) {
+        let identity = match (self.keyed_path(cert_file, place), self.keyed_path(key_file, place)) {
             (Some(certificate), key) => Some(IdentityFiles { certificate, key }),
             (None, Some(_)) => {
                 self.problem_of(key_file.spot(), LONE_KEY);
@@ -75,23 +81,29 @@ impl Resolver<'_> {
         };
         let pins = fingerprint.items().iter().filter_map(|pin| self.pin(pin)).collect();
         TlsGiven {
-            ca_file: self.keyed_path(ca_file),
-            ca_dir: self.keyed_path(ca_dir),
+            ca_file: self.keyed_path(ca_file, place),
+            ca_dir: self.keyed_path(ca_dir, place),
             identity,
-            server_name: self.value(server_name).and_then(|name| self.keyed(server_name, name)),
-            pins: fingerprint.spot().map(|_| pins),
+            server_name: self
+                .value(server_name)
+                .and_then(|name| self.keyed(server_name.spot(), place, name)),
+            pins: self.keyed(fingerprint.spot(), place, pins),
             min_version,
         }
     }
 
-    fn keyed_path(&self, given: &One<FilePath>) -> Option<Keyed<PathBuf>> {
-        self.keyed(given, self.path(given)?)
+    fn keyed_path(&self, given: &One<FilePath>, place: Option<usize>) -> Option<Keyed<PathBuf>> {
+        self.keyed(given.spot(), place, self.path(given)?)
     }
 
-    /// `value`, which was given as `given`, with the name of that key.
-    fn keyed<M, T>(&self, given: &One<M>, value: T) -> Option<Keyed<T>> {
-        let key = self.typed.spots.name(given.spot()?).to_owned();
-        Some(Keyed { key, value })
+    /// `value`, which was given there, with the name of that key.
+    fn keyed<T>(&self, spot: Option<Spot>, place: Option<usize>, value: T) -> Option<Keyed<T>> {
+        let name = self.typed.spots.name(spot?);
+        let of_list = place.and_then(|place| {
+            let key = name.strip_prefix("destination.hosts.")?;
+            Some(format!("destination.hosts[{place}].{key}"))
+        });
+        Some(Keyed { key: of_list.unwrap_or_else(|| name.to_owned()), value })
     }
 
     fn pin(&mut self, Text { text, spot }: &Text) -> Option<Fingerprint> {

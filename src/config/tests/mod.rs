@@ -80,7 +80,8 @@ fn text_summary(rules: &TextRules) -> String {
 /// What TLS is to use with one of several receivers.
 fn tls_summary(tls: &TlsSettings) -> String {
     let TlsSettings { ca_file, ca_dir, identity, server_name, pins, min_version } = tls;
-    let pins: Vec<_> = pins.iter().map(Fingerprint::to_string).collect();
+    let pins = pins.as_ref().map(|it| (&it.key, it.value.iter().map(Fingerprint::to_string)));
+    let pins = pins.map(|(key, all)| (key, all.collect::<Vec<_>>()));
     format!("{ca_file:?} {ca_dir:?} {identity:?} {server_name:?} {pins:?} {min_version:?}")
 }
 

@@ -21,7 +21,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::super::ledger::Ledger;
 use super::*;
-use crate::config::Fingerprint;
+use crate::config::{Fingerprint, Keyed};
 use crate::deliver::transport::connect::ConnectError;
 use crate::deliver::transport::tcp::{Link, Sent};
 use crate::deliver::transport::tls_clients::TlsClients;
@@ -183,7 +183,8 @@ async fn a_certificate_for_another_name_is_refused() {
 async fn a_pinned_certificate_in_the_hands_of_another_is_refused() {
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let (owner, thief) = (Authority::new(|_| ()), Authority::new(|_| ()));
-        let pins = vec![Fingerprint::of(&owner.chain[0])];
+        let key = "destination.fingerprint".to_owned();
+        let pins = Some(Keyed { key, value: vec![Fingerprint::of(&owner.chain[0])] });
         let trust = Trust { authorities: Authorities::Nobody, pins, ..Trust::default() };
         let stolen = Authority { chain: owner.chain.clone(), ..thief };
         for (shown, is_owner) in [(owner, true), (stolen, false)] {

@@ -58,8 +58,8 @@ struct HandshakeFacts<'a> {
     chain: Vec<Certificate>,
     /// Why it was found good, if it was.
     trusted_by: Option<TrustedBy>,
-    /// The configuration names certificates by their fingerprints.
-    has_pins: bool,
+    /// The key by which the configuration names certificates by their fingerprints, if it does.
+    pin_key: Option<&'a str>,
     /// TLS 1.2 is not spoken here.
     wants_tls13: bool,
     /// We have a certificate to show.
@@ -84,7 +84,7 @@ pub(in crate::deliver) fn explain(
         name_key: trust.server_name.as_ref().map(|name| name.key.as_str()),
         chain: chain.iter().filter_map(Certificate::read).collect(),
         trusted_by,
-        has_pins: !trust.pins.is_empty(),
+        pin_key: trust.pins.as_ref().map(|pins| pins.key.as_str()),
         wants_tls13: trust.min_version == TlsVersion::Tls13,
         has_identity: trust.identity.is_some(),
         named: match &trust.authorities {

@@ -26,11 +26,8 @@ pub(super) fn explain(facts: &HandshakeFacts<'_>, reason: &CertificateError) -> 
         return unpinned(facts);
     }
     let mut advice = by_chain(facts, reason);
-    if let Some(own) = facts.chain.first().filter(|_| facts.has_pins) {
-        let but = format!(
-            "; nor is its fingerprint, {}, one of destination.fingerprint",
-            own.fingerprint
-        );
+    if let (Some(own), Some(key)) = (facts.chain.first(), facts.pin_key) {
+        let but = format!("; nor is its fingerprint, {}, one of {key}", own.fingerprint);
         advice.what.push_str(&but);
     }
     advice
@@ -58,7 +55,10 @@ fn unpinned(facts: &HandshakeFacts<'_>) -> Advice {
         format!(" ({}, of {})", own.fingerprint, own.subject.shown())
     });
     Advice::new(
-        format!("its fingerprint{shown} is none of destination.fingerprint"),
+        format!(
+            "its fingerprint{shown} is none of {}",
+            facts.pin_key.unwrap_or("destination.fingerprint")
+        ),
         "if the receiver has a new certificate, compare that fingerprint with what openssl x509 -noout \
          -fingerprint -sha256 prints of it there, and add it; if it has not, somebody else answers",
     )

@@ -43,8 +43,8 @@ const READABLE: &str = "let it name a file of PEM that this process can read";
 pub struct Trust {
     /// Whose certificates are trusted.
     pub authorities: Authorities,
-    /// Certificates that are trusted for what they are.
-    pub pins: Vec<Fingerprint>,
+    /// Certificates that are trusted for what they are, at least one.
+    pub pins: Option<Keyed<Vec<Fingerprint>>>,
     /// The name or address that a certificate must be for; `None`: that of the receiver.
     pub server_name: Option<Keyed<String>>,
     /// What we show to a receiver that asks for it.
@@ -88,7 +88,7 @@ impl From<&TlsSettings> for Trust {
         let authorities = match is_named {
             true => Authorities::At(AuthorityPlaces { file: ca_file, dir: ca_dir }),
             // All the world's authorities beside it would make a pin worthless.
-            false if !pins.is_empty() => Authorities::Nobody,
+            false if pins.is_some() => Authorities::Nobody,
             false => Authorities::System,
         };
         Self { authorities, pins, server_name, identity, min_version }
@@ -127,7 +127,10 @@ impl Trust {
     pub(super) fn described(&self, count: usize) -> String {
         match &self.authorities {
             Authorities::At(places) => format!("only who is in {places} is trusted"),
-            Authorities::Nobody => "only what destination.fingerprint names is trusted".to_owned(),
+            Authorities::Nobody => {
+                let key = self.pins.as_ref().map_or("destination.fingerprint", |pins| &pins.key);
+                format!("only what {key} names is trusted")
+            }
             Authorities::System | Authorities::Given(_) => roots::described(count),
         }
     }
@@ -194,7 +197,7 @@ pub(in crate::deliver) fn client(trust: &Trust) -> Result<TlsClient, TlsError> {
     let witness = Arc::new(Witness::new(roots));
     let judge = ReceiverJudge {
         by_chain,
-        pins: trust.pins.clone(),
+        pins: trust.pins.as_ref().map_or_else(Vec::new, |pins| pins.value.clone()),
         algorithms: provider.signature_verification_algorithms,
         witness: Arc::clone(&witness),
     };

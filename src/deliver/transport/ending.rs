@@ -116,6 +116,9 @@ pub(in crate::deliver) enum GoodEnd {
     Farewell { was_quiet: bool, waited: bool },
     /// It answered our own close, `after` so long. `may_be_late`: it may have had much to read.
     Answered { after: Duration, may_be_late: bool },
+    /// It had ended its own side before it got anything, so that no answer can come, and no RST came
+    /// behind our close.
+    HalfClosed,
 }
 
 /// What an end proves to be read.
@@ -245,6 +248,8 @@ pub(in crate::deliver) fn prompt(facts: &Facts) -> Duration {
 ///   a prompt answer counts wherever no proxy is known to be. A late one may be a proxy's time-out, or
 ///   a receiver that hung and was stopped with messages unread, whose RST cannot be seen behind our own
 ///   FIN. It counts where the receiver may have had much to read and somebody who understands is there.
+/// - *It had closed its own side at first.* It cannot answer, and no RST is all that can be had. Behind a
+///   proxy that proves nothing.
 pub(in crate::deliver) fn proof(facts: &Facts, end: GoodEnd) -> Proof {
     match end {
         GoodEnd::Closed | GoodEnd::Farewell { .. } if facts.proxied => Proof::Nothing,
@@ -256,6 +261,7 @@ pub(in crate::deliver) fn proof(facts: &Facts, end: GoodEnd) -> Proof {
             Proof::all_if(vouches(facts) || !facts.proxied)
         }
         GoodEnd::Answered { may_be_late, .. } => Proof::all_if(may_be_late && vouches(facts)),
+        GoodEnd::HalfClosed => Proof::all_if(!facts.proxied),
     }
 }
 
@@ -315,6 +321,8 @@ mod tests {
     fn behind_a_proxy_no_close_proves_anything_and_our_own_only_when_old() {
         let old = Facts { proxied: true, ..facts(3600.0) };
         assert!(!close_proves(&old) && answer_proves(&old, seconds(0.1), false));
+        assert_eq!(proof(&old, GoodEnd::HalfClosed), Proof::Nothing);
+        assert_eq!(proof(&facts(5.0), GoodEnd::HalfClosed), Proof::ALL);
         let young = Facts { proxied: true, ..facts(5.0) };
         assert!(!answer_proves(&young, seconds(0.1), true));
         assert_eq!(close_from(&young), seconds(25.0));

@@ -111,14 +111,19 @@ impl<W: Wire> Stream<W> {
                 Ok(())
             }
             _ => {
-                let (after, over_tls) = (facts.used, self.link.is_encrypted());
                 let is_trusted = ending::vouches(&facts);
                 Err(match end {
                     GoodEnd::Farewell { .. } if is_trusted => Why::Farewell,
-                    _ => Why::Unproven { after, over_tls, proxied: facts.proxied },
+                    _ => self.unproven(&facts),
                 })
             }
         }
+    }
+
+    /// It has ended in good order, and that proves nothing.
+    fn unproven(&self, facts: &Facts) -> Why {
+        let over_tls = self.link.is_encrypted();
+        Why::Unproven { after: facts.used, over_tls, proxied: facts.proxied }
     }
 
     /// Reads all that came before the receiver's FIN. Where writing has told of that, an alert may stand
@@ -150,7 +155,9 @@ impl<W: Wire> Stream<W> {
         self.is_closing = true;
         self.state = State::Closing(Closing { since: now, until, facts, may_be_late });
         if self.is_half_closed {
-            // No answer will come. No reset behind our FIN is all that can be had.
+            if ending::proof(&facts, GoodEnd::HalfClosed) == Proof::Nothing {
+                return Err(self.unproven(&facts));
+            }
             self.state = State::PeerClosed(PeerClosed::of_all(now, now + RESET_WAIT));
         }
         Ok(())

@@ -46,6 +46,8 @@ pub struct Keys<'a> {
     pub of_files: &'a str,
     /// rsyslog's, for the input.
     pub imfile: &'a str,
+    /// Ours: after how long connections are rotated; empty: as usual.
+    pub proof_interval: &'a str,
 }
 
 impl<'a> Job<'a> {
@@ -114,6 +116,9 @@ fn ours(job: &Job<'_>) -> Command {
     let mut shipper = shipper.to(&job.to);
     if job.from_start {
         shipper = shipper.reading_from_start();
+    }
+    if !job.keys.proof_interval.is_empty() {
+        shipper = shipper.env("REMOTE_SYSLOG_DESTINATION_PROOF_INTERVAL", job.keys.proof_interval);
     }
     shipper.yaml(job.keys.yaml).foreground()
 }

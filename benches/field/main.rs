@@ -24,6 +24,7 @@ mod contenders;
 mod floor;
 mod load;
 mod process;
+mod relay;
 mod report;
 mod results;
 mod rows;

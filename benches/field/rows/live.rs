@@ -13,9 +13,9 @@ use crate::results::{Row, quantile};
 use crate::sink::Sink;
 use crate::support::{Site, Transport};
 
-const P50: &str = "p50, µs";
-const P99: &str = "p99, µs";
-const CPU: &str = "CPU, µs/line";
+pub(super) const P50: &str = "p50, µs";
+pub(super) const P99: &str = "p99, µs";
+pub(super) const CPU: &str = "CPU, µs/line";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) fn latency(mut row: Row, settings: Settings) -> Row {
@@ -43,7 +43,7 @@ fn trickle(row: &mut Row, who: Contender, lines: u64) -> Option<()> {
     sink.wait_lines(1, PATIENCE)?;
     thread::sleep(Duration::from_millis(300));
     let before = process.cpu();
-    let written = write_paced(&log, lines);
+    let written = write_paced(&log, lines, Duration::from_micros(500));
     sink.wait_mark(lines - 1, PATIENCE)?;
     let cpu = process.cpu() - before;
     let taken =
@@ -56,15 +56,15 @@ fn trickle(row: &mut Row, who: Contender, lines: u64) -> Option<()> {
     Some(())
 }
 
-/// Appends marked lines, one each half millisecond; returns when each was written.
-fn write_paced(log: &Path, lines: u64) -> Vec<Instant> {
+/// Appends marked lines, one each time `pace` is over; returns when each was written.
+pub(super) fn write_paced(log: &Path, lines: u64, pace: Duration) -> Vec<Instant> {
     let mut file = OpenOptions::new().append(true).open(log).unwrap();
     let mut rng = fastrand::Rng::with_seed(1);
     let began = Instant::now();
     let mut written = Vec::new();
     for number in 0..lines {
         let line = marked_line(number, &mut rng);
-        let due = began + Duration::from_micros(500) * number as u32;
+        let due = began + pace * number as u32;
         thread::sleep(due.saturating_duration_since(Instant::now()));
         written.push(Instant::now());
         file.write_all(line.as_bytes()).unwrap();

@@ -4,6 +4,7 @@ mod backlog;
 mod content;
 mod idle;
 mod live;
+mod rotation;
 mod size;
 
 use crate::results::Row;
@@ -30,7 +31,7 @@ pub struct Kind {
     pub run: fn(Row, Settings) -> Row,
 }
 
-pub const KINDS: [Kind; 19] = [
+pub const KINDS: [Kind; 21] = [
     Kind { name: "backlog", what: "backlog of an access log over TCP", run: backlog::tcp },
     Kind { name: "exclude", what: "backlog, 5 exclude_patterns", run: content::exclude },
     Kind { name: "include", what: "backlog, 1 % kept by include_patterns", run: content::include },
@@ -44,6 +45,12 @@ pub const KINDS: [Kind; 19] = [
     Kind { name: "relp", what: "backlog over RELP", run: backlog::relp },
     Kind { name: "files", what: "20 files at once over TCP", run: backlog::files },
     Kind { name: "latency", what: "write to wire at 2,000 lines/s over TCP", run: live::latency },
+    Kind {
+        name: "rotation",
+        what: "write to wire while rotated each second",
+        run: rotation::latency,
+    },
+    Kind { name: "trickle", what: "a trickle over TLS, rotated", run: rotation::cpu },
     Kind { name: "cold", what: "start to first byte sent, one file", run: live::cold },
     Kind { name: "idle", what: "10,000 idle files", run: idle::many },
     Kind { name: "fleet", what: "100,000 idle files in 1,000 directories", run: idle::very_many },

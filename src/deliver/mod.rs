@@ -95,7 +95,7 @@ use self::backoff::Backoff;
 use self::control::Control;
 use self::ledger::{Ledger, Tally};
 use self::report::Report;
-use self::reserve::Reserve;
+use self::reserve::{Dial, Reserve};
 use self::returns::Returns;
 use self::session::Sender;
 use self::way_back::Course;
@@ -137,24 +137,31 @@ pub struct Outcome {
 /// Sends batches until their channel closes and everything is confirmed, or until told to leave.
 /// Never fails: what goes wrong is logged and tried again.
 pub async fn run(links: Links, meters: Sending) -> Outcome {
+    sender(links, meters, |target, memory| Box::pin(transport::open(target, memory))).run().await
+}
+
+/// What [`run`] runs. `dial` opens its connections.
+fn sender(links: Links, meters: Sending, dial: Dial) -> Sender {
     let Links { mut targets, batches, fast_path, limit, updates, spare, leave, beat } = links;
     let given = targets.borrow_and_update().clone();
     let returns = Returns::new(updates, spare);
     let control = Control::new(targets, batches, leave, fast_path, returns, beat);
-    let sender = Sender {
-        course: Course::new(given.clone()),
+    Sender {
+        course: Course::new(given.clone(), dial),
         control,
         ledger: Ledger::default(),
+        began_at: 0,
         backoff: Backoff::default(),
         reserve: Reserve::default(),
         limit,
         report: Report::new(&given, meters.clone()),
         meters,
         shown: Tally::default(),
-    };
-    sender.run().await
+    }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(any(test, fuzzing))]
 mod testing;
 #[cfg(test)]

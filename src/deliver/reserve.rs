@@ -11,9 +11,10 @@ use std::pin::Pin;
 
 use tokio::time::Instant;
 
+use super::Target;
 use super::rotation::is_ready;
-use super::transport::Transport;
 use super::transport::connect::ConnectError;
+use super::transport::{Memory, Transport};
 
 /// No more stand by behind the next one. With it they are four, each left alone for a second: a
 /// receiver may end four connections a second before sending waits for them.
@@ -22,6 +23,9 @@ const MOST: usize = 3;
 /// A connection on its way.
 pub(super) type Opening =
     Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, ConnectError>> + Send>>;
+
+/// Begins to open a connection to a receiver of which so much is left by those before.
+pub(super) type Dial = fn(Target, Memory) -> Opening;
 
 /// See the module's documentation.
 #[derive(Default)]

@@ -100,6 +100,7 @@ impl Sender {
         let resent = self.ledger.written_bytes();
         self.limit.take(usize::try_from(resent).unwrap_or(usize::MAX));
         self.ledger.connected();
+        self.began_at = self.ledger.confirmed();
         self.reserve.not_before = None;
         let Memory { rotates_within, failed_rotations: failures, .. } = *self.course.memory();
         let interval = self.course.target().proof_interval;
@@ -118,6 +119,9 @@ impl Sender {
     pub(super) fn note_end(&mut self, transport: &mut dyn Transport, why: &Why) {
         let impression = transport.impression();
         self.report.ended(why, &impression);
+        if self.ledger.confirmed() > self.began_at {
+            self.course.got_on();
+        }
         self.course.memory_mut().note(why, impression);
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Sender {
     pub(super) course: Course,
     pub(super) control: Control,
     pub(super) ledger: Ledger,
+    /// How much was confirmed when the connection in use began.
+    pub(super) began_at: u64,
     pub(super) backoff: Backoff,
     /// Connections to that one that stand by.
     pub(super) reserve: Reserve,
@@ -64,7 +66,7 @@ impl Sender {
         }
         (self.backoff, self.reserve) = Default::default();
         self.report = Report::new(&targets, self.meters.clone());
-        self.course = Course::new(targets);
+        self.course = self.course.turned_to(targets);
     }
 
     async fn run_to_target(&mut self) {

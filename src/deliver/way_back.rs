@@ -11,18 +11,20 @@ use std::fmt;
 use tokio::time::Instant;
 
 use super::receivers::{Attempt, Receivers};
-use super::reserve::{Opening, Reserve};
+use super::reserve::{Dial, Opening, Reserve};
 use super::rotation::{Next, is_ready, look_at};
 use super::serve::Session;
 use super::session::Sender;
 use super::transport::connect::ConnectError;
-use super::transport::{self, Memory, Transport, Why};
+use super::transport::{Memory, Transport, Why};
 use super::{Target, Targets};
 
 /// The receivers, and where among them sending stands.
 #[derive(Debug)]
 pub(super) struct Course {
     targets: Targets,
+    /// How a connection to one of them begins.
+    dial: Dial,
     /// What is known of each.
     memories: Vec<Memory>,
     /// The place of the one that is in use or asked.
@@ -67,7 +69,7 @@ impl WayBack {
 
 impl Course {
     /// The first of `targets` is to be asked.
-    pub(super) fn new(targets: Targets) -> Self {
+    pub(super) fn new(targets: Targets, dial: Dial) -> Self {
         let count = targets.iter().count();
         Self {
             receivers: Receivers::new(count, targets.failback()),
@@ -75,7 +77,13 @@ impl Course {
             at: 0,
             way_back: WayBack::None,
             targets,
+            dial,
         }
+    }
+
+    /// The same for other targets, of which nothing is known.
+    pub(super) fn turned_to(&self, targets: Targets) -> Self {
+        Self::new(targets, self.dial)
     }
 
     /// The receiver in use, or the one that is asked.
@@ -99,13 +107,21 @@ impl Course {
     }
 
     fn open_to(&self, index: usize) -> Opening {
-        Box::pin(transport::open(self.targets.get(index).clone(), self.memories[index].clone()))
+        (self.dial)(self.targets.get(index).clone(), self.memories[index].clone())
+    }
+
+    /// The one in use has got on: what the others have refused is not the next message any more.
+    pub(super) fn got_on(&mut self) {
+        let others = self.memories.iter_mut().enumerate().filter(|(index, _)| *index != self.at);
+        others.for_each(|(_, memory)| memory.rejections = 0);
     }
 
     /// The connection to a receiver that is to be asked by now because it comes before the one in use.
-    fn open_way_back(&self, now: Instant) -> WayBack {
-        let due = self.receivers.due_back(now.into_std());
-        due.map_or(WayBack::None, |index| WayBack::Opening(index, self.open_to(index)))
+    fn open_way_back(&mut self, now: Instant) -> WayBack {
+        let Some(index) = self.receivers.due_back(now.into_std()) else { return WayBack::None };
+        // Until it takes over the one in use gets on.
+        self.got_on();
+        WayBack::Opening(index, self.open_to(index))
     }
 
     /// Who is asked now that none is in use.

@@ -283,6 +283,9 @@ pub(super) struct Readiness {
 pub(super) enum Socket {
     Stream(Arc<TcpStream>),
     Datagrams(Arc<UdpSocket>),
+    /// One that is made up.
+    #[cfg(test)]
+    Model(model::ModelSocket),
 }
 
 impl Readiness {
@@ -293,10 +296,15 @@ impl Readiness {
         let ready = match socket {
             Socket::Stream(socket) => socket.ready(interest).await,
             Socket::Datagrams(socket) => socket.ready(interest).await,
+            #[cfg(test)]
+            Socket::Model(socket) => return socket.ready(interest).await,
         };
         ready.map(drop)
     }
 }
+
+#[cfg(test)]
+pub(super) mod model;
 
 #[cfg(test)]
 mod tests {

@@ -23,12 +23,21 @@ pub(in crate::deliver) trait Wire: Debug + Send {
     fn send(&mut self, ledger: &mut Ledger, most: usize) -> io::Result<Sent>;
     /// The same in one piece: over TLS one record.
     fn send_piece(&mut self, ledger: &mut Ledger, most: usize) -> io::Result<Sent>;
+    /// Says something that is no message, behind what was sent before. To be called when all of that is
+    /// written.
+    fn say(&mut self, words: &[u8]) -> io::Result<()>;
+    /// Writes what there is besides messages.
+    fn flush(&mut self) -> io::Result<Sent>;
     /// Has the kernel send nothing but full segments, until that is over.
     fn cork(&self, corked: bool);
     /// Reads and discards what the receiver sent, a bounded amount.
     fn receive(&mut self) -> io::Result<Heard>;
     /// The same, also where nobody has told yet that something has come.
     fn receive_now(&mut self) -> io::Result<Heard>;
+    /// Reads what the receiver sent, a bounded amount, and appends what it says to `answers`.
+    fn receive_into(&mut self, answers: &mut Vec<u8>) -> io::Result<Heard>;
+    /// Has the kernel acknowledge what has come, and not wait for something to acknowledge it with.
+    fn acknowledge_at_once(&self);
     /// Asks the kernel how far things have come.
     fn look(&mut self) -> io::Result<Look>;
     /// Something is sealed that the kernel has not taken yet.
@@ -72,6 +81,14 @@ impl Wire for Link {
         self.send_piece(ledger, most)
     }
 
+    fn say(&mut self, words: &[u8]) -> io::Result<()> {
+        self.say(words)
+    }
+
+    fn flush(&mut self) -> io::Result<Sent> {
+        self.flush()
+    }
+
     fn cork(&self, corked: bool) {
         self.cork(corked);
     }
@@ -82,6 +99,14 @@ impl Wire for Link {
 
     fn receive_now(&mut self) -> io::Result<Heard> {
         self.receive_now()
+    }
+
+    fn receive_into(&mut self, answers: &mut Vec<u8>) -> io::Result<Heard> {
+        self.receive_into(answers)
+    }
+
+    fn acknowledge_at_once(&self) {
+        self.acknowledge_at_once();
     }
 
     fn look(&mut self) -> io::Result<Look> {

@@ -15,6 +15,8 @@
 
 pub(in crate::deliver) mod bench;
 mod codec;
+#[cfg(test)]
+pub(super) mod model;
 mod session;
 
 use std::io;
@@ -29,7 +31,8 @@ use self::session::{Over, RelpSession};
 use super::connect::ConnectError;
 use super::target::Target;
 use super::tcp::{Heard, Link, Sent};
-use super::{Impression, Memory, Patience, Readiness, Socket, Transport, Why};
+use super::wire::Wire;
+use super::{Impression, Memory, Patience, Readiness, Transport, Why};
 use crate::deliver::ledger::Ledger;
 
 pub use self::session::RelpLimits;
@@ -41,8 +44,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A session at work.
 #[derive(Debug)]
-pub(in crate::deliver) struct Relp {
-    link: Link,
+pub(in crate::deliver) struct Relp<W = Link> {
+    link: W,
     parser: RelpParser,
     session: RelpSession,
     write_timeout: Duration,
@@ -82,10 +85,12 @@ impl Relp {
         let link = Link::open(target, &memory.tls).await?;
         Self::begin(link, target, limits, memory).await
     }
+}
 
+impl<W: Wire> Relp<W> {
     /// Opens a session over `link`.
     pub(in crate::deliver) async fn begin(
-        link: Link,
+        link: W,
         target: &Target,
         limits: RelpLimits,
         memory: &Memory,
@@ -114,7 +119,7 @@ impl Relp {
                 target.connect_timeout.as_secs()
             ),
         };
-        let (host, address) = (target.host.clone(), relp.link.peer);
+        let (host, address) = (target.host.clone(), relp.link.peer());
         Err(ConnectError::Relp { host, address, what })
     }
 
@@ -127,13 +132,17 @@ impl Relp {
                 "look at its own log: it may want a client certificate (destination.cert_file), or not speak RELP"
             )
         };
-        socket.writable().await.map_err(unopened)?;
+        let until = |interest| {
+            let socket = socket.clone();
+            Readiness { socket, interest: Some(interest) }.wait()
+        };
+        until(Interest::WRITABLE).await.map_err(unopened)?;
         self.link.say(&self.session.opening()).map_err(unopened)?;
         while !self.session.is_open() {
             let unsent = self.link.has_unsent();
             let interest =
                 if unsent { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-            socket.ready(interest).await.map_err(unopened)?;
+            until(interest).await.map_err(unopened)?;
             self.link.flush().map_err(unopened)?;
             let heard = self.link.receive_into(self.parser.room()).map_err(unopened)?;
             match self.session.hear_all(&mut self.parser) {
@@ -199,9 +208,9 @@ impl Relp {
     }
 }
 
-impl Transport for Relp {
+impl<W: Wire> Transport for Relp<W> {
     fn peer(&self) -> SocketAddr {
-        self.link.peer
+        self.link.peer()
     }
 
     fn protocol(&self) -> &'static str {
@@ -296,7 +305,7 @@ impl Transport for Relp {
             true => Interest::READABLE | Interest::WRITABLE,
             false => Interest::READABLE,
         };
-        Readiness { socket: Socket::Stream(self.link.socket()), interest: Some(interest) }
+        Readiness { socket: self.link.socket(), interest: Some(interest) }
     }
 
     fn can_write(&self) -> bool {

@@ -110,13 +110,14 @@ impl Stream {
         target: &Target,
         memory: &Memory,
     ) -> Result<Self, ConnectError> {
-        let trial = memory.suspicion.map(|suspicion| suspicion.trial());
-        Ok(Self::new(Link::open(target, &memory.tls).await?, trial, target.proxied))
+        Ok(Self::over(Link::open(target, &memory.tls).await?, memory, target.proxied))
     }
 }
 
 impl<W: Wire> Stream<W> {
-    fn new(mut link: W, trial: Option<Trial>, is_proxied: bool) -> Self {
+    /// One that begins over `link`, to a receiver of which `memory` is left.
+    pub(in crate::deliver) fn over(mut link: W, memory: &Memory, is_proxied: bool) -> Self {
+        let trial = memory.suspicion.map(|suspicion| suspicion.trial());
         // Where the kernel does not tell, the connection is over, which the next call will notice.
         let progress = PeerProgress::at_begin(link.look().ok().as_ref(), is_proxied);
         let opened = Instant::now();

@@ -31,7 +31,7 @@
 //! channel of batches. [`health`] holds what the stages count, and shows that their loops go round.
 //! [`shown`] is how names from outside are put before people.
 //! [`standing`] tells who asks how things stand with the receiver.
-//! [`glob`] says what a glob matches.
+//! [`glob`] says what a glob matches. `vectors` is what the processor tells of many bytes at once.
 //! A stage imports no other stage; only [`agent`] and [`inspect`] know more than one.
 
 pub mod agent;
@@ -63,3 +63,4 @@ mod sys;
 pub mod syslog;
 pub mod text;
 mod threads;
+mod vectors;

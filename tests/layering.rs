@@ -14,7 +14,7 @@ const OUTSIDE: [&str; 6] = ["agent", "announce", "daemon", "exporter", "inspect"
 const SHELL: [&str; 9] =
     ["agent", "announce", "cli", "daemon", "exporter", "inspect", "service", "standing", "sys"];
 /// Files that only compute: no stage but their own room, no I/O, no clock.
-const PURE: [&str; 33] = [
+const PURE: [&str; 34] = [
     "input/path/generation/order.rs",
     "input/path/transitions.rs",
     "input/stream/window.rs",
@@ -26,6 +26,7 @@ const PURE: [&str; 33] = [
     "pipeline/position.rs",
     "filter/",
     "shown.rs",
+    "vectors.rs",
     "glob/",
     "syslog/",
     "text/",
@@ -262,11 +263,12 @@ fn names_from_outside_are_shown_in_one_way() {
 }
 
 #[test]
-fn unsafe_code_is_in_one_room() {
+fn unsafe_code_is_in_two_rooms() {
     let sources = sources();
     let allows = sources.iter().filter(|source| source.code.contains("unsafe"));
     let names: Vec<_> = allows.map(|source| source.name.as_str()).collect();
-    assert!(names.iter().all(|&name| name.starts_with("sys/")), "{names:?}");
+    let may = |name: &str| name.starts_with("sys/") || name == "vectors.rs";
+    assert!(names.iter().all(|&name| may(name)), "{names:?}");
 }
 
 #[test]

@@ -60,6 +60,21 @@ impl ByteRow {
         }
     }
 
+    /// Which bytes it consists of.
+    pub(super) fn bytes(&self) -> &[bool; 256] {
+        &self.set.0
+    }
+
+    /// Of how many it consists.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is one within `bytes`, which are all of its kind.
+    pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
+        bytes.len() >= self.len && self.has_all(bytes)
+    }
+
     /// The first place from `from` on where one begins.
     pub(super) fn find(&self, lines: &[u8], from: usize) -> Option<usize> {
         let set = &*self.set.0;
@@ -86,7 +101,7 @@ impl ByteRow {
             while holds(end) {
                 end += 1;
             }
-            if end > last && self.has_all(&lines[begin..end]) {
+            if self.is_in(&lines[begin..end]) {
                 return Some(begin);
             }
             at = end + self.len;

@@ -16,10 +16,19 @@ pub(super) struct Words {
     finder: Prefilter,
 }
 
+/// A few words in any case, one letter of each of which is looked for.
+#[derive(Debug, Clone)]
+pub(super) struct LetterOfWord {
+    /// In lower case, each with the place of the letter in it.
+    words: Vec<(Vec<u8>, usize)>,
+    /// What stands behind the letter, in any of them.
+    behind: Box<[bool; 256]>,
+}
+
 /// So many parts of a pattern are looked at: looking takes the square of their number.
 pub(super) const PARTS: usize = 24;
 /// So many letters of a word are looked for.
-const LETTERS: usize = 3;
+pub(super) const LETTERS: usize = 3;
 /// More literals than this are not looked for with vector instructions.
 const LITERALS_MAX: usize = 64;
 /// Bytes that hardly any line has.
@@ -89,14 +98,23 @@ impl RareByte {
         RARE.contains(&byte).then(|| Self { byte, before: any_byte(), behind: any_byte() })
     }
 
+    /// Which byte it is.
+    pub(super) fn byte(&self) -> u8 {
+        self.byte
+    }
+
     /// The first place of one from `from` on.
     pub(super) fn find(&self, lines: &[u8], from: usize) -> Option<usize> {
+        let mut places = memchr::memchr_iter(self.byte, &lines[from..]).map(|at| from + at);
+        places.find(|&place| self.stands(lines, place))
+    }
+
+    /// Whether what stands beside the byte at `place` may stand there.
+    pub(super) fn stands(&self, lines: &[u8], place: usize) -> bool {
         let fits = |at: Option<usize>, set: &[bool; 256]| {
             at.and_then(|at| lines.get(at)).is_none_or(|&byte| set[usize::from(byte)])
         };
-        memchr::memchr_iter(self.byte, &lines[from..])
-            .map(|at| from + at)
-            .find(|&at| fits(at.checked_sub(1), &self.before) && fits(Some(at + 1), &self.behind))
+        fits(place.checked_sub(1), &self.before) && fits(Some(place + 1), &self.behind)
     }
 }
 
@@ -167,6 +185,52 @@ impl Words {
     }
 }
 
+impl LetterOfWord {
+    /// Those of which every match of `pattern` holds one.
+    pub(super) fn of(pattern: &Hir) -> Option<Self> {
+        let place = |word: &[u8]| {
+            // The last letter has none behind it.
+            let places = (0..word.len() - 1).rev();
+            places.min_by(|&a, &b| share(word[a]).total_cmp(&share(word[b]))).unwrap_or(0)
+        };
+        let words = folded(pattern)?.into_iter().map(|word| {
+            let place = place(&word);
+            (word, place)
+        });
+        let (words, mut behind) = (words.collect::<Vec<_>>(), Box::new([false; 256]));
+        for byte in words.iter().flat_map(|(word, place)| any_case(word[place + 1])) {
+            behind[usize::from(byte)] = true;
+        }
+        Some(Self { words, behind })
+    }
+
+    /// The letters, in either case.
+    pub(super) fn letters(&self) -> Vec<u8> {
+        self.words.iter().flat_map(|(word, place)| any_case(word[*place])).collect()
+    }
+
+    /// Whether the letter at `place` is that of a word which begins at or behind `from`.
+    #[inline]
+    pub(super) fn stands(&self, lines: &[u8], from: usize, place: usize) -> bool {
+        lines.get(place + 1).is_some_and(|&byte| self.behind[usize::from(byte)])
+            && self.is_word(lines, from, place)
+    }
+
+    #[cold]
+    fn is_word(&self, lines: &[u8], from: usize, place: usize) -> bool {
+        self.words.iter().any(|(word, at)| {
+            let begin = place.checked_sub(*at).filter(|&begin| begin >= from);
+            let there = begin.and_then(|begin| lines.get(begin..begin + word.len()));
+            there.is_some_and(|there| there.eq_ignore_ascii_case(word))
+        })
+    }
+}
+
+/// A byte in either case.
+pub(super) fn any_case(byte: u8) -> [u8; 2] {
+    [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()]
+}
+
 /// Words in lower case of which every match of `pattern` holds one in some case; the longest there are.
 fn folded(pattern: &Hir) -> Option<Vec<Vec<u8>>> {
     let parts = match pattern.kind() {
@@ -200,7 +264,7 @@ fn folded(pattern: &Hir) -> Option<Vec<Vec<u8>>> {
 }
 
 /// What a part of a pattern stands for that is letters in one or in either case.
-fn letters(part: &Hir) -> Option<Vec<u8>> {
+pub(super) fn letters(part: &Hir) -> Option<Vec<u8>> {
     match part.kind() {
         HirKind::Literal(literal) if literal.0.is_ascii() => Some(literal.0.to_ascii_lowercase()),
         HirKind::Class(class) => match ascii(class)?.as_slice() {
@@ -220,7 +284,7 @@ fn rarest(word: &[u8]) -> usize {
 fn in_any_case(letters: &[u8]) -> Vec<Vec<u8>> {
     let mut all = vec![Vec::new()];
     for &letter in letters {
-        let mut cases = vec![letter.to_ascii_lowercase(), letter.to_ascii_uppercase()];
+        let mut cases = any_case(letter).to_vec();
         cases.dedup();
         all = all
             .iter()

@@ -4,6 +4,7 @@
 //! reads them. Each line is judged by itself; [`scan`] finds the few of many that are worth it, for
 //! [`Patterns`] as for those who look for something else in lines ([`search`], [`pattern`]).
 
+mod blocks;
 mod byte_row;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
@@ -13,6 +14,7 @@ mod pattern;
 mod re2;
 mod scan;
 mod search;
+mod word_before;
 
 use std::borrow::Cow;
 use std::slice::from_ref;

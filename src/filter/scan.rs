@@ -16,6 +16,7 @@ use regex_syntax::hir::{
     Repetition,
 };
 
+use super::blocks::BlockScan;
 use super::byte_row::ByteRow;
 use super::hints::{RareByte, Words};
 
@@ -24,6 +25,8 @@ use super::hints::{RareByte, Words};
 pub(super) enum Scan {
     /// Every match holds one of a few literals.
     Literals(Prefilter),
+    /// Several of what follows, in one pass.
+    Blocks(Box<BlockScan>),
     /// Every match holds one of a few words in any case.
     Words(Words),
     /// Every match holds so many bytes of a kind in a row.
@@ -69,6 +72,11 @@ impl Scan {
         let (with, without) =
             parted(patterns.to_vec(), |it| literals(from_ref(it)).is_some() && !is_in_cases(it));
         let mut scans = together(&with, literals);
+        let (blocks, without) = match BlockScan::of(&without) {
+            Some((scan, others)) => (Some(Self::Blocks(Box::new(scan))), others),
+            None => (None, without),
+        };
+        scans.extend(blocks);
         let (with, without) = parted(without, |it| words(from_ref(it)).is_some());
         scans.extend(together(&with, words));
         let is_quick =
@@ -100,6 +108,7 @@ impl Scan {
             Self::Literals(finder) => {
                 finder.find(lines, Span::from(from..lines.len())).map(|found| found.start)
             }
+            Self::Blocks(blocks) => blocks.find(lines, from),
             Self::Words(words) => words.find(lines, from),
             Self::ByteRow(row) => row.find(lines, from),
             Self::Byte(byte) => byte.find(lines, from),

@@ -109,7 +109,7 @@ fn scan_of(patterns: &[&str]) -> &'static str {
         Scan::Literals(_) => "literals",
         Scan::Automaton(_) => "automaton",
         Scan::Lines => "lines",
-        Scan::Words(_) | Scan::ByteRow(_) | Scan::Byte(_) => "something quick",
+        Scan::Blocks(_) | Scan::Words(_) | Scan::ByteRow(_) | Scan::Byte(_) => "something quick",
     }
 }
 

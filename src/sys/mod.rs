@@ -1,5 +1,5 @@
-//! The system calls that no crate wraps safely: the only room with unsafe code. Each block says
-//! why it is sound.
+//! The system calls that no crate wraps safely. Unsafe code is here and in `vectors` alone; each block says why it is
+//! sound.
 
 mod fork;
 mod lease;

@@ -4,11 +4,12 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2, memrchr};
+use memchr::{memchr, memrchr};
 use serde::Deserialize;
 
 use super::formats::{ContainerStream, LineFacts, WholeLine};
 use super::own_time::OwnTime;
+use crate::vectors::{PIECE, in_string};
 
 /// A line of Docker's json-file, however it is written.
 #[derive(Deserialize)]
@@ -24,8 +25,11 @@ struct DockerLine<'a> {
 /// Appends the text of a line of Docker's to `out`. None, and what was appended is to be forgotten: it is none.
 pub(super) fn docker(line: &[u8], out: &mut Vec<u8>) -> Option<LineFacts> {
     let start = out.len();
-    let mut facts = match docker_as_written(line, out) {
-        Some((facts, _)) => facts,
+    let mut facts = match docker_as_written(line, out, start) {
+        Some(written) => {
+            out.truncate(written.end);
+            written.facts
+        }
         None => {
             out.truncate(start);
             let line: DockerLine<'_> = serde_json::from_slice(line).ok()?;
@@ -47,11 +51,10 @@ pub(super) fn docker(line: &[u8], out: &mut Vec<u8>) -> Option<LineFacts> {
     Some(facts)
 }
 
-/// The same for a line as Docker itself writes it, with the text in `room`, which is emptied first.
+/// The same for a line as Docker itself writes it, with the text in `room`, of which nothing else is left.
 pub(super) fn plain_docker<'a>(line: &[u8], room: &'a mut Vec<u8>) -> Option<WholeLine<'a>> {
-    room.clear();
-    let (mut facts, mut controls) = docker_as_written(line, room)?;
-    let mut text = room.as_slice();
+    let DockerText { end, mut facts, mut controls } = docker_as_written(line, room, 0)?;
+    let mut text = &room[..end];
     match text.strip_suffix(b"\n") {
         Some(whole) => (text, controls) = (whole, controls.saturating_sub(1)),
         None => facts.is_partial = true,
@@ -62,50 +65,129 @@ pub(super) fn plain_docker<'a>(line: &[u8], room: &'a mut Vec<u8>) -> Option<Who
     Some(WholeLine { text, facts, is_clean: controls == 0 })
 }
 
-/// Appends the text. Returns what is said besides, and how many LF, CR and NUL were written with a backslash.
-fn docker_as_written(line: &[u8], out: &mut Vec<u8>) -> Option<(LineFacts, usize)> {
+/// What a line of Docker's says.
+struct DockerText {
+    /// Where the text ends in the room it was written to.
+    end: usize,
+    facts: LineFacts,
+    /// How many LF, CR and NUL were written with a backslash.
+    controls: usize,
+}
+
+/// Writes the text to `out` from `start` on, behind which there may be more bytes afterwards.
+fn docker_as_written(line: &[u8], out: &mut Vec<u8>, start: usize) -> Option<DockerText> {
     let (text, stream, time) = docker_parts(line)?;
     let time = Some(OwnTime::rfc3339(time)?);
-    let controls = unescape(text, out)?;
-    Some((LineFacts { time, stream, ..LineFacts::default() }, controls))
+    let (end, controls) = unescape(line, BEFORE_TEXT.len(), text.len(), (out, start))?;
+    Some(DockerText { end, facts: LineFacts { time, stream, ..LineFacts::default() }, controls })
 }
+
+/// What stands before the text.
+const BEFORE_TEXT: &[u8; 8] = b"{\"log\":\"";
 
 /// The text as it is written, the stream and the time, if they stand there as Docker itself writes them. Read from
 /// the end: whoever takes the text for one has to see that no quote ends it before.
 fn docker_parts(line: &[u8]) -> Option<(&[u8], ContainerStream, &[u8])> {
-    let rest = line.strip_prefix(b"{\"log\":\"")?.strip_suffix(b"\"}")?;
-    // Nearly all are as long as this.
-    let (rest, time) = match rest.split_last_chunk::<{ OwnTime::FORM }>() {
-        Some((rest, time)) if OwnTime::has_form(time) => (rest, &time[..]),
-        _ => rest.split_at(memrchr(b'"', rest)? + 1),
-    };
+    if let Some(parts) = usual_docker_parts(line) {
+        return Some(parts);
+    }
+    let rest = line.strip_prefix(BEFORE_TEXT)?.strip_suffix(b"\"}")?;
+    let (rest, time) = rest.split_at(memrchr(b'"', rest)? + 1);
     let rest = rest.strip_suffix(b"\",\"time\":\"")?;
     let (rest, stream) = rest.split_last_chunk::<6>()?;
     let stream = ContainerStream::named(stream)?;
     Some((rest.strip_suffix(b"\",\"stream\":\"")?, stream, time))
 }
 
-/// Appends what is written in a string of JSON (RFC 8259, section 7). Returns how many LF, CR and NUL were written with a
-/// backslash; None where the string ends before, or holds what is left to a parser.
-fn unescape(mut text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
-    let mut controls = 0;
-    while let Some(at) = memchr2(b'"', b'\\', text) {
-        out.extend_from_slice(&text[..at]);
-        let (byte, length) = match text[at..] {
-            [b'\\', b'n', ..] => (b'\n', 2),
-            [b'\\', b't', ..] => (b'\t', 2),
-            [b'\\', b'r', ..] => (b'\r', 2),
-            [b'\\', byte @ (b'"' | b'\\' | b'/'), ..] => (byte, 2),
-            [b'\\', b'u', a, b, c, d, ..] => (escaped_ascii([a, b, c, d])?, 6),
-            _ => return None,
-        };
-        controls += usize::from(matches!(byte, b'\n' | b'\r' | 0));
-        out.push(byte);
-        text = &text[at + length..];
-    }
-    out.extend_from_slice(text);
-    Some(controls)
+/// The same for what nearly all lines are: the time has nine digits behind the point.
+#[inline]
+fn usual_docker_parts(line: &[u8]) -> Option<(&[u8], ContainerStream, &[u8])> {
+    let (before, rest) = line.split_first_chunk()?;
+    let (rest, end) = rest.split_last_chunk()?;
+    let (rest, time) = rest.split_last_chunk::<{ OwnTime::FORM }>()?;
+    let (text, between) = rest.split_last_chunk()?;
+    let stream = match between {
+        BEHIND_STDOUT => ContainerStream::Stdout,
+        BEHIND_STDERR => ContainerStream::Stderr,
+        _ => return None,
+    };
+    let is_usual = before == BEFORE_TEXT && end == b"\"}" && OwnTime::has_form(time);
+    is_usual.then_some((text, stream, &time[..]))
 }
+
+/// What stands between the text and the time.
+const BEHIND_STDOUT: &[u8; 28] = b"\",\"stream\":\"stdout\",\"time\":\"";
+const BEHIND_STDERR: &[u8; 28] = b"\",\"stream\":\"stderr\",\"time\":\"";
+
+/// Writes what is written in a string of JSON (RFC 8259, section 7), which stands at `at` in a line, is `len` long and
+/// has its quote behind it, to a room from `start` on. Returns where it ends there, and how many LF, CR and NUL were
+/// written with a backslash; None where the string ends before, is none, or holds what is left to a parser.
+///
+/// It is copied a piece at a time, too much of it where a backslash stands; what comes behind that is written over it. So
+/// a piece has to stand behind the string, too: what Docker writes there is longer.
+fn unescape(
+    line: &[u8],
+    mut at: usize,
+    len: usize,
+    (out, start): (&mut Vec<u8>, usize),
+) -> Option<(usize, usize)> {
+    let (begin, end) = (at, at + len);
+    let (mut to, mut controls, mut wide) = (start, 0, 0);
+    // No more bytes come of it than are written there.
+    if out.len() < start + len + PIECE {
+        out.resize(start + len + PIECE, 0);
+    }
+    let out = out.as_mut_slice();
+    loop {
+        let piece: &[u8; PIECE] = line.get(at..)?.first_chunk()?;
+        *out.get_mut(to..)?.first_chunk_mut()? = *piece;
+        let found = in_string(piece);
+        wide |= found.wide;
+        if found.special == 0 {
+            at += PIECE;
+            to += PIECE;
+            continue;
+        }
+        let plain = found.special.trailing_zeros() as usize;
+        at += plain;
+        to += plain;
+        // The quote behind the string is found as well. Where a backslash stands before it, it is none.
+        if at >= end {
+            let is_text = wide == 0 || std::str::from_utf8(&line[begin..end]).is_ok();
+            return (at == end && is_text).then_some((to, controls));
+        }
+        let (byte, length) = escaped(&line[at..])?;
+        controls += usize::from(matches!(byte, b'\n' | b'\r' | 0));
+        *out.get_mut(to)? = byte;
+        at += length;
+        to += 1;
+    }
+}
+
+/// The character that is written with a backslash, and how long it is so.
+#[inline]
+fn escaped(text: &[u8]) -> Option<(u8, usize)> {
+    let &[b'\\', kind, ..] = text else { return None };
+    match ESCAPED[usize::from(kind)] {
+        0 => match text[2..] {
+            [a, b, c, d, ..] if kind == b'u' => Some((escaped_ascii([a, b, c, d])?, 6)),
+            _ => None,
+        },
+        byte => Some((byte, 2)),
+    }
+}
+
+/// What stands for which character behind a backslash; 0: nothing does.
+const ESCAPED: [u8; 256] = {
+    let mut table = [0; 256];
+    table[b'n' as usize] = b'\n';
+    table[b't' as usize] = b'\t';
+    table[b'r' as usize] = b'\r';
+    table[b'"' as usize] = b'"';
+    table[b'\\' as usize] = b'\\';
+    table[b'/' as usize] = b'/';
+    table
+};
 
 /// A character of ASCII that is written as four hexadecimal digits: `<`, `>` and `&` are, in Docker's JSON.
 fn escaped_ascii(digits: [u8; 4]) -> Option<u8> {
@@ -127,8 +209,26 @@ pub(super) fn is_whole_docker(line: &[u8]) -> bool {
 
 /// The text of a line as CRI has it, and what that says. None: it is none.
 pub(super) fn cri(line: &[u8]) -> Option<(&[u8], LineFacts)> {
-    cri_behind(line, cri_time(line)?)
+    usual_cri(line).or_else(|| cri_behind(line, cri_time(line)?))
 }
+
+/// The same for what nearly all lines are: the time has nine digits behind the point, and the text is whole.
+#[inline]
+fn usual_cri(line: &[u8]) -> Option<(&[u8], LineFacts)> {
+    let (time, rest) = line.split_first_chunk::<{ OwnTime::FORM }>()?;
+    let (between, text) = rest.split_first_chunk()?;
+    let stream = match between {
+        STDOUT_WHOLE => ContainerStream::Stdout,
+        STDERR_WHOLE => ContainerStream::Stderr,
+        _ => return None,
+    };
+    let time = Some(OwnTime::in_nanoseconds(time)?);
+    Some((text, LineFacts { time, stream, is_partial: false, severity: None }))
+}
+
+/// What stands between the time and a text that is whole.
+const STDOUT_WHOLE: &[u8; 10] = b" stdout F ";
+const STDERR_WHOLE: &[u8; 10] = b" stderr F ";
 
 /// The same, with a time of this length.
 fn cri_behind(line: &[u8], time: usize) -> Option<(&[u8], LineFacts)> {
@@ -165,7 +265,15 @@ fn cri_time(line: &[u8]) -> Option<usize> {
 }
 
 /// Whether CRI calls a line whole. False: it is none, perhaps, and all of it is text.
+#[inline]
 pub(super) fn is_whole_cri(line: &[u8]) -> bool {
+    if let Some(between) = line.get(OwnTime::FORM..).and_then(|rest| rest.first_chunk())
+        && (between == STDOUT_WHOLE || between == STDERR_WHOLE)
+        // The time has no space.
+        && line[OwnTime::FORM - 1] == b'Z'
+    {
+        return true;
+    }
     let behind = cri_time(line).map(|length| &line[length..]);
     matches!(behind, Some([b' ', b's', b't', b'd', _, _, _, b' ', b'F', ..]))
 }
@@ -194,23 +302,30 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_taken_apart_by_hand_is_what_the_parser_says(
-            text in r#"([a-zé]|\\n|\\r|\\t|\\"|\\\\|\\/|\\b|\\u00[0-9a-f]{2}|\\ud83d\\ude00|"|",|":"|\\){0,12}"#,
+            text in r#"([a-zé]|[a-z ]{10,40}|\\n|\\r|\\t|\\"|\\\\|\\/|\\b|\\u00[0-9a-f]{2}|\\ud83d\\ude00|"|",|":"|\\|[\t\x01\x7f]){0,12}"#,
+            bad in proptest::option::weighted(0.1, any::<proptest::sample::Index>()),
             end in r#"(\\\\)?(\\r)?(\\n)?"#,
             stream in "std(out|err)|other", gap in r#"(,"a":"b")?"#,
             time in r#"2026-11-29T10:20:30(\.[0-9]{1,10})?(Z|[+]01:00)|x?|2026\\u002d11-29T10:20:30Z"#,
         ) {
             let line = format!(r#"{{"log":"{text}{end}","stream":"{stream}","time":"{time}"{gap}}}"#);
-            let mut room = Vec::new();
-            let expected = parsed(line.as_bytes());
-            if let Some(whole) = plain_docker(line.as_bytes(), &mut room) {
+            let mut line = line.into_bytes();
+            if let Some(at) = bad {
+                // Perhaps no UTF-8 any more, or no JSON.
+                *at.get_mut(&mut line) = 0xC3;
+            }
+            // What was there before is of no importance.
+            let mut room = b"before".repeat(9);
+            let expected = parsed(&line);
+            if let Some(whole) = plain_docker(&line, &mut room) {
                 let controls = whole.text.iter().filter(|byte| matches!(byte, b'\n' | b'\r' | 0)).count();
                 prop_assert_eq!(whole.is_clean, controls == 0);
-                prop_assert_eq!(Some((whole.text.to_vec(), whole.facts)), expected.clone(), "{}", line);
+                prop_assert_eq!(Some((whole.text.to_vec(), whole.facts)), expected.clone(), "{}", line.escape_ascii());
             }
-            let (mut out, expected) = (Vec::new(), expected.unwrap_or_else(|| (line.clone().into(), LineFacts::default())));
+            let (mut out, expected) = (Vec::new(), expected.unwrap_or_else(|| (line.clone(), LineFacts::default())));
             let docker = LineFormat::Docker(StreamSeverities::default());
-            let facts = docker.decode(line.as_bytes(), &mut out);
-            prop_assert_eq!(&(out, facts.clone()), &expected, "{}", line);
+            let facts = docker.decode(&line, &mut out);
+            prop_assert_eq!(&(out, facts), &expected, "{}", line.escape_ascii());
         }
 
         #[test]

@@ -149,7 +149,7 @@ impl LineFormat {
     }
 
     /// The text of a line that is whole, and what [`Self::decode`] says of it, without a copy of the text where none
-    /// is needed; `room` is emptied and holds it otherwise. None: [`Self::decode`] knows. A time is always said.
+    /// is needed; `room` holds it otherwise. None: [`Self::decode`] knows. A time is always said.
     pub fn decode_whole<'a>(&self, line: &'a [u8], room: &'a mut Vec<u8>) -> Option<WholeLine<'a>> {
         let (mut line, severities) = match self {
             Self::Docker(severities) => (plain_docker(line, room)?, severities),

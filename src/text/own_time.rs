@@ -28,7 +28,7 @@ impl OwnTime {
     }
 
     /// The same for what container runtimes write: UTC with nine digits behind the point.
-    fn in_nanoseconds(text: &[u8; Self::FORM]) -> Option<Self> {
+    pub(super) fn in_nanoseconds(text: &[u8; Self::FORM]) -> Option<Self> {
         if !Self::has_form(text) || !is_in_range(text.first_chunk()?) {
             return None;
         }

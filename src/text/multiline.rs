@@ -164,6 +164,11 @@ impl Multiline {
             LineRule::Trace(trace) => {
                 let mut within = Within::default();
                 self.cut_by(lines, behind, ends, |_, line, is_first| {
+                    // So are nearly all lines of a trace.
+                    if !is_first && matches!(line.first(), Some(b' ' | b'\t')) {
+                        within = trace.behind_indented(within);
+                        return true;
+                    }
                     let continues = !is_first && trace.continues(within, line);
                     within = trace.behind(continues.then_some(within), line);
                     continues

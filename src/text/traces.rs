@@ -59,6 +59,18 @@ impl Trace {
         }
     }
 
+    /// How far a message has come behind a line that begins with a blank or a tab, which always belongs to it: what
+    /// [`Self::continues`] and [`Self::behind`] say, without the line.
+    #[inline]
+    pub(super) fn behind_indented(self, within: Within) -> Within {
+        match (self, within) {
+            (Self::Java | Self::Ruby, _) => Within::Frames,
+            (Self::Indent, _) | (_, Within::Text) => Within::Text,
+            (Self::Go, _) | (Self::Python, Within::Begun | Within::Frames) => Within::Frames,
+            (Self::Python, within) => within,
+        }
+    }
+
     /// Whether `line` belongs to the message before it, which has come so far.
     pub(super) fn continues(self, within: Within, line: &[u8]) -> bool {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -259,5 +271,28 @@ mod tests {
         let fixture = include_str!("../../tests/fixtures/traces/php.log");
         let expected: Vec<_> = fixture.split("----\n").map(str::to_owned).collect();
         assert_eq!(messages(&multiline, &fixture.replace("----\n", "")), expected);
+    }
+
+    #[test]
+    fn an_indented_line_is_judged_without_looking_at_it() {
+        use super::{Trace, Within};
+        let all = [Within::Text, Within::Begun, Within::Frames, Within::Named, Within::Chained];
+        let rest = [
+            "",
+            "\r",
+            "at x",
+            "Caused by: x",
+            "Traceback (most recent call last):",
+            "SIG",
+            "a.rb:1:in `x'",
+        ];
+        for (trace, within) in Trace::ALL.iter().flat_map(|it| all.map(|within| (*it, within))) {
+            for line in [" ", "\t"].iter().flat_map(|it| rest.map(|rest| format!("{it}{rest}"))) {
+                let line = line.as_bytes();
+                assert!(trace.continues(within, line), "{trace:?} {within:?} {line:?}");
+                let behind = trace.behind(Some(within), line);
+                assert_eq!(trace.behind_indented(within), behind, "{trace:?} {within:?} {line:?}");
+            }
+        }
     }
 }

@@ -52,22 +52,23 @@ impl Composer {
     ) {
         let mut search = rules.search(piece.records);
         let mut judge = format.settings.filter.records(piece.records, piece.is_start());
+        let count = |lines: &[u8]| memchr_iter(b'\n', lines).count() as u64;
+        counts.lines += count(piece.records);
+        let crosses_lines = rules.crosses_lines();
         let mut start = 0;
         for end in piece.ends.within() {
-            let record = start..end;
-            let lines = memchr_iter(b'\n', &piece.records[record.clone()]).count() as u64;
-            counts.lines += lines;
+            let record = &piece.records[start..end];
             if judge.keeps(start, end) {
                 let is_changed = search.may_change(start, end)
                     || piece.is_start() && start == 0
-                    || lines > 1 && rules.crosses_lines();
+                    || crosses_lines && count(record) > 1;
                 let was_cut = match is_changed {
                     true => self.append_line(format, rules, piece, start..end - 1, false, batch),
                     false => self.append_unchanged(format, rules, piece, start..end - 1, batch),
                 };
                 counts.cut += u64::from(was_cut);
             } else {
-                counts.excluded += lines;
+                counts.excluded += count(record);
             }
             start = end;
         }

@@ -35,7 +35,10 @@ pub(super) fn split(
     let mounts = mounts.get();
     let mut split: HashMap<_, Vec<_>> = HashMap::new();
     for record in records {
-        split.entry(mounts.territory(&record.source.path)).or_default().push(record);
+        split
+            .entry(mounts.territory(&record.reached.source.path.to_path_buf()))
+            .or_default()
+            .push(record);
     }
     split
 }

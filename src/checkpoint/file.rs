@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use super::format::{self, FORMAT, FileHeader, Line, VERSION};
 use super::table::{Loaded, Snapshot};
+use crate::pipeline::shared_path::Neighbours;
 use crate::shown::Show;
 
 /// What a file holds.
@@ -61,6 +62,7 @@ pub(super) fn parse(mut input: impl BufRead) -> Contents {
     let mut contents = Contents::default();
     let mut hash = Xxh3Default::new();
     let mut end = None;
+    let mut neighbours = Neighbours::default();
     let (mut at, mut bad) = (0_u64, 0_u64);
     let mut line = Vec::new();
     loop {
@@ -82,8 +84,9 @@ pub(super) fn parse(mut input: impl BufRead) -> Contents {
                 contents.loaded.next_id = header.next_id;
                 contents.has_header = header.version == VERSION;
             }
-            Some(Line::TableChange(change)) if end.is_none() => {
-                contents.loaded.changes.push(change)
+            Some(Line::TableChange(mut change)) if end.is_none() => {
+                change.lies_beside(&mut neighbours);
+                contents.loaded.changes.push(change);
             }
             Some(Line::End { lines, xxh3 }) if end.is_none() => {
                 let right = lines == contents.loaded.changes.len() as u64 && xxh3 == hash.digest();

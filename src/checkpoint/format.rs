@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::table::{Row, TableChange};
-use crate::pipeline::position::{Anchor, Head, Inode, Position, RecordStart, Source, SourceId};
+use crate::pipeline::position::{
+    Anchor, Head, Inode, Milestone, Position, RecordStart, Source, SourceId,
+};
 
 /// What [`FileHeader::format`] holds in every version.
 pub(super) const FORMAT: &str = "remote_syslog positions";
@@ -187,13 +189,14 @@ fn unseal(line: &[u8]) -> Option<Vec<u8>> {
 
 impl<'a> From<&'a Row> for RecordLine<'a> {
     fn from(kept: &'a Row) -> Self {
-        let Source { id, order, path, real, inode } = &*kept.source;
-        let real = real.as_deref();
-        let Position { offset, head, anchor, mid_record, starts, modified } = kept.position;
+        let Milestone { source, position } = &*kept.reached;
+        let Source { id, order, path, real, inode } = source;
+        let (path, real) = (path.to_path_buf(), real.as_deref());
+        let Position { offset, head, anchor, mid_record, starts, modified } = *position;
         let starts = starts.iter().take_while(|start| start.back > 0);
         Self {
-            path: path.to_str().map(Into::into),
-            path_hex: path.to_str().is_none().then(|| to_hex(path)),
+            path: path.to_str().map(|path| path.to_owned().into()),
+            path_hex: path.to_str().is_none().then(|| to_hex(&path)),
             real: real.and_then(|real| real.to_str()).map(Into::into),
             real_hex: real.filter(|real| real.to_str().is_none()).map(|real| to_hex(real)),
             offset,
@@ -214,10 +217,10 @@ impl<'a> From<&'a Row> for RecordLine<'a> {
 
 impl RecordLine<'_> {
     fn into_kept(self) -> Option<Row> {
-        let path: Arc<Path> = text_to_path(self.path, self.path_hex)?.into();
+        let path = text_to_path(self.path, self.path_hex)?.into();
         let real = match (self.real, self.real_hex) {
             (None, None) => None,
-            (text, hex) => Some(Box::new(text_to_path(text, hex)?)),
+            (text, hex) => Some(Arc::new(text_to_path(text, hex)?)),
         };
         let born = match self.born {
             Some(text) => Some(text_to_nanoseconds(&text)?),
@@ -232,22 +235,17 @@ impl RecordLine<'_> {
             return None;
         }
         let inode = Inode { device: self.device, number: self.inode, born };
+        let source = Source { id: SourceId(self.id), order: self.order, path, real, inode };
+        let position = Position {
+            offset: self.offset,
+            head: Head { len: head_len, hash: head_hash },
+            anchor: Anchor { len: u8::try_from(anchor_len).ok()?, hash: anchor_hash },
+            mid_record: self.mid_record,
+            starts: record_starts(&self.starts, self.offset)?,
+            modified: text_to_nanoseconds(&self.modified)?,
+        };
         Some(Row {
-            source: Arc::new(Source {
-                id: SourceId(self.id),
-                order: self.order,
-                path,
-                real,
-                inode,
-            }),
-            position: Position {
-                offset: self.offset,
-                head: Head { len: head_len, hash: head_hash },
-                anchor: Anchor { len: u8::try_from(anchor_len).ok()?, hash: anchor_hash },
-                mid_record: self.mid_record,
-                starts: record_starts(&self.starts, self.offset)?,
-                modified: text_to_nanoseconds(&self.modified)?,
-            },
+            reached: Arc::new(Milestone { source, position }),
             seen: self.seen.parse::<Timestamp>().ok()?.as_second(),
         })
     }

@@ -24,11 +24,12 @@ fn whole(base: &[u8], recent: &[u8]) {
     let was_sound = is_sound(&base) && is_sound(&recent);
     let mut table = assemble(base, recent);
     let records = table.records();
-    assert!(records.windows(2).all(|two| two[0].source.id < two[1].source.id));
+    assert!(records.windows(2).all(|two| two[0].reached.source.id < two[1].reached.source.id));
     assert!(
         records
             .iter()
-            .all(|record| record.source.id < table.next_id() || record.source.id.0 == u64::MAX)
+            .map(|record| record.reached.source.id)
+            .all(|id| id < table.next_id() || id.0 == u64::MAX)
     );
     assert!(was_sound || table.is_dirty(), "what was kept aside is written anew");
     table.need_base();

@@ -1,19 +1,51 @@
 //! What is known of every source, and which part of it the files on disk do not hold yet. Pure.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::borrow::Borrow;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::pipeline::globs::FollowedGlobs;
-use crate::pipeline::position::{Position, Record, Source, SourceId, Update};
+use crate::pipeline::position::{Milestone, Record, SourceId, Update};
+use crate::pipeline::shared_path::Neighbours;
 
-/// What is kept of one source: 80 bytes and a share of the source that the tail holds too.
+/// What is kept of one source: 16 bytes, and a share of what the tail holds too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
-    pub(super) source: Arc<Source>,
-    pub(super) position: Position,
+    pub(super) reached: Arc<Milestone>,
     /// Seconds since the epoch.
     pub(super) seen: i64,
+}
+
+/// A row, to be found by the number of its source, which it holds.
+#[derive(Debug)]
+struct Numbered(Row);
+
+impl Numbered {
+    fn id(&self) -> SourceId {
+        self.0.reached.source.id
+    }
+}
+
+impl Borrow<SourceId> for Numbered {
+    fn borrow(&self) -> &SourceId {
+        &self.0.reached.source.id
+    }
+}
+
+impl PartialEq for Numbered {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for Numbered {}
+
+impl Hash for Numbered {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id().hash(state);
+    }
 }
 
 /// One line between the first and the last of a file.
@@ -25,10 +57,19 @@ pub(super) enum TableChange {
     Forgotten(SourceId),
 }
 
+impl TableChange {
+    /// Has its path share a directory with others.
+    pub(super) fn lies_beside(&mut self, neighbours: &mut Neighbours) {
+        if let Self::Known(Row { reached, .. }) = self {
+            neighbours.add(&mut Arc::make_mut(reached).source.path);
+        }
+    }
+}
+
 /// Everything the two files are to hold, and how far they hold it.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    known: HashMap<SourceId, Row>,
+    known: HashSet<Numbered>,
     /// Changed or forgotten since the base was written.
     recent: HashSet<SourceId>,
     /// Globs that are not on disk yet.
@@ -96,8 +137,8 @@ impl Table {
     fn overlay(&mut self, change: TableChange) {
         let id = match change {
             TableChange::Known(kept) => {
-                let id = kept.source.id;
-                self.known.insert(id, kept);
+                let id = kept.reached.source.id;
+                self.known.replace(Numbered(kept));
                 id
             }
             TableChange::Forgotten(id) => {
@@ -124,7 +165,7 @@ impl Table {
     /// Takes in `update`, which came at `now` (seconds since the epoch).
     pub(super) fn apply(&mut self, update: Update, now: i64) {
         let (id, changed) = match update {
-            Update::Reached(source, position) => (source.id, self.reached(source, position, now)),
+            Update::Reached(reached) => (reached.source.id, self.reached(reached, now)),
             Update::Forget(id) => (id, self.forget(id)),
             Update::Followed(globs) => {
                 self.globs = Some(globs);
@@ -139,7 +180,7 @@ impl Table {
     }
 
     fn forget(&mut self, id: SourceId) -> bool {
-        let was_known = self.known.remove(&id).is_some();
+        let was_known = self.known.remove(&id);
         if was_known {
             if self.forgotten.len() >= FORGOTTEN_MAX {
                 self.forgotten.pop_front();
@@ -149,25 +190,22 @@ impl Table {
         was_known
     }
 
-    fn reached(&mut self, source: Arc<Source>, position: Position, now: i64) -> bool {
-        let id = source.id;
+    fn reached(&mut self, reached: Arc<Milestone>, now: i64) -> bool {
+        let id = reached.source.id;
         self.next_id = self.next_id.max(id.0.saturating_add(1));
-        let Some(kept) = self.known.get_mut(&id) else {
+        let Some(Numbered(kept)) = self.known.get(&id) else {
             if self.forgotten.contains(&id) {
                 // What arrived of it since the file was deleted is of no use.
                 return false;
             }
-            self.known.insert(id, Row { source, position, seen: now });
+            self.known.insert(Numbered(Row { reached, seen: now }));
             return true;
         };
         let stale = now.saturating_sub(kept.seen).saturating_abs() >= SEEN_PRECISION;
-        let changed = stale || kept.position != position || kept.source != source;
-        // Even if equal: from now on the path is in memory only once.
-        kept.source = source;
-        kept.position = position;
-        if changed {
-            kept.seen = now;
-        }
+        let changed = stale || kept.reached != reached;
+        let seen = if changed { now } else { kept.seen };
+        // Even if equal: from now on it is in memory only once.
+        self.known.replace(Numbered(Row { reached, seen }));
         changed
     }
 
@@ -185,12 +223,13 @@ impl Table {
             || self.recent.len() > FEW && self.written + self.recent.len() > self.base_len;
         let (changes, folded) = if whole {
             self.generation = self.generation.saturating_add(1);
-            let everything = self.known.values().cloned().map(TableChange::Known);
+            let everything =
+                self.known.iter().map(|Numbered(kept)| TableChange::Known(kept.clone()));
             (everything.collect(), std::mem::take(&mut self.recent))
         } else {
             self.written += self.recent.len();
             let change = |id: &SourceId| match self.known.get(id) {
-                Some(kept) => TableChange::Known(kept.clone()),
+                Some(Numbered(kept)) => TableChange::Known(kept.clone()),
                 None => TableChange::Forgotten(*id),
             };
             (self.recent.iter().map(change).collect(), HashSet::new())
@@ -225,8 +264,9 @@ impl Table {
 
     /// Everything known, in the order of the ids.
     pub(super) fn records(&self) -> Vec<Record> {
-        let mut records: Vec<_> = self.known.values().map(Record::from).collect();
-        records.sort_unstable_by_key(|record| record.source.id);
+        let mut records: Vec<_> =
+            self.known.iter().map(|Numbered(kept)| Record::from(kept)).collect();
+        records.sort_unstable_by_key(|record| record.reached.source.id);
         records
     }
 }
@@ -241,11 +281,7 @@ pub(super) struct Loaded {
 
 impl From<&Row> for Record {
     fn from(kept: &Row) -> Self {
-        Self {
-            source: (*kept.source).clone(),
-            position: kept.position,
-            seen: system_time(kept.seen),
-        }
+        Self { reached: Arc::clone(&kept.reached), seen: system_time(kept.seen) }
     }
 }
 

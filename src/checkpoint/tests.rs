@@ -11,12 +11,12 @@ use super::*;
 use crate::health::liveness::Beat;
 use crate::health::metrics::{Meters, Saving};
 use crate::pipeline::globs::FollowedGlobs;
-use crate::pipeline::position::{Anchor, Head, Inode, Position, Source, Update};
+use crate::pipeline::position::{Anchor, Head, Inode, Milestone, Position, Source, Update};
 
-fn source(id: u64) -> Arc<Source> {
+fn source(id: u64) -> Source {
     let inode = Inode { device: 1, number: id, born: Some(5) };
     let path = Path::new(&format!("/log/{id}")).into();
-    Arc::new(Source { id: SourceId(id), order: id, path, real: None, inode })
+    Source { id: SourceId(id), order: id, path, real: None, inode }
 }
 
 fn links(updates: mpsc::Receiver<Vec<Update>>) -> CheckpointLinks {
@@ -31,11 +31,14 @@ fn meters() -> Saving {
 fn reached(id: u64, offset: u64) -> Update {
     let (head, anchor) = (Head::of(b"x"), Anchor::default());
     let position = Position { offset, head, anchor, modified: 1, ..Position::default() };
-    Update::Reached(source(id), position)
+    Update::Reached(Milestone { source: source(id), position }.into())
 }
 
 fn offsets(records: &[Record]) -> Vec<(u64, u64)> {
-    records.iter().map(|record| (record.source.id.0, record.position.offset)).collect()
+    records
+        .iter()
+        .map(|record| (record.reached.source.id.0, record.reached.position.offset))
+        .collect()
 }
 
 fn size(dir: &TempDir, name: &str) -> Option<u64> {
@@ -67,7 +70,7 @@ async fn positions_survive_a_restart() {
     assert_eq!(lifetime(&dir, vec![reached(1, 10), reached(2, 20), reached(3, 30)]).await, []);
     let second = lifetime(&dir, vec![reached(1, 11), Update::Forget(SourceId(3))]).await;
     assert_eq!(offsets(&second), [(1, 10), (2, 20), (3, 30)]);
-    assert_eq!(second[0].source, *source(1));
+    assert_eq!(second[0].reached.source, source(1));
     let third = lifetime(&dir, vec![]).await;
     assert_eq!(offsets(&third), [(1, 11), (2, 20)]);
     let (store, records) = open(dir.path()).unwrap();
@@ -90,7 +93,7 @@ async fn one_change_among_many_writes_a_small_file() {
     assert!(size(&dir, RECENT).unwrap() < 1000);
     assert_eq!(fs::metadata(dir.path().join(BASE)).unwrap().modified().unwrap(), before);
     let (_store, records) = open(dir.path()).unwrap();
-    assert_eq!(records[77].position.offset, 2);
+    assert_eq!(records[77].reached.position.offset, 2);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One batch in the ledger, or several small ones copied together. Pure.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::pipeline::batch::{Batch, Mark};
 use crate::pipeline::position::Update;
@@ -64,7 +65,7 @@ impl Entry {
                 .iter()
                 .rev()
                 .map(|mark| match &mark.update {
-                    Update::Reached(source, _) => told.insert((mark.end, source.id)),
+                    Update::Reached(reached) => told.insert((mark.end, reached.source.id)),
                     Update::Forget(_) | Update::Followed(_) => true,
                 })
                 .collect();
@@ -140,10 +141,10 @@ impl Entry {
             }
             self.marks_done += 1;
             match (updates.last_mut(), &mark.update) {
-                (Some(Update::Reached(last, at)), Update::Reached(source, position))
-                    if last.id == source.id =>
+                (Some(Update::Reached(last)), Update::Reached(reached))
+                    if last.source.id == reached.source.id =>
                 {
-                    *at = *position;
+                    *last = Arc::clone(reached);
                 }
                 (_, update) => updates.push(update.clone()),
             }

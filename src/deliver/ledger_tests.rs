@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::testing::{numbered, offsets, source};
+use super::super::testing::{numbered, offsets};
 use super::*;
 use crate::deliver::proof::Evidence;
+use crate::pipeline::position::SourceId;
 use crate::syslog::{Encoder, Framing};
 
 /// A batch of the frames `numbers`, and one mark behind the last whose offset counts frames.
@@ -114,10 +115,10 @@ fn marks_without_bytes_take_no_memory() {
     for offset in 2..100_000 {
         let mut dropped = Batch { marks: batch(0..1).marks, ..Batch::default() };
         dropped.marks[0].end = 0;
-        if let Update::Reached(of, at) = &mut dropped.marks[0].update {
-            let id = crate::pipeline::position::SourceId(offset % SOURCES);
-            *of = Arc::new(crate::pipeline::position::Source { id, ..source() });
-            at.offset = offset;
+        if let Update::Reached(reached) = &mut dropped.marks[0].update {
+            let reached = Arc::make_mut(reached);
+            reached.source.id = SourceId(offset % SOURCES);
+            reached.position.offset = offset;
         }
         ledger.push(dropped);
         assert!(ledger.marks <= 2 * SOURCES as usize + 2, "{}", ledger.marks);
@@ -378,11 +379,8 @@ fn the_same_source_is_told_once() {
     ledger.push(batch(0..1));
     ledger.push(batch(1..2));
     let mut other = batch(2..3);
-    if let Update::Reached(of, _) = &mut other.marks[0].update {
-        *of = Arc::new(crate::pipeline::position::Source {
-            id: crate::pipeline::position::SourceId(2),
-            ..source()
-        });
+    if let Update::Reached(reached) = &mut other.marks[0].update {
+        Arc::make_mut(reached).source.id = SourceId(2);
     }
     ledger.push(other);
     write_all(&mut ledger);

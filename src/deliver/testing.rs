@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::pipeline::batch::{Batch, Mark};
-use crate::pipeline::position::{Anchor, Head, Inode, Position, Source, SourceId, Update};
+use crate::pipeline::position::{
+    Anchor, Head, Inode, Milestone, Position, Source, SourceId, Update,
+};
 
 /// A followed file.
 pub(super) fn source() -> Source {
@@ -32,7 +34,7 @@ pub(super) fn numbered(numbers: Range<u64>, width: usize) -> Batch {
     };
     batch.marks.push(Mark {
         end: batch.bytes.len() as u32,
-        update: Update::Reached(Arc::new(source()), position),
+        update: Update::Reached(Arc::new(Milestone { source: source(), position })),
     });
     batch
 }
@@ -40,7 +42,7 @@ pub(super) fn numbered(numbers: Range<u64>, width: usize) -> Batch {
 /// The offsets reached.
 pub(super) fn offsets(updates: &[Update]) -> Vec<u64> {
     let offset = |update: &Update| match update {
-        Update::Reached(_, position) => Some(position.offset),
+        Update::Reached(reached) => Some(reached.position.offset),
         _ => None,
     };
     updates.iter().filter_map(offset).collect()

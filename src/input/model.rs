@@ -15,6 +15,7 @@ mod in_place;
 mod overwriting;
 mod places;
 mod regressions;
+mod resting;
 mod shipper;
 mod writer;
 

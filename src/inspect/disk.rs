@@ -41,7 +41,7 @@ impl DiskView {
 
     /// The size of the file of `record`, under whatever name beside `path`.
     pub(super) fn size_of(&mut self, record: &Record, path: &Path) -> Option<u64> {
-        let inode = record.source.inode;
+        let inode = record.reached.source.inode;
         let directory = path.parent()?;
         if !self.directories.contains_key(directory) {
             self.directories.insert(directory.to_owned(), list(directory));

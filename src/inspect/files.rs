@@ -184,14 +184,14 @@ fn judge(path: &Path, exclude: &Patterns) -> (Verdict, FileId) {
 /// For each path whose file is followed under another name: that name. A name with a position
 /// wins, else the first in order, as in `tail`'s first pass.
 fn owners(names: NamedFiles, records: &[Record]) -> HashMap<PathBuf, PathBuf> {
-    let sources = records.iter().map(|record| &record.source);
+    let sources = records.iter().map(|record| &record.reached.source);
     let known: HashSet<_> =
-        sources.map(|it| (&*it.path, it.inode.device, it.inode.number)).collect();
+        sources.map(|it| (it.path.to_path_buf(), it.inode.device, it.inode.number)).collect();
     let mut owners = HashMap::new();
     for (file, mut paths) in names.into_iter().filter(|(_, paths)| paths.len() > 1) {
         paths.sort_unstable();
         let is_known = |path: &&PathBuf| {
-            file.is_some_and(|(device, number)| known.contains(&(path.as_path(), device, number)))
+            file.is_some_and(|(device, number)| known.contains(&((*path).clone(), device, number)))
         };
         let owner = paths.iter().find(is_known).unwrap_or(&paths[0]).clone();
         let others = paths.into_iter().filter(|path| *path != owner);

@@ -176,10 +176,11 @@ fn absence(is_root: bool) -> String {
 #[must_use]
 pub fn delivered(records: Vec<Record>, silence: &Silence) -> Vec<File> {
     let mounts = Mounts::now();
-    let answers = |record: &Record| match mounts.territory(&record.source.path) {
-        Territory::Near => true,
-        Territory::Far(point) => !silence.is_at(&point),
-    };
+    let answers =
+        |record: &Record| match mounts.territory(&record.reached.source.path.to_path_buf()) {
+            Territory::Near => true,
+            Territory::Far(point) => !silence.is_at(&point),
+        };
     let records = records.into_iter().filter(answers).collect();
     let mut disk = DiskView::new(Some(Holder { pid: Some(std::process::id()) }), held_by);
     let by_path = by_path(records).into_iter();
@@ -193,7 +194,7 @@ fn patiently(
     config: Option<&Config>,
     daemon: Option<Holder>,
 ) -> (Vec<File>, Vec<String>) {
-    let known: HashSet<_> = records.iter().map(|r| number(r.source.inode)).collect();
+    let known: HashSet<_> = records.iter().map(|r| number(r.reached.source.inode)).collect();
     let (matching, silent) = config.map(matching).unzip();
     let silent: Vec<String> = silent.unwrap_or_default();
     let known_paths = by_path(records);
@@ -241,10 +242,10 @@ fn sorted(mut files: Vec<File>) -> Vec<File> {
 fn by_path(records: Vec<Record>) -> Vec<(PathBuf, Vec<Record>)> {
     let mut by_path: BTreeMap<PathBuf, Vec<Record>> = BTreeMap::new();
     for record in records {
-        by_path.entry(record.source.path.to_path_buf()).or_default().push(record);
+        by_path.entry(record.reached.source.path.to_path_buf()).or_default().push(record);
     }
     for records in by_path.values_mut() {
-        records.sort_unstable_by_key(|record| record.source.order);
+        records.sort_unstable_by_key(|record| record.reached.source.order);
     }
     by_path.into_iter().collect()
 }
@@ -297,7 +298,8 @@ fn unknown(path: PathBuf) -> Option<((u64, u64), File)> {
 /// What has become of a path whose generations the state knows, the oldest first.
 fn file(path: PathBuf, records: &[Record], disk: &mut DiskView) -> File {
     let at_path = fs::metadata(&path).ok();
-    let is_at_path = |record: &Record| at_path.as_ref().is_some_and(|m| is(record.source.inode, m));
+    let is_at_path =
+        |record: &Record| at_path.as_ref().is_some_and(|m| is(record.reached.source.inode, m));
     let current = records.iter().rposition(is_at_path);
     let standing = if at_path.is_some() { Standing::Followed } else { Standing::Gone };
     let mut file = File {
@@ -309,7 +311,7 @@ fn file(path: PathBuf, records: &[Record], disk: &mut DiskView) -> File {
     let current_size = file.size;
     let mut behind = Vec::new();
     for (index, record) in records.iter().enumerate() {
-        let offset = record.position.offset;
+        let offset = record.reached.position.offset;
         if Some(index) == current {
             // Shorter than what arrived of it: it was truncated, and starts anew.
             let delivered = if offset <= current_size { offset } else { 0 };

@@ -4,17 +4,17 @@
 use std::sync::Arc;
 
 use super::globs::FollowedGlobs;
-use super::position::{Position, Source, SourceId, Update};
+use super::position::{Milestone, SourceId, Update};
 
 /// A checkpoint to write at once. Nothing of its source is in flight that it could overtake.
 #[derive(Debug, Clone)]
 pub struct CheckpointNow(Update);
 
 impl CheckpointNow {
-    /// The source is known from here on. Nothing behind `position` was ever read.
+    /// The source is known from here on. Nothing behind the position was ever read.
     #[must_use]
-    pub fn known(source: &Arc<Source>, position: Position) -> Self {
-        Self(Update::Reached(Arc::clone(source), position))
+    pub fn known(reached: Arc<Milestone>) -> Self {
+        Self(Update::Reached(reached))
     }
 
     /// The source is needed no more. Nothing of it was ever read.
@@ -42,10 +42,10 @@ impl CheckpointNow {
 pub struct CheckpointBehind(Update);
 
 impl CheckpointBehind {
-    /// The source is delivered up to `position`.
+    /// The source is delivered up to the position.
     #[must_use]
-    pub fn reached(source: &Arc<Source>, position: Position) -> Self {
-        Self(Update::Reached(Arc::clone(source), position))
+    pub fn reached(reached: Arc<Milestone>) -> Self {
+        Self(Update::Reached(reached))
     }
 
     /// The source is delivered to its end and needed no more.

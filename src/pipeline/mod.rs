@@ -11,3 +11,4 @@ pub mod framing;
 pub mod globs;
 pub mod limit;
 pub mod position;
+pub mod shared_path;

@@ -6,7 +6,7 @@
 //! device, inode and birth time, by a hash of its first bytes ([`Head`]), and a place in it by a
 //! hash of the bytes just before that place ([`Anchor`]).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -14,6 +14,7 @@ use std::time::SystemTime;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::globs::FollowedGlobs;
+use super::shared_path::SharedPath;
 
 /// Names one generation of one followed path for as long as its position is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,9 +52,9 @@ pub struct Source {
     /// Its place among the generations of its path: older content has a lower number.
     pub order: u64,
     /// The path as followed (not where rotation has moved the file since).
-    pub path: Arc<Path>,
+    pub path: SharedPath,
     /// Where the file was when it was found, if symbolic links led there: rotation works beside it.
-    pub real: Option<Box<PathBuf>>,
+    pub real: Option<Arc<PathBuf>>,
     /// The file on disk.
     pub inode: Inode,
 }
@@ -204,13 +205,21 @@ impl Default for Anchor {
     }
 }
 
+/// A source, and a position in it. Those who know of it share one: the path that waits for its file to
+/// grow, and the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Milestone {
+    /// Who it is.
+    pub source: Source,
+    /// Up to where it was read, or has arrived.
+    pub position: Position,
+}
+
 /// What the state keeps of one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Who it is.
-    pub source: Source,
     /// Up to where its lines have arrived.
-    pub position: Position,
+    pub reached: Arc<Milestone>,
     /// When the file was last seen.
     pub seen: SystemTime,
 }
@@ -219,7 +228,7 @@ pub struct Record {
 #[derive(Debug, Clone)]
 pub enum Update {
     /// Everything before this position has arrived (or was there before we came).
-    Reached(Arc<Source>, Position),
+    Reached(Arc<Milestone>),
     /// The file is gone from disk: nothing about it needs to be kept.
     Forget(SourceId),
     /// Every file that these globs match is known by what was told before.

@@ -8,5 +8,5 @@ mod tcp;
 
 pub(crate) use fork::{Side, fork};
 pub(crate) use lease::has_writer;
-pub(crate) use memory::keep_heap_small;
+pub(crate) use memory::{give_back_heap, keep_heap_small};
 pub(crate) use tcp::{limit_unsent, tcp_info, unacknowledged};

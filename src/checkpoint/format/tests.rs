@@ -31,7 +31,7 @@ fn a_line_is_for_people() {
         modified: 1_700_000_000_000_000_001,
         ..Position::default()
     };
-    let kept = Row { source: source.into(), position, seen: 1_700_000_001 };
+    let kept = Row { reached: Milestone { source, position }.into(), seen: 1_700_000_001 };
     let mut out = Vec::new();
     encode_change(&TableChange::Known(kept), &mut out);
     let text = String::from_utf8(out).unwrap();
@@ -57,7 +57,7 @@ fn the_extremes_survive() {
             starts: [RecordStart::default(); 2],
             modified: time,
         };
-        let kept = Row { source: source.into(), position, seen: 0 };
+        let kept = Row { reached: Milestone { source, position }.into(), seen: 0 };
         assert_eq!(round_trip(&TableChange::Known(kept.clone())), TableChange::Known(kept));
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use proptest::prelude::*;
 
 use super::*;
-use crate::pipeline::position::{Anchor, Head, Inode, RecordStart};
+use crate::pipeline::position::{Anchor, Head, Inode, Position, RecordStart, Source};
 
 pub(in crate::checkpoint) fn source(id: u64) -> impl Strategy<Value = Source> {
     let path = || {
@@ -16,7 +16,7 @@ pub(in crate::checkpoint) fn source(id: u64) -> impl Strategy<Value = Source> {
         ]
         .prop_map(std::path::PathBuf::from)
     };
-    let real = proptest::option::weighted(0.2, path().prop_map(Box::new));
+    let real = proptest::option::weighted(0.2, path().prop_map(Arc::new));
     (path(), real, any::<(u64, u64, Option<i64>)>()).prop_map(
         move |(path, real, (device, number, born))| {
             let inode = Inode { device, number, born };
@@ -51,7 +51,7 @@ pub(in crate::checkpoint) fn change() -> impl Strategy<Value = TableChange> {
     let known = any::<u64>()
         .prop_flat_map(|id| (source(id), position(), 0..4_000_000_000_i64))
         .prop_map(|(source, position, seen)| {
-            TableChange::Known(Row { source: source.into(), position, seen })
+            TableChange::Known(Row { reached: Milestone { source, position }.into(), seen })
         });
     prop_oneof![4 => known, 1 => any::<u64>().prop_map(|id| TableChange::Forgotten(SourceId(id)))]
 }

@@ -5,15 +5,16 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::pipeline::position::{Anchor, Head, Inode};
+use crate::pipeline::position::{Anchor, Head, Inode, Position, Source};
 
 const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 24 * 3600;
 
-fn source(id: u64) -> Arc<Source> {
+fn reached(id: u64, offset: u64) -> Arc<Milestone> {
     let inode = Inode { device: 1, number: id, born: None };
     let path = Path::new(&format!("/log/{id}")).into();
-    Arc::new(Source { id: SourceId(id), order: id, path, real: None, inode })
+    let source = Source { id: SourceId(id), order: id, path, real: None, inode };
+    Arc::new(Milestone { source, position: at(offset) })
 }
 
 fn at(offset: u64) -> Position {
@@ -22,7 +23,7 @@ fn at(offset: u64) -> Position {
 }
 
 fn reach(table: &mut Table, id: u64, offset: u64) {
-    table.apply(Update::Reached(source(id), at(offset)), NOW);
+    table.apply(Update::Reached(reached(id, offset)), NOW);
 }
 
 /// Saves, and gives whether everything was written and how many lines.
@@ -33,7 +34,7 @@ fn save(table: &mut Table) -> (bool, usize) {
 }
 
 fn offsets(table: &Table) -> Vec<(u64, u64)> {
-    table.records().iter().map(|r| (r.source.id.0, r.position.offset)).collect()
+    table.records().iter().map(|r| (r.reached.source.id.0, r.reached.position.offset)).collect()
 }
 
 fn loaded(generation: u64, changes: Vec<TableChange>) -> Loaded {
@@ -41,7 +42,7 @@ fn loaded(generation: u64, changes: Vec<TableChange>) -> Loaded {
 }
 
 fn known(id: u64, offset: u64) -> TableChange {
-    TableChange::Known(Row { source: source(id), position: at(offset), seen: NOW })
+    TableChange::Known(Row { reached: reached(id, offset), seen: NOW })
 }
 
 #[test]
@@ -134,7 +135,7 @@ fn only_what_changes_makes_it_dirty() {
     reach(&mut table, 1, 10);
     table.apply(Update::Forget(SourceId(9)), NOW);
     assert!(!table.is_dirty());
-    table.apply(Update::Reached(source(1), at(10)), NOW + DAY);
+    table.apply(Update::Reached(reached(1, 10)), NOW + DAY);
     assert!(table.is_dirty(), "a day later it has been seen again");
 }
 
@@ -148,12 +149,13 @@ fn what_is_forgotten_stays_so_though_its_last_lines_arrive_later() {
 }
 
 #[test]
-fn the_path_is_shared_with_whoever_reads_the_file() {
+fn what_is_known_is_shared_with_whoever_reads_the_file() {
     let mut table = Table::loaded(loaded(1, vec![known(1, 10)]), Loaded::default());
-    let source = source(1);
-    table.apply(Update::Reached(source.clone(), at(10)), NOW);
-    assert_eq!(Arc::strong_count(&source), 2);
-    assert!(size_of::<(SourceId, Row)>() <= 88);
+    let reached = reached(1, 10);
+    table.apply(Update::Reached(Arc::clone(&reached)), NOW);
+    assert_eq!(Arc::strong_count(&reached), 2);
+    assert!(Arc::ptr_eq(&table.records()[0].reached, &reached));
+    assert!(size_of::<Numbered>() <= 16);
 }
 
 /// What may happen to a table and the two files.

@@ -99,10 +99,10 @@ fn what_patterns_drop_does_not_keep_others_waiting_and_makes_few_marks() {
     assert!(world.fill());
     let batch = &world.unconfirmed[0];
     assert!(batch.bytes.is_empty() && batch.marks.len() <= 2, "{} marks", batch.marks.len());
-    let Some(Update::Reached(_, position)) = batch.marks.last().map(|mark| &mark.update) else {
+    let Some(Update::Reached(reached)) = batch.marks.last().map(|mark| &mark.update) else {
         panic!("{:?}", batch.marks)
     };
-    assert!(((1 << 20)..(4 << 20)).contains(&position.offset), "{}", position.offset);
+    assert!(((1 << 20)..(4 << 20)).contains(&reached.position.offset), "{reached:?}");
     // A line of another file comes with the next batch.
     world.write_lines(1);
     world.look();

@@ -102,7 +102,7 @@ fn a_file_whose_device_has_another_number_after_a_reboot_goes_on() {
     world.deliver_all();
     world.stop(true);
     for record in world.records.values_mut() {
-        record.source.inode.device += 1;
+        std::sync::Arc::make_mut(&mut record.reached).source.inode.device += 1;
     }
     world.write_lines(2);
     world.settle();

@@ -269,7 +269,7 @@ fn entry_of(log: bool, rotated: bool) -> EntryOf {
 
 fn id_of(update: &Update) -> u64 {
     match update {
-        Update::Reached(source, _) => source.id.0,
+        Update::Reached(reached) => reached.source.id.0,
         Update::Forget(id) => id.0,
         Update::Followed(_) => 0,
     }
@@ -283,9 +283,8 @@ fn last_moment(born: Option<SystemTime>) -> SystemTime {
 /// What the state does with an update.
 fn note(records: &mut BTreeMap<SourceId, Record>, update: Update, seen: SystemTime) {
     match update {
-        Update::Reached(source, position) => {
-            let record = Record { source: (*source).clone(), position, seen };
-            records.insert(source.id, record);
+        Update::Reached(reached) => {
+            records.insert(reached.source.id, Record { reached, seen });
         }
         Update::Forget(id) => drop(records.remove(&id)),
         Update::Followed(_) => {}

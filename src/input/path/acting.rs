@@ -243,8 +243,8 @@ impl FollowedPath {
         context: &mut Context<'_>,
     ) {
         for newer in self.older.iter_mut().skip(at).chain(&mut self.current) {
-            if let Some(position) = newer.begins_after(previous) {
-                context.effects.now.push(CheckpointNow::known(&newer.source, position));
+            if newer.begins_after(previous) {
+                context.effects.now.push(CheckpointNow::known(newer.reached()));
             }
         }
     }

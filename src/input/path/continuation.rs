@@ -68,7 +68,7 @@ impl FollowedPath {
             context.shared.ownership.release(old, self.id);
         }
         context.shared.ownership.claim(stat.inode, self.id);
-        context.effects.behind.push(CheckpointBehind::reached(&moved.source, moved.position));
+        context.effects.behind.push(CheckpointBehind::reached(moved.reached()));
         info!(
             "{} was replaced by a copy of itself; going on at byte {}",
             self.path.shown(),
@@ -150,7 +150,7 @@ impl Generation {
     }
 
     /// Its content stands in a copy from now on, which took the place of the file.
-    fn replaced_by(&mut self, stat: &Stat, real: Option<Box<PathBuf>>, content: Content) {
+    fn replaced_by(&mut self, stat: &Stat, real: Option<Arc<PathBuf>>, content: Content) {
         self.moved_to(stat.inode, real);
         self.continue_with(content, stat.size);
     }

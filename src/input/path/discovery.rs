@@ -322,7 +322,7 @@ impl FollowedPath {
         if let Some(known) = self.older.iter_mut().find(|known| known.source.id == found) {
             known.position = position;
             // What was read before may be under way.
-            effects.behind.push(CheckpointBehind::reached(&known.source, position));
+            effects.behind.push(CheckpointBehind::reached(known.reached()));
         }
         effects
     }

@@ -19,7 +19,7 @@ use crate::pipeline::position::{Inode, Position};
 use crate::shown::Show;
 
 /// Files that have fewer bytes in common are not taken for copies of each other.
-const ALIKE: usize = 32;
+pub(super) const ALIKE: usize = 32;
 
 /// What looking at a path gave.
 pub(in crate::input) struct Looked {
@@ -98,7 +98,7 @@ impl FollowedPath {
             // It may have grown since it was compared.
             let seen = Stat { size: stat.size.min(current.size()), ..stat };
             current.go_on_at(end(&self.path, &seen));
-            effects.behind.push(CheckpointBehind::reached(&current.source, current.position));
+            effects.behind.push(CheckpointBehind::reached(current.reached()));
         }
         effects
     }
@@ -151,10 +151,15 @@ impl FollowedPath {
         }
     }
 
-    /// Looks at what the path names now.
-    pub(in crate::input) fn look(&mut self, shared: &mut Shared, now: Instant) -> Looked {
+    /// Looks at what the path names now, which is what `stat` says.
+    pub(in crate::input) fn look(
+        &mut self,
+        stat: io::Result<Stat>,
+        shared: &mut Shared,
+        now: Instant,
+    ) -> Looked {
         let mut context = Context::new(shared, now);
-        let stat = self.look_at_path(&mut context);
+        let stat = self.followable(stat, &mut context);
         let has_work = self.look_with(stat, &mut context);
         Looked { has_work, stat, effects: context.effects }
     }
@@ -201,8 +206,8 @@ impl FollowedPath {
             && let Some(current) = &mut self.current
         {
             current.saw_size(stat.size);
-            if let Some(position) = current.fingerprint_unread(&self.path, stat) {
-                context.effects.now.push(CheckpointNow::known(&current.source, position));
+            if current.fingerprint_unread(&self.path, stat) {
+                context.effects.now.push(CheckpointNow::known(current.reached()));
             }
         }
         match change {
@@ -264,9 +269,9 @@ impl FollowedPath {
         self.not_followed = None;
         self.retire_current(now);
         shared.ownership.claim(generation.source.inode, self.id);
-        if names::completed(&generation.source.path).as_deref() == Some(&*self.path) {
+        if names::completed(&generation.source.path.to_path_buf()).as_deref() == Some(&*self.path) {
             // Rotation makes other names from here on.
-            generation.renamed_to(&self.path);
+            generation.renamed_to(&self.shared_path);
         }
         self.make_current(generation);
     }
@@ -281,7 +286,13 @@ impl FollowedPath {
 
     /// What the path names, if that can be followed.
     pub(super) fn look_at_path(&mut self, context: &mut Context<'_>) -> Option<Stat> {
-        let stat = match context.shared.stat(&self.path) {
+        let stat = context.shared.stat(&self.path);
+        self.followable(stat, context)
+    }
+
+    /// What stands at the path, if that can be followed. Otherwise it is said why it is not.
+    fn followable(&mut self, stat: io::Result<Stat>, context: &mut Context<'_>) -> Option<Stat> {
+        let stat = match stat {
             Ok(stat) => stat,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.not_followed = None;

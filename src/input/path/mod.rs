@@ -16,6 +16,7 @@ mod opening;
 mod ownership;
 mod reading;
 mod recently_read;
+mod resting;
 mod rewritten;
 mod settling;
 mod shared;
@@ -38,6 +39,7 @@ use self::transitions::{Medium, Phase};
 use self::unsettled::Unsettled;
 use super::FileSettings;
 use crate::pipeline::position::Inode;
+use crate::pipeline::shared_path::SharedPath;
 use crate::shown::Show;
 use crate::syslog::Header;
 
@@ -45,6 +47,7 @@ pub(in crate::input) use self::discovery::Claim;
 pub(in crate::input) use self::effects::{Candidate, Effects};
 pub(in crate::input) use self::look::ReadFrom;
 pub(in crate::input) use self::reading::{ReadWork, When};
+pub(in crate::input) use self::resting::RestingPath;
 pub(in crate::input) use self::shared::Shared;
 
 /// A followed path.
@@ -52,6 +55,8 @@ pub(in crate::input) struct FollowedPath {
     /// Its number among the paths.
     id: usize,
     path: Arc<Path>,
+    /// The same, for all that is kept of its files.
+    shared_path: SharedPath,
     /// What its entry of `files` says.
     settings: Arc<FileSettings>,
     header: Option<Arc<Header>>,
@@ -83,10 +88,15 @@ impl<'a> Context<'a> {
 }
 
 impl FollowedPath {
-    pub(in crate::input) fn new(id: usize, path: Arc<Path>, settings: Arc<FileSettings>) -> Self {
+    pub(in crate::input) fn new(
+        id: usize,
+        shared_path: SharedPath,
+        settings: Arc<FileSettings>,
+    ) -> Self {
         Self {
             id,
-            path,
+            path: shared_path.to_path_buf().into(),
+            shared_path,
             settings,
             header: None,
             older: VecDeque::new(),

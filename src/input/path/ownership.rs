@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::path::Path;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::effects::Effects;
@@ -12,13 +13,18 @@ use crate::input::rotation::identity::Found;
 use crate::input::rotation::names::{is_sibling_of, is_telling_sibling_of, telling_bases};
 use crate::pipeline::position::{Inode, Position, Source};
 
-/// Device and inode number.
-type FileKey = (u64, u64);
+/// Who reads a file. There is one for each that is followed: as small as can be.
+struct Owner {
+    path: u32,
+    /// When the file was born, if that is known. None at the epoch itself.
+    born: Option<NonZero<i64>>,
+}
 
 /// Which path reads which file.
 #[derive(Default)]
 pub(in crate::input) struct Ownership {
-    owners: HashMap<FileKey, (usize, Option<i64>)>,
+    /// By device, and by the number of the inode there.
+    owners: HashMap<u64, HashMap<u64, Owner>>,
     /// Paths whose file another path still reads.
     waiting: HashMap<Inode, (usize, Arc<Path>)>,
     /// The files let go last, and how far they were read: another glob may name them later.
@@ -33,28 +39,31 @@ pub(in crate::input) struct Ownership {
 /// How many files are remembered that were let go.
 const LET_GO_MAX: usize = 1024;
 
-fn key(inode: Inode) -> FileKey {
-    (inode.device, inode.number)
-}
-
 impl Ownership {
     /// `path` reads this file.
     pub(in crate::input) fn claim(&mut self, inode: Inode, path: usize) {
-        self.owners.insert(key(inode), (path, inode.born));
+        let owner = Owner { path: path as u32, born: inode.born.and_then(NonZero::new) };
+        self.owners.entry(inode.device).or_default().insert(inode.number, owner);
     }
 
     /// `path` does not read it any more.
     pub(super) fn release(&mut self, inode: Inode, path: usize) {
-        if self.owner(inode) == Some(path) {
-            self.owners.remove(&key(inode));
+        if self.owner(inode) == Some(path)
+            && let Some(owners) = self.owners.get_mut(&inode.device)
+        {
+            owners.remove(&inode.number);
+            if owners.is_empty() {
+                self.owners.remove(&inode.device);
+            }
         }
     }
 
     /// Who reads this file. A reused inode is another file.
     pub(in crate::input) fn owner(&self, inode: Inode) -> Option<usize> {
-        let &(owner, born) = self.owners.get(&key(inode))?;
-        let same_birth = born.is_none() || inode.born.is_none() || born == inode.born;
-        same_birth.then_some(owner)
+        let owner = self.owners.get(&inode.device)?.get(&inode.number)?;
+        let born = inode.born.and_then(NonZero::new);
+        let same_birth = owner.born.is_none() || born.is_none() || owner.born == born;
+        same_birth.then_some(owner.path as usize)
     }
 
     /// `path` has found this file and reads it, unless another path turns out to.
@@ -110,12 +119,12 @@ impl Ownership {
 
     /// Whether it was let go by `path`.
     pub(super) fn let_go_at(&self, inode: Inode, path: &Path) -> bool {
-        self.let_go.iter().any(|(known, _)| known.inode == inode && &*known.path == path)
+        self.let_go.iter().any(|(known, _)| known.inode == inode && known.path.is(path))
     }
 
     /// When what `path` named and was let go was written last.
     pub(super) fn let_go_until(&self, path: &Path) -> i64 {
-        let own = self.let_go.iter().filter(|(known, _)| &*known.path == path);
+        let own = self.let_go.iter().filter(|(known, _)| known.path.is(path));
         own.map(|(_, position)| position.modified).max().unwrap_or(i64::MIN)
     }
 
@@ -127,9 +136,9 @@ impl Ownership {
     pub(super) fn was_read(&self, found: &mut Found) -> io::Result<bool> {
         let path = found.path.clone();
         let bases = telling_bases(&path);
-        let is_of = |place: &Path| {
-            let is_kin = || bases.iter().any(|base| is_telling_sibling_of(base, place));
-            is_sibling_of(place, &path) || is_kin()
+        let is_of = |place: PathBuf| {
+            let is_kin = || bases.iter().any(|base| is_telling_sibling_of(base, &place));
+            is_sibling_of(&place, &path) || is_kin()
         };
         let is_sibling = |of: &Source| places(of).any(is_of);
         let siblings = self.let_go.iter().filter(|(source, _)| is_sibling(source));

@@ -218,7 +218,7 @@ impl FollowedPath {
             if before.offset == 0 {
                 // Should we end before this is confirmed, the file must be known again.
                 let position = Position { head: it.head(), ..before };
-                context.effects.now.push(CheckpointNow::known(&it.source, position));
+                context.effects.now.push(CheckpointNow::known(it.reached_at(position)));
             }
             let is_late = quiet >= UNFINISHED_QUIET && it.size() > size;
             if is_last && is_late && it.medium() == Medium::Deleted && it.report_deletion() {

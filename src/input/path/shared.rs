@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::ownership::Ownership;
@@ -73,7 +74,7 @@ impl Shared {
     }
 
     /// Where `path` leads, if symbolic links lead anywhere else.
-    pub(super) fn real(&mut self, path: &Path, now: Instant) -> Option<Box<PathBuf>> {
+    pub(super) fn real(&mut self, path: &Path, now: Instant) -> Option<Arc<PathBuf>> {
         let real = if path.is_symlink() {
             path.canonicalize().ok()
         } else {
@@ -86,7 +87,7 @@ impl Shared {
             let (_, real, _) = self.directory.as_ref()?;
             real.as_ref().map(|real| real.join(name))
         };
-        real.filter(|real| real != path).map(Box::new)
+        real.filter(|real| real != path).map(Arc::new)
     }
 
     pub(super) fn new_id(&self) -> SourceId {

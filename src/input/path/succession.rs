@@ -16,7 +16,7 @@ use crate::input::read::content::{Content, Stat, open};
 use crate::input::rotation::archive;
 use crate::input::rotation::judge::Change;
 use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
-use crate::pipeline::position::{Position, Record, Source};
+use crate::pipeline::position::{Record, Source};
 use crate::shown::Show;
 
 /// How long a file may have had its name without being looked at, in nanoseconds.
@@ -31,10 +31,10 @@ impl FollowedPath {
         now: Instant,
     ) -> Effects {
         let mut context = Context::new(shared, now);
-        records.sort_by_key(|record| (record.source.order, record.source.id));
+        records.sort_by_key(|Record { reached, .. }| (reached.source.order, reached.source.id));
         self.older.reserve_exact(records.len());
         for record in records {
-            let mut generation = Generation::new(Arc::new(record.source), record.position, now);
+            let mut generation = Generation::known_as(record.reached, now);
             generation.retire(now);
             self.older.push_back(generation);
         }
@@ -68,7 +68,7 @@ impl FollowedPath {
             current.moved_to(stat.inode, real);
             context.shared.ownership.claim(stat.inode, self.id);
             // Nothing is in flight at the start.
-            context.effects.now.push(CheckpointNow::known(&current.source, current.position));
+            context.effects.now.push(CheckpointNow::known(current.reached()));
         }
         self.make_current(current);
         if !recognised {
@@ -107,7 +107,7 @@ impl FollowedPath {
         let stat = newest.stat().or_else(at_path);
         let (modified, inode) = (newest.position.modified, newest.source.inode);
         // So that a copy of what it holds by now is told from one of what it held before.
-        let fingerprint = stat.and_then(|stat| newest.fingerprint_unread(&path, &stat));
+        let is_news = stat.is_some_and(|stat| newest.fingerprint_unread(&path, &stat));
         let source = Arc::clone(&newest.source);
         let until = stat.map_or(i64::MAX, |stat| stat.modified);
         let kind = SearchKind::Copies { after: modified, until };
@@ -121,7 +121,7 @@ impl FollowedPath {
             is_missing => is_missing.unwrap_or(false),
         };
         let copies = self.unknown_among(search, (previous, Some(order)), context);
-        self.place_copies_of_empty(copies, fingerprint, is_missing, context);
+        self.place_copies_of_empty(copies, is_news, is_missing, context);
     }
 
     /// Whether the newest generation is older, and its file is not to be found.
@@ -138,7 +138,7 @@ impl FollowedPath {
     fn place_copies_of_empty(
         &mut self,
         copies: Vec<Generation>,
-        fingerprint: Option<Position>,
+        is_news: bool,
         is_missing: bool,
         context: &mut Context<'_>,
     ) {
@@ -156,8 +156,8 @@ impl FollowedPath {
             context.effects.now.push(CheckpointNow::forget(source.id));
             context.shared.ownership.release(source.inode, self.id);
             self.older.pop_back();
-        } else if fingerprint.is_some() || !copies.is_empty() {
-            context.effects.now.push(CheckpointNow::known(&source, newest.position));
+        } else if is_news || !copies.is_empty() {
+            context.effects.now.push(CheckpointNow::known(newest.reached()));
         }
         self.insert_all_older(at, copies);
     }
@@ -170,10 +170,8 @@ impl FollowedPath {
                 let _ = self.open_older(at, context, true);
             }
             let older = &mut self.older[at];
-            let position =
-                older.stat().and_then(|stat| older.fingerprint_unread(&self.path, &stat));
-            if let Some(position) = position {
-                context.effects.now.push(CheckpointNow::known(&older.source, position));
+            if older.stat().is_some_and(|stat| older.fingerprint_unread(&self.path, &stat)) {
+                context.effects.now.push(CheckpointNow::known(older.reached()));
             }
         }
     }
@@ -288,8 +286,8 @@ impl FollowedPath {
         context: &mut Context<'_>,
     ) -> Generation {
         let Context { shared, now, effects } = context;
-        let (id, path) = (shared.new_id(), self.path.clone());
-        let real = shared.real(&path, *now);
+        let (id, path) = (shared.new_id(), self.shared_path.clone());
+        let real = shared.real(&self.path, *now);
         let source = Source { id, order, path, real, inode: stat.inode };
         shared.ownership.claim(stat.inode, self.id);
         let (Begin::At(position) | Begin::Behind(position)) = begin;
@@ -298,9 +296,9 @@ impl FollowedPath {
         new.saw_size(stat.size);
         match begin {
             Begin::Behind(position) if position.offset > 0 => {
-                effects.behind.push(CheckpointBehind::reached(&new.source, new.position));
+                effects.behind.push(CheckpointBehind::reached(new.reached()));
             }
-            _ => effects.now.push(CheckpointNow::known(&new.source, new.position)),
+            _ => effects.now.push(CheckpointNow::known(new.reached())),
         }
         new
     }

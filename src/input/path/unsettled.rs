@@ -65,7 +65,7 @@ pub(super) enum SearchKind {
     Successors {
         modified: i64,
         /// Where the link at the path leads by now.
-        leads_to: Option<Box<PathBuf>>,
+        leads_to: Option<Arc<PathBuf>>,
     },
     Copies {
         after: i64,
@@ -222,7 +222,7 @@ impl UnsettledFile {
     /// Whether it was moved to a name that is none of ours, or excluded.
     pub(super) fn is_elsewhere(&self, shared: &Shared) -> bool {
         let mut places = archive::places(&self.source);
-        let is_ours = self.is_rewritten || places.any(|it| names::is_sibling_of(it, &self.path));
+        let is_ours = self.is_rewritten || places.any(|it| names::is_sibling_of(&it, &self.path));
         shared.is_excluded(&self.path) || !is_ours
     }
 }

@@ -72,7 +72,7 @@ mod tests {
         let mut file = File::create(&path).unwrap();
         let inode = Stat::at(&path).unwrap().inode;
         let source =
-            |id| Source { id: SourceId(id), order: 0, path: (*path).into(), real: None, inode };
+            |id| Source { id: SourceId(id), order: 0, path: (&path).into(), real: None, inode };
         let number_of =
             |id| number(&source(id), &mut Content::Plain(open(&path).unwrap())).unwrap();
         file.write_all(b"first\n").unwrap();

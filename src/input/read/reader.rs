@@ -17,7 +17,7 @@ use crate::health::metrics::Reading;
 use crate::pipeline::batch::{Batch, Mark};
 use crate::pipeline::checkpoint::CheckpointBehind;
 use crate::pipeline::controls::Controls;
-use crate::pipeline::position::{Anchor, Head, Position, Source, SourceId, Update};
+use crate::pipeline::position::{Anchor, Head, Milestone, Position, Source, SourceId, Update};
 use crate::syslog::{Encoder, Framing};
 use crate::text::{Behind, Wide};
 
@@ -378,7 +378,8 @@ impl Reader {
             self.advance(place, done, from - done, false)?;
             done = from;
             let position = Position { modified: place.modified, ..*place.position };
-            mark(batch, CheckpointBehind::reached(place.source, position));
+            let source = Source::clone(place.source);
+            mark(batch, CheckpointBehind::reached(Arc::new(Milestone { source, position })));
         }
         Ok((done, from))
     }
@@ -425,8 +426,8 @@ pub(in crate::input) fn mark(batch: &mut Batch, checkpoint: CheckpointBehind) {
     let end = batch.bytes.len() as u32;
     if let Some(last) = batch.marks.last_mut()
         && last.end == end
-        && let (Update::Reached(before, _), Update::Reached(now, _)) = (&last.update, &update)
-        && before.id == now.id
+        && let (Update::Reached(before), Update::Reached(now)) = (&last.update, &update)
+        && before.source.id == now.source.id
     {
         last.update = update;
         return;

@@ -52,7 +52,8 @@ pub(in crate::input) fn by_inode(
     position: &Position,
 ) -> io::Result<Option<Found>> {
     let inode = source.inode;
-    for directory in places(source).filter_map(Path::parent) {
+    for place in places(source) {
+        let Some(directory) = place.parent() else { continue };
         let path = with_inode(directories, directory, inode)?;
         let found = path.map_or(Ok(None), |path| Found::open(directories, path))?;
         let Some(mut found) = found else { continue };
@@ -257,7 +258,7 @@ pub(in crate::input) fn numbered(
 
 /// Whether a name says for certain that its file was rotated away from `source`.
 pub(in crate::input) fn is_telling(source: &Source, path: &Path) -> bool {
-    places(source).any(|place| is_telling_sibling_of(place, path))
+    places(source).any(|place| is_telling_sibling_of(&place, path))
         || kin(source).iter().any(|base| is_telling_sibling_of(base, path))
 }
 
@@ -268,25 +269,25 @@ fn kin(source: &Source) -> Vec<PathBuf> {
 }
 
 /// Where rotation works: beside the file, and beside a symbolic link that leads to it.
-pub(in crate::input) fn places(source: &Source) -> impl Iterator<Item = &Path> {
-    let real = source.real.as_deref().map(PathBuf::as_path);
-    real.into_iter().chain(std::iter::once(&*source.path))
+pub(in crate::input) fn places(source: &Source) -> impl Iterator<Item = PathBuf> {
+    let real = source.real.as_deref().cloned();
+    real.into_iter().chain(std::iter::once(source.path.to_path_buf()))
 }
 
 fn siblings(directories: &Directories, source: &Source) -> io::Result<Vec<Sibling>> {
     let mut siblings = Vec::new();
     let kin = kin(source);
-    for place in places(source).chain(kin.iter().map(PathBuf::as_path)) {
+    for place in places(source).chain(kin) {
         let (Some(directory), Some(base)) = (place.parent(), place.file_name()) else { continue };
         let listing = directories.listing_where(directory, |listing| {
-            shows_successor(directories, source, place, listing)
+            shows_successor(directories, source, &place, listing)
         })?;
         let mut names: Vec<_> =
             listing.alike(base).filter(|name| is_rotation_of(base, name)).collect();
         names.sort_unstable();
         names.dedup();
         for path in names.into_iter().map(|name| directory.join(name)) {
-            if is_being_compressed(place, &path) {
+            if is_being_compressed(&place, &path) {
                 continue;
             }
             let stat = directories.stat(&path).ok();

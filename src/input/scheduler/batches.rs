@@ -70,7 +70,7 @@ impl Scheduler {
 
     /// Gives one path its turn.
     fn read_one(&mut self, id: usize, batch: &mut Batch, now: Instant) {
-        let Some(slot) = &mut self.slots[id] else { return };
+        let Some(slot) = self.slots.wake(id, now) else { return };
         slot.is_queued = false;
         slot.last_read = now;
         if matches!(slot.origin, Origin::Suspect(_)) {
@@ -83,7 +83,7 @@ impl Scheduler {
         if !self.is_examined(id, now) {
             return;
         }
-        let Some(slot) = &mut self.slots[id] else { return };
+        let Some(slot) = self.slots.awake_mut(id) else { return };
         self.shared.may_keep_open = self.open.len() < self.kept_open_max;
         self.shared.may_linger = self.open.len() < self.kept_open_max / 2;
         let seen = self.looked_at.take().filter(|&(looked, _)| looked == id);
@@ -105,7 +105,7 @@ impl Scheduler {
             self.give_descriptor(id);
         }
         match turn.when {
-            When::Again => self.queue(id),
+            When::Again => self.queue(id, now),
             When::At(at) => self.wake_at(id, at),
             When::Look => {
                 self.look(id, now);
@@ -119,7 +119,7 @@ impl Scheduler {
     }
 
     pub(super) fn wake_at(&mut self, id: usize, at: Instant) {
-        let Some(slot) = &mut self.slots[id] else { return };
+        let Some(slot) = self.slots.awake_mut(id) else { return };
         if slot.wake_at.is_none_or(|set| at < set) {
             slot.wake_at = Some(at);
             self.timers.push(Reverse((at, id)));

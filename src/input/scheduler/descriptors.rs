@@ -36,7 +36,7 @@ impl Scheduler {
     /// before its turn comes.
     pub(super) fn keep_open(&mut self, id: usize, now: Instant) {
         if self.open.len() < self.kept_open_max
-            && self.slots[id].as_mut().is_some_and(|slot| slot.path.keep_open())
+            && self.slots.wake(id, now).is_some_and(|slot| slot.path.keep_open())
         {
             self.open.insert(id);
             self.housekeeping.get_or_insert(now + HOUSEKEEPING);
@@ -51,7 +51,7 @@ impl Scheduler {
         self.close_where(|id, slot| id != asking && !slot.is_queued, FollowedPath::close_current);
         if self.open.len() == before {
             let others = self.open.iter().copied().filter(|&id| id != asking);
-            let turn = |&id: &usize| self.slots[id].as_ref().map(|slot| slot.last_read);
+            let turn = |&id: &usize| self.slots.awake(id).map(|slot| slot.last_read);
             let first = others.min_by_key(turn);
             self.close_where(|id, _| Some(id) == first, FollowedPath::close_current);
         }
@@ -69,7 +69,7 @@ impl Scheduler {
     ) {
         let slots = &mut self.slots;
         self.open.retain(|&id| {
-            let Some(slot) = &mut slots[id] else { return false };
+            let Some(slot) = slots.awake_mut(id) else { return false };
             if is_such(id, slot) {
                 close(&mut slot.path);
             }
@@ -77,9 +77,18 @@ impl Scheduler {
         });
     }
 
+    /// Closes what is read to its end, and returns how many paths rest then.
+    #[cfg(test)]
+    pub(in crate::input) fn rest_all(&mut self) -> usize {
+        self.close_where(|_, slot| !slot.is_queued, FollowedPath::close_current);
+        self.slots.let_rest();
+        self.slots.count_resting()
+    }
+
     /// Has a path counted where it belongs.
     pub(super) fn count(&mut self, id: usize) {
-        if let Some(slot) = &mut self.slots[id] {
+        // What rests is counted.
+        if let Some(slot) = self.slots.awake_mut(id) {
             slot.count(&self.meters);
         }
     }
@@ -95,10 +104,10 @@ impl Scheduler {
                 break;
             }
             self.timers.pop();
-            if let Some(slot) = &mut self.slots[id] {
+            if let Some(slot) = self.slots.awake_mut(id) {
                 slot.wake_at = slot.wake_at.filter(|&set| set != at);
             }
-            self.queue(id);
+            self.queue(id, now);
         }
         if self.housekeeping.is_some_and(|at| at <= now) {
             self.close_quiet(now);
@@ -121,7 +130,7 @@ impl Scheduler {
         if self.ready.is_empty() {
             self.meters.unread_bytes.set(0);
         } else if self.measure_at.is_none_or(|at| at <= now) {
-            let slots = self.ready.iter().filter_map(|&id| self.slots[id].as_ref());
+            let slots = self.ready.iter().filter_map(|&id| self.slots.awake(id));
             let unread: u64 = slots.map(|slot| slot.path.unread()).sum();
             self.meters.unread_bytes.set(i64::try_from(unread).unwrap_or(i64::MAX));
             self.measure_at = Some(now + MEASURING);

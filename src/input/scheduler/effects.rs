@@ -41,7 +41,7 @@ impl Scheduler {
             true => Claim::All,
             false => self.claim_on(found, now),
         };
-        let Some(slot) = &mut self.slots[found.found_by] else { return };
+        let Some(slot) = self.slots.wake(found.found_by, now) else { return };
         let effects = match claim {
             Claim::All => slot.path.leave(found.source, &mut self.shared),
             Claim::UpTo(position) => slot.path.read_found_from(found.source, position),
@@ -56,9 +56,9 @@ impl Scheduler {
     /// Whether it may have been rotated away from a followed log, of which the path that has found it is
     /// a rotated file itself: that log looks for all that came unseen, and knows what it has read.
     fn is_left_to_log(&self, candidate: &Candidate) -> bool {
-        let Some(finder) = &self.slots[candidate.found_by] else { return false };
-        names::telling_bases(finder.path.path()).iter().any(|log| {
-            self.by_path.contains_key(&**log) && names::is_telling_sibling_of(log, &candidate.path)
+        let Some(finder) = self.slots.path(candidate.found_by) else { return false };
+        names::telling_bases(&finder).iter().any(|log| {
+            self.slots.find(log).is_some() && names::is_telling_sibling_of(log, &candidate.path)
         })
     }
 
@@ -66,7 +66,7 @@ impl Scheduler {
     /// itself.
     fn claim_on(&mut self, candidate: &Candidate, now: Instant) -> Claim {
         let bases = names::bases(&candidate.path);
-        let logs = bases.iter().filter_map(|base| self.by_path.get(&**base)).copied();
+        let logs = bases.iter().filter_map(|base| self.slots.find(base));
         let others = logs.chain(self.kin.of(&candidate.path));
         let others: Vec<_> = others.filter(|&id| id != candidate.found_by).collect();
         if others.is_empty() {
@@ -80,7 +80,7 @@ impl Scheduler {
 
     /// What a path has to do with a file that another one has found.
     pub(super) fn claims_of(&mut self, id: usize, found: &mut Found, now: Instant) -> Claim {
-        let Some(slot) = &mut self.slots[id] else { return Claim::Nothing };
+        let Some(slot) = self.slots.wake(id, now) else { return Claim::Nothing };
         let (claim, effects) = slot.path.claims(found, &mut self.shared, now);
         self.take_in(effects);
         claim
@@ -90,7 +90,7 @@ impl Scheduler {
     fn hand_over(&mut self, now: Instant) {
         while let Some(generation) = self.asked.handed_over.pop() {
             let waiter = self.shared.ownership.waiter(generation.source.inode);
-            let waiter = waiter.and_then(|id| self.slots[id].as_mut());
+            let waiter = waiter.and_then(|id| self.slots.wake(id, now));
             let waiter = waiter.map(|slot| (generation.is_at(slot.path.path()), slot));
             match waiter {
                 Some((is_there, slot)) if is_there || generation.has_name() => {
@@ -100,7 +100,7 @@ impl Scheduler {
                     }
                     slot.count(&self.meters);
                     let id = slot.path.id();
-                    self.queue(id);
+                    self.queue(id, now);
                 }
                 _ => {
                     let effects = self.shared.ownership.forget(&generation);

@@ -6,10 +6,11 @@ mod effects;
 mod kin;
 mod passes;
 mod slot;
+mod slots;
 mod suspects;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use self::descriptors::kept_open_max;
 use self::kin::Kin;
 use self::passes::unknown_from;
-use self::slot::Slot;
+use self::slots::Slots;
 use super::{FileSettings, Settings};
 use crate::health::metrics::Reading;
 use crate::health::readiness::FirstPass;
@@ -37,6 +38,7 @@ use crate::pipeline::channel::{Outlet, Room};
 use crate::pipeline::event::Event;
 use crate::pipeline::globs::FollowedGlobs;
 use crate::pipeline::position::{Record, SourceIds, Update, nanoseconds};
+use crate::pipeline::shared_path::SharedPath;
 
 /// The channels to the neighbours.
 pub struct InputLinks {
@@ -226,9 +228,9 @@ pub(super) struct Scheduler {
     shared: Shared,
     /// What paths have asked and is not done yet.
     asked: Effects,
-    slots: Vec<Option<Slot>>,
-    vacant: Vec<usize>,
-    by_path: HashMap<Arc<Path>, usize>,
+    slots: Slots,
+    /// The next one is likely to lie in the same directory.
+    followed_last: Option<SharedPath>,
     kin: Kin,
     ready: VecDeque<usize>,
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
@@ -267,7 +269,10 @@ impl Scheduler {
         };
         let mut records: BTreeMap<Arc<Path>, Vec<Record>> = BTreeMap::new();
         for record in known.records {
-            records.entry(Arc::clone(&record.source.path)).or_default().push(record);
+            records
+                .entry(record.reached.source.path.to_path_buf().into())
+                .or_default()
+                .push(record);
         }
         Self {
             unknown_from,
@@ -280,9 +285,8 @@ impl Scheduler {
             reader: Reader::new(settings.encoder),
             shared: Shared::new(settings.exclude_files, settings.fence, known.ids),
             asked: Effects::default(),
-            slots: Vec::new(),
-            vacant: Vec::new(),
-            by_path: HashMap::new(),
+            slots: Slots::default(),
+            followed_last: None,
             kin: Kin::default(),
             ready: VecDeque::new(),
             timers: BinaryHeap::new(),
@@ -319,9 +323,7 @@ impl Scheduler {
             _ if self.once && self.first_pass.is_none() => {}
             Event::Look { path, entry } => match &mut self.first_pass {
                 // After a reload, files that are followed already do not wait for its end.
-                Some(found) if !self.by_path.contains_key(&*path) => {
-                    found.push((path.into(), entry))
-                }
+                Some(found) if self.slots.find(&path).is_none() => found.push((path.into(), entry)),
                 _ => self.look_at(path, entry, now),
             },
             Event::Swept => {
@@ -341,6 +343,7 @@ impl Scheduler {
     pub(super) fn turn_ends(&mut self) {
         self.forget_look();
         self.shared.directories.turn_ends();
+        self.slots.let_rest();
     }
 
     /// Has FIFOs be read that were found, and others left that are gone.
@@ -358,8 +361,8 @@ impl Scheduler {
         self.looked_at = None;
     }
 
-    fn queue(&mut self, id: usize) {
-        let Some(slot) = &mut self.slots[id] else { return };
+    fn queue(&mut self, id: usize, now: Instant) {
+        let Some(slot) = self.slots.wake(id, now) else { return };
         if !std::mem::replace(&mut slot.is_queued, true) {
             self.ready.push_back(id);
         }
@@ -371,7 +374,7 @@ impl Scheduler {
 
     /// All is read that is to be read once.
     fn is_done(&self) -> bool {
-        let is_pending = || self.slots.iter().flatten().any(|slot| slot.is_pending);
+        let is_pending = || self.slots.all_awake().any(|slot| slot.is_pending);
         self.once && self.first_pass.is_none() && !self.has_work() && !is_pending()
     }
 }

@@ -18,9 +18,12 @@ use crate::input::rotation::names;
 use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::pipeline::event::Event;
 use crate::pipeline::position::{Position, Record, nanoseconds};
+use crate::pipeline::shared_path::SharedPath;
 
 /// With more files than this the log does not name each at the start.
 const NAMED_MAX: usize = 100;
+/// To take up so many known paths takes half a megabyte, of which little stays in use.
+const LARGE: usize = 1000;
 
 /// From where files are read of which nothing is known. All are old, unless it is known when we ran
 /// last: what has appeared since then is read from its beginning, as if we had been there.
@@ -33,11 +36,14 @@ pub(super) fn unknown_from(last_run: Option<SystemTime>) -> ReadFrom {
 /// Forgets how far the file that stands at `path` was read. What was rotated away from it keeps its positions.
 fn from_the_beginning(path: &Path, records: &mut [Record]) {
     let Ok(stat) = Stat::at(path) else { return };
-    let there =
-        records.iter_mut().filter(|record| same_but_device(record.source.inode, stat.inode));
+    let there = records
+        .iter_mut()
+        .filter(|record| same_but_device(record.reached.source.inode, stat.inode));
     // What it held before it was truncated has the same inode.
-    if let Some(record) = there.max_by_key(|record| (record.source.order, record.source.id)) {
-        record.position = Position::default();
+    if let Some(record) =
+        there.max_by_key(|Record { reached, .. }| (reached.source.order, reached.source.id))
+    {
+        Arc::make_mut(&mut record.reached).position = Position::default();
     }
 }
 
@@ -48,7 +54,7 @@ impl Scheduler {
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         found.dedup_by(|(b, _), (a, _)| a == b);
         // Not twice as many, as it would grow.
-        self.slots.reserve_exact(found.len());
+        self.slots.reserve(found.len());
         let mut known = Vec::new();
         self.leave_records_to_logs();
         let read_again = std::mem::take(&mut self.read_again);
@@ -65,9 +71,9 @@ impl Scheduler {
             };
             let id = self.follow(path, entry, now);
             for record in &records {
-                let inode = record.source.inode;
+                let inode = record.reached.source.inode;
                 self.shared.ownership.claim(inode, id);
-                if record.position.offset == 0 {
+                if record.reached.position.offset == 0 {
                     // It had just come, and may be what has become of another one.
                     self.shared.ownership.claim_if_unread(inode, id);
                 }
@@ -76,20 +82,25 @@ impl Scheduler {
         }
         let ids: Vec<_> = known.iter().map(|&(id, _)| id).collect();
         for (id, records) in known {
-            if let Some(slot) = &mut self.slots[id] {
+            if let Some(slot) = self.slots.wake(id, now) {
                 let effects = slot.path.resume(records, &mut self.shared, now);
                 self.take_in(effects);
             }
         }
         self.settle(now);
         self.find_older_among(&found, now);
+        let is_large = ids.len() > LARGE;
         for id in ids {
             self.count(id);
             self.queue_unread(id, now);
         }
+        self.slots.let_rest();
+        if is_large {
+            crate::sys::give_back_heap();
+        }
         let matched_before = self.matched_before.take();
         for (path, entry) in found {
-            if self.by_path.contains_key(&*path) {
+            if self.slots.find(&path).is_some() {
                 continue;
             }
             let is_named_anew = matched_before.as_ref().is_none_or(|matched| !matched(&path));
@@ -98,15 +109,21 @@ impl Scheduler {
                 false => ReadFrom::Start,
             };
             let id = self.follow(path, entry, now);
-            if let Some(slot) = &mut self.slots[id] {
+            if let Some(slot) = self.slots.wake(id, now) {
                 let effects = slot.path.begin(from, &mut self.shared, now);
                 self.take_in(effects);
             }
             self.count(id);
             self.queue_unread(id, now);
+            // One by one: all that are found are many, and most rest.
+            self.slots.let_rest();
         }
         if self.once {
-            self.slots.iter_mut().flatten().for_each(|slot| slot.path.read_no_further());
+            for id in self.slots.ids() {
+                if let Some(slot) = self.slots.wake(id, now) {
+                    slot.path.read_no_further();
+                }
+            }
         }
         self.shared.is_terse = false;
         self.asked.now.push(CheckpointNow::followed(&self.globs));
@@ -117,21 +134,21 @@ impl Scheduler {
     /// That is found before it is followed under its new name: it would be missed otherwise, and read twice.
     fn find_older_among(&mut self, found: &[(Arc<Path>, usize)], now: Instant) {
         let has_older =
-            |&id: &usize| self.slots[id].as_ref().is_some_and(|slot| slot.path.has_older());
-        let mut searching: Vec<_> = (0..self.slots.len()).filter(has_older).collect();
+            |&id: &usize| self.slots.awake(id).is_some_and(|slot| slot.path.has_older());
+        let mut searching: Vec<_> = self.slots.ids().filter(has_older).collect();
         if searching.is_empty() {
             return;
         }
-        let new = found.iter().filter(|(path, _)| !self.by_path.contains_key(&**path));
+        let new = found.iter().filter(|(path, _)| self.slots.find(path).is_none());
         let places: HashSet<&Path> = new.filter_map(|(path, _)| path.parent()).collect();
         searching.retain(|&id| {
-            let place = self.slots[id].as_ref().and_then(|slot| slot.path.path().parent());
+            let place = self.slots.awake(id).and_then(|slot| slot.path.path().parent());
             place.is_some_and(|place| places.contains(place))
         });
         // What holds the very same is not left to what only begins alike.
         for sure in [true, false] {
             for &id in &searching {
-                let Some(slot) = &mut self.slots[id] else { continue };
+                let Some(slot) = self.slots.awake_mut(id) else { continue };
                 if slot.path.has_older() {
                     let effects = slot.path.find_older(sure, &mut self.shared, now);
                     self.take_in(effects);
@@ -154,7 +171,7 @@ impl Scheduler {
             let Some(log) = log.filter(|_| !self.shared.is_excluded(&path)) else { continue };
             let log: Arc<Path> = log.into();
             for mut record in self.records.remove(&path).unwrap_or_default() {
-                record.source.path = Arc::clone(&log);
+                Arc::make_mut(&mut record.reached).source.path = SharedPath::from(&log);
                 self.records.entry(Arc::clone(&log)).or_default().push(record);
             }
         }
@@ -162,8 +179,8 @@ impl Scheduler {
 
     /// How many files there are.
     fn tally(&self) -> FileTally {
-        let mut tally = FileTally::default();
-        for Slot { path, .. } in self.slots.iter().flatten() {
+        let mut tally = FileTally { followed: self.slots.count_resting(), ..FileTally::default() };
+        for Slot { path, .. } in self.slots.all_awake() {
             match (path.is_unreadable(), path.has_current()) {
                 (true, _) => tally.unreadable += 1,
                 (false, true) => tally.followed += 1,
@@ -198,11 +215,12 @@ impl Scheduler {
             self.unknown_from = ReadFrom::Start;
         }
         self.first_pass = Some(Vec::new());
-        for id in 0..self.slots.len() {
-            let Some(slot) = &mut self.slots[id] else { continue };
-            match (self.entry_of)(slot.path.path()) {
-                Some(entry) => slot.path.belongs_to(Arc::clone(&self.files[entry])),
+        for id in self.slots.ids() {
+            let Some(path) = self.slots.path(id) else { continue };
+            match (self.entry_of)(&path) {
+                Some(entry) => self.slots.belongs_to(id, &self.files[entry]),
                 None => {
+                    let Some(slot) = self.slots.wake(id, now) else { continue };
                     let effects = slot.path.abandon(&mut self.shared, now);
                     self.take_in(effects);
                     self.remove(id);
@@ -215,13 +233,14 @@ impl Scheduler {
 
     /// The configuration does not name these files any more.
     fn drop_records(&mut self, records: Vec<Record>) {
-        let forget = records.into_iter().map(|record| CheckpointBehind::forget(record.source.id));
+        let forget =
+            records.into_iter().map(|record| CheckpointBehind::forget(record.reached.source.id));
         self.asked.behind.extend(forget);
     }
 
     pub(super) fn look_at(&mut self, path: PathBuf, entry: usize, now: Instant) {
-        let id = match self.by_path.get(&*path) {
-            Some(&id) => id,
+        let id = match self.slots.find(&path) {
+            Some(id) => id,
             None => self.follow(path.into(), entry, now),
         };
         self.look(id, now);
@@ -229,9 +248,8 @@ impl Scheduler {
 
     /// Looks at the files that were not named in this sweep.
     pub(super) fn look_at_unnamed(&mut self, now: Instant) {
-        for id in 0..self.slots.len() {
-            let is_due = |slot: &Slot| slot.sweep != self.sweep;
-            if self.slots[id].as_ref().is_some_and(is_due) {
+        for id in self.slots.ids() {
+            if self.slots.sweep(id).is_some_and(|looked_at| looked_at != self.sweep) {
                 self.look(id, now);
             }
         }
@@ -239,7 +257,17 @@ impl Scheduler {
 
     pub(super) fn look(&mut self, id: usize, now: Instant) {
         let sweep = self.sweep;
-        let Some(slot) = &mut self.slots[id] else { return };
+        let seen = self.slots.resting(id).map(|resting| {
+            let stat = self.shared.stat(&resting.path().to_path_buf());
+            let rests_on = stat.as_ref().ok().filter(|stat| resting.is_unchanged(stat)).copied();
+            (stat, rests_on)
+        });
+        if let Some((_, Some(stat))) = seen {
+            self.slots.rests_on(id, sweep);
+            self.looked_at = Some((id, stat));
+            return self.settle(now);
+        }
+        let Some(slot) = self.slots.wake(id, now) else { return };
         slot.sweep = sweep;
         if matches!(slot.origin, Origin::Suspect(_)) {
             // Its time comes.
@@ -247,8 +275,9 @@ impl Scheduler {
         }
         self.leave_completed(id, now);
         let left = self.leave_unexamined(id);
-        let Some(slot) = &mut self.slots[id] else { return };
-        let looked = slot.path.look(&mut self.shared, now);
+        let Some(slot) = self.slots.awake_mut(id) else { return };
+        let stat = seen.map_or_else(|| self.shared.stat(slot.path.path()), |(stat, _)| stat);
+        let looked = slot.path.look(stat, &mut self.shared, now);
         let is_over = !looked.has_work && slot.path.is_over(&self.shared);
         self.looked_at = looked.stat.map(|stat| (id, stat));
         self.take_in(looked.effects);
@@ -256,7 +285,7 @@ impl Scheduler {
             self.look_for_vanished(originals, born, now);
         }
         if looked.has_work {
-            self.queue(id);
+            self.queue(id, now);
             self.keep_open(id, now);
         } else if is_over {
             self.remove(id);
@@ -266,35 +295,28 @@ impl Scheduler {
     }
 
     fn follow(&mut self, path: Arc<Path>, entry: usize, now: Instant) -> usize {
-        let id = self.vacant.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() - 1
-        });
-        self.by_path.insert(Arc::clone(&path), id);
+        let (settings, sweep) = (Arc::clone(&self.files[entry]), self.sweep);
+        let shared_path = SharedPath::beside(&path, self.followed_last.as_ref());
+        let named = shared_path.clone();
+        self.followed_last = Some(shared_path);
+        let id = self.slots.add(|id| Slot::new(FollowedPath::new(id, named, settings), sweep, now));
         self.kin.add(&path, id);
-        self.slots[id] = Some(Slot::new(
-            FollowedPath::new(id, path, Arc::clone(&self.files[entry])),
-            self.sweep,
-            now,
-        ));
         id
     }
 
     pub(super) fn remove(&mut self, id: usize) {
-        if let Some(mut slot) = self.slots[id].take() {
+        if let Some(mut slot) = self.slots.remove(id) {
             slot.count_no_more(&self.meters);
-            self.by_path.remove(slot.path.path());
             self.kin.remove(slot.path.path(), id);
             self.shared.ownership.wait_no_more(id);
             self.open.remove(&id);
-            self.vacant.push(id);
         }
     }
 
     /// Descriptors are for files that have something to read.
     fn queue_unread(&mut self, id: usize, now: Instant) {
-        if self.slots[id].as_ref().is_some_and(|slot| slot.path.has_unread()) {
-            self.queue(id);
+        if self.slots.awake(id).is_some_and(|slot| slot.path.has_unread()) {
+            self.queue(id, now);
             self.keep_open(id, now);
         }
     }

@@ -28,7 +28,7 @@ impl Scheduler {
     /// Whether the path may be read. One that has just come is held against those that it may
     /// have been rotated away from, before anything of it is read.
     pub(super) fn is_examined(&mut self, id: usize, now: Instant) -> bool {
-        let Some(slot) = &mut self.slots[id] else { return false };
+        let Some(slot) = self.slots.wake(id, now) else { return false };
         let inode = slot.path.current_inode();
         match &slot.origin {
             Origin::Suspect(_) => false,
@@ -45,9 +45,9 @@ impl Scheduler {
     }
 
     fn examine(&mut self, id: usize, inode: Option<Inode>, now: Instant) -> bool {
-        let Some(slot) = &self.slots[id] else { return false };
-        let originals = self.alike(id, || first_bytes(slot.path.path()));
-        let Some(slot) = &mut self.slots[id] else { return false };
+        let Some(path) = self.slots.path(id) else { return false };
+        let originals = self.alike(id, || first_bytes(&path));
+        let Some(slot) = self.slots.awake_mut(id) else { return false };
         if originals.is_empty() {
             slot.origin = Origin::Own(inode);
             return true;
@@ -69,13 +69,13 @@ impl Scheduler {
 
     /// Whether something in a copy is to be read: the log may have been copied once more.
     fn is_copied_no_more(&mut self, id: usize, now: Instant) -> bool {
-        let Some(slot) = self.slots[id].as_ref().filter(|slot| slot.path.unread() > 0) else {
+        let Some(slot) = self.slots.awake(id).filter(|slot| slot.path.unread() > 0) else {
             return true;
         };
         let (path, inode) = (slot.path.path().to_owned(), slot.path.current_inode());
         let originals = self.alike(id, || first_bytes(&path));
         let from = self.copied_by(&path, originals, now);
-        let Some(slot) = &mut self.slots[id] else { return false };
+        let Some(slot) = self.slots.awake_mut(id) else { return false };
         if let Some(ReadFrom::EndAsCopyOf(_)) = from {
             let effects = slot.path.read_behind_copy();
             self.take_in(effects);
@@ -88,7 +88,7 @@ impl Scheduler {
     /// A file that has got the name it was written for before anything was read of it is left to that: the path
     /// of that name knows whether it goes on there.
     pub(super) fn leave_completed(&mut self, id: usize, now: Instant) {
-        let Some(slot) = self.slots[id].as_mut().filter(|slot| !slot.path.is_current_begun())
+        let Some(slot) = self.slots.awake_mut(id).filter(|slot| !slot.path.is_current_begun())
         else {
             return;
         };
@@ -109,7 +109,7 @@ impl Scheduler {
     /// their paths know what they have read, and find it under a name that rotation makes. Returns them, and
     /// when it was born.
     pub(super) fn leave_unexamined(&mut self, id: usize) -> Option<(Vec<usize>, i64)> {
-        let slot = self.slots[id].as_mut()?;
+        let slot = self.slots.awake_mut(id)?;
         if !matches!(slot.origin, Origin::Unexamined) {
             return None;
         }
@@ -121,12 +121,12 @@ impl Scheduler {
             return None;
         }
         let name = archive::moved(&self.shared.directories, &path, inode).ok()??;
-        let finds_it = |log: &Slot| names::is_telling_sibling_of(log.path.path(), &name);
-        originals.retain(|&log| self.slots[log].as_ref().is_some_and(finds_it));
+        let finds_it = |log: &Path| names::is_telling_sibling_of(log, &name);
+        originals.retain(|&log| self.slots.path(log).is_some_and(|log| finds_it(&log)));
         if originals.is_empty() {
             return None;
         }
-        let slot = self.slots[id].as_mut()?;
+        let slot = self.slots.awake_mut(id)?;
         let effects = slot.path.disown(&mut self.shared);
         self.take_in(effects);
         Some((originals, born))
@@ -136,25 +136,22 @@ impl Scheduler {
     /// away from them, and it begins like what is read there. Logs of several workers begin alike as well, so
     /// a mere number in a name tells nothing.
     fn alike(&self, id: usize, first: impl FnOnce() -> std::io::Result<Vec<u8>>) -> Vec<usize> {
-        let Some(slot) = &self.slots[id] else { return Vec::new() };
-        let mut bases = names::telling_bases(slot.path.path());
-        let written_for = names::completed(slot.path.path());
-        bases.extend(written_for.or_else(|| names::backed_up(slot.path.path())));
-        let originals = bases.iter().filter_map(|base| self.by_path.get(&**base)).copied();
+        let Some(path) = self.slots.path(id) else { return Vec::new() };
+        let mut bases = names::telling_bases(&path);
+        let written_for = names::completed(&path);
+        bases.extend(written_for.or_else(|| names::backed_up(&path)));
+        let originals = bases.iter().filter_map(|base| self.slots.find(base));
         let originals: Vec<_> = originals.filter(|&other| other != id).collect();
         if originals.is_empty() {
             return originals;
         }
         let Ok(bytes) = first() else { return Vec::new() };
-        let is_alike = |&other: &usize| {
-            self.slots[other].as_ref().is_some_and(|slot| slot.path.begins_like(&bytes))
-        };
-        originals.into_iter().filter(is_alike).collect()
+        originals.into_iter().filter(|&other| self.slots.begins_like(other, &bytes)).collect()
     }
 
     /// Looks again at a file that may be a copy, when it is time. Returns whether it is decided.
     pub(super) fn settle_suspect(&mut self, id: usize, now: Instant) -> bool {
-        let Some(slot) = &mut self.slots[id] else { return true };
+        let Some(slot) = self.slots.awake_mut(id) else { return true };
         let quiet = quiet(slot);
         let Origin::Suspect(suspect) = &mut slot.origin else { return true };
         let path = slot.path.path().to_owned();
@@ -185,7 +182,7 @@ impl Scheduler {
         let is_taken = |stat: Stat| self.shared.ownership.owner(stat.inode).is_some();
         if stat.is_some_and(|stat| !is_taken(stat))
             && let Some(from) = self.copied_by(&path, originals, now)
-            && let Some(slot) = &mut self.slots[id]
+            && let Some(slot) = self.slots.awake_mut(id)
         {
             info!("{} is a copy of a followed file: only what is added is read", path.shown());
             if let ReadFrom::EndAsCopyOf(_) = from {
@@ -199,9 +196,13 @@ impl Scheduler {
 
     /// Decides at the end what waits for its time: the next run does not know what this one has read.
     pub(in crate::input) fn settle_suspects(&mut self, now: Instant) {
-        for id in 0..self.slots.len() {
+        for id in self.slots.ids() {
+            // Nothing is unread of what rests.
+            if self.slots.awake(id).is_none() {
+                continue;
+            }
             self.is_examined(id, now);
-            let Some(slot) = &mut self.slots[id] else { continue };
+            let Some(slot) = self.slots.awake_mut(id) else { continue };
             if let Origin::Suspect(suspect) = &mut slot.origin {
                 suspect.look_at = now;
                 suspect.size = Stat::at(slot.path.path()).map_or(0, |stat| stat.size);
@@ -213,10 +214,10 @@ impl Scheduler {
     /// Has the paths that a file may be a copy of look for what has become of it.
     pub(super) fn look_for_vanished(&mut self, originals: Vec<usize>, born: i64, now: Instant) {
         for original in originals {
-            let Some(slot) = &mut self.slots[original] else { continue };
+            let Some(slot) = self.slots.wake(original, now) else { continue };
             let effects = slot.path.look_for_vanished(born, &mut self.shared, now);
             if slot.path.has_older() {
-                self.queue(original);
+                self.queue(original, now);
             }
             self.take_in(effects);
         }

@@ -94,7 +94,7 @@ impl StreamLines {
     /// Frames what is read from now on, and sends it as these settings say.
     pub(in crate::input) fn change(&mut self, encoder: Encoder, settings: Arc<FileSettings>) {
         self.reader.change(encoder);
-        self.header = settings.header(&self.source.path);
+        self.header = settings.header(&self.source.path.to_path_buf());
         let wide = self.wide.is_some().then(|| self.settings().wide()).flatten();
         self.wide = wide.map(|wide| settings.in_wide(wide));
         self.settings = settings;

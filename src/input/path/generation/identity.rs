@@ -16,7 +16,7 @@ use crate::input::rotation::identity::{self, Found};
 use crate::input::rotation::judge::{
     Change, Match, Relation, is_truncated, judge, same_but_device, same_inode,
 };
-use crate::pipeline::position::{Head, Inode, Position};
+use crate::pipeline::position::{Head, Inode};
 use crate::shown::Show;
 
 impl Generation {
@@ -80,7 +80,7 @@ impl Generation {
         let Some(found) = found else { return Ok(None) };
         tracing::debug!(
             "{} goes on in {} from byte {}",
-            self.source.path.shown(),
+            self.source.path.to_path_buf().shown(),
             found.path.shown(),
             self.position.offset
         );
@@ -198,7 +198,7 @@ impl Generation {
     ) -> io::Result<bool> {
         let mut opened = None;
         if self.content.is_none() && self.phase == Phase::Current {
-            opened = open_as(&self.source.path, self.source.inode).ok().flatten();
+            opened = open_as(&self.source.path.to_path_buf(), self.source.inode).ok().flatten();
         }
         let mut opened = opened.map(Content::Plain);
         match self.content.as_mut().or(opened.as_mut()) {
@@ -255,19 +255,15 @@ impl Generation {
     }
 
     /// Takes the fingerprint of a file of which nothing was read yet, so that it is known again if
-    /// it is copied and truncated before it is read. Returns the position if it has changed.
-    pub(in crate::input) fn fingerprint_unread(
-        &mut self,
-        path: &Path,
-        stat: &Stat,
-    ) -> Option<Position> {
+    /// it is copied and truncated before it is read. Returns whether the position has changed.
+    pub(in crate::input) fn fingerprint_unread(&mut self, path: &Path, stat: &Stat) -> bool {
         let full = usize::from(self.position.head.len) >= Head::MAX;
         if self.position.offset > 0
             || full
             || self.is_compressed()
             || stat.size <= u64::from(self.position.head.len)
         {
-            return None;
+            return false;
         }
         let (mut bytes, mut last) = ([0; Head::MAX], [0]);
         let mut read = |content: &mut Content| {
@@ -275,12 +271,13 @@ impl Generation {
             content.read_at(0, &mut bytes)
         };
         let count = match &mut self.content {
-            Some(content) => read(content).ok()?,
-            None => {
-                let file = open_as(path, stat.inode).ok()??;
-                read(&mut Content::Plain(file)).ok()?
-            }
+            Some(content) => read(content).ok(),
+            None => open_as(path, stat.inode)
+                .ok()
+                .flatten()
+                .and_then(|file| read(&mut Content::Plain(file)).ok()),
         };
+        let Some(count) = count else { return false };
         let mut bytes = &bytes[..count];
         // NULs up to the end may be filled in.
         if last == [0] {
@@ -288,11 +285,11 @@ impl Generation {
         }
         let known = self.position.head;
         if !known.matches(bytes) || bytes.len() <= usize::from(known.len) {
-            return None;
+            return false;
         }
         self.position.head = Head::of(bytes);
         self.position.modified = stat.modified;
-        Some(self.position)
+        true
     }
 }
 

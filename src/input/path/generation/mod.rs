@@ -3,6 +3,7 @@
 mod identity;
 mod order;
 mod reading;
+mod resting;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,11 +16,13 @@ use crate::input::read::overwritten::starts_before;
 use crate::input::read::pending::Pending;
 use crate::input::rotation::identity::position_in;
 use crate::input::rotation::judge::{self, LastSeen, same_inode};
-use crate::pipeline::position::{Head, Inode, Position, Source};
+use crate::pipeline::position::{Head, Inode, Milestone, Position, Source};
+use crate::pipeline::shared_path::SharedPath;
 use crate::text::Wide;
 
 pub(in crate::input) use self::identity::open_as;
 pub(in crate::input) use self::order::{order_behind_all, order_between, orders_between};
+pub(in crate::input) use self::resting::RestingGeneration;
 
 /// Which file holds what is read of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +50,27 @@ impl Extent {
     }
 }
 
+/// What was reported of it. Each is said once.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reported {
+    /// Its last records were overwritten.
+    overwriting: bool,
+    /// NUL bytes of it were skipped.
+    nuls: bool,
+    /// A line of it was cut.
+    cut: bool,
+    /// It was deleted while its writer goes on.
+    deletion: bool,
+}
+
 /// One generation of a followed path.
 #[derive(Debug)]
 pub(in crate::input) struct Generation {
     pub(in crate::input) source: Arc<Source>,
     /// Up to where it was read.
     pub(in crate::input) position: Position,
+    /// What the checkpoint stage was told of that last, to be shared with it.
+    told: Option<Arc<Milestone>>,
     content: Option<Content>,
     phase: Phase,
     /// When it was last seen to have become longer, or to have been rotated away.
@@ -69,14 +87,7 @@ pub(in crate::input) struct Generation {
     pending: Option<Box<Pending>>,
     /// The encoding that its first bytes tell.
     wide: Option<Wide>,
-    /// It was reported that its last records were overwritten.
-    overwriting_reported: bool,
-    /// It was reported that NUL bytes of it were skipped.
-    nuls_reported: bool,
-    /// It was reported that a line of it was cut.
-    cut_reported: bool,
-    /// It was reported that it was deleted while its writer goes on.
-    deletion_reported: bool,
+    reported: Reported,
     /// It held what was read of it after the path had come to name something else.
     was_sound: bool,
     /// The checkpoint does not know it any more, for its file is deleted and was read to its end.
@@ -88,6 +99,7 @@ impl Generation {
         Self {
             source,
             position,
+            told: None,
             content: None,
             phase: Phase::Current,
             quiet_since: now,
@@ -98,13 +110,28 @@ impl Generation {
             read_size: position.offset,
             pending: None,
             wide: None,
-            overwriting_reported: false,
-            nuls_reported: false,
-            cut_reported: false,
-            deletion_reported: false,
+            reported: Reported::default(),
             was_sound: false,
             is_forgotten: false,
         }
+    }
+
+    /// As the last run has left it.
+    pub(in crate::input) fn known_as(reached: Arc<Milestone>, now: Instant) -> Self {
+        let new = Self::new(Arc::new(reached.source.clone()), reached.position, now);
+        Self { told: Some(reached), ..new }
+    }
+
+    /// How far it was read, for the checkpoint stage.
+    pub(in crate::input) fn reached(&mut self) -> Arc<Milestone> {
+        self.reached_at(self.position)
+    }
+
+    /// The same, with another position.
+    pub(in crate::input) fn reached_at(&mut self, position: Position) -> Arc<Milestone> {
+        let reached = Arc::new(Milestone { source: Source::clone(&self.source), position });
+        self.told = Some(Arc::clone(&reached));
+        reached
     }
 
     pub(in crate::input) fn with_content(mut self, content: Option<Content>) -> Self {
@@ -132,15 +159,15 @@ impl Generation {
 
     /// Its content stands in another file from now on: on a device with another number, behind other
     /// links, or in a copy that took the place of the file.
-    pub(in crate::input) fn moved_to(&mut self, inode: Inode, real: Option<Box<PathBuf>>) {
+    pub(in crate::input) fn moved_to(&mut self, inode: Inode, real: Option<Arc<PathBuf>>) {
         let source = Source::clone(&self.source);
         self.source = Arc::new(Source { inode, real, ..source });
         self.reads = Reads::Original;
     }
 
     /// It is known by another path from now on.
-    pub(in crate::input) fn renamed_to(&mut self, path: &Arc<Path>) {
-        let (path, source) = (Arc::clone(path), Source::clone(&self.source));
+    pub(in crate::input) fn renamed_to(&mut self, path: &SharedPath) {
+        let (path, source) = (path.clone(), Source::clone(&self.source));
         self.source = Arc::new(Source { path, ..source });
     }
 
@@ -213,13 +240,13 @@ impl Generation {
         self.stat().map_or(self.position.modified, |stat| stat.modified)
     }
 
-    /// What came before is let go at `previous`. Returns the position if nothing was read yet and it has
+    /// What came before is let go at `previous`. Returns whether nothing was read yet and the position has
     /// changed: then the next start must tell copies of that from those of this one, by their time.
-    pub(in crate::input) fn begins_after(&mut self, previous: &Position) -> Option<Position> {
+    pub(in crate::input) fn begins_after(&mut self, previous: &Position) -> bool {
         let position = &mut self.position;
         let is_news = previous.modified > position.modified;
         position.modified = position.modified.max(previous.modified);
-        (is_news && position.offset == 0).then_some(*position)
+        is_news && position.offset == 0
     }
 
     /// How many bytes it is known to hold that were not read. NULs that may be filled in are none.
@@ -373,7 +400,7 @@ impl Generation {
 
     /// Whether it is to be reported that it was deleted while its writer goes on. True once.
     pub(in crate::input) fn report_deletion(&mut self) -> bool {
-        !std::mem::replace(&mut self.deletion_reported, true)
+        !std::mem::replace(&mut self.reported.deletion, true)
     }
 }
 

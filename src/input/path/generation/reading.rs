@@ -102,7 +102,7 @@ impl Generation {
             self.position.modified = stat.modified;
         }
         if matches!(read, Read::Some { .. }) {
-            mark(pass.batch, CheckpointBehind::reached(&self.source, self.position));
+            mark(pass.batch, CheckpointBehind::reached(self.reached()));
         }
         Ok(read)
     }
@@ -110,29 +110,33 @@ impl Generation {
     /// Says what was left out.
     fn tell(&mut self, before: Counts, reader: &Reader) {
         let after = reader.counts;
-        let path = self.source.path.shown();
+        let path = || self.source.path.to_path_buf();
         let (nuls, at) = (after.nuls - before.nuls, after.nuls_at);
         if nuls > 0 && at == 0 {
             tracing::info!(
-                "{path}: skipped {nuls} NUL bytes at its start: it was truncated under a writer that \
-                 does not append"
+                "{}: skipped {nuls} NUL bytes at its start: it was truncated under a writer that \
+                 does not append",
+                path().shown()
             );
-        } else if nuls > 0 && !std::mem::replace(&mut self.nuls_reported, true) {
+        } else if nuls > 0 && !std::mem::replace(&mut self.reported.nuls, true) {
             tracing::warn!(
-                "{path}: skipped {nuls} NUL bytes at byte {at}, others may follow: after a crash of \
-                 the system, lines may be missing there"
+                "{}: skipped {nuls} NUL bytes at byte {at}, others may follow: after a crash of \
+                 the system, lines may be missing there",
+                path().shown()
             );
         }
         let is_overwritten = after.overwritten > before.overwritten;
-        if is_overwritten && !std::mem::replace(&mut self.overwriting_reported, true) {
+        if is_overwritten && !std::mem::replace(&mut self.reported.overwriting, true) {
             tracing::info!(
-                "{path}: its last records were overwritten: what stands there now is read from byte {}",
+                "{}: its last records were overwritten: what stands there now is read from byte {}",
+                path().shown(),
                 self.position.offset
             );
         }
-        if after.cut > before.cut && !std::mem::replace(&mut self.cut_reported, true) {
+        if after.cut > before.cut && !std::mem::replace(&mut self.reported.cut, true) {
             tracing::warn!(
-                "{path}: a line was too long and was cut, others may follow: {}",
+                "{}: a line was too long and was cut, others may follow: {}",
+                path().shown(),
                 reader.limit()
             );
         }
@@ -175,7 +179,7 @@ impl Generation {
         };
         read(pass.reader, place, pass.batch)?;
         self.pending = pending.says_something(self.position.offset).then(|| Box::new(pending));
-        mark(pass.batch, CheckpointBehind::reached(&self.source, self.position));
+        mark(pass.batch, CheckpointBehind::reached(self.reached()));
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn search(
 ) -> io::Result<Option<Found>> {
     let is_known_anywhere = usize::from(position.anchor.len) == Anchor::MAX;
     for place in places(source) {
-        let may_have_kin = || !telling_bases(place).is_empty();
+        let may_have_kin = || !telling_bases(&place).is_empty();
         if !is_known_anywhere && !may_have_kin() {
             continue;
         }
@@ -34,10 +34,10 @@ pub(super) fn search(
             if stat.modified < oldest(position)
                 || stat.inode == source.inode
                 || is_taken(&stranger.sibling)
-                || places(source).any(|place| place == path)
+                || places(source).any(|place| place == *path)
                 || is_rotation_of(name, name_of)
-                || is_being_compressed(place, path)
-                || !(is_known_anywhere || are_kin(place, path))
+                || is_being_compressed(&place, path)
+                || !(is_known_anywhere || are_kin(&place, path))
                 || !begins_with(directories, stranger, position.head)
             {
                 continue;

@@ -1,6 +1,5 @@
 use std::fs::{self, File};
 use std::io::Write;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustix::io::Errno;
@@ -16,7 +15,7 @@ use crate::pipeline::position::{Anchor, Head, SourceId};
 #[test]
 fn where_nothing_can_be_listed_nothing_is_known_to_be_missing() {
     let dir = tempfile::tempdir().unwrap();
-    let path: std::sync::Arc<Path> = dir.path().join("logs/app.log").into();
+    let path = dir.path().join("logs/app.log").into();
     let inode = Inode { device: 1, number: 1, born: None };
     let mut source = Source { id: SourceId(1), order: 1, path, real: None, inode };
     let (head, anchor) = (Head::of(b"one\n"), Anchor::after(b"one\n"));
@@ -60,7 +59,10 @@ fn a_number_may_be_reused_by_what_cannot_be_opened() {
         let source = Source { id: SourceId(1), order: 1, path, real: None, inode };
         let directories = Directories::new(Disk);
         assert!(by_inode(&directories, &source, &position).unwrap().is_none(), "{name}");
-        assert!(moved(&directories, &source.path, inode).unwrap().is_none(), "{name}");
+        assert!(
+            moved(&directories, &source.path.to_path_buf(), inode).unwrap().is_none(),
+            "{name}"
+        );
     }
 }
 
@@ -86,9 +88,9 @@ impl Gone {
         let mut found = Found::open(&directories, path.clone()).unwrap().unwrap();
         let position = position_in(&mut found.content, READ as u64).unwrap();
         let position = Position { modified: found.stat.modified, ..position };
-        let (path, inode): (Arc<Path>, _) = (path.into(), found.stat.inode);
+        fs::remove_file(&path).unwrap();
+        let (path, inode) = (path.into(), found.stat.inode);
         let source = Source { id: SourceId(1), order: 1, path, real: None, inode };
-        fs::remove_file(&source.path).unwrap();
         Self { dir, source, position }
     }
 
@@ -247,7 +249,7 @@ fn a_log_is_the_same_under_another_identity() {
     assert_eq!(relation("app.log"), Some(Relation::Other));
     // Of what nothing was read, nothing is known.
     let unread = Position { modified: gone.position.modified, ..Position::default() };
-    assert!(at_path(&directories, &gone.source.path, &unread).unwrap().is_none());
+    assert!(at_path(&directories, &gone.source.path.to_path_buf(), &unread).unwrap().is_none());
 }
 
 #[test]
@@ -300,13 +302,13 @@ fn a_listing_serves_in_a_burst_for_whatever_it_shows() {
     // It may have been copied meanwhile.
     assert_eq!((successors(before.number), lists()), (vec![], 2));
     let rotated = gone.dir.path().join("app.log.1");
-    fs::rename(&gone.source.path, &rotated).unwrap();
+    fs::rename(gone.source.path.to_path_buf(), &rotated).unwrap();
     assert_eq!((successors(before.number), lists()), (vec![rotated.clone()], 3));
     gone.write("app.log", b"2\n");
     assert_eq!((successors(before.number), lists()), (vec![rotated.clone()], 4));
     assert_eq!((successors(before.number), lists()), (vec![rotated.clone()], 4));
     // What it shows is found by its inode, and looked for anew when it has moved.
-    let find = || moved(&directories, &gone.source.path, before).unwrap();
+    let find = || moved(&directories, &gone.source.path.to_path_buf(), before).unwrap();
     assert_eq!((find(), lists()), (Some(rotated.clone()), 4));
     let again = gone.dir.path().join("app.log.2");
     fs::rename(&rotated, &again).unwrap();

@@ -64,7 +64,7 @@ impl Shard {
             stop: stop.clone(),
         };
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-        let (discover, walk) = discover::stage(settings.discover, event_tx, runtime.handle())?;
+        let (discover, walk) = discover::stage(settings.discover, event_tx, runtime.handle());
         let input = stages.thread(StageName::Input, names.input, move || {
             // As a task: after another one it has its turn without a look at the kernel in between.
             let _ = runtime.block_on(runtime.spawn(input::run(settings.input, known, links)));

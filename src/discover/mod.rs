@@ -8,6 +8,7 @@ mod happened;
 mod inbox;
 mod instance;
 mod links;
+mod parked;
 mod pending;
 mod places;
 mod polled;
@@ -19,14 +20,14 @@ mod unmatched;
 mod walk;
 mod watch;
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Sender, UnboundedSender, unbounded_channel};
 
 use self::inbox::Inbox;
+use self::parked::Timer;
 use self::stage::Stage;
 use self::watch::Watch;
 use crate::filter::Patterns;
@@ -76,28 +77,25 @@ pub struct Discover {
 /// Makes the stage and its work, which is for a thread of its own. The work ends when the stage is
 /// dropped. inotify is listened to on `listening`, best the runtime of the one that receives the
 /// events: then nobody else is woken for a line.
-///
-/// # Errors
-/// When the work cannot be given a clock.
 pub fn stage(
     settings: Settings,
     events: Sender<Vec<Event>>,
     listening: &Handle,
-) -> io::Result<(Discover, impl FnOnce() + Send + 'static)> {
+) -> (Discover, impl FnOnce() + Send + 'static) {
     let (orders, mut ordered) = unbounded_channel();
     let inbox = Arc::new(Inbox::default());
     let mut watch = Watch::new(Arc::clone(&inbox), listening.clone());
-    let runtime = Builder::new_current_thread().enable_time().build()?;
     let discover = Discover { orders };
     discover.restart(settings, events);
-    let work = async move {
+    let work = async move |timer: Timer| {
         let mut next = ordered.recv().await;
         while let Some(order) = next {
-            let stage = Stage::new(*order, Arc::clone(&inbox), &mut watch, &mut ordered);
+            let inbox = Arc::clone(&inbox);
+            let stage = Stage::new(*order, inbox, (&mut watch, &timer), &mut ordered);
             next = stage.run().await;
         }
     };
-    Ok((discover, move || runtime.block_on(work)))
+    (discover, move || parked::run(work))
 }
 
 impl Discover {

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use nix::time::{ClockId, clock_gettime};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
-use tokio::time::sleep_until;
 
 use super::border::Crossings;
 use super::inbox::Inbox;
 use super::links::Symlinks;
+use super::parked::Timer;
 use super::polled::Polled;
 use super::reached::Reached;
 use super::sweep::SweepPlace;
@@ -49,6 +49,7 @@ pub(super) struct Stage<'a> {
     events: Sender<Vec<Event>>,
     pub(super) orders: &'a mut UnboundedReceiver<Box<Order>>,
     pub(super) watch: &'a mut Watch,
+    timer: &'a Timer,
     pub(super) inbox: Arc<Inbox>,
     pub(super) polled: Polled,
     pub(super) mounts: Arc<Mounts>,
@@ -82,7 +83,7 @@ impl<'a> Stage<'a> {
     pub(super) fn new(
         order: Order,
         inbox: Arc<Inbox>,
-        watch: &'a mut Watch,
+        (watch, timer): (&'a mut Watch, &'a Timer),
         orders: &'a mut UnboundedReceiver<Box<Order>>,
     ) -> Self {
         let Order { settings, events } = order;
@@ -93,6 +94,7 @@ impl<'a> Stage<'a> {
             events,
             orders,
             watch,
+            timer,
             inbox,
             polled: Polled::new(),
             mounts: Arc::default(),
@@ -157,7 +159,7 @@ impl<'a> Stage<'a> {
                     }
                 }
                 () = self.settings.area.changed() => deadline = deadline.min(not_before),
-                () = sleep_until(until.into()) => {}
+                () = self.timer.until(until) => {}
             }
             let now = Instant::now();
             if now >= deadline {

@@ -54,7 +54,7 @@ impl Fixture {
         let settings = settings(root.path(), globs, exclude, poll);
         let (sender, events) = channel(room);
         let runtime = Builder::new_current_thread().enable_io().build().unwrap();
-        let (stage, walk) = stage(settings, sender, runtime.handle()).unwrap();
+        let (stage, walk) = stage(settings, sender, runtime.handle());
         thread::spawn(walk);
         let token = CancellationToken::new();
         let ended = token.clone().cancelled_owned();

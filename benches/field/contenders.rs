@@ -132,7 +132,8 @@ fn rsyslog(job: &Job<'_>, program: Program) -> Command {
     let (dir, glob, to) = (job.site.make_dir("rsyslog"), job.glob.display(), &job.to);
     let (load, output) = match to.transport {
         Transport::Udp => ("", r#"type="omfwd" protocol="udp""#),
-        Transport::Relp => (r#"module(load="omrelp")"#, r#"type="omrelp""#),
+        // Its window is 128 messages otherwise, which is less than a segment here: it would wait 200 ms for each.
+        Transport::Relp => (r#"module(load="omrelp")"#, r#"type="omrelp" windowSize="16384""#),
         _ => ("", r#"type="omfwd" protocol="tcp""#),
     };
     let tail = if job.from_start { "off" } else { "on" };

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Endpoint, own_address};
+use crate::support::Endpoint;
 
 /// Before a receiver. It acknowledges at once: the delay is that of bytes and of FIN.
 pub struct Relay {
@@ -22,9 +22,10 @@ type Delayed = (Instant, Vec<u8>);
 impl Relay {
     /// One on which each direction takes so long.
     pub fn before(to: &Endpoint, delay: Duration) -> Self {
-        let listener = TcpListener::bind((own_address(), 0)).unwrap();
-        let own = listener.local_addr().unwrap();
         let server = SocketAddr::new(to.host.parse().unwrap(), to.port);
+        // At the same address, for which its certificate is.
+        let listener = TcpListener::bind((server.ip(), 0)).unwrap();
+        let own = listener.local_addr().unwrap();
         let accepted = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&accepted);
         thread::spawn(move || {

@@ -6,13 +6,18 @@
 #
 # So 200 means "taken", and a sender must keep to the length by itself. A direct queue
 # (main_queue(queue.type="Direct")) makes it mean "written".
-# Needs python3, and rsyslogd with imrelp (Debian: rsyslog-relp; RSYSLOG_MODULES names a directory of modules that
-# are elsewhere). Exits 0 while it is so, 1 when it has changed, 2 when it cannot run.
+# Needs python3, and the packages of Debian 12 on amd64. Exits 0 while it is so, 1 when it has changed, 2 when it cannot run.
 set -euo pipefail
-command -v rsyslogd >/dev/null || { echo "rsyslogd is not here"; exit 2; }
 dir=$(mktemp -d)
 pid=
 trap '[ -z "$pid" ] || kill "$pid"; rm -rf "$dir"' EXIT
+# Debian's packages, unpacked and not installed.
+cd "$dir"
+apt-get -qq download rsyslog=8.2302.0-1+deb12u2 rsyslog-relp=8.2302.0-1+deb12u2 librelp0=1.11.0-1 \
+  libestr0=0.1.11-1 libfastjson4=1.2304.0-1 || { echo "the packages cannot be had"; exit 2; }
+for package in *.deb; do dpkg -x "$package" root; done
+export LD_LIBRARY_PATH="$dir/root/usr/lib/x86_64-linux-gnu" PATH="$dir/root/usr/sbin:$PATH"
+modules="$LD_LIBRARY_PATH/rsyslog"
 port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
 cat > "$dir/conf" <<C
 main_queue(queue.type="FixedArray" queue.size="4" queue.workerThreads="1" queue.timeoutEnqueue="20"
@@ -23,7 +28,7 @@ template(name="raw" type="string" string="%rawmsg%\n")
 ruleset(name="keep") { action(type="omfile" file="$dir/stored" template="raw") }
 C
 rsyslogd -v | head -1
-rsyslogd -n -f "$dir/conf" -i "$dir/pid" ${RSYSLOG_MODULES:+-M "$RSYSLOG_MODULES"} 2>"$dir/log" &
+rsyslogd -n -f "$dir/conf" -i "$dir/pid" -M "$modules" 2>"$dir/log" &
 pid=$!
 python3 - "$port" "$dir/stored" <<'P'
 import re, socket, sys, time

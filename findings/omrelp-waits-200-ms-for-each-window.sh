@@ -6,14 +6,19 @@
 # loopback (65,483 bytes), none of them leaves: the kernel sends what is corked after 200 ms, the answers come, and the next 128
 # wait as long. Of a file of short lines 736 a second arrive; with a window that takes a whole batch, some 300,000.
 # So whoever compares with omrelp on loopback sets windowSize first, and a relay on the same host wants it too.
-# Needs python3, and rsyslogd with omrelp and imfile (Debian: rsyslog-relp; RSYSLOG_MODULES names a directory of modules that
-# are elsewhere). Takes 10 s. Exits 0 while it is so, 1 when it has changed, 2 when it cannot run.
+# Needs python3, and the packages of Debian 12 on amd64. Takes 10 s. Exits 0 while it is so, 1 when it has changed, 2 when it cannot run.
 set -euo pipefail
-command -v rsyslogd >/dev/null || { echo "rsyslogd is not here"; exit 2; }
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
+# Debian's packages, unpacked and not installed.
+cd "$dir"
+apt-get -qq download rsyslog=8.2302.0-1+deb12u2 rsyslog-relp=8.2302.0-1+deb12u2 librelp0=1.11.0-1 \
+  libestr0=0.1.11-1 libfastjson4=1.2304.0-1 || { echo "the packages cannot be had"; exit 2; }
+for package in *.deb; do dpkg -x "$package" root; done
+export LD_LIBRARY_PATH="$dir/root/usr/lib/x86_64-linux-gnu" PATH="$dir/root/usr/sbin:$PATH"
+modules="$LD_LIBRARY_PATH/rsyslog"
 rsyslogd -v | head -1
-python3 - "$dir" "${RSYSLOG_MODULES:-}" <<'P'
+python3 - "$dir" "$modules" <<'P'
 import re, socket, subprocess, sys, time
 
 dir, modules = sys.argv[1:]
@@ -37,7 +42,7 @@ ruleset(name="ship" queue.type="FixedArray" queue.size="100000" queue.dequeueBat
 }}
 """)
     command = ["rsyslogd", "-n", "-f", f"{work}/conf", "-i", f"{work}/pid"]
-    rsyslogd = subprocess.Popen(command + (["-M", modules] if modules else []), stderr=subprocess.DEVNULL)
+    rsyslogd = subprocess.Popen([*command, "-M", modules], stderr=subprocess.DEVNULL)
     try:
         listener.settimeout(20)
         relp, _ = listener.accept()

@@ -44,7 +44,7 @@ impl FromStr for Trace {
 }
 
 impl Trace {
-    /// All there are, by name.
+    /// All there are.
     pub const ALL: [Self; 5] = [Self::Java, Self::Python, Self::Go, Self::Ruby, Self::Indent];
 
     /// Its name among [`Self::ALL`].

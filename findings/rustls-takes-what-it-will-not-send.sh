@@ -29,31 +29,19 @@ use std::sync::Arc;
 
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::version::TLS12;
-use rustls::{CipherSuite, ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
+use rustls::{CipherSuite, ClientConfig, ClientConnection, ConnectionCommon, RootCertStore, ServerConfig, ServerConnection};
 
 const RECORDS: u64 = (1 << 24) + 1_000;
 
-fn to_server(client: &mut ClientConnection, server: &mut ServerConnection, wire: &mut Vec<u8>) {
+fn pass<A, B>(from: &mut ConnectionCommon<A>, to: &mut ConnectionCommon<B>, wire: &mut Vec<u8>) {
     wire.clear();
-    while client.wants_write() {
-        client.write_tls(wire).unwrap();
+    while from.wants_write() {
+        from.write_tls(wire).unwrap();
     }
     let mut rest = &wire[..];
     while !rest.is_empty() {
-        server.read_tls(&mut rest).unwrap();
-        server.process_new_packets().unwrap();
-    }
-}
-
-fn to_client(server: &mut ServerConnection, client: &mut ClientConnection, wire: &mut Vec<u8>) {
-    wire.clear();
-    while server.wants_write() {
-        server.write_tls(wire).unwrap();
-    }
-    let mut rest = &wire[..];
-    while !rest.is_empty() {
-        client.read_tls(&mut rest).unwrap();
-        client.process_new_packets().unwrap();
+        to.read_tls(&mut rest).unwrap();
+        to.process_new_packets().unwrap();
     }
 }
 
@@ -77,13 +65,13 @@ fn main() {
     let mut server = ServerConnection::new(Arc::new(server)).unwrap();
     let mut wire = Vec::new();
     while client.is_handshaking() || server.is_handshaking() {
-        to_server(&mut client, &mut server, &mut wire);
-        to_client(&mut server, &mut client, &mut wire);
+        pass(&mut client, &mut server, &mut wire);
+        pass(&mut server, &mut client, &mut wire);
     }
     let (mut taken, mut received, mut plain) = (0, 0, [0; 4096]);
     for _ in 0..RECORDS {
         taken += client.writer().write(b"x").unwrap();
-        to_server(&mut client, &mut server, &mut wire);
+        pass(&mut client, &mut server, &mut wire);
         while let Ok(count @ 1..) = server.reader().read(&mut plain) {
             received += count;
         }

@@ -78,14 +78,17 @@ fn rsyslogd(c: &Conditions, pausing: bool) -> Outcome {
     let frames: Vec<_> = rsyslogd.messages().iter().map(frame).collect();
     let mut outcome = Outcome::of(written, &frames).check_log(&shipper);
     outcome.peak_rss = Some(rss);
-    let resets = shipper.log_lines(&["ended", "reset"]).count() as u64;
-    outcome = outcome.note(format!("{resets} connections ended by RST"));
+    // Whether the end shows as an RST, or as a FIN with an RST behind it, is a matter of microseconds.
+    let breaks = shipper.log_lines(&["connected", "go out again"]).count() as u64;
+    outcome = outcome
+        .note(format!("{breaks} connections ended with something unproven"))
+        .check(breaks <= RESTARTS, "more connections broke than there were restarts");
     if pausing {
         return outcome;
     }
     let window = resend_window(buffer, &frames);
     outcome
-        .allow(resets * window)
+        .allow(breaks * window)
         .note(format!("receive buffer {} KiB, a resend window is {window} lines", buffer >> 10))
 }
 

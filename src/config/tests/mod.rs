@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::CommandFactory;
 use nix::time::{ClockId, clock_gettime};
@@ -13,7 +14,8 @@ use proptest::prelude::*;
 
 use super::document::EntryMap;
 use super::*;
-use crate::text::{LineRule, TextRules};
+use crate::syslog::MessageTime;
+use crate::text::{LineRule, PathTemplate, TextRules};
 
 mod bad_values;
 mod included;

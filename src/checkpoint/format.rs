@@ -6,6 +6,7 @@
 //! of its own, so that what is sound in a damaged file can still be used.
 
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -207,7 +208,7 @@ impl<'a> From<&'a Row> for RecordLine<'a> {
             order: *order,
             device: inode.device,
             inode: inode.number,
-            born: inode.born.map(nanoseconds_to_text),
+            born: inode.born.map(|born| nanoseconds_to_text(born.get())),
             head: format!("{}:{:016x}", head.len, { head.hash }),
             anchor: format!("{}:{:016x}", anchor.len, { anchor.hash }),
             starts: starts.map(|start| format!("{}:{:08x}", start.back, start.hash)).collect(),
@@ -223,7 +224,7 @@ impl RecordLine<'_> {
             (text, hex) => Some(Arc::new(text_to_path(text, hex)?)),
         };
         let born = match self.born {
-            Some(text) => Some(text_to_nanoseconds(&text)?),
+            Some(text) => NonZero::new(text_to_nanoseconds(&text)?),
             None => None,
         };
         let (head_len, head_hash) = fingerprint(&self.head)?;

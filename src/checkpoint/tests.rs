@@ -1,5 +1,6 @@
 //! The store as its users see it: real files, no waiting.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::pipeline::globs::FollowedGlobs;
 use crate::pipeline::position::{Anchor, Head, Inode, Milestone, Position, Source, Update};
 
 fn source(id: u64) -> Source {
-    let inode = Inode { device: 1, number: id, born: Some(5) };
+    let inode = Inode { device: 1, number: id, born: NonZero::new(5) };
     let path = Path::new(&format!("/log/{id}")).into();
     Source { id: SourceId(id), order: id, path, real: None, inode }
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::Holder;
-use crate::pipeline::position::{Inode, Record, nanoseconds};
+use crate::pipeline::position::{Inode, Record, birth};
 
 pub(super) fn number(inode: Inode) -> (u64, u64) {
     (inode.device, inode.number)
@@ -14,7 +14,7 @@ pub(super) fn number(inode: Inode) -> (u64, u64) {
 
 /// Whether this is the file with `inode`. The device may have another number after a reboot.
 pub(super) fn is(inode: Inode, metadata: &Metadata) -> bool {
-    let born = metadata.created().ok().and_then(nanoseconds);
+    let born = metadata.created().ok().and_then(birth);
     let same_birth = inode.born.is_some() && inode.born == born;
     let unknown_birth = inode.born.is_none() || born.is_none();
     inode.number == metadata.ino()

@@ -22,7 +22,11 @@ fn a_line_is_for_people() {
         order: 3,
         path: Path::new("/var/log/a.log").into(),
         real: None,
-        inode: Inode { device: 2049, number: 131_072, born: Some(1_700_000_000_123_456_789) },
+        inode: Inode {
+            device: 2049,
+            number: 131_072,
+            born: NonZero::new(1_700_000_000_123_456_789),
+        },
     };
     let position = Position {
         offset: 12_345,
@@ -47,7 +51,7 @@ fn the_extremes_survive() {
             order: number,
             path: PathBuf::from(OsString::from_vec(b"/a\xFF\n\0\"".to_vec())).into(),
             real: None,
-            inode: Inode { device: number, number, born: Some(time) },
+            inode: Inode { device: number, number, born: NonZero::new(time) },
         };
         let position = Position {
             offset: number.max(Anchor::MAX as u64),

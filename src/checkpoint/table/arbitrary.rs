@@ -1,6 +1,7 @@
 //! Any source, position and change.
 
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::os::unix::ffi::OsStringExt;
 
 use proptest::prelude::*;
@@ -17,9 +18,9 @@ pub(in crate::checkpoint) fn source(id: u64) -> impl Strategy<Value = Source> {
         .prop_map(std::path::PathBuf::from)
     };
     let real = proptest::option::weighted(0.2, path().prop_map(Arc::new));
-    (path(), real, any::<(u64, u64, Option<i64>)>()).prop_map(
+    (path(), real, any::<(u64, u64, i64)>()).prop_map(
         move |(path, real, (device, number, born))| {
-            let inode = Inode { device, number, born };
+            let inode = Inode { device, number, born: NonZero::new(born) };
             Source { id: SourceId(id), order: id, path: path.into(), real, inode }
         },
     )

@@ -1,13 +1,14 @@
 //! Looking at what a path names: a file seen for the first time, one that goes on, another one.
 
 use std::io;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::{debug, info};
 
 use super::continuation::Replacement;
-use super::generation::{Begin, Generation, end, start};
+use super::generation::{Begin, Generation, end, start, unread_end};
 use super::reading::Which;
 use super::{Context, Effects, FollowedPath, NotFollowed, Shared};
 use crate::input::read::content::Stat;
@@ -65,14 +66,21 @@ impl FollowedPath {
         if let ReadFrom::EndAsCopyOf(path) = from {
             ownership.note_copy(stat.inode, path);
         }
-        let is_older = |time| stat.inode.born.unwrap_or(i64::MIN) < time;
+        let is_older = |time| stat.inode.born.map_or(i64::MIN, NonZero::get) < time;
+        let is_from_end = match from {
+            ReadFrom::EndAsCopyOf(_) => true,
+            ReadFrom::EndIfOlder(time) => is_older(time),
+            ReadFrom::Start | ReadFrom::Position(_) => false,
+        };
+        let mut was_read = false;
         let mut begin = match (ownership.let_go(stat.inode), from) {
             (Some(position), _) | (None, ReadFrom::Position(position)) => Begin::Behind(position),
-            (None, ReadFrom::EndAsCopyOf(_)) => Begin::At(end(&self.path, stat)),
-            (None, ReadFrom::EndIfOlder(time)) if is_older(time) => {
-                Begin::At(end(&self.path, stat))
+            (None, _) if is_from_end => {
+                let end = end(&self.path, stat);
+                was_read = end.is_ok();
+                Begin::At(end.unwrap_or_else(|_| unread_end(stat)))
             }
-            (None, ReadFrom::EndIfOlder(_) | ReadFrom::Start) => Begin::At(start(stat)),
+            (None, _) => Begin::At(start(stat)),
         };
         if let Begin::At(position) | Begin::Behind(position) = &mut begin
             && stat.size == 0
@@ -85,7 +93,10 @@ impl FollowedPath {
         let order = context.shared.order_behind_all();
         let new = self.generation(order, stat, begin, None, context);
         self.make_current(new);
-        self.announce(context.shared);
+        // Whatever else is wrong is said when it is opened for reading.
+        if was_read || self.may_read() {
+            self.announce(context.shared);
+        }
     }
 
     /// What its file was seen to hold is read as another path.
@@ -97,7 +108,7 @@ impl FollowedPath {
         {
             // It may have grown since it was compared.
             let seen = Stat { size: stat.size.min(current.size()), ..stat };
-            current.go_on_at(end(&self.path, &seen));
+            current.go_on_at(end(&self.path, &seen).unwrap_or_else(|_| unread_end(&seen)));
             effects.behind.push(CheckpointBehind::reached(current.reached()));
         }
         effects
@@ -137,11 +148,8 @@ impl FollowedPath {
         self.generations().any(is_alike) || self.recently_read.begins_like(bytes, ALIKE)
     }
 
-    /// Reports that the path is followed, unless there are very many or it cannot be read.
-    pub(super) fn announce(&mut self, shared: &Shared) {
-        if !self.may_read() {
-            return;
-        }
+    /// Reports that the path is followed. Where there are very many, only those see it who look closely.
+    pub(super) fn announce(&self, shared: &Shared) {
         let Some(newest) = self.newest() else { return };
         let (path, offset) = (self.path.shown(), newest.position.offset);
         if shared.is_terse {

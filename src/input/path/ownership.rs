@@ -16,7 +16,7 @@ use crate::pipeline::position::{Inode, Position, Source};
 /// Who reads a file. There is one for each that is followed: as small as can be.
 struct Owner {
     path: u32,
-    /// When the file was born, if that is known. None at the epoch itself.
+    /// When the file was born, if that is known.
     born: Option<NonZero<i64>>,
 }
 
@@ -42,7 +42,7 @@ const LET_GO_MAX: usize = 1024;
 impl Ownership {
     /// `path` reads this file.
     pub(in crate::input) fn claim(&mut self, inode: Inode, path: usize) {
-        let owner = Owner { path: path as u32, born: inode.born.and_then(NonZero::new) };
+        let owner = Owner { path: path as u32, born: inode.born };
         self.owners.entry(inode.device).or_default().insert(inode.number, owner);
     }
 
@@ -61,8 +61,7 @@ impl Ownership {
     /// Who reads this file. A reused inode is another file.
     pub(in crate::input) fn owner(&self, inode: Inode) -> Option<usize> {
         let owner = self.owners.get(&inode.device)?.get(&inode.number)?;
-        let born = inode.born.and_then(NonZero::new);
-        let same_birth = owner.born.is_none() || born.is_none() || owner.born == born;
+        let same_birth = owner.born.is_none() || inode.born.is_none() || owner.born == inode.born;
         same_birth.then_some(owner.path as usize)
     }
 

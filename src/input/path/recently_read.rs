@@ -34,6 +34,11 @@ impl RecentlyRead {
         self.add(generation, true);
     }
 
+    /// Whether none was let go.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn add(&mut self, generation: &Generation, was_deleted: bool) {
         let let_go = LetGo { position: generation.position, was_deleted };
         let before = self.0.iter().copied().take(MAX - 1);

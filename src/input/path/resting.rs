@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::FollowedPath;
-use super::generation::RestingGeneration;
+use super::generation::{Peculiarities, RestingGeneration};
 use super::look::ALIKE;
 use super::recently_read::RecentlyRead;
 use crate::input::FileSettings;
@@ -17,7 +17,14 @@ use crate::pipeline::shared_path::SharedPath;
 pub(in crate::input) struct RestingPath {
     settings: Arc<FileSettings>,
     current: RestingGeneration,
+    /// What is to be known besides. Of most paths there is nothing.
+    aside: Option<Box<Aside>>,
+}
+
+/// What few paths have.
+struct Aside {
     recently_read: RecentlyRead,
+    peculiarities: Peculiarities,
 }
 
 impl FollowedPath {
@@ -45,9 +52,11 @@ impl FollowedPath {
         if !older.is_empty() || !is_named_alike || names::completed(path).is_some() {
             return None;
         }
-        let current = current.rest()?;
+        let (current, peculiarities) = current.rest()?;
         let recently_read = std::mem::take(recently_read);
-        Some(RestingPath { settings: Arc::clone(settings), current, recently_read })
+        let is_plain = recently_read.is_empty() && peculiarities == Peculiarities::default();
+        let aside = (!is_plain).then(|| Box::new(Aside { recently_read, peculiarities }));
+        Some(RestingPath { settings: Arc::clone(settings), current, aside })
     }
 }
 
@@ -60,8 +69,12 @@ impl RestingPath {
     pub(in crate::input) fn wake(self, id: usize, now: Instant) -> FollowedPath {
         let path = self.path().clone();
         let mut awake = FollowedPath::new(id, path, self.settings);
-        awake.recently_read = self.recently_read;
-        awake.current = Some(self.current.wake(now));
+        let (recently_read, peculiarities) = self.aside.map_or_else(Default::default, |aside| {
+            let Aside { recently_read, peculiarities } = *aside;
+            (recently_read, peculiarities)
+        });
+        awake.recently_read = recently_read;
+        awake.current = Some(self.current.wake(peculiarities, now));
         awake
     }
 
@@ -79,6 +92,6 @@ impl RestingPath {
     pub(in crate::input) fn begins_like(&self, bytes: &[u8]) -> bool {
         let head = self.current.head();
         usize::from(head.len) >= ALIKE && head.matches(bytes)
-            || self.recently_read.begins_like(bytes, ALIKE)
+            || self.aside.as_ref().is_some_and(|it| it.recently_read.begins_like(bytes, ALIKE))
     }
 }

@@ -78,7 +78,9 @@ impl FollowedPath {
         if let Some(current) = &mut self.current {
             current.saw_size(stat.size);
         }
-        self.announce(context.shared);
+        if self.may_read() {
+            self.announce(context.shared);
+        }
     }
 
     /// Which of the known generations has the file that the path names.
@@ -239,7 +241,7 @@ impl FollowedPath {
         let Some(current) = &self.current else { return };
         let source = Arc::clone(&current.source);
         let Some(born) = source.inode.born else { return };
-        let since = context.shared.follows_since.max(born - UNSEEN_FOR);
+        let since = context.shared.follows_since.max(born.get() - UNSEEN_FOR);
         let between = (None, Some(current.order()));
         self.add_newborn(source, since, between, context);
     }

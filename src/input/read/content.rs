@@ -17,7 +17,7 @@ use crate::input::read::compressed::{CompressedReader, Defect};
 use crate::input::read::plausible::{LOOKED_AT, looks_like_a_log};
 use crate::input::read::records::{leading_nuls, without_nuls_behind};
 use crate::input::stream::StreamWindow;
-use crate::pipeline::position::{Inode, nanoseconds};
+use crate::pipeline::position::{Inode, birth};
 use crate::safe_open::open_log;
 
 /// What the kernel says of a file.
@@ -35,7 +35,7 @@ pub(in crate::input) struct Stat {
 
 impl Stat {
     pub(in crate::input) fn of(metadata: &Metadata) -> Self {
-        let born = metadata.created().ok().and_then(nanoseconds);
+        let born = metadata.created().ok().and_then(birth);
         Self {
             inode: Inode { device: metadata.dev(), number: metadata.ino(), born },
             size: metadata.size(),

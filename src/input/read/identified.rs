@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::num::NonZero;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -38,7 +39,7 @@ fn number(source: &Source, content: &mut Content) -> io::Result<u64> {
     let mut head = [0; Head::MAX];
     let count = content.read_at(0, &mut head)?;
     let line = head[..count].split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let born = source.inode.born.unwrap_or_default();
+    let born = source.inode.born.map_or(0, NonZero::get);
     let parts = [source.id.0, source.inode.number, born as u64, xxh3_64(line)];
     Ok(xxh3_64(&parts.map(u64::to_le_bytes).concat()))
 }

@@ -5,7 +5,7 @@ use std::io;
 use super::content::Content;
 use super::reader::{Read, ReadPlace, Reader, head_at};
 use crate::input::read::pending::Pending;
-use crate::pipeline::position::{Anchor, Position, RecordStart};
+use crate::pipeline::position::{Anchor, Head, Position, RecordStart};
 
 /// Where to go on in a file whose bytes before `position` are others: where the first of its last
 /// records begins that was overwritten. Nothing where it holds something else.
@@ -64,27 +64,34 @@ pub(super) fn last_starts(read: &[u8], back: usize, old: &Position) -> [RecordSt
 /// So many bytes show where the last records begin, unless they are long.
 const LAST: u64 = 4096;
 
-/// Where the last two records before `end` begin in a file of which nothing was read, as far as the bytes
-/// just before it tell.
+/// The position at `end` in a file of which nothing was read. Where its last two records begin is known as far as
+/// the bytes just before it tell.
 ///
 /// # Errors
-/// It cannot be read.
-pub(in crate::input) fn starts_before(
-    content: &mut Content,
-    end: u64,
-) -> io::Result<[RecordStart; 2]> {
+/// It cannot be read, or does not reach so far.
+pub(in crate::input) fn position_at_end(content: &mut Content, end: u64) -> io::Result<Position> {
     let mut last = vec![0; end.min(LAST) as usize];
-    let count = content.read_at(end - last.len() as u64, &mut last)?;
-    let first = match memchr::memchr(b'\n', &last) {
+    if content.read_at(end - last.len() as u64, &mut last)? < last.len() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    // Of a small file that was all.
+    let head = if end <= LAST { Head::of(&last) } else { head_at(content, end)? };
+    let (anchor, starts) = (Anchor::after(&last), starts_in(&last, end));
+    Ok(Position { offset: end, head, anchor, starts, ..Position::default() })
+}
+
+/// Where the last two records begin in the `last` bytes before `end`.
+fn starts_in(last: &[u8], end: u64) -> [RecordStart; 2] {
+    let first = match memchr::memchr(b'\n', last) {
         _ if end <= LAST => 0,
         Some(newline) => newline + 1,
         None => last.len(),
     };
-    if count < last.len() || !last.ends_with(b"\n") {
-        return Ok(Default::default());
+    if !last.ends_with(b"\n") {
+        return Default::default();
     }
     let begin = Position { anchor: Anchor::after(&last[..first]), ..Position::default() };
-    Ok(last_starts(&last, first, &begin))
+    last_starts(last, first, &begin)
 }
 
 impl Reader {

@@ -226,7 +226,7 @@ pub(in crate::input) fn newborn(
 ) -> io::Result<Vec<Sibling>> {
     let mut newborn = siblings(directories, source)?;
     newborn.retain(|sibling| {
-        let is_newborn = sibling.stat.inode.born.is_some_and(|born| born >= since);
+        let is_newborn = sibling.stat.inode.born.is_some_and(|born| born.get() >= since);
         is_newborn && sibling.stat.size > 0
     });
     newborn.sort_by_key(|sibling| (sibling.stat.inode.born, sibling.stat.modified));

@@ -225,7 +225,7 @@ impl Listing {
     /// Whether `inode` was there when the directory was listed. A number alone tells nothing: that of a
     /// file that is deleted is reused at once.
     pub(super) fn is_later_than(&self, inode: Inode) -> bool {
-        inode.born.is_some_and(|born| born < self.listed)
+        inode.born.is_some_and(|born| born.get() < self.listed)
     }
 
     /// All names.

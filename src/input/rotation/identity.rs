@@ -254,7 +254,7 @@ impl Found {
             let end = end(original, whole.size)?;
             return end.map_or(Ok(false), |end| self.is_all_before(&end));
         };
-        let is_younger = whole.inode.born.is_none_or(|born| born <= self.stat.modified);
+        let is_younger = whole.inode.born.is_none_or(|born| born.get() <= self.stat.modified);
         if !(size == whole.size || size < whole.size && may_grow && is_younger) {
             return Ok(false);
         }

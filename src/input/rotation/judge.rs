@@ -154,10 +154,12 @@ pub(in crate::input) fn same_but_device(a: Inode, b: Inode) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZero;
+
     use super::*;
     use crate::pipeline::position::Head;
 
-    const INODE: Inode = Inode { device: 1, number: 42, born: Some(1000) };
+    const INODE: Inode = Inode { device: 1, number: 42, born: NonZero::new(1000) };
     const KNOWN: LastSeen =
         LastSeen { inode: INODE, offset: 500, size: 500, unfinished_to: 0, modified: 7 };
 
@@ -167,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_change() {
-        let reused = Inode { born: Some(2000), ..INODE };
+        let reused = Inode { born: NonZero::new(2000), ..INODE };
         let birth_unknown = Inode { born: None, ..INODE };
         let other = Inode { number: 43, ..INODE };
         let elsewhere = Inode { device: 2, ..INODE };

@@ -7,6 +7,7 @@ use super::Scheduler;
 use crate::input::path::{Candidate, Claim, Effects};
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::names;
+use crate::pipeline::checkpoint::CheckpointNow;
 use crate::pipeline::position::Update;
 
 impl Scheduler {
@@ -32,7 +33,9 @@ impl Scheduler {
 
     /// Checkpoints that nothing in flight can be overtaken by.
     pub(in crate::input) fn take_checkpoints(&mut self) -> Vec<Update> {
-        self.asked.now.drain(..).map(|checkpoint| checkpoint.into_update()).collect()
+        // Not drained: at the start there is one for each file, and room for as many would stay.
+        let now = std::mem::take(&mut self.asked.now);
+        now.into_iter().map(CheckpointNow::into_update).collect()
     }
 
     fn settle_candidate(&mut self, found: &Candidate, now: Instant) {

@@ -212,8 +212,8 @@ mod tests {
 
     #[test]
     fn a_path_that_rests_is_small() {
-        assert!(size_of::<Seat>() <= 48, "{}", size_of::<Seat>());
+        assert!(size_of::<Seat>() <= 32, "{}", size_of::<Seat>());
         // With the counts in front of it, and what the allocator adds.
-        assert!(size_of::<Milestone>() + 16 + 8 <= 176, "{}", size_of::<Milestone>());
+        assert!(size_of::<Milestone>() + 16 + 8 <= 160, "{}", size_of::<Milestone>());
     }
 }

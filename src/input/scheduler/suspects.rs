@@ -2,6 +2,7 @@
 //! is read under the path it was written to, so it is not read again under theirs.
 
 use std::fs::File;
+use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -58,7 +59,7 @@ impl Scheduler {
         slot.origin = Origin::Suspect(Box::new(Suspect {
             originals,
             size,
-            born: inode.and_then(|inode| inode.born),
+            born: inode.and_then(|inode| inode.born).map(NonZero::get),
             look_at: now + quiet,
         }));
         slot.is_pending = true;
@@ -115,7 +116,7 @@ impl Scheduler {
         }
         let (inode, first) = slot.path.renamed_unread()?;
         let path = slot.path.path().to_owned();
-        let born = inode.born?;
+        let born = inode.born?.get();
         let mut originals = self.alike(id, || Ok(first));
         if originals.is_empty() {
             return None;

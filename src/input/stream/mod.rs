@@ -16,6 +16,7 @@ mod source;
 mod window;
 
 use std::io;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -59,7 +60,7 @@ pub struct StdinSettings {
 /// Reads standard input to its end, or until `stop`.
 pub async fn run_stdin(settings: StdinSettings, outlet: Outlet, stop: CancellationToken) {
     let StdinSettings { lines, encoder, meters, beat } = settings;
-    let inode = Inode { device: 0, number: 0, born: Some(wall_clock()) };
+    let inode = Inode { device: 0, number: 0, born: NonZero::new(wall_clock()) };
     let lines = StreamLines::new(encoder, Path::new(STDIN), lines, inode);
     let mut stream = StreamPass::new("standard input".to_owned(), lines, meters);
     let mut source = ByteSource::stdin();

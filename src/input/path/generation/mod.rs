@@ -5,6 +5,7 @@ mod order;
 mod reading;
 mod resting;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,9 +13,8 @@ use std::time::{Duration, Instant};
 use super::transitions::{Medium, Phase};
 use crate::health::loss::Amount;
 use crate::input::read::content::{Content, Stat, file_clock, open};
-use crate::input::read::overwritten::starts_before;
+use crate::input::read::overwritten::position_at_end;
 use crate::input::read::pending::Pending;
-use crate::input::rotation::identity::position_in;
 use crate::input::rotation::judge::{self, LastSeen, same_inode};
 use crate::pipeline::position::{Head, Inode, Milestone, Position, Source};
 use crate::pipeline::shared_path::SharedPath;
@@ -22,7 +22,7 @@ use crate::text::Wide;
 
 pub(in crate::input) use self::identity::open_as;
 pub(in crate::input) use self::order::{order_behind_all, order_between, orders_between};
-pub(in crate::input) use self::resting::RestingGeneration;
+pub(in crate::input) use self::resting::{Peculiarities, RestingGeneration};
 
 /// Which file holds what is read of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Extent {
 }
 
 /// What was reported of it. Each is said once.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Reported {
     /// Its last records were overwritten.
     overwriting: bool,
@@ -418,16 +418,18 @@ pub(in crate::input) fn start(stat: &Stat) -> Position {
     Position { modified: stat.modified, ..Position::default() }
 }
 
-/// The position at the present end of the file at `path`, whose `stat` was taken before. Where
-/// it cannot be read, the size alone counts.
-pub(in crate::input) fn end(path: &Path, stat: &Stat) -> Position {
-    let found = open(path).and_then(|file| {
-        let mut content = Content::Plain(file);
-        let end = content.written_end(stat.size)?;
-        let starts = starts_before(&mut content, end)?;
-        position_in(&mut content, end).map(|found| Position { starts, ..found })
-    });
-    // Unreadable: said when it is opened for reading.
-    let found = found.unwrap_or(Position { offset: stat.size, ..Position::default() });
-    Position { modified: stat.modified, ..found }
+/// The position at the present end of the file at `path`, whose `stat` was taken before.
+///
+/// # Errors
+/// It cannot be read.
+pub(in crate::input) fn end(path: &Path, stat: &Stat) -> io::Result<Position> {
+    let mut content = Content::Plain(open(path)?);
+    let end = content.written_end(stat.size)?;
+    let found = position_at_end(&mut content, end)?;
+    Ok(Position { modified: stat.modified, ..found })
+}
+
+/// The same where it cannot be read: the size alone counts.
+pub(in crate::input) fn unread_end(stat: &Stat) -> Position {
+    Position { offset: stat.size, modified: stat.modified, ..Position::default() }
 }

@@ -13,13 +13,18 @@ use crate::text::Wide;
 /// What its path names, closed and read to its end.
 pub(in crate::input) struct RestingGeneration {
     reached: Arc<Milestone>,
+}
+
+/// What was noticed of a file while it was read. Of most there is nothing.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::input) struct Peculiarities {
     wide: Option<Wide>,
     reported: Reported,
 }
 
 impl Generation {
     /// What is to be kept of it until something happens to its file, where that is so little.
-    pub(in crate::input) fn rest(&self) -> Option<RestingGeneration> {
+    pub(in crate::input) fn rest(&self) -> Option<(RestingGeneration, Peculiarities)> {
         // All fields are named, so that each is decided upon. How long it was quiet before counts no more.
         let Self {
             source,
@@ -51,7 +56,8 @@ impl Generation {
             Some(told) => Arc::clone(told),
             None => Arc::new(Milestone { source: Source::clone(source), position: *position }),
         };
-        Some(RestingGeneration { reached, wide: *wide, reported: *reported })
+        let peculiarities = Peculiarities { wide: *wide, reported: *reported };
+        Some((RestingGeneration { reached }, peculiarities))
     }
 }
 
@@ -65,8 +71,8 @@ impl RestingGeneration {
     }
 
     /// As it was. It has been quiet until `now`.
-    pub(in crate::input) fn wake(self, now: Instant) -> Generation {
-        let Self { reached, wide, reported } = self;
+    pub(in crate::input) fn wake(self, peculiarities: Peculiarities, now: Instant) -> Generation {
+        let (Self { reached }, Peculiarities { wide, reported }) = (self, peculiarities);
         let extent = Extent::Seen(reached.position.offset);
         Generation { extent, wide, reported, ..Generation::known_as(reached, now) }
     }

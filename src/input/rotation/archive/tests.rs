@@ -1,5 +1,6 @@
 use std::fs::{self, File};
 use std::io::Write;
+use std::num::NonZero;
 use std::time::{Duration, SystemTime};
 
 use rustix::io::Errno;
@@ -52,7 +53,7 @@ fn a_number_may_be_reused_by_what_cannot_be_opened() {
         anchor: Anchor::after(b"one\n"),
         ..Position::default()
     };
-    for (name, born) in [("socket", None), ("dangling", None), ("other", Some(1))] {
+    for (name, born) in [("socket", None), ("dangling", None), ("other", NonZero::new(1))] {
         let metadata = fs::symlink_metadata(path(name)).unwrap();
         let inode = Inode { device: metadata.dev(), number: metadata.ino(), born };
         let path = path("app.log").into();

@@ -28,6 +28,9 @@ const PAUSE: u32 = 2000;
 const BLIND_PAUSE: u32 = 200;
 /// A sweep comes at least so often, or as often as it is set to come.
 const SWEEP_AT_LEAST: Duration = Duration::from_secs(120);
+/// Unless that is too much work: with a million files it would take a twentieth of a processor. So many times what
+/// it works here for a sweep lie between two in any case, which leaves less than a hundredth with what reading takes.
+const LEAST_PAUSE: u32 = 250;
 /// The least time between two sweeps where directories come and go.
 const SETTLING: Duration = Duration::from_millis(10);
 /// The time between such sweeps is at least so many times what one takes.
@@ -41,6 +44,15 @@ pub(super) enum Left {
     Closed,
     /// It is to go on with other settings, or to end.
     Ordered(Option<Box<Order>>),
+}
+
+/// The time between two sweeps of which one took so much of the processor here. Where nothing else finds new files,
+/// the stage is blind.
+fn pause_after(worked: Duration, is_blind: bool) -> Duration {
+    match is_blind {
+        true => SWEEP_AT_LEAST.min(worked * BLIND_PAUSE),
+        false => SWEEP_AT_LEAST.max(worked * LEAST_PAUSE).min(worked * PAUSE),
+    }
 }
 
 /// The stage with one configuration.
@@ -135,8 +147,7 @@ impl<'a> Stage<'a> {
         self.sweep().await?;
         let worked = processor_time().saturating_sub(worked);
         let is_blind = self.watch.is_blind() || self.polled.has_directories();
-        let pause = worked * if is_blind { BLIND_PAUSE } else { PAUSE };
-        let interval = pause.min(SWEEP_AT_LEAST).max(self.settings.sweep_interval);
+        let interval = pause_after(worked, is_blind).max(self.settings.sweep_interval);
         let not_before = Instant::now() + SETTLING + started.elapsed() * SETTLING_PAUSE;
         let is_unsettled = std::mem::take(&mut self.is_unsettled);
         self.listen(if is_unsettled { not_before } else { started + interval }, not_before).await
@@ -203,4 +214,21 @@ impl<'a> Stage<'a> {
 /// takes the events, is no work.
 fn processor_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sweeps_are_as_rare_as_their_work_allows_and_no_rarer_than_it_asks_for() {
+        let pause = |millis, is_blind| pause_after(Duration::from_millis(millis), is_blind);
+        // A few files, tens of thousands of them, and more than a million.
+        assert_eq!(pause(1, false), Duration::from_secs(2));
+        assert_eq!(pause(200, false), SWEEP_AT_LEAST);
+        assert_eq!(pause(2_000, false), Duration::from_secs(500));
+        // Nobody tells of what is new.
+        assert_eq!(pause(100, true), Duration::from_secs(20));
+        assert_eq!(pause(2_000, true), SWEEP_AT_LEAST);
+    }
 }

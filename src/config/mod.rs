@@ -47,7 +47,9 @@ use include::IncludedFiles;
 pub use error::{ConfigErrors, Place, Problem, Warning};
 pub use include::Include;
 pub(crate) use resolve::NO_LOG;
-pub use settings::{Config, Destination, FileEntry, Listen, Messages, Mode, PidFile, Protocol};
+pub use settings::{
+    Config, Destination, FileEntry, Listen, Messages, Mode, PidFilePlace, Protocol,
+};
 pub use surroundings::Surroundings;
 pub use tls::{Fingerprint, IdentityFiles, Keyed, TlsSettings, TlsVersion};
 

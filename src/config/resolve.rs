@@ -20,7 +20,8 @@ use super::error::{ConfigErrors, Place, Problem};
 use super::findings::Findings;
 use super::include::IncludedFiles;
 use super::{
-    Config, Destination, Listen, Loaded, Mode, PidFile, Protocol, Surroundings, TlsSettings, entry,
+    Config, Destination, Listen, Loaded, Mode, PidFilePlace, Protocol, Surroundings, TlsSettings,
+    entry,
 };
 use crate::syslog::{Framing, field};
 
@@ -114,7 +115,7 @@ impl<'a> Resolver<'a> {
             watch: self.switch(&keys.watch_config),
             from_start: self.switch(&keys.from_start),
             read_again: self.typed.read_again.clone(),
-            pid_file: self.path(&keys.pid_file).map_or(PidFile::Search, PidFile::At),
+            pid_file: self.path(&keys.pid_file).map_or(PidFilePlace::Search, PidFilePlace::At),
             detach: !self.switch(&keys.no_detach) && self.typed.mode == Mode::Daemon,
             debug_log_file: self.path(&keys.debug_log_file).unwrap_or_else(|| NO_LOG.into()),
             user: self.user(),

@@ -56,7 +56,7 @@ pub struct Config {
     /// Where positions are kept.
     pub state_dir: PathBuf,
     /// Where to write the pid: as told, or the first place of the search order that is writable.
-    pub pid_file: PidFile,
+    pub pid_file: PidFilePlace,
     /// Own log when detached.
     pub debug_log_file: PathBuf,
     /// Leave the terminal and go on in the background.
@@ -292,7 +292,7 @@ impl Protocol {
 
 /// Where the pid is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PidFile {
+pub enum PidFilePlace {
     /// Here; that it cannot be written is an error.
     At(PathBuf),
     /// In the first writable place of the default search order.

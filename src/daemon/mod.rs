@@ -101,7 +101,7 @@ impl Held {
     fn acquire(config: &Config) -> Result<Self, Error> {
         let pid_file = match (&config.pid_file, config.detach) {
             _ if is_beside_daemon(config) => None,
-            (config::PidFile::Search, false) => None,
+            (config::PidFilePlace::Search, false) => None,
             (choice, _) => Some(PidFile::acquire(choice)?),
         };
         let metrics = listens(config).map(exporter::bind).transpose()?;

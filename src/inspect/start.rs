@@ -5,14 +5,14 @@ use std::path::{Path, absolute};
 
 use super::access;
 use crate::checkpoint;
-use crate::config::{Config, PidFile};
+use crate::config::{Config, PidFilePlace};
 use crate::shown::Show;
 
 /// What would keep it from starting, in words.
 pub(super) fn obstacles(config: &Config) -> Vec<String> {
     let pid_file = match &config.pid_file {
-        PidFile::At(path) => unwritable("pid_file", path),
-        PidFile::Search => None,
+        PidFilePlace::At(path) => unwritable("pid_file", path),
+        PidFilePlace::Search => None,
     };
     let log = config.detach.then(|| unwritable("debug_log_file", &config.debug_log_file)).flatten();
     // One that runs has its port.

@@ -123,10 +123,10 @@ impl PidFile {
     ///
     /// # Errors
     /// See [`PidFileError`].
-    pub fn acquire(choice: &config::PidFile) -> Result<Self, PidFileError> {
+    pub fn acquire(choice: &config::PidFilePlace) -> Result<Self, PidFileError> {
         match choice {
-            config::PidFile::At(path) => Self::at(path),
-            config::PidFile::Search => Self::search(places(|name| std::env::var_os(name))),
+            config::PidFilePlace::At(path) => Self::at(path),
+            config::PidFilePlace::Search => Self::search(places(|name| std::env::var_os(name))),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 
 fn at(path: &Path) -> Result<PidFile, PidFileError> {
-    PidFile::acquire(&config::PidFile::At(path.to_owned()))
+    PidFile::acquire(&config::PidFilePlace::At(path.to_owned()))
 }
 
 #[test]
@@ -144,14 +144,14 @@ fn a_lock_that_somebody_may_have_put_there_is_left_alone() {
     fs::write(&precious, "12").unwrap();
     fs::hard_link(&precious, &lock).unwrap();
     let held = LockedFile::open(&lock, 0o600).unwrap();
-    let mut taken = PidFile::acquire(&config::PidFile::At(path.clone())).unwrap();
+    let mut taken = PidFile::acquire(&config::PidFilePlace::At(path.clone())).unwrap();
     taken.write_pid().unwrap();
     taken.remove();
     drop(held);
     assert_eq!(fs::read_to_string(precious).unwrap(), "12");
     fs::remove_file(&lock).unwrap();
     fs::write(&lock, "some text").unwrap();
-    let mut taken = PidFile::acquire(&config::PidFile::At(path)).unwrap();
+    let mut taken = PidFile::acquire(&config::PidFilePlace::At(path)).unwrap();
     taken.write_pid().unwrap();
     assert_eq!(fs::read_to_string(lock).unwrap(), "some text");
 }

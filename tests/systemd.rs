@@ -142,6 +142,31 @@ fn a_configuration_that_is_refused_is_told_with_an_end_that_is_not_tried_again()
     assert!(fs::read_to_string(unit).unwrap().contains("RestartPreventExitStatus=78"));
 }
 
+/// Without its certificates not one line could be sent. It is told where everybody looks, and not tried for ever.
+#[test]
+fn certificates_that_cannot_be_read_at_the_start_are_told_like_a_refused_configuration() {
+    let one = "destination:\n  host: localhost\n  port: 6514\n  protocol: tls\n  ca_file: /nowhere/ca.pem\n";
+    let second = "destination:\n  protocol: tls\n  hosts:\n    - localhost:6514\n    - host: localhost\n      \
+                  port: 6515\n      cert_file: /nowhere/our.pem\n";
+    for (keys, said) in [
+        (one, "destination.ca_file: /nowhere/ca.pem: No such file"),
+        (second, "destination.hosts[1].cert_file: /nowhere/our.pem: No such file"),
+    ] {
+        let site = Site::new();
+        let manager = Manager::new(&site);
+        let call = || Shipper::new(&site).follow("*.log").yaml(keys);
+        let output = call().env("NOTIFY_SOCKET", site.path("notify")).output();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(78), "{text}");
+        assert!(text.contains(said), "{text}");
+        manager.hears_of(&["STATUS=the configuration is refused: ", said]);
+        // Nobody manages it: as any other start that fails.
+        let output = call().output();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{output:?}");
+    }
+}
+
 /// The unit of further instances is that of the first one but for its places.
 #[test]
 fn the_template_differs_from_the_unit_in_its_places_only() {

@@ -20,8 +20,8 @@ use tracing::{error, info, warn};
 use self::serve::Process;
 use crate::checkpoint::{self, StateError, Store};
 use crate::cli::Cli;
-use crate::config::{self, Config, ConfigErrors, Listen, Loaded, Mode, NO_LOG, Surroundings};
-use crate::deliver::{root_faults, uses_system_roots};
+use crate::config::{self, Config, Listen, Loaded, Mode, NO_LOG, Surroundings};
+use crate::deliver::{root_faults, try_trust, uses_system_roots};
 use crate::exporter;
 use crate::pipeline::position::Record;
 use crate::service::detach::{self, Daemon};
@@ -45,8 +45,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     let begun = SystemTime::now();
     let Loaded { config, warnings, .. } = match config::load(&cli, &around) {
         Ok(loaded) => loaded,
-        Err(errors) if systemd::listens() => return Ok(refused(&errors)),
-        Err(errors) => return Err(errors.into()),
+        Err(errors) => return refused(errors),
     };
     let target = if config.detach {
         LogTarget::File(config.debug_log_file.clone())
@@ -65,6 +64,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     read_again::check(&config)?;
     // All that can fail is tried before detaching, while somebody is looking.
     let held = Held::acquire(&config)?;
+    // As the user who reads them from now on.
+    if let Err(error) = certificates(&config) {
+        return refused(error);
+    }
     let daemon = if config.detach { Some(detach::detach()?) } else { None };
     let first = config.clone();
     work(Process { cli, around, config, first, log, begun }, held, daemon)
@@ -73,13 +76,29 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
 /// What a unit has in `RestartPreventExitStatus`: `EX_CONFIG` of sysexits(3).
 const REFUSED: u8 = 78;
 
-/// A service manager is told why it need not try again.
-fn refused(errors: &ConfigErrors) -> ExitCode {
-    log::last_words(&lines(&errors.to_string()).to_string());
-    if let Some(first) = errors.problems().first() {
-        systemd::status(&format!("the configuration is refused: {first}"));
+/// A service manager is told why it need not try again; all others get the error.
+fn refused(error: impl Into<Error>) -> Result<ExitCode, Error> {
+    let error = error.into();
+    if !systemd::listens() {
+        return Err(error);
     }
-    ExitCode::from(REFUSED)
+    let said = error.to_string();
+    log::last_words(&lines(&said).to_string());
+    // All that is wrong is in the log; for the status, the first is enough.
+    let first = said.lines().next().unwrap_or_default();
+    systemd::status(&format!("the configuration is refused: {first}"));
+    Ok(ExitCode::from(REFUSED))
+}
+
+/// Whether the certificates can be read that `config` names. Without them not one line could be sent, so they are held
+/// against the configuration at the start, as they are by a reload. Those that change later do no harm: what was read
+/// before stays in force.
+fn certificates(config: &Config) -> Result<(), String> {
+    match config.mode {
+        Mode::DryRun { .. } => Ok(()),
+        // What is odd about them is said once they are used.
+        Mode::Daemon | Mode::Once | Mode::Stdin => try_trust(config).map(drop),
+    }
 }
 
 /// Names what is wrong with the variables that say which authorities are trusted.

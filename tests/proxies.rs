@@ -181,7 +181,7 @@ fn proxied_it_is_proven_by_the_close_of_an_old_connection_alone() {
     // The server closes, and so does the proxy: that proves nothing here.
     receiver.end_connections(End::Clean);
     receiver.wait("all comes again", SOON, |state| state.frames.len() >= 40);
-    // The second connection is rotated once it is old enough for that to count, and then all is
+    // The second connection is handed over once it is old enough for that to count, and then all is
     // proven. Another one may stand by meanwhile.
     receiver.wait("it is rotated", 3 * SOON, |state| {
         !state.open.contains(&2) && !state.open.is_empty()

@@ -46,7 +46,7 @@ pub struct Keys<'a> {
     pub of_files: &'a str,
     /// rsyslog's, for the input.
     pub imfile: &'a str,
-    /// Ours: after how long connections are rotated; empty: as usual.
+    /// Ours: after how long connections are handed over; empty: as usual.
     pub proof_interval: &'a str,
 }
 

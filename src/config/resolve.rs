@@ -30,7 +30,7 @@ pub(super) use receivers::uses_hosts;
 pub(crate) const NO_LOG: &str = "/dev/null";
 const DEFAULT_PORT: u16 = 514;
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
-/// How long something may stay unproven before the connection is rotated.
+/// How long something may stay unproven before the connection is handed over to a new one.
 const DEFAULT_PROOF_INTERVAL: Duration = Duration::from_secs(300);
 /// After how long receivers that come before the one in use are asked again.
 const DEFAULT_FAILBACK: Duration = Duration::from_secs(300);

@@ -217,7 +217,7 @@ pub struct Destination {
     pub connect_timeout: Duration,
     /// How long the receiver may accept nothing while there is something to send.
     pub write_timeout: Duration,
-    /// How long something may stay unproven before the connection is rotated.
+    /// How long something may stay unproven before the connection is handed over to a new one.
     pub proof_interval: Duration,
     /// A middlebox that ends TCP is known to be between.
     pub proxied: bool,

@@ -48,7 +48,7 @@ pub(super) enum Intent {
     Renew,
     /// To be ended, and the one that is open already to follow: it has held something unproven for
     /// too long.
-    Rotate,
+    HandOver,
     /// To be ended, and the one that is open already to follow: that leads to a receiver which comes
     /// before this one.
     GoBack,

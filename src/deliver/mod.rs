@@ -16,7 +16,7 @@
 //! | `control` | the channels, and the one place where sending waits |
 //! | `session` | from one connection to the next |
 //! | `serve`, `waiting` | the service of one connection, and when to part; how it waits meanwhile |
-//! | `rotation` | the connection that follows, and when it takes over |
+//! | `handover` | the connection that follows, and when it takes over |
 //! | `reserve` | those that stand by behind it |
 //! | `pattern` (pure) | whether connections end in the same way again and again |
 //! | `proof_timer` (pure) | for how long something has been unproven |
@@ -59,6 +59,7 @@ mod entry;
 mod fast_path;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod handover;
 mod ledger;
 mod pattern;
 mod print;
@@ -69,7 +70,6 @@ mod receivers;
 mod report;
 mod reserve;
 mod returns;
-mod rotation;
 mod serve;
 mod session;
 mod transport;

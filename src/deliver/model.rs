@@ -1,4 +1,4 @@
-//! A model of the whole sender: what runs in the product, with its rotations, connections that stand by, and the way
+//! A model of the whole sender: what runs in the product, with its handovers, connections that stand by, and the way
 //! from one receiver to the next and back, against several receivers that are made up
 //! ([`super::transport::model`]), in any order of what can happen to each. They read plain text, TLS, or RELP; behind
 //! some there is a proxy without a server; they hang, close, break, are stopped, do not answer, and come back as others.

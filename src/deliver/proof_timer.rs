@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 /// So many times in an interval it is noted how far sending has come.
 const NOTES: u32 = 4;
-/// An interval is not made longer than this because rotating has proven nothing.
+/// An interval is not made longer than this because handovers have proven nothing.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// Says when a connection that holds something unproven is to be rotated.
+/// Says when a connection that holds something unproven is to be handed over to the next one.
 #[derive(Debug)]
 pub(super) struct ProofTimer {
     interval: Duration,
@@ -19,9 +19,9 @@ pub(super) struct ProofTimer {
 }
 
 impl ProofTimer {
-    /// `failures`: how often in a row rotating has proven nothing. Each doubles the interval, so that
-    /// what is sent again for that stays bounded. `chance` is uniform in `0.0..1.0` and spreads the
-    /// rotations of many senders over a fifth of the interval.
+    /// `failures`: how often in a row a handover has proven nothing. Each doubles the interval, so that
+    /// what is sent again for that stays bounded. `chance` is uniform in `0.0..1.0` and spreads
+    /// the handovers of many senders over a fifth of the interval.
     pub(super) fn new(interval: Duration, failures: u32, chance: f64) -> Self {
         let doubled = interval.saturating_mul(1 << failures.min(20)).min(LONGEST.max(interval));
         Self {
@@ -48,7 +48,7 @@ impl ProofTimer {
         self.notes.front().map(|&(at, _)| at)
     }
 
-    /// When the connection is to be rotated.
+    /// When the connection is to be handed over to the next one.
     pub(super) fn due_at(&self) -> Option<Instant> {
         self.unproven_since().map(|at| at + self.interval)
     }

@@ -66,7 +66,7 @@ pub(super) struct Report {
     stalled: Option<Instant>,
     /// The next connection is no news.
     renewing: bool,
-    /// It was said that a rotation has proven nothing.
+    /// It was said that a handover has proven nothing.
     said_in_vain: bool,
     unproven_since: Option<Instant>,
     /// When those before the one in use are asked again.
@@ -216,14 +216,14 @@ impl Report {
     }
 
     /// Another connection has taken over in good order.
-    pub(super) fn rotated(&mut self, peer: SocketAddr, protocol: &str) {
+    pub(super) fn handed_over(&mut self, peer: SocketAddr, protocol: &str) {
         let receiver = format!("{} ({peer}, {protocol})", self.receiver());
-        debug!("rotated the connection to {receiver}");
+        debug!("the connection was handed over to a new one to {receiver}");
         self.meters.reached(receiver);
     }
 
     /// A connection was closed to prove what was sent, and that has proven nothing.
-    pub(super) fn rotated_in_vain(&mut self, why: &Why, bytes: u64) {
+    pub(super) fn handed_over_in_vain(&mut self, why: &Why, bytes: u64) {
         self.meters.failed(self.blamed(), why.kind(), why);
         let receiver = &self.receivers[self.at].name;
         if std::mem::replace(&mut self.said_in_vain, true) {
@@ -238,7 +238,7 @@ impl Report {
     }
 
     /// There is no other connection that could take over; the one at work goes on.
-    pub(super) fn not_rotated(&mut self, error: Option<&ConnectError>) {
+    pub(super) fn not_handed_over(&mut self, error: Option<&ConnectError>) {
         let why = error.map_or("it was closed at once".to_owned(), ToString::to_string);
         debug!("no second connection to {}: {why}; the first one goes on", self.receiver());
     }

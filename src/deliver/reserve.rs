@@ -12,7 +12,7 @@ use std::pin::Pin;
 use tokio::time::Instant;
 
 use super::Target;
-use super::rotation::is_ready;
+use super::handover::is_ready;
 use super::transport::connect::ConnectError;
 use super::transport::{Memory, Transport};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::control::Intent;
+use super::handover::Next;
 use super::proof_timer::ProofTimer;
-use super::rotation::Next;
 use super::session::Sender;
 use super::transport::{Memory, Patience, Transport, Why};
 
@@ -43,7 +43,7 @@ impl Session {
     /// What it wants for itself.
     fn intent(&self, ledger_is_full: bool) -> Intent {
         match self.next {
-            Next::Due(_) => Intent::Rotate,
+            Next::Due(_) => Intent::HandOver,
             Next::Back(..) => Intent::GoBack,
             // Too much is unconfirmed, which its end will confirm, or it has served for long enough.
             _ if ledger_is_full && !self.transport.proves_by_itself() => Intent::Renew,
@@ -54,7 +54,7 @@ impl Session {
 }
 
 impl Sender {
-    /// Serves one connection, and those that follow it by rotation, until it ends.
+    /// Serves one connection, and those that follow it by handover, until it ends.
     pub(super) async fn serve(
         &mut self,
         transport: Box<dyn Transport>,
@@ -75,7 +75,7 @@ impl Sender {
             self.settle_accounts();
             match (session.next, end) {
                 (Next::Due(next), End::Lost(why)) if !self.control.is_called_away() => {
-                    session = self.rotated(session.transport, next, &why);
+                    session = self.handed_over(session.transport, next, &why);
                     went_on = Ok(());
                 }
                 (Next::Back(index, next), End::Lost(why)) if !self.control.is_called_away() => {
@@ -102,9 +102,9 @@ impl Sender {
         self.ledger.connected();
         self.began_at = self.ledger.confirmed();
         self.reserve.not_before = None;
-        let Memory { rotates_within, failed_rotations: failures, .. } = *self.course.memory();
+        let Memory { hands_over_within, failed_handovers: failures, .. } = *self.course.memory();
         let interval = self.course.target().proof_interval;
-        let interval = rotates_within.map_or(interval, |within| within.min(interval));
+        let interval = hands_over_within.map_or(interval, |within| within.min(interval));
         Session {
             transport,
             timer: ProofTimer::new(interval, failures, fastrand::f64()),
@@ -126,7 +126,7 @@ impl Sender {
     }
 
     /// The connection at work is closed, and the next one takes over.
-    fn rotated(
+    fn handed_over(
         &mut self,
         mut old: Box<dyn Transport>,
         mut next: Box<dyn Transport>,
@@ -136,14 +136,14 @@ impl Sender {
         old.abort();
         next.take_turn(self.course.memory());
         if self.ledger.is_settled() {
-            self.course.memory_mut().failed_rotations = 0;
+            self.course.memory_mut().failed_handovers = 0;
         } else {
-            self.course.memory_mut().failed_rotations += 1;
-            self.report.rotated_in_vain(why, self.ledger.written_bytes());
+            self.course.memory_mut().failed_handovers += 1;
+            self.report.handed_over_in_vain(why, self.ledger.written_bytes());
         }
         let mut session = self.begin(next);
         session.is_reported = true;
-        self.report.rotated(session.transport.peer(), session.transport.protocol());
+        self.report.handed_over(session.transport.peer(), session.transport.protocol());
         self.report.certificate(self.course.memory().tls.receiver_end());
         session
     }
@@ -179,7 +179,7 @@ impl Sender {
         self.report.way_back(self.course.due_back_at());
         self.watch_progress(stalled_for)?;
         self.settle_accounts();
-        self.rotate_if_due(session, now);
+        self.hand_over_if_due(session, now);
         self.go_back_if_due(session, now);
         self.part_if_wanted(session, now)?;
         self.control.beat.turn();
@@ -234,7 +234,7 @@ impl Sender {
             Intent::Finish | Intent::Renew | Intent::GoBack => {
                 Patience::Until(now + GRACE.max(self.course.target().write_timeout))
             }
-            Intent::Rotate => Patience::Prompt,
+            Intent::HandOver => Patience::Prompt,
         };
         let transport = &mut session.transport;
         if self.ledger.unwritten_bytes() == 0 && !transport.has_unsent() {

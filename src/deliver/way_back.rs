@@ -10,9 +10,9 @@ use std::fmt;
 
 use tokio::time::Instant;
 
+use super::handover::{Next, is_ready, look_at};
 use super::receivers::{Attempt, Receivers};
 use super::reserve::{Dial, Opening, Reserve};
-use super::rotation::{Next, is_ready, look_at};
 use super::serve::Session;
 use super::session::Sender;
 use super::transport::connect::ConnectError;

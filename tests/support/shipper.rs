@@ -101,7 +101,7 @@ impl Shipper {
         self.yaml("from_start: true")
     }
 
-    /// Has connections rotated a second after something was sent, so that all is proven soon.
+    /// Has connections handed over a second after something was sent, so that all is proven soon.
     pub fn proving(self) -> Self {
         self.env("REMOTE_SYSLOG_DESTINATION_PROOF_INTERVAL", "1s")
     }

@@ -2,9 +2,9 @@
 
 mod backlog;
 mod content;
+mod handover;
 mod idle;
 mod live;
-mod rotation;
 mod size;
 
 use crate::results::Row;
@@ -46,11 +46,11 @@ pub const KINDS: [Kind; 21] = [
     Kind { name: "files", what: "20 files at once over TCP", run: backlog::files },
     Kind { name: "latency", what: "write to wire at 2,000 lines/s over TCP", run: live::latency },
     Kind {
-        name: "rotation",
-        what: "write to wire while rotated each second",
-        run: rotation::latency,
+        name: "handover",
+        what: "write to wire while handed over each second",
+        run: handover::latency,
     },
-    Kind { name: "trickle", what: "a trickle over TLS, rotated", run: rotation::cpu },
+    Kind { name: "trickle", what: "a trickle over TLS, handed over", run: handover::cpu },
     Kind { name: "cold", what: "start to first byte sent, one file", run: live::cold },
     Kind { name: "idle", what: "10,000 idle files", run: idle::many },
     Kind { name: "fleet", what: "100,000 idle files in 1,000 directories", run: idle::very_many },

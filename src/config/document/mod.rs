@@ -151,7 +151,7 @@ keys! {
         pub(super) framing: One<m::FramingName>,
         /// Sent as `[TOKEN@41058]` with every message.
         pub(super) token: One<m::Token>,
-        /// How long something may stay unproven before the connection is rotated.
+        /// How long something may stay unproven before the connection is handed over to a new one.
         pub(super) proof_interval: One<m::ProofInterval>,
         /// A load balancer or another proxy stands between.
         pub(super) proxied: One<m::Switch>,

@@ -403,7 +403,7 @@ async fn what_is_unproven_for_an_interval_is_proven_by_our_own_close() {
     assert_eq!(tally(&arrived, 20), (0, 0));
     let (_idle, _) = within(10, listener.accept()).await.unwrap();
     let more = timeout(Duration::from_secs(3), listener.accept()).await;
-    assert!(more.is_err(), "with nothing unproven there is nothing to rotate for");
+    assert!(more.is_err(), "with nothing unproven there is nothing to hand over for");
 }
 
 /// It reads, and never closes on our FIN.

@@ -408,9 +408,9 @@ async fn a_worker_that_ends_connections_faster_than_one_passes_its_trial_is_kept
     assert!(missing == 0 && repeated <= 300, "{missing} are missing, {repeated} came twice");
 }
 
-/// Rotating costs no exchange of keys beyond the first.
+/// A handover costs no exchange of keys beyond the first.
 #[tokio::test]
-async fn sessions_are_resumed_over_rotations() {
+async fn sessions_are_resumed_over_handovers() {
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let authority = Authority::new(|_| ());
         let (listener, address) = listen().await;

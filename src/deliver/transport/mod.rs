@@ -80,7 +80,7 @@ pub(super) trait Transport: Debug + Send {
     }
 
     /// Our own close would prove what is not proven yet, now or later.
-    fn is_rotatable(&self) -> bool {
+    fn can_hand_over(&self) -> bool {
         false
     }
 
@@ -191,8 +191,8 @@ pub(super) struct Impression {
     pub(super) waits_for_ours: bool,
 }
 
-/// However soon a receiver ends its connections, they are not rotated sooner than this for that.
-const SHORTEST_ROTATION: Duration = Duration::from_secs(1);
+/// However soon a receiver ends its connections, none hands over sooner than this for that.
+const SHORTEST_HANDOVER: Duration = Duration::from_secs(1);
 
 /// What one transport leaves to the next one to the same receiver.
 #[derive(Debug, Default, Clone)]
@@ -201,11 +201,11 @@ pub(super) struct Memory {
     pub(super) refused: Option<SocketAddr>,
     /// The receiver has ended a connection in a way that proves nothing.
     pub(super) suspicion: Option<Suspicion>,
-    /// How often in a row a rotation has proven nothing.
-    pub(super) failed_rotations: u32,
-    /// Connections are rotated within this time, whatever is configured: the receiver has ended one by
+    /// How often in a row a handover has proven nothing.
+    pub(super) failed_handovers: u32,
+    /// Connections hand over within this time, whatever is configured: the receiver has ended one by
     /// itself in a way that does not prove what was sent.
-    pub(super) rotates_within: Option<Duration>,
+    pub(super) hands_over_within: Option<Duration>,
     /// How often in a row the receiver has refused the message that is the next to be sent.
     pub(super) rejections: u32,
     /// What TLS keeps: whom it trusts, and sessions to be resumed.
@@ -219,11 +219,11 @@ impl Memory {
         match why {
             // Our own close would have proven it in time.
             Why::Farewell => {
-                self.rotates_within = Some((impression.used / 2).max(SHORTEST_ROTATION))
+                self.hands_over_within = Some((impression.used / 2).max(SHORTEST_HANDOVER))
             }
             Why::Closed if impression.proven == impression.taken => {
-                self.rotates_within =
-                    self.rotates_within.map(|within| within.saturating_mul(9) / 8);
+                self.hands_over_within =
+                    self.hands_over_within.map(|within| within.saturating_mul(9) / 8);
             }
             _ => {}
         }
@@ -312,7 +312,7 @@ mod tests {
 
     /// A worker over TLS with a limit that a quiet log reaches after 100 s each time.
     #[test]
-    fn a_receiver_that_says_farewell_is_forestalled_by_rotation() {
+    fn a_receiver_that_says_farewell_is_forestalled_by_a_handover() {
         let seconds = Duration::from_secs;
         let ended = |used: Duration, proven| Impression {
             age: used,
@@ -324,16 +324,16 @@ mod tests {
         };
         let mut memory = Memory::default();
         memory.note(&Why::Closed, ended(seconds(100), 100));
-        assert_eq!(memory.rotates_within, None);
+        assert_eq!(memory.hands_over_within, None);
         memory.note(&Why::Farewell, ended(seconds(100), 0));
-        assert_eq!(memory.rotates_within, Some(seconds(50)));
-        let mut rotations = 0;
-        while memory.rotates_within.unwrap() < seconds(100) {
-            memory.note(&Why::Closed, ended(memory.rotates_within.unwrap(), 100));
-            rotations += 1;
+        assert_eq!(memory.hands_over_within, Some(seconds(50)));
+        let mut handovers = 0;
+        while memory.hands_over_within.unwrap() < seconds(100) {
+            memory.note(&Why::Closed, ended(memory.hands_over_within.unwrap(), 100));
+            handovers += 1;
         }
-        assert_eq!(rotations, 6, "so many prove something for each that is repeated");
+        assert_eq!(handovers, 6, "so many prove something for each that is repeated");
         memory.note(&Why::Farewell, ended(Duration::from_millis(100), 0));
-        assert_eq!(memory.rotates_within, Some(seconds(1)));
+        assert_eq!(memory.hands_over_within, Some(seconds(1)));
     }
 }

@@ -26,7 +26,7 @@ pub struct Target {
     pub write_timeout: Duration,
     /// How long the receiver may visibly do nothing while it has something to do.
     pub stall_limit: Duration,
-    /// How long something may stay unproven before the connection is rotated.
+    /// How long something may stay unproven before the connection is handed over to a new one.
     pub proof_interval: Duration,
     /// A middlebox is known to be between.
     pub proxied: bool,

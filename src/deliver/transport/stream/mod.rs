@@ -290,12 +290,12 @@ impl<W: Wire> Transport for Stream<W> {
         self.part_at
     }
 
-    fn is_rotatable(&self) -> bool {
+    fn can_hand_over(&self) -> bool {
         matches!(self.state, State::Open) && !self.is_half_closed
     }
 
     fn may_close(&mut self, now: Instant) -> bool {
-        self.is_rotatable()
+        self.can_hand_over()
             && self.stalled_for(now) < STALLED
             && ending::close_from(&self.facts(now)).is_zero()
     }

@@ -27,7 +27,7 @@ struct World {
     oracle: Oracle,
     pushed: u64,
     confirmed: u64,
-    /// The connection is to be closed; whether by a rotation.
+    /// The connection is to be closed; whether by a handover.
     closes: Option<bool>,
 }
 
@@ -78,11 +78,11 @@ impl World {
         }
         let proven = self.stream.advance(now)?;
         self.ledger.confirm_up_to(proven);
-        if let Some(is_rotation) = self.closes
+        if let Some(is_handover) = self.closes
             && self.ledger.unwritten_bytes() == 0
         {
             let late = Patience::Until(now + Duration::from_secs(3));
-            self.stream.close(if is_rotation { Patience::Prompt } else { late })?;
+            self.stream.close(if is_handover { Patience::Prompt } else { late })?;
         }
         Ok(())
     }
@@ -153,9 +153,9 @@ impl World {
         }
         let closes = self.rng.u8(..40);
         if closes < 2 && self.closes.is_none() {
-            let is_rotation = closes == 0;
-            let may = !is_rotation || self.stream.may_close(Instant::now());
-            self.closes = may.then_some(is_rotation);
+            let is_handover = closes == 0;
+            let may = !is_handover || self.stream.may_close(Instant::now());
+            self.closes = may.then_some(is_handover);
         }
         self.serve_and_listen();
         // Short for what follows at once, long for what waits.

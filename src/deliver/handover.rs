@@ -1,6 +1,6 @@
 //! The connection that follows the one at work: when it is opened, and when it takes over.
 //!
-//! # Rotation
+//! # Handover
 //! What is sent and not proven for `proof_interval` is proven by our own close. The next connection
 //! is opened first, while the one at work goes on. Then nothing more is sent for a round trip: our
 //! FIN goes out behind everything written, and the receiver's says that it has read all of it. What
@@ -55,7 +55,7 @@ impl Session {
         let wanted = match &self.next {
             _ if reserve.opening.is_some() => None,
             Next::None => {
-                may_end.or_else(|| self.timer.due_at().filter(|_| self.transport.is_rotatable()))
+                may_end.or_else(|| self.timer.due_at().filter(|_| self.transport.can_hand_over()))
             }
             Next::Ready(_) => may_end.filter(|_| reserve.lacks()),
             Next::Due(_) | Next::Back(..) => None,
@@ -63,7 +63,7 @@ impl Session {
         wanted.max(wanted.and(reserve.not_before))
     }
 
-    fn is_rotation_due(&self, now: Instant) -> bool {
+    fn is_handover_due(&self, now: Instant) -> bool {
         self.timer.due_at().is_some_and(|at| at <= now)
     }
 }
@@ -83,8 +83,8 @@ pub(super) fn is_ready(next: &mut dyn Transport, now: Instant) -> Option<bool> {
 impl Sender {
     /// Opens the next connection when one is wanted, and begins to close the one at work when it has
     /// held something unproven for too long and that would prove it.
-    pub(super) fn rotate_if_due(&mut self, session: &mut Session, now: Instant) {
-        let is_due = session.is_rotation_due(now);
+    pub(super) fn hand_over_if_due(&mut self, session: &mut Session, now: Instant) {
+        let is_due = session.is_handover_due(now);
         let may_end_soon = session.transport.may_end_soon(now);
         self.reserve.look(now);
         session.next = match std::mem::replace(&mut session.next, Next::None) {
@@ -111,7 +111,7 @@ impl Sender {
 
     /// No connection came about, or none that lasted. The one at work may serve for long yet.
     pub(super) fn no_next(&mut self, error: Option<&ConnectError>, now: Instant) {
-        self.report.not_rotated(error);
+        self.report.not_handed_over(error);
         self.reserve.not_before = Some(now + AGAIN.min(self.course.target().proof_interval));
     }
 }

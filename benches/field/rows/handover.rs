@@ -1,4 +1,4 @@
-//! What it costs that connections are rotated, beside one that is kept.
+//! What it costs that connections are handed over, beside one that is kept.
 
 use std::thread;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::support::{Site, Transport};
 /// The time of a round trip.
 const ROUND_TRIP: Duration = Duration::from_millis(20);
 const KEPT: &str = "its connection kept";
-const ROTATED: &str = "its connections rotated";
+const HANDED_OVER: &str = "its connections handed over";
 const NEVER: &str = "1h";
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -36,7 +36,7 @@ impl Run {
         let job = Job { grows: true, keys, ..Job::new(&site, "logs/*.log", relay.endpoint()) };
         let process = Ours.start(&job)?;
         sink.wait_lines(1, PATIENCE)?;
-        // The first rotation is over, which opens the first session that is resumed.
+        // The first handover is over, which opens the first session that is resumed.
         thread::sleep(Duration::from_secs(3));
         Some(Self { process, relay, sink, site })
     }
@@ -53,12 +53,12 @@ impl Run {
     }
 }
 
-/// Lines in a steady flow while a connection is rotated each second.
+/// Lines in a steady flow while a connection is handed over each second.
 pub(super) fn latency(mut row: Row, settings: Settings) -> Row {
     let pace = Duration::from_millis(10);
     let lines = 100 * settings.pick(20, 40);
     for _ in 0..settings.rounds {
-        for (name, interval) in [(KEPT, NEVER), (ROTATED, "1s")] {
+        for (name, interval) in [(KEPT, NEVER), (HANDED_OVER, "1s")] {
             let run = Run::start(Transport::Tcp, ROUND_TRIP / 2, interval);
             let shipped = run.as_ref().and_then(|run| run.ship(lines, pace));
             let Some((taken, _, connections)) = shipped else { continue };
@@ -69,14 +69,14 @@ pub(super) fn latency(mut row: Row, settings: Settings) -> Row {
         }
     }
     row.notes.push("a round trip takes 20 ms".to_owned());
-    let [kept, rotated] = [KEPT, ROTATED].map(|name| row.median(name, P99));
-    let more = rotated.zip(kept).map(|(rotated, kept)| rotated - kept);
+    let [kept, handed_over] = [KEPT, HANDED_OVER].map(|name| row.median(name, P99));
+    let more = handed_over.zip(kept).map(|(handed_over, kept)| handed_over - kept);
     let trips = more.map(|more| more / (ROUND_TRIP.as_secs_f64() * 1e6));
     row.at_most("p99 behind that of one that is kept", 2.0, trips, "round trips");
     row
 }
 
-/// A trickle over TLS: of 300 lines for each rotation, as a line a second has them with the usual
+/// A trickle over TLS: of 300 lines for each handover, as a line a second has them with the usual
 /// `proof_interval`.
 pub(super) fn cpu(mut row: Row, settings: Settings) -> Row {
     let (interval, lines) = settings.pick(("30s", 1200), ("5m", 600));
@@ -84,9 +84,9 @@ pub(super) fn cpu(mut row: Row, settings: Settings) -> Row {
     // Each takes minutes, and both are measured side by side.
     for _ in 0..settings.rounds.min(1) {
         let start = |interval| Run::start(Transport::Tls, Duration::ZERO, interval);
-        let (Some(kept), Some(rotated)) = (start(NEVER), start(interval)) else { continue };
+        let (Some(kept), Some(handed_over)) = (start(NEVER), start(interval)) else { continue };
         thread::scope(|scope| {
-            let all = [(KEPT, &kept), (ROTATED, &rotated)];
+            let all = [(KEPT, &kept), (HANDED_OVER, &handed_over)];
             let all = all.map(|(name, run)| (name, scope.spawn(move || run.ship(lines, pace))));
             for (name, shipped) in all {
                 let Some((_, cpu, connections)) = shipped.join().unwrap() else { continue };
@@ -95,8 +95,8 @@ pub(super) fn cpu(mut row: Row, settings: Settings) -> Row {
             }
         });
     }
-    let [kept, rotated] = [KEPT, ROTATED].map(|name| row.median(name, CPU));
-    let ratio = rotated.zip(kept).map(|(rotated, kept)| rotated / kept);
+    let [kept, handed_over] = [KEPT, HANDED_OVER].map(|name| row.median(name, CPU));
+    let ratio = handed_over.zip(kept).map(|(handed_over, kept)| handed_over / kept);
     row.at_most("CPU, of one that is kept", 1.1, ratio, "times");
     row
 }

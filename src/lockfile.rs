@@ -68,7 +68,10 @@ impl LockedFile {
                 if counts(&file, pid) {
                     return Err(LockError::Held(pid));
                 }
-                tracing::warn!("{} is locked by a process that is no instance", path.shown());
+                tracing::warn!(
+                    "{} is locked by a process that is not remote_syslog; it is not waited for",
+                    path.shown()
+                );
             }
             // A file system without locks is no reason not to work.
             Err(TryLockError::Error(error)) => {

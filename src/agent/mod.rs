@@ -64,7 +64,9 @@ pub enum BuildError {
         source: io::Error,
     },
     /// Earlier reloads are not taken yet.
-    #[error("reading files has taken up no earlier reload yet; a file system may hang")]
+    #[error(
+        "an earlier reload is not done with yet, perhaps because a file system hangs; send HUP again later"
+    )]
     Busy,
     /// Standard input is read as it was begun.
     #[error("standard input is read to its end as the configuration was at the start")]

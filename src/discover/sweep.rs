@@ -50,7 +50,7 @@ impl Stage<'_> {
         let walk = self.first_steps().await?;
         self.walk(walk).await?;
         if is_repeating && !self.is_repeating {
-            info!("symbolic links lead to no directory too often any more");
+            info!("symbolic links lead to no directory by too many ways any more");
         }
         self.watch.end_sweep(&self.wanted);
         self.polled.end_sweep();

@@ -218,7 +218,9 @@ impl Watch {
         self.keep_only(wanted);
         let is_short = self.unwatched.values().any(|why| *why == Unwatched::Limit);
         if !is_short && self.reported.remove(&Shortage::Watches) {
-            info!("there are inotify watches enough again");
+            info!(
+                "there are enough inotify watches again; files are no longer looked at twice a second"
+            );
         }
     }
 

@@ -170,7 +170,10 @@ impl PidFile {
         let path = PathBuf::from(name);
         let Ok(file) = lockfile::open(&path, 0o600) else { return Ok(None) };
         if !is_no_trap(&file) {
-            tracing::warn!("{} is not of ours, and is not used as a lock", path.shown());
+            tracing::warn!(
+                "{} is a link, or belongs to another user: it is not used as a lock",
+                path.shown()
+            );
             return Ok(None);
         }
         match LockedFile::lock(file, &path) {
@@ -220,7 +223,7 @@ impl Placed {
             && let Err(error) = fs::remove_file(&self.path)
             && self.file.file().set_len(0).is_err()
         {
-            tracing::warn!("{} stays behind: {error}", self.path.shown());
+            tracing::warn!("the pid file {} cannot be removed: {error}", self.path.shown());
         }
     }
 

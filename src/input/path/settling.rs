@@ -157,7 +157,8 @@ impl FollowedPath {
     ) {
         context.effects.losses.push((reason, Amount::unknown()));
         warn!(
-            "{}: {} cannot be read ({error}), and is not waited for any more",
+            "{}: {} may hold lines that were not read. It cannot be read ({error}), and is not waited for \
+             any more",
             self.path.shown(),
             file.path.shown()
         );

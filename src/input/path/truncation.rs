@@ -63,7 +63,7 @@ impl FollowedPath {
         }
         context.effects.losses.push((Reason::Truncated, Amount::bytes(lost)));
         warn!(
-            "{}: its last {lost} bytes were taken back before they were read; going on at byte {}",
+            "{}: its last {lost} bytes were cut off before they were read; going on at byte {}",
             path.shown(),
             it.position.offset
         );
@@ -128,7 +128,10 @@ impl FollowedPath {
         (at, rest): (usize, Option<Generation>),
         context: &mut Context<'_>,
     ) {
-        info!("{}: a rotated file is overwritten with what is no log", self.path.shown());
+        info!(
+            "{}: a rotated file is overwritten with what is no log (as shred does); that is not read",
+            self.path.shown()
+        );
         if let Some(rest) = rest {
             self.older.insert(at, rest);
         }

@@ -55,7 +55,11 @@ impl Found {
     ) -> io::Result<Option<Self>> {
         let file = match directories.open(&path) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                tracing::warn!("cannot read {}, which may have been rotated away", path.shown());
+                tracing::warn!(
+                    "cannot read {}, which may be a rotated file with lines that were not read; give this \
+                     user the right to read it",
+                    path.shown()
+                );
                 return Ok(None);
             }
             file => file?,

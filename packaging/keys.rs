@@ -16,7 +16,8 @@ pub(super) fn manual(markdown: &str, out: &mut dyn Write) -> io::Result<()> {
         page.take(event);
     }
     let version = concat!("remote_syslog ", env!("CARGO_PKG_VERSION"));
-    write!(out, ".TH log_files.yml 5 \"\" \"{version}\"\n.SH NAME\n{ABOUT}\n")?;
+    let date = super::date();
+    write!(out, ".TH log_files.yml 5 \"{date}\" \"{version}\"\n.SH NAME\n{ABOUT}\n")?;
     out.write_all(page.roff.render().as_bytes())?;
     let mut more = Roff::new();
     more.control("SH", ["SEE ALSO"]).text([bold("remote_syslog"), roman("(8)")]);

@@ -58,6 +58,13 @@ fn with_values(command: Command) -> Command {
     })
 }
 
+/// The day that `SOURCE_DATE_EPOCH` says, which is that of the commit; nothing without it.
+fn date() -> String {
+    let seconds = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
+    let time = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    time.map_or_else(String::new, |time| time.strftime("%Y-%m-%d").to_string())
+}
+
 /// What the line under NAME leaves open.
 const DESCRIPTION: &str = "\
 Each line that is written to the files named in /etc/log_files.yml, or as arguments, becomes a \
@@ -80,7 +87,7 @@ fn manual(out: &mut dyn Write) -> io::Result<()> {
         None => flag.help_heading(None),
     });
     let command = command.long_about(DESCRIPTION);
-    let man = Man::new(command.clone()).section("8").manual("remote_syslog");
+    let man = Man::new(command.clone()).section("8").manual("remote_syslog").date(date());
     man.render_title(out)?;
     man.render_name_section(out)?;
     man.render_synopsis_section(out)?;

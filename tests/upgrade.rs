@@ -1,68 +1,10 @@
 //! From an earlier version: its configuration is loaded, and its positions are gone on from.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+#[path = "../packaging/first_alpha/positions.rs"]
+mod first_alpha;
 
-use jiff::Timestamp;
-use xxhash_rust::xxh3::xxh3_64;
-
+use self::first_alpha::FirstAlpha;
 use crate::support::{Receiver, Report, SOON, Shipper, Site, bare_command, finish, lines};
-
-/// Positions as the first version has written them, 1.0.0-alpha.1: each line with its checksum.
-#[derive(Default)]
-struct FirstAlpha {
-    text: String,
-    count: u64,
-}
-
-impl FirstAlpha {
-    fn line(&mut self, object: &str) {
-        let body = object.strip_suffix('}').unwrap();
-        let sum = xxh3_64(body.as_bytes());
-        self.text += &format!("{body},\"sum\":\"{sum:016x}\"}}\n");
-    }
-
-    /// The content at `file` is delivered up to `offset` under the name `path`.
-    fn position(&mut self, path: &Path, file: &Path, offset: usize) {
-        let (metadata, content) = (fs::metadata(file).unwrap(), fs::read(file).unwrap());
-        let time = |at: SystemTime| {
-            let nanoseconds = at.duration_since(UNIX_EPOCH).unwrap().as_nanos();
-            Timestamp::from_nanosecond(i128::try_from(nanoseconds).unwrap()).unwrap()
-        };
-        let born =
-            metadata.created().map_or(String::new(), |at| format!("\"born\":\"{}\",", time(at)));
-        let (head, anchor) =
-            (&content[..offset.min(1024)], &content[offset.saturating_sub(128)..offset]);
-        let hashed = |bytes: &[u8]| format!("{}:{:016x}", bytes.len(), xxh3_64(bytes));
-        let id = self.count;
-        self.count += 1;
-        self.line(&format!(
-            "{{\"path\":\"{}\",\"offset\":{offset},\"modified\":\"{}\",\"seen\":\"{}\",\"id\":{id},\"order\":{id},\
-             \"device\":{},\"inode\":{},{born}\"head\":\"{}\",\"anchor\":\"{}\"}}",
-            path.display(),
-            time(metadata.modified().unwrap()),
-            Timestamp::from_second(Timestamp::now().as_second()).unwrap(),
-            metadata.dev(),
-            metadata.ino(),
-            hashed(head),
-            hashed(anchor),
-        ));
-    }
-
-    fn write(mut self, dir: &Path) {
-        let header =
-            r#"{"format":"remote_syslog positions","version":1,"generation":3,"next_id":9}"#;
-        let records = std::mem::take(&mut self.text);
-        self.line(header);
-        self.text += &records;
-        let (whole, count) = (xxh3_64(self.text.as_bytes()), self.count);
-        self.line(&format!("{{\"end\":true,\"lines\":{count},\"xxh3\":\"{whole:016x}\"}}"));
-        fs::create_dir_all(dir).unwrap();
-        fs::write(dir.join("positions"), self.text).unwrap();
-    }
-}
 
 /// A log was rotated while nothing ran, and both parts of it were written to: what the first version had delivered is
 /// not sent again, and all else is.

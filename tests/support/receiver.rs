@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rcgen::CertificateParams;
+use rustls::server::NoServerSessionStorage;
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use super::certificates::Certificates;
@@ -74,6 +75,18 @@ impl Receiver {
         let mut receiver = Self::new(Transport::Tls);
         receiver.down(End::Abrupt);
         receiver.tls = receiver.certificates.as_ref().map(|c| c.server(versions));
+        receiver.up();
+        receiver
+    }
+
+    /// The same, and it resumes no session.
+    pub fn tls_without_resumption(versions: &[&'static SupportedProtocolVersion]) -> Self {
+        let mut receiver = Self::tls_versions(versions);
+        receiver.down(End::Abrupt);
+        let mut tls = receiver.tls.as_deref().unwrap().clone();
+        tls.session_storage = Arc::new(NoServerSessionStorage {});
+        tls.send_tls13_tickets = 0;
+        receiver.tls = Some(Arc::new(tls));
         receiver.up();
         receiver
     }

@@ -11,7 +11,8 @@ use regex::Regex;
 
 use crate::support::peers::PROMETHEUS;
 use crate::support::{
-    End, Receiver, SOON, Shipper, Site, Transport, lines, own_address, wait_until,
+    End, Receiver, SOON, Shipper, Site, Transport, assert_drawn, lines, own_address, sketch,
+    wait_until,
 };
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/monitoring");
@@ -277,6 +278,12 @@ fn dashboard_and_rules_speak_of_metrics_that_exist() {
         assert!(!used.is_empty());
         assert_eq!(used.difference(&known).collect::<Vec<_>>(), [""; 0]);
     }
+}
+
+#[test]
+fn the_dashboard_is_drawn_as_it_is_laid_out() {
+    let dashboard = serde_json::from_str(&example("grafana.json")).unwrap();
+    assert_drawn("examples/monitoring/dashboard.svg", &sketch(&dashboard));
 }
 
 #[test]

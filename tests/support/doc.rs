@@ -23,12 +23,12 @@ pub fn assert_documented(name: &str, said: &str) {
     let mark = format!("<!-- output: {name} -->\n```console\n");
     let start = text.find(&mark).unwrap_or_else(|| panic!("{DOCUMENT} has no {mark}")) + mark.len();
     let end = start + text[start..].find("```\n").expect("an end of the block");
-    let drawn = root().join(format!("docs/pictures/{name}.svg"));
+    let drawn = format!("docs/pictures/{name}.svg");
     let has_picture = PICTURES.contains(&name);
     if std::env::var_os(UPDATE).is_some() {
         fs::write(&path, format!("{}{said}{}", &text[..start], &text[end..])).unwrap();
         if has_picture {
-            fs::write(drawn, picture(said)).unwrap();
+            assert_drawn(&drawn, &picture(said));
         }
         return;
     }
@@ -37,11 +37,20 @@ pub fn assert_documented(name: &str, said: &str) {
         "{DOCUMENT} says of {name}:\n{}\nbut it is (write it there with {UPDATE}=1):\n{said}",
         &text[start..end]
     );
-    assert!(
-        !has_picture || fs::read_to_string(&drawn).unwrap() == picture(said),
-        "{} shows something else (draw it with {UPDATE}=1)",
-        drawn.display()
-    );
+    if has_picture {
+        assert_drawn(&drawn, &picture(said));
+    }
+}
+
+/// Compares the picture at `path` in the repository with what is `drawn`.
+#[track_caller]
+pub fn assert_drawn(path: &str, drawn: &str) {
+    let path = root().join(path);
+    if std::env::var_os(UPDATE).is_some() {
+        fs::write(&path, drawn).unwrap();
+    }
+    let is_so = fs::read_to_string(&path).is_ok_and(|there| there == drawn);
+    assert!(is_so, "{} shows something else (draw it with {UPDATE}=1)", path.display());
 }
 
 fn root() -> &'static Path {

@@ -19,6 +19,7 @@
 mod certificates;
 mod connection;
 pub mod cost;
+mod dashboard;
 mod doc;
 mod endpoint;
 mod message;
@@ -45,7 +46,8 @@ use std::time::{Duration, Instant};
 
 pub use certificates::Certificates;
 pub use connection::End;
-pub use doc::assert_documented;
+pub use dashboard::sketch;
+pub use doc::{assert_documented, assert_drawn};
 pub use endpoint::{Endpoint, Transport, own_address};
 pub use message::Message;
 pub use mounted::Mounted;

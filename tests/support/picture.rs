@@ -52,7 +52,8 @@ fn wrapped(line: &str) -> Vec<String> {
     rows
 }
 
-fn escaped(text: &str) -> String {
+/// `text` as XML has it.
+pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -38,7 +38,8 @@ fn shipper(site: &Site, peer: &dyn Peer, transport: Transport) -> Shipper {
 #[track_caller]
 fn wait_for_all(peer: &dyn Peer, written: u64) -> Report {
     let report = || Report::of(written, &frames(peer));
-    wait_until("every line is stored", SOON * 2, || report().missing == 0);
+    // A receiver that has ended connections is tried for some time before it gets all.
+    wait_until("every line is stored", SOON * 6, || report().missing == 0);
     report()
 }
 

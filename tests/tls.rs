@@ -221,6 +221,76 @@ fn a_receiver_that_wants_a_certificate_is_told() {
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains("the receiver wants a certificate of ours (alert "), "{said}");
         assert!(said.contains("set destination.cert_file and destination.key_file"), "{said}");
+        assert!(!said.contains("it may want"), "what is known is not guessed: {said}");
+    }
+}
+
+/// Chains that count, and some that do not for a reason that is easily taken for another one.
+#[test]
+fn what_those_between_say_counts_and_is_told() {
+    let Some(openssl) = Openssl::start() else { return };
+    let plain = Issue::default;
+    let own = "subjectAltName=IP:{ip}\nbasicConstraints=CA:FALSE";
+    let between =
+        Issue { name: "between", subject: "/CN=Between", extensions: AUTHORITY, ..plain() };
+    openssl.issue(&between);
+    openssl.issue(&Issue { issuer: "between", ..plain() });
+    // The same key is vouched for by one that is not trusted as well, and that is shown first.
+    openssl.authority("other", "/CN=Other CA", &["rsa:2048"]);
+    openssl.print(&[
+        "x509",
+        "-req",
+        "-in",
+        "between.csr",
+        "-CA",
+        "other.pem",
+        "-CAkey",
+        "other.key",
+        "-CAcreateserial",
+        "-out",
+        "crossed.pem",
+        "-extfile",
+        "between.ext",
+    ]);
+    let both = ["crossed.pem", "between.pem"].map(|name| fs::read(openssl.path(name)).unwrap());
+    fs::write(openssl.path("both.pem"), both.concat()).unwrap();
+    let server = openssl.serve("server", &["-cert_chain", "both.pem"]);
+    assert_eq!(check(&server.endpoint).1, Some(0), "it is cross-signed");
+    // A pin is of the receiver's own certificate.
+    let (said, code) = check_pinned(&server.endpoint, &fingerprint(&openssl, "crossed"));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("is none of destination.fingerprint, though that of CN=Between"),
+        "{said}"
+    );
+    assert!(said.contains("by destination.ca_file and with the name of the receiver"), "{said}");
+
+    let bound =
+        "basicConstraints=critical,CA:TRUE\nnameConstraints=critical,permitted;DNS:example.com";
+    openssl.issue(&Issue { name: "bound", subject: "/CN=Bound", extensions: bound, ..plain() });
+    openssl.issue(&Issue { issuer: "bound", extensions: own, ..plain() });
+    // (An address is none of the names that are bound: a name has to be.)
+    let named = "subjectAltName=IP:{ip},DNS:logs.example.net\nbasicConstraints=CA:FALSE";
+    openssl.issue(&Issue { issuer: "bound", extensions: named, ..plain() });
+    let server = openssl.serve("server", &["-cert_chain", "bound.pem"]);
+    assert_refused(&server, &["(name constraints of CN=Bound or CN=Test CA)"]);
+    for (extensions, told) in [
+        ("subjectAltName=URI:https://logs", "there is no subject alternative name of a host"),
+        ("subjectAltName=DNS:{ip}", "but for DNS:127."),
+    ] {
+        openssl.issue(&Issue { extensions, ..plain() });
+        assert_refused(&openssl.serve("server", &[]), &[told]);
+    }
+    for (salt, is_taken) in [("rsa_pss_saltlen:digest", true), ("rsa_pss_saltlen:max", false)] {
+        let more = ["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", salt];
+        openssl.issue(&Issue { more: &more, ..plain() });
+        let server = openssl.serve("server", &[]);
+        match is_taken {
+            true => assert_eq!(check(&server.endpoint).1, Some(0)),
+            false => {
+                assert_refused(&server, &["CN=Test CA has signed CN=logs with RSA-PSS of a kind"])
+            }
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::transport::{Memory, Patience, Transport, datagrams};
 use super::{RelpLimits, Target, TransportKind};
 use crate::deliver::transport::connect::{self, ConnectError};
 use crate::deliver::transport::refusal::certificate::Certificate;
+use crate::deliver::transport::refusal::says_why;
 use crate::deliver::transport::tcp::{Heard, Link};
 use crate::deliver::transport::tls_clients::TlsClients;
 use crate::deliver::transport::trust::witness::{Testimony, TrustedBy};
@@ -126,6 +127,9 @@ async fn stream(target: &Target, clients: &Arc<TlsClients>) -> Result<Answer, St
         match link.receive() {
             Ok(Heard::Nothing | Heard::Much) => {}
             Ok(Heard::CloseNotify | Heard::Fin) => return Err(ended("closed it")),
+            Err(error) if says_why(&error) => {
+                return Err(format!("TLS with {} ({peer}): {error}", target.host));
+            }
             Err(error) => return Err(ended(&format!("broke it ({error})"))),
         }
     }

@@ -107,7 +107,12 @@ pub(in crate::config) fn server_name(text: &str) -> Result<String, String> {
         Ok(_) => Ok(name),
         Err(_) => Err(format!(
             "{text:?} is neither a name nor an address that a certificate can be for; write the one that \
-             the receiver's certificate bears"
+             the receiver's certificate bears{}",
+            if text.is_ascii() {
+                ""
+            } else {
+                ": of other letters than ASCII, the form that begins with xn--"
+            }
         )),
     }
 }

@@ -32,7 +32,7 @@ const UNSENT: u32 = 128 << 10;
 /// Why no connection came about, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::deliver) enum ConnectError {
-    #[error("cannot resolve \"{host}\": {source}; check the name and the name servers")]
+    #[error("cannot resolve \"{host}\": {source}; check the name and the name servers{}", in_ascii(.host))]
     Resolve { host: String, source: io::Error },
     #[error("\"{host}\" has no address; check the name")]
     NoAddress { host: String },
@@ -84,6 +84,15 @@ impl ConnectError {
             Self::Tls { .. } => "tls",
             Self::Relp { .. } => "relp",
         }
+    }
+}
+
+/// What to do about a name that name servers do not know as it is written (RFC 5890, section 2.3.2.1).
+fn in_ascii(host: &str) -> &'static str {
+    if host.is_ascii() {
+        ""
+    } else {
+        ", and write other letters than ASCII in the form that begins with xn--"
     }
 }
 

@@ -171,6 +171,8 @@ fn escaped(text: &str) -> String {
 
 fn name(name: &GeneralName<'_>) -> Option<String> {
     match name {
+        // A host that is an address is never looked for among the names.
+        GeneralName::DNSName(name) if name.parse::<IpAddr>().is_ok() => Some(format!("DNS:{name}")),
         GeneralName::DNSName(name) => Some(escaped(name)),
         GeneralName::IPAddress(octets) => {
             let v4 = <[u8; 4]>::try_from(*octets).map(IpAddr::from);

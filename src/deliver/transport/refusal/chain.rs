@@ -16,13 +16,15 @@ use crate::shown::Show;
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 /// Curves that are taken.
 const CURVES: [&str; 2] = ["P-256", "P-384"];
+/// RSA-PSS, as x509-parser calls it.
+pub(super) const RSA_PSS: &str = "rsassa-pss";
 /// Signatures that are taken. Of RSA-PSS only those with SHA-256, SHA-384 and SHA-512 are, which cannot
 /// be told by the name.
 const SIGNATURES: [&str; 7] = [
     "sha256WithRSAEncryption",
     "sha384WithRSAEncryption",
     "sha512WithRSAEncryption",
-    "rsassa-pss",
+    RSA_PSS,
     "ecdsa-with-SHA256",
     "ecdsa-with-SHA384",
     "Ed25519",

@@ -60,6 +60,8 @@ struct HandshakeFacts<'a> {
     trusted_by: Option<TrustedBy>,
     /// The key by which the configuration names certificates by their fingerprints, if it does.
     pin_key: Option<&'a str>,
+    /// Those fingerprints.
+    pins: &'a [Fingerprint],
     /// TLS 1.2 is not spoken here.
     wants_tls13: bool,
     /// We have a certificate to show.
@@ -85,6 +87,7 @@ pub(in crate::deliver) fn explain(
         chain: chain.iter().filter_map(Certificate::read).collect(),
         trusted_by,
         pin_key: trust.pins.as_ref().map(|pins| pins.key.as_str()),
+        pins: trust.pins.as_ref().map_or(&[], |pins| &pins.value),
         wants_tls13: trust.min_version == TlsVersion::Tls13,
         has_identity: trust.identity.is_some(),
         named: match &trust.authorities {
@@ -109,11 +112,21 @@ pub(in crate::deliver) async fn ask(host: &str, address: SocketAddr) -> Option<S
     inquiry::ask(host, address).await.map(|choice| choice.to_string())
 }
 
+/// The receiver has refused us behind the handshake, and said why.
+#[derive(Debug, thiserror::Error)]
+#[error("{}; {}", .0.what, .0.remedy)]
+struct RefusedByAlert(Advice);
+
+/// Whether an error of [`in_words`] says all that there is to say.
+pub(in crate::deliver) fn says_why(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|error| error.is::<RefusedByAlert>())
+}
+
 /// What an error behind the handshake says, where an alert may still refuse what we have shown.
 pub(in crate::deliver) fn in_words(error: rustls::Error, has_identity: bool) -> io::Error {
     match &error {
         rustls::Error::AlertReceived(alert) => match parting::by_alert(*alert, has_identity) {
-            Some(Advice { what, remedy, .. }) => io::Error::other(format!("{what}; {remedy}")),
+            Some(advice) => io::Error::other(RefusedByAlert(advice)),
             None => io::Error::other(error),
         },
         _ => io::Error::other(error),

@@ -54,11 +54,22 @@ fn unpinned(facts: &HandshakeFacts<'_>) -> Advice {
     let shown = facts.chain.first().map_or_else(String::new, |own| {
         format!(" ({}, of {})", own.fingerprint, own.subject.shown())
     });
+    let key = facts.pin_key.unwrap_or("destination.fingerprint");
+    let pinned = facts.chain.iter().skip(1).find(|issuer| facts.pins.contains(&issuer.fingerprint));
+    if let Some(issuer) = pinned {
+        let (who, file) = (issuer.subject.shown(), key.replace("fingerprint", "ca_file"));
+        return Advice::new(
+            format!(
+                "its fingerprint{shown} is none of {key}, though that of {who} in its chain is"
+            ),
+            format!(
+                "pin the receiver's own certificate: an authority is not trusted by a pin, but by {file} and \
+                 with the name of the receiver"
+            ),
+        );
+    }
     Advice::new(
-        format!(
-            "its fingerprint{shown} is none of {}",
-            facts.pin_key.unwrap_or("destination.fingerprint")
-        ),
+        format!("its fingerprint{shown} is none of {key}"),
         "if the receiver has a new certificate, compare that fingerprint with what openssl x509 -noout \
          -fingerprint -sha256 prints of it there, and add it; if it has not, somebody else answers",
     )
@@ -99,10 +110,7 @@ fn unfaulted(facts: &HandshakeFacts<'_>, reason: &CertificateError) -> Advice {
             untrusted(facts, "; the one of that name that is trusted has another key")
         }
         E::UnsupportedSignatureAlgorithmContext { .. }
-        | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Advice::new(
-            "a signature in its chain is of a kind that does not count here",
-            format!("have it issued with {}", super::MODERN),
-        ),
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => unsupported(facts),
         E::BadEncoding => Advice::new("it cannot be read", "have a new one issued"),
         E::UnhandledCriticalExtension => Advice::new(
             "it holds an extension that is marked as critical and not known here",
@@ -110,6 +118,26 @@ fn unfaulted(facts: &HandshakeFacts<'_>, reason: &CertificateError) -> Advice {
         ),
         E::Other(other) => by_rule(facts, other),
         other => Advice::new(other.to_string(), "check the receiver's certificate chain"),
+    }
+}
+
+/// A signature does not count, though its name is that of one that does.
+fn unsupported(facts: &HandshakeFacts<'_>) -> Advice {
+    let is_pss = |it: &&Certificate| it.signature == chain::RSA_PSS && !it.is_self_issued();
+    match facts.chain.iter().find(is_pss) {
+        Some(it) => Advice::new(
+            format!(
+                "{} has signed {} with RSA-PSS of a kind that does not count here",
+                it.issuer.shown(),
+                it.subject.shown()
+            ),
+            "have it signed with SHA-256, SHA-384 or SHA-512, and a salt as long as that (openssl: -sigopt \
+             rsa_pss_saltlen:digest)",
+        ),
+        None => Advice::new(
+            "a signature in its chain is of a kind that does not count here",
+            format!("have it issued with {}", super::MODERN),
+        ),
     }
 }
 
@@ -135,7 +163,7 @@ fn wrong_name(facts: &HandshakeFacts<'_>) -> Advice {
     if own.names.is_empty() {
         let what = format!(
             "it names the host in its subject alone ({}), which does not count; there is no subject \
-             alternative name",
+             alternative name of a host",
             own.subject.shown()
         );
         return Advice::new(what, remedy);
@@ -202,8 +230,11 @@ fn by_rule(facts: &HandshakeFacts<'_>, other: &OtherError) -> Advice {
             "have it signed by an authority, or give that one basicConstraints CA:TRUE",
         ),
         Some(W::NameConstraintViolation) => Advice::new(
-            format!("its authority ({}) may not issue it for this name", issuer(facts).shown()),
-            "have it issued by one that may (name constraints)",
+            format!(
+                "an authority in its chain may not issue it for its names (name constraints of {})",
+                issuers(facts)
+            ),
+            "have it issued by one that may",
         ),
         Some(W::PathLenConstraintViolated) => Advice::new(
             "there are more authorities between than the one that is trusted allows (pathlen)",
@@ -235,6 +266,14 @@ fn whose(facts: &HandshakeFacts<'_>, is_it: impl Fn(&Certificate) -> bool) -> St
             format!("that of {} in its chain", facts.chain[place].subject.shown())
         }
     }
+}
+
+/// All who vouch for it, the nearest one first: "CN=a or CN=b".
+fn issuers(facts: &HandshakeFacts<'_>) -> String {
+    let between = facts.chain.iter().skip(1).map(|it| it.subject.as_str());
+    let mut names: Vec<_> = between.chain([issuer(facts)]).collect();
+    names.dedup();
+    names.iter().map(|name| name.shown().to_string()).collect::<Vec<_>>().join(" or ")
 }
 
 /// Who has signed the last certificate that the receiver's own leads to.

@@ -7,9 +7,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, pem};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{Error, PemObject};
 
+use super::pem::{self, Wanted};
 use super::{READABLE, TlsError};
 use crate::config::Keyed;
 use crate::shown::Show;
@@ -148,18 +149,15 @@ pub(super) fn certificates(
     path: &Path,
 ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let broken = |what: &str, remedy: &str| TlsError::file(key, path, what, remedy);
-    let pem = fs::read(path).map_err(|error| broken(&error.to_string(), READABLE))?;
-    let read = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, pem::Error>>();
-    match read {
-        // A certificate in DER is a sequence of more than 255 bytes.
-        Ok(found) if found.is_empty() && pem.starts_with(&[0x30, 0x82]) => Err(broken(
-            "it is of DER",
-            &format!("let it be of PEM: openssl x509 -inform DER -in {} makes it so", path.shown()),
-        )),
-        Ok(found) if found.is_empty() => Err(broken("it holds no certificate", WITH_CERTIFICATES)),
-        Ok(found) => Ok(found),
-        Err(error) => Err(broken(&error.to_string(), WITH_CERTIFICATES)),
-    }
+    let bytes = pem::read(path).map_err(|error| broken(&error.to_string(), READABLE))?;
+    let read = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
+    let error = match read {
+        Ok(found) if found.is_empty() => Error::NoItemsFound,
+        Ok(found) => return Ok(found),
+        Err(error) => error,
+    };
+    let (what, remedy) = pem::fault(&error, &bytes, path, Wanted::Certificate);
+    Err(broken(&what, &remedy))
 }
 
 #[cfg(test)]

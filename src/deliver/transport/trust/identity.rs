@@ -5,13 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::pem::{Error, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::authorities::certificates;
+use super::pem::{self, Wanted};
 use super::{READABLE, TlsError};
 use crate::config::{IdentityFiles, Keyed};
 use crate::deliver::transport::refusal::certificate::Certificate;
@@ -41,9 +42,9 @@ pub(super) fn load(
     let chain = certificates(certificate_key, certificate)?;
     let (name, path) = key_place(identity);
     let broken = |what: &str, remedy: &str| TlsError::file(name, path, what, remedy);
-    let pem = fs::read(path).map_err(|error| broken(&error.to_string(), READABLE))?;
+    let bytes = pem::read(path).map_err(|error| broken(&error.to_string(), READABLE))?;
     let key =
-        PrivateKeyDer::from_pem_slice(&pem).map_err(|error| no_key(identity, &pem, &error))?;
+        PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| no_key(identity, &bytes, &error))?;
     let loaded = provider.key_provider.load_private_key(key);
     let own = Certificate::read(&chain[0]);
     let key = loaded.map_err(|error| {
@@ -81,11 +82,11 @@ pub(super) fn load(
     }
 }
 
-/// Why there is no key in `pem`, which is where the key of `identity` is to be.
-fn no_key(identity: &Identity, pem: &[u8], error: &pem::Error) -> TlsError {
+/// Why there is no key in `bytes`, which is where the key of `identity` is to be.
+fn no_key(identity: &Identity, bytes: &[u8], error: &Error) -> TlsError {
     let (name, path) = key_place(identity);
     let at = path.shown();
-    let holds = |text: &str| memchr::memmem::find(pem, text.as_bytes()).is_some();
+    let holds = |text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
     if ENCRYPTED.iter().any(|mark| holds(mark)) {
         let remedy = format!(
             "write it without, for nobody but the user of this process to read: (umask 077; openssl pkey \
@@ -95,19 +96,16 @@ fn no_key(identity: &Identity, pem: &[u8], error: &pem::Error) -> TlsError {
         return TlsError::file(name, path, what, &remedy);
     }
     match error {
-        pem::Error::NoItemsFound if identity.key.is_none() => TlsError::file(
+        Error::NoItemsFound if identity.key.is_none() => TlsError::file(
             name,
             path,
             "it holds no private key, and no other file is named that does",
             &format!("write {} too, or put the key into this file", key_beside(name)),
         ),
-        pem::Error::NoItemsFound => TlsError::file(
-            name,
-            path,
-            "it holds no private key in PEM form",
-            &format!("name one that does; of DER, openssl pkey -inform DER -in {at} makes one"),
-        ),
-        error => TlsError::file(name, path, &error.to_string(), READABLE),
+        error => {
+            let (what, remedy) = pem::fault(error, bytes, path, Wanted::PrivateKey);
+            TlsError::file(name, path, &what, &remedy)
+        }
     }
 }
 
@@ -229,8 +227,8 @@ mod tests {
              ["is encrypted", "openssl pkey -in"]),
             (b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n\
                -----END RSA PRIVATE KEY-----\n".to_vec(), ["is encrypted", "umask 077"]),
-            (key.serialize_der(), ["no private key in PEM form", "openssl pkey -inform DER"]),
-            (Vec::new(), ["no private key in PEM form", "name one that does"]),
+            (key.serialize_der(), ["it is of DER", "openssl pkey -inform DER"]),
+            (Vec::new(), ["it holds no private key", "name one that holds a private key in PEM form"]),
         ] {
             let key = files.write("k.pem", text);
             let error = try_load(certificate.clone(), Some(key)).unwrap_err();

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `authorities` | those that the configuration names |
 //! | `identity` | our own certificate and its key |
+//! | `pem` | how files are read, and what is wrong with them |
 //! | `judge` | whether a receiver is the one that is meant |
 //! | `witness` | what a receiver has shown |
 
 pub(super) mod authorities;
 pub(super) mod identity;
 mod judge;
+mod pem;
 pub(in crate::deliver) mod witness;
 
 use std::collections::HashSet;

@@ -100,9 +100,9 @@ fn nothing(bytes: &[u8], path: &Path, wanted: Wanted) -> (String, String) {
             (format!("{none} of its own, but PKCS7"), made("pkcs7 -print_certs"))
         }
         Some(label) if wanted == Wanted::Certificate && label.ends_with(" CERTIFICATE") => {
-            (format!("{none}, but a {}", label.shown()), made("x509"))
+            (format!("{none}, but {}", label.shown()), made("x509"))
         }
-        Some(label) => (format!("{none}, but a {}", label.shown()), named),
+        Some(label) => (format!("{none}, but {}", label.shown()), named),
     }
 }
 
@@ -196,13 +196,13 @@ mod tests {
             ),
             (
                 relabelled("TRUSTED CERTIFICATE"),
-                "but a TRUSTED CERTIFICATE; openssl x509 -in /a.pem -out NEW.pem",
+                "but TRUSTED CERTIFICATE; openssl x509 -in /a.pem -out NEW.pem",
             ),
             (
                 relabelled("CERTIFICATE REQUEST"),
-                "but a CERTIFICATE REQUEST; name one that holds a certificate",
+                "but CERTIFICATE REQUEST; name one that holds a certificate",
             ),
-            (key.clone().into_bytes(), "it holds no certificate, but a PRIVATE KEY; name one"),
+            (key.clone().into_bytes(), "it holds no certificate, but PRIVATE KEY; name one"),
             (
                 indented,
                 "it holds no certificate, for something stands before -----BEGIN in its line",
@@ -226,12 +226,12 @@ mod tests {
         for (bytes, told) in [
             (
                 certificate.clone().into_bytes(),
-                "it holds no private key, but a CERTIFICATE; name one",
+                "it holds no private key, but CERTIFICATE; name one",
             ),
-            (key.replace("PRIVATE", "PUBLIC").into_bytes(), "but a PUBLIC KEY; name one"),
+            (key.replace("PRIVATE", "PUBLIC").into_bytes(), "but PUBLIC KEY; name one"),
             (
                 key.replace("PRIVATE", "OPENSSH PRIVATE").into_bytes(),
-                "but a OPENSSH PRIVATE KEY; name one",
+                "but OPENSSH PRIVATE KEY; name one",
             ),
             (format!(" {key}").into_bytes(), "for something stands before -----BEGIN"),
             (vec![0x30, 0x82, 1, 0, 2, 1, 3], "openssl pkcs12 -nocerts -nodes -in /a.pem"),

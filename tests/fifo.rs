@@ -11,14 +11,15 @@ use crate::support::{
     A_WHILE, End, Receiver, Report, SOON, Shipper, Site, finish, lines, wait_until,
 };
 
-fn make_fifo(site: &Site, name: &str) -> PathBuf {
+/// Makes a FIFO in the site.
+pub fn make_fifo(site: &Site, name: &str) -> PathBuf {
     let path = site.path(name);
     mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     path
 }
 
 /// Opens a FIFO for writing once somebody reads it.
-fn writer(path: &Path) -> File {
+pub fn writer(path: &Path) -> File {
     let open =
         || OpenOptions::new().write(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
     wait_until("somebody reads the FIFO", SOON, || open().is_ok());

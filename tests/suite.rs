@@ -19,6 +19,7 @@ mod discovery;
 mod dry_run;
 mod ends;
 mod examples;
+mod features;
 mod fifo;
 mod fleet;
 mod globs;

@@ -11,6 +11,10 @@ pub struct Message {
     pub hostname: String,
     /// The tag.
     pub app_name: String,
+    /// PROCID.
+    pub process_id: String,
+    /// MSGID.
+    pub message_id: String,
     /// `-`, or elements in brackets.
     pub structured_data: String,
     /// The line.
@@ -33,15 +37,24 @@ impl Message {
         let (timestamp, rest) = split(rest, b' ')?;
         let (hostname, rest) = split(rest, b' ')?;
         let (app_name, rest) = split(rest, b' ')?;
-        let (process, rest) = split(rest, b' ')?;
-        let (kind, rest) = split(rest, b' ')?;
+        let (process_id, rest) = split(rest, b' ')?;
+        let (message_id, rest) = split(rest, b' ')?;
         let (structured_data, text) = split(rest, b' ')?;
-        if (version.as_str(), process.as_str(), kind.as_str()) != ("1", "-", "-") {
+        if (version.as_str(), process_id.as_str(), message_id.as_str()) != ("1", "-", "-") {
             return None;
         }
         let priority = priority.parse().ok()?;
         let text = text.to_vec();
-        Some(Self { priority, timestamp, hostname, app_name, structured_data, text })
+        Some(Self {
+            priority,
+            timestamp,
+            hostname,
+            app_name,
+            process_id,
+            message_id,
+            structured_data,
+            text,
+        })
     }
 
     /// The line as text, with a replacement character for what is not UTF-8.

@@ -62,8 +62,8 @@ pub fn frames(peer: &dyn Peer) -> Vec<Vec<u8>> {
 /// What the peers' configurations write behind a message: its text may have newlines.
 const END: &[u8] = b"\t\t;\n";
 
-/// Tab-separated fields, as the peers' configurations write them: priority, timestamp, host, application, structured
-/// data, text. A message not finished yet is left out.
+/// Tab-separated fields, as the peers' configurations write them: priority, timestamp, host, application, process,
+/// kind of message, structured data, text. A message not finished yet is left out.
 fn read_fields(path: &PathBuf) -> Vec<Message> {
     let bytes = std::fs::read(path).unwrap_or_default();
     let (mut messages, mut start) = (Vec::new(), 0);
@@ -75,14 +75,16 @@ fn read_fields(path: &PathBuf) -> Vec<Message> {
 }
 
 fn parse_fields(line: &[u8]) -> Message {
-    let mut fields = line.splitn(6, |&byte| byte == b'\t');
-    let mut next = || fields.next().expect("six fields").to_vec();
+    let mut fields = line.splitn(8, |&byte| byte == b'\t');
+    let mut next = || fields.next().expect("eight fields").to_vec();
     let mut text = || String::from_utf8(next()).unwrap();
     Message {
         priority: text().parse().unwrap(),
         timestamp: text(),
         hostname: text(),
         app_name: text(),
+        process_id: text(),
+        message_id: text(),
         structured_data: text(),
         text: next(),
     }

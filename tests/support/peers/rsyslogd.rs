@@ -212,6 +212,8 @@ template(name="fields" type="list") {{
   property(name="timestamp" dateFormat="rfc3339") constant(value="\t")
   property(name="hostname") constant(value="\t")
   property(name="app-name") constant(value="\t")
+  property(name="procid") constant(value="\t")
+  property(name="msgid") constant(value="\t")
   property(name="structured-data") constant(value="\t")
   property(name="msg") constant(value="\t\t;\n")
 }}

@@ -102,7 +102,7 @@ source s {{
 }};
 destination d {{
   file("{output}"
-    template("${{PRI}}\t${{S_ISODATE}}\t${{HOST}}\t${{PROGRAM}}\t${{SDATA}}\t${{MSG}}\t\t;\n"));
+    template("${{PRI}}\t${{S_ISODATE}}\t${{HOST}}\t${{PROGRAM}}\t${{PID}}\t${{MSGID}}\t${{SDATA}}\t${{MSG}}\t\t;\n"));
 }};
 log {{ source(s); destination(d); }};
 "#

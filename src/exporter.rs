@@ -120,8 +120,7 @@ async fn accept(listener: tokio::net::TcpListener, page: Arc<Page>) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                let why =
-                    limits::on_descriptors(&error).map_or(String::new(), |why| format!("; {why}"));
+                let why = limits::met_by(&error).map_or(String::new(), |why| format!("; {why}"));
                 warn!("metrics cannot be served: {error}{why}");
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 continue;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use crate::support::{
-    End, Guarded, Receiver, SOON, Shipper, Site, line, number, skip, wait_exit, wait_until,
+    End, Guarded, Receiver, SOON, Shipper, Site, finish, line, number, skip, wait_exit, wait_until,
 };
 
 /// The call of `shipper` as another user, who has processes of his own.
@@ -171,4 +171,55 @@ fn with_fewer_descriptors_than_files_each_has_its_turn() {
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=FILES * 6).collect::<Vec<_>>());
     assert_eq!(shipper.log_lines(&["WARN"]).collect::<Vec<_>>(), [""; 0]);
+}
+
+/// The call of `shipper` with this limit, as prlimit(1) takes it.
+fn limited(shipper: &Shipper, limit: &str) -> Command {
+    let call = shipper.foreground();
+    let mut command = Command::new("prlimit");
+    command.arg(limit).arg(call.get_program()).args(call.get_args());
+    command
+}
+
+#[test]
+fn with_too_few_descriptors_to_run_it_says_which_limit_that_is() {
+    for limit in [8, 10, 12, 14, 16, 20, 24, 64] {
+        let (site, receiver) = (Site::new(), Receiver::tcp());
+        site.append("a.log", "one\n");
+        let shipper = Shipper::new(&site).follow("a.log").reading_from_start();
+        let shipper = shipper.to(&receiver.endpoint()).arg("--once");
+        let output = finish(&mut limited(&shipper, &format!("--nofile={limit}")));
+        let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() {
+            assert_eq!(receiver.texts(), ["one"]);
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(1), "{limit}: {said}");
+        assert!(said.contains(&format!("may have {limit} files open at once")), "{said}");
+        assert!(limit < 64, "that is enough: {said}");
+    }
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_ends_nothing() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("a.log", "one\n");
+    let shipper = Shipper::new(&site).follow("a.log").to(&receiver.endpoint()).proving();
+    let mut shipper = shipper.reading_from_start().start();
+    receiver.wait_for_text("one");
+    // Its own log is a file, too.
+    let all = getrlimit(Resource::Fsize);
+    let none = Rlimit { current: Some(0), ..all };
+    prlimit(Some(shipper.pid()), Resource::Fsize, none).unwrap();
+    site.append("a.log", "two\n");
+    receiver.wait_for_text("two");
+    shipper.signal(Signal::USR1);
+    site.append("a.log", "three\n");
+    receiver.wait_for_text("three");
+    prlimit(Some(shipper.pid()), Resource::Fsize, all).unwrap();
+    shipper.term();
+    shipper.restart_following();
+    site.append("a.log", "four\n");
+    receiver.wait_for_text("four");
+    assert_eq!(receiver.texts(), ["one", "two", "three", "four"]);
 }

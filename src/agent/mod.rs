@@ -74,7 +74,7 @@ pub enum BuildError {
 }
 
 fn remedy(error: &io::Error) -> String {
-    limits::on_descriptors(error).unwrap_or_else(|| "see the log of the kernel (dmesg)".to_owned())
+    limits::met_by(error).unwrap_or_else(|| "see the log of the kernel (dmesg)".to_owned())
 }
 
 /// A stage has ended by itself.

@@ -300,7 +300,7 @@ fn describe(path: &Path, problem: &FileProblem) -> String {
 
 /// What a person can do about `error`.
 fn remedy(error: &io::Error) -> Cow<'static, str> {
-    if let Some(limit) = limits::on_descriptors(error) {
+    if let Some(limit) = limits::met_by(error) {
         return limit.into();
     }
     let remedy = match error.kind() {

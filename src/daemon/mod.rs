@@ -23,6 +23,7 @@ use crate::cli::Cli;
 use crate::config::{self, Config, Listen, Loaded, Mode, NO_LOG, Surroundings};
 use crate::deliver::{root_faults, try_trust, uses_system_roots};
 use crate::exporter;
+use crate::limits::met_by;
 use crate::pipeline::position::Record;
 use crate::service::detach::{self, Daemon};
 use crate::service::limits;
@@ -41,6 +42,7 @@ type Error = Box<dyn std::error::Error>;
 /// It cannot start, or a stage has ended by itself; nobody has been told yet.
 pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     sys::keep_heap_small();
+    sys::outlive_large_files();
     let around = Surroundings::of_process()?;
     let begun = SystemTime::now();
     let Loaded { config, warnings, .. } = match config::load(&cli, &around) {
@@ -210,6 +212,10 @@ fn work(process: Process, mut held: Held, daemon: Option<Daemon>) -> Result<Exit
 
 fn runtime() -> Result<Runtime, Error> {
     limits::raise_open_files();
+    limits::try_descriptors().map_err(|error| {
+        let remedy = met_by(&error).unwrap_or_default();
+        format!("too few files can be opened: {error}; {remedy}")
+    })?;
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 

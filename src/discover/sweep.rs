@@ -233,7 +233,7 @@ impl Stage<'_> {
 
     fn report_once(&mut self, path: &Path, error: &io::Error) {
         if self.reported.insert(path.to_owned()) {
-            let remedy = limits::on_descriptors(error).unwrap_or_else(|| {
+            let remedy = limits::met_by(error).unwrap_or_else(|| {
                 "see that the user this runs as may list and enter it".to_owned()
             });
             warn!(

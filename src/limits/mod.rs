@@ -10,8 +10,9 @@ use rustix::process::{Resource, getrlimit};
 
 pub(crate) use self::tasks::shortage;
 
-/// The limit on open files that an error tells of. None where it tells of something else.
-pub(crate) fn on_descriptors(error: &io::Error) -> Option<String> {
+/// The limit on files that an error tells of: how many are open, or how large one is. None where it tells of something
+/// else.
+pub(crate) fn met_by(error: &io::Error) -> Option<String> {
     match error.raw_os_error()? {
         libc::EMFILE => Some(format!(
             "this process may have {} files open at once (ulimit -n): raise LimitNOFILE of the \
@@ -21,6 +22,11 @@ pub(crate) fn on_descriptors(error: &io::Error) -> Option<String> {
         libc::ENFILE => Some(format!(
             "the system may have {} files open at once: raise fs.file-max with sysctl",
             setting("fs/file-max")
+        )),
+        libc::EFBIG => Some(format!(
+            "this process may write files of {} bytes (ulimit -f): raise LimitFSIZE of the service, or \
+             fsize in limits.conf",
+            number(getrlimit(Resource::Fsize).current)
         )),
         _ => None,
     }
@@ -33,7 +39,7 @@ pub(crate) fn on_instances(error: &io::Error) -> String {
         Some(libc::EMFILE) => File::open("/dev/null").is_err(),
         _ => true,
     };
-    on_descriptors(error).filter(|_| is_short_of_files).unwrap_or_else(|| {
+    met_by(error).filter(|_| is_short_of_files).unwrap_or_else(|| {
         format!(
             "all processes of this user may have {} instances: raise \
              fs.inotify.max_user_instances with sysctl",
@@ -70,16 +76,18 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_on_open_files_is_named_with_its_value() {
-        let said = on_descriptors(&error(libc::EMFILE)).unwrap();
+    fn a_limit_on_files_is_named_with_its_value() {
+        let said = met_by(&error(libc::EMFILE)).unwrap();
         let limit = getrlimit(Resource::Nofile).current.unwrap();
         assert!(said.contains(&format!("may have {limit} files")), "{said}");
         assert!(said.contains("LimitNOFILE"), "{said}");
-        let said = on_descriptors(&error(libc::ENFILE)).unwrap();
+        let said = met_by(&error(libc::ENFILE)).unwrap();
         let limit = fs::read_to_string("/proc/sys/fs/file-max").unwrap();
         assert!(said.contains(&format!("may have {} files", limit.trim())), "{said}");
-        assert_eq!(on_descriptors(&error(libc::EACCES)), None);
-        assert_eq!(on_descriptors(&io::Error::other("odd")), None);
+        let said = met_by(&error(libc::EFBIG)).unwrap();
+        assert!(said.contains("ulimit -f") && said.contains("LimitFSIZE"), "{said}");
+        assert_eq!(met_by(&error(libc::EACCES)), None);
+        assert_eq!(met_by(&io::Error::other("odd")), None);
     }
 
     #[test]

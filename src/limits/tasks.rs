@@ -28,6 +28,15 @@ pub(crate) fn shortage(error: &io::Error) -> String {
             "{error}; the kernel allows {most} threads in all: raise kernel.{name} with sysctl"
         );
     }
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if let Some(most) = getrlimit(Resource::As).current
+        && address_space(&status).is_some_and(|now| now + OF_A_THREAD > most)
+    {
+        return format!(
+            "{error}; this process may have {most} bytes of address space (ulimit -v): raise LimitAS of \
+             the service, or as in limits.conf"
+        );
+    }
     match getrlimit(Resource::Nproc).current {
         Some(most) => format!(
             "{error}; this user may have {most} threads in all (ulimit -u): raise LimitNPROC of the \
@@ -38,6 +47,16 @@ pub(crate) fn shortage(error: &io::Error) -> String {
              to be seen from here is (pids.max): raise the limit of the container"
         ),
     }
+}
+
+/// How much address space a thread takes at least: its stack, and what stands beside it.
+const OF_A_THREAD: u64 = 2 << 20;
+
+/// How much address space this process has, in bytes, for what `/proc/self/status` holds.
+fn address_space(text: &str) -> Option<u64> {
+    let size = text.lines().find_map(|line| line.strip_prefix("VmSize:"))?;
+    let kib: u64 = size.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib << 10)
 }
 
 /// How many threads there are in all, for what `/proc/loadavg` holds.
@@ -115,6 +134,14 @@ mod tests {
         assert_eq!(tasks(""), None);
         assert!(is_near(Some(96), "100") && !is_near(Some(94), "100") && !is_near(None, "100"));
         assert!(!is_near(Some(96), "so many"));
+    }
+
+    #[test]
+    fn the_address_space_is_told() {
+        assert_eq!(address_space("VmPeak:\t 12 kB\nVmSize:\t   10240 kB\n"), Some(10 << 20));
+        assert_eq!(address_space("Name:\tx\n"), None);
+        let of_process = address_space(&fs::read_to_string("/proc/self/status").unwrap());
+        assert!(of_process.is_some_and(|bytes| bytes > 1 << 20), "{of_process:?}");
     }
 
     #[test]

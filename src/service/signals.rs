@@ -6,6 +6,7 @@
 //! | HUP | the configuration is loaded anew; a clean stop where it says that the terminal is gone |
 //! | USR1 | the log tells how far each file is delivered |
 //! | PIPE | none: Rust's runtime ignores it, a broken connection is an error of its write |
+//! | XFSZ | none: a file that becomes too large is an error of its write |
 
 use std::io::{self, IsTerminal};
 use std::process;

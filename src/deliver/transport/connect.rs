@@ -97,7 +97,7 @@ fn in_ascii(host: &str) -> &'static str {
 }
 
 fn remedy(error: &io::Error) -> Cow<'static, str> {
-    if let Some(limit) = limits::on_descriptors(error) {
+    if let Some(limit) = limits::met_by(error) {
         return limit.into();
     }
     let remedy = match error.kind() {

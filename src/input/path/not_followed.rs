@@ -35,7 +35,7 @@ impl NotFollowed {
         if is_link_refused(error) {
             return Self::Distrusted(why);
         }
-        let remedy = limits::on_descriptors(error)
+        let remedy = limits::met_by(error)
             .unwrap_or_else(|| "see that the user this runs as may read it".to_owned());
         Self::Unreadable { why, remedy }
     }

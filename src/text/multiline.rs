@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 use super::traces::{Trace, Within};
 use crate::filter::{Finder, FinderSearch, Re2Pattern};
@@ -119,6 +119,10 @@ impl LineSearch<'_> {
 /// lines at the end. A message of one line stays as it is.
 pub fn join(message: &[u8], between: &[u8], out: &mut Vec<u8>) {
     let mut rest = message;
+    // The newline of its last line may have been left out.
+    if memchr(b'\n', message).is_some() {
+        rest = rest.strip_suffix(b"\r").unwrap_or(rest);
+    }
     while let Some(line) = rest.strip_suffix(b"\n") {
         rest = line.strip_suffix(b"\r").unwrap_or(line);
     }
@@ -278,6 +282,8 @@ pub(super) mod tests {
         assert_eq!(joined("a\r\n\tb\n\nc", Join::Escaped.text()), "a\\n\tb\\n\\nc");
         assert_eq!(joined("a\nb\r\n\r\n\n", Join::Space.text()), "a b");
         assert_eq!(joined("a\nb", b"\n"), "a\nb");
+        assert_eq!(joined("a\r\nb\r", b"\n"), "a\nb");
+        assert_eq!(joined("a\r\nb\r\n\r\n\r", b" "), "a b");
         assert_eq!((joined("one\r", b" "), joined("", b" ")), ("one\r".to_owned(), String::new()));
     }
 

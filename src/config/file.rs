@@ -10,13 +10,34 @@ use super::document::spots::SourceOrigin;
 use super::error::{Place, Problem};
 use super::findings::Findings;
 use super::yaml::{self, Node, Value};
+use crate::shown::Show;
 
 /// Longer than any configuration. What is longer is another file, or has no end.
 const LENGTH_MAX: u64 = 16 << 20;
 
+/// Who has named a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Naming<'a> {
+    /// Nobody: it is the one that is read by default, if it is there.
+    Default,
+    /// The call.
+    Call,
+    /// A value of this key, which stands at this place.
+    Key(&'a str, Place),
+}
+
+impl Naming<'_> {
+    /// What is wrong with all of the file.
+    fn problem(&self, file: &Arc<PathBuf>, text: &str) -> Problem {
+        match self {
+            Self::Key(key, place) => Problem::of(key, place, format!("{} {text}", file.shown())),
+            Self::Default | Self::Call => Problem::at(Place::File(Arc::clone(file)), "", text),
+        }
+    }
+}
+
 /// Reads the file at `path`. `None`: it could not be read as a whole, and a problem says why.
-/// A missing file is no problem unless it is `required`.
-pub(super) fn read(path: &Path, required: bool, findings: &mut Findings) -> Option<Tree> {
+pub(super) fn read(path: &Path, naming: &Naming<'_>, findings: &mut Findings) -> Option<Tree> {
     let file = Arc::new(path.to_owned());
     let text = match contents(path) {
         Ok(bytes) if bytes.len() as u64 <= LENGTH_MAX => {
@@ -26,14 +47,14 @@ pub(super) fn read(path: &Path, required: bool, findings: &mut Findings) -> Opti
             "is longer than {} MiB, which no configuration is; name another file",
             LENGTH_MAX >> 20
         ),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !required => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && *naming == Naming::Default => {
             return Some(tree(&file, Node { line: 1, value: Value::Null }));
         }
         Err(error) => {
             format!("cannot be read ({}); check its path and rights", reason(&error))
         }
     };
-    findings.problem(Problem::at(Place::File(file), "", text));
+    findings.problem(naming.problem(&file, &text));
     None
 }
 

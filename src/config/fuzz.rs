@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::document::reader::SourceReader;
+use super::document::reader::{BUG, SourceReader};
 use super::document::spots::Spots;
 use super::document::{FileKeys, outline};
 use super::file::FileReader;
@@ -54,6 +54,7 @@ pub(crate) fn check(data: &[u8]) {
             (errors.problems().to_vec(), errors.warnings().to_vec())
         }
     };
+    assert!(!problems.iter().any(|problem| problem.text.contains(BUG)), "{problems:?}");
     for told in problems.iter().chain(&warnings).map(ToString::to_string) {
         assert!(told.starts_with("/c.yml"), "{told}");
         assert!(!told.contains(is_odd), "{told}");

@@ -41,6 +41,7 @@ use document::leaf::{List, Text};
 use document::reader::SourceReader;
 use document::spots::Spots;
 use document::{FileKeys, IncludedKeys, outline};
+use file::Naming;
 use findings::Findings;
 use include::IncludedFiles;
 
@@ -105,7 +106,8 @@ pub fn show(cli: &Cli, around: &Surroundings) -> Result<(String, Vec<Warning>), 
 /// Everything that was typed, from all sources.
 fn typed(cli: &Cli, around: &Surroundings, findings: &mut Findings) -> resolve::Typed {
     let path = file_path(cli, around);
-    let file = file::read(&path, config_file(cli, around).is_some(), findings);
+    let naming = config_file(cli, around).map_or(Naming::Default, |_| Naming::Call);
+    let file = file::read(&path, &naming, findings);
     let place = if path.exists() { Place::File } else { Place::NoFile };
     let blame = file.as_ref().map(|_| place(Arc::new(path)));
     let names = outline::of::<FileKeys>();
@@ -140,7 +142,7 @@ fn included(
             found
         });
         match found {
-            Ok(found) => files.extend(found),
+            Ok(found) => files.extend(found.into_iter().map(|file| (file, *spot))),
             Err(text) => {
                 let place = reader.spots.place(*spot);
                 reader.findings.problem(Problem::of(reader.spots.name(*spot), &place, text));
@@ -148,14 +150,16 @@ fn included(
         }
     }
     let mut once = HashSet::new();
-    files.retain(|file| once.insert(file.clone()));
+    files.retain(|(file, _)| once.insert(file.clone()));
     reader.is_included = true;
     let mut entries = Vec::new();
-    for file in &files {
-        let tree = file::read(file, true, reader.findings);
+    for (file, spot) in &files {
+        let naming = Naming::Key(reader.spots.name(*spot), reader.spots.place(*spot));
+        let tree = file::read(file, &naming, reader.findings);
         entries.extend(tree.map(|tree| reader.read::<IncludedKeys>(&[&tree]).files));
     }
     reader.is_included = false;
+    let files = files.into_iter().map(|(file, _)| file).collect();
     IncludedFiles { items, files, entries }
 }
 

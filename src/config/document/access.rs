@@ -199,10 +199,11 @@ impl<'de> Deserializer<'de> for Word<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        called: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        match self.text.is_some_and(OsStr::is_empty) {
+        // An empty value is none; an empty name is a name.
+        match called == name::ONE && self.text.is_some_and(OsStr::is_empty) {
             true => visitor.visit_none(),
             false => visitor.visit_seq(self),
         }

@@ -4,12 +4,15 @@ use std::cell::RefCell;
 
 use serde::Deserialize;
 
-use super::super::error::Place;
+use super::super::error::{Place, Problem};
 use super::super::findings::Findings;
 use super::super::yaml::Node;
 use super::layered::{Layered, Said, is_empty};
 use super::outline::KeyNames;
 use super::spots::{SourceOrigin, Spots};
+
+/// What is to be done where nobody has made a mistake but us.
+pub(in super::super) const BUG: &str = "this is a bug, please report it with the configuration";
 
 /// What one source says.
 #[derive(Debug)]
@@ -46,8 +49,15 @@ impl SourceReader<'_> {
         let reading = RefCell::new(self);
         let layered =
             Layered { reading: &reading, name: "".into(), found, is_in_item: false, union: None };
-        // Its own mistakes would be those of the types; nothing that is typed makes it fail.
-        T::deserialize(layered).unwrap_or_default()
+        // Its own mistakes would be those of the types; nothing that is typed makes it fail. Were it to, all that is given
+        // would count as absent.
+        T::deserialize(layered).unwrap_or_else(|error| {
+            let text = format!("it cannot be taken apart: {error}; {BUG}");
+            let place = trees.iter().find_map(|tree| tree.origin.whole());
+            let problem = Problem::at(place.unwrap_or(Place::Arguments), "", text);
+            reading.into_inner().findings.problem(problem);
+            T::default()
+        })
     }
 
     pub(super) fn place(&self, said: &Said<'_>, line: usize) -> Place {

@@ -17,6 +17,14 @@ pub(in super::super) enum SourceOrigin {
 }
 
 impl SourceOrigin {
+    /// The place of all that comes from there, where it has one.
+    pub(super) fn whole(&self) -> Option<Place> {
+        match self {
+            Self::File(file) => Some(Place::File(Arc::clone(file))),
+            Self::Listed(places) => places.first().cloned(),
+        }
+    }
+
     /// The place of a node that has this line.
     pub(super) fn place(&self, line: usize) -> Place {
         match self {

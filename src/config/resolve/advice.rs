@@ -1,8 +1,10 @@
 //! What is allowed, and probably not meant: a warning says what follows, and what to write.
 
 use std::ffi::OsStr;
+use std::path::Path;
 
-use super::super::document::leaf::{One, Spot};
+use super::super::document::FileItem;
+use super::super::document::leaf::{Choice, List, One, Spot};
 use super::super::value::MESSAGE_MIN;
 use super::super::{Config, FileEntry, Protocol};
 use super::{DEFAULT_PORT, Resolver};
@@ -12,6 +14,9 @@ use crate::text::PathTemplate;
 
 /// The port of syslog over TLS (RFC 5425, section 4.1).
 const TLS_PORT: u16 = 6514;
+
+/// Where fewer bytes are left for a text, most of an ordinary line may be missing.
+const SHORT_TEXT: usize = MESSAGE_MIN / 2;
 
 /// A time stamp as long as they get.
 const LONGEST_TIME: &str = "2026-11-29T12:00:00.123456+01:00";
@@ -92,22 +97,29 @@ impl Resolver<'_> {
         }
     }
 
-    /// A limit below that of the RFC does what it says, as long as a message has room for a text.
+    /// A limit below that of the RFC does what it says, as long as a message has room for a text. So does one that the header
+    /// takes up, because of what is sent with every message.
     pub(super) fn warn_of_short_limit(&mut self, config: &Config) {
+        let Some(limit) = config.destination.max_message else { return };
         let keys = self.daemon();
-        let given = match config.destination.protocol {
-            Protocol::Udp => keys.udp_max_line_length.spot(),
-            Protocol::Tcp | Protocol::Tls => keys.tcp_max_line_length.spot(),
-            Protocol::Relp | Protocol::RelpTls => keys.relp_max_line_length.spot(),
+        let (key, given) = match config.destination.protocol {
+            Protocol::Udp => ("udp_max_line_length", keys.udp_max_line_length.spot()),
+            Protocol::Tcp | Protocol::Tls => {
+                ("tcp_max_line_length", keys.tcp_max_line_length.spot())
+            }
+            Protocol::Relp | Protocol::RelpTls => {
+                ("relp_max_line_length", keys.relp_max_line_length.spot())
+            }
         };
-        let (Some(limit), Some(spot)) = (config.destination.max_message, given) else {
-            return;
-        };
+        let Some(spot) = given.or_else(|| self.spot_of_data()) else { return };
         let header = longest_header(config);
+        let remedy = match limit < MESSAGE_MIN {
+            true => format!("write {MESSAGE_MIN} or more"),
+            false => format!("raise {key}, or have less sent with every message"),
+        };
         if limit <= header {
             let text = format!(
-                "{limit} bytes leave no room for a text: the header alone has up to {header}; write \
-                 {MESSAGE_MIN} or more"
+                "{limit} bytes leave no room for a text: the header alone has up to {header}; {remedy}"
             );
             self.problem(spot, text);
         } else if limit < MESSAGE_MIN {
@@ -117,7 +129,26 @@ impl Resolver<'_> {
                 limit - header
             );
             self.warn(spot, text);
+        } else if limit - header < SHORT_TEXT {
+            let text = format!(
+                "of each line {} bytes arrive, for the header takes up to {header} of {limit}; {remedy}",
+                limit - header
+            );
+            self.warn(spot, text);
         }
+    }
+
+    /// Where something is given that is sent with every message and may be long.
+    fn spot_of_data(&self) -> Option<Spot> {
+        let of_entry = |item: &FileItem| match item {
+            Choice::Map(_, keys) => keys.shared.structured_data.spot(),
+            Choice::Text(_) => None,
+        };
+        let keys = self.daemon();
+        let of_all = self.typed.document.shared.structured_data.spot();
+        let included = self.typed.included.entries.iter().flat_map(List::items);
+        let mut items = keys.files.items().iter().chain(included);
+        of_all.or_else(|| items.find_map(of_entry)).or(keys.destination.own.token.spot())
     }
 
     /// Nothing replaces variables in a file.
@@ -153,7 +184,15 @@ impl Resolver<'_> {
     }
 
     /// What a pattern for lines holds that is no part of one.
-    pub(super) fn warn_of_slashes(&mut self, spot: Spot, text: &str) {
+    pub(super) fn warn_of_pattern(&mut self, spot: Spot, text: &str) {
+        if let Some(bare) = text.strip_suffix('\n') {
+            // As YAML has it behind a `|`.
+            let text = format!(
+                "the newline at the end of {text:?} is part of the pattern, and no line has one; write \
+                 '{bare}', or |- in the place of |"
+            );
+            self.warn(spot, text);
+        }
         let within = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
         if let Some(within) = within.filter(|within| !within.is_empty()) {
             let text = format!(
@@ -190,7 +229,10 @@ fn longest_header(config: &Config) -> usize {
         let fixed = |template: &PathTemplate| template.fixed().unwrap_or("-").to_owned();
         let tag = messages.tag.as_ref().map_or_else(|| name.into_owned(), fixed);
         let hostname = fixed(&messages.hostname);
-        let header = Header::new(messages.priority(), &hostname, &tag, token);
+        let path = if entry.glob.is_literal() { entry.glob.text() } else { Path::new("/") };
+        let names = (messages.priority(), &*hostname, &*tag);
+        let data = &messages.structured_data;
+        let header = Header::with_data(names, token, data, &path.to_string_lossy());
         header.render(LONGEST_TIME, &mut out);
         out.len()
     };

@@ -74,7 +74,7 @@ impl Resolver<'_> {
             return base.clone();
         }
         for Text { text, spot } in given.items() {
-            self.warn_of_slashes(*spot, &text.to_string_lossy());
+            self.warn_of_pattern(*spot, &text.to_string_lossy());
         }
         self.patterns(given)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 
 /// A value of each key that is none of those it has. A path may be any text, so there only the shape can be wrong.
-const BAD: [(&str, &str); 78] = [
+const BAD: [(&str, &str); 80] = [
     ("files", "files: ['a=b=c']"),
     ("include", "include: ['/etc/*/x.yml']"),
     ("exclude_files", "exclude_files: ['a(b']"),
@@ -86,6 +86,8 @@ const BAD: [(&str, &str); 78] = [
         "destination: {hosts: [{host: a, port: 1, fingerprint: 'md5:00'}]}",
     ),
     ("destination.hosts.min_tls", "destination: {hosts: [{host: a, port: 1, min_tls: 1.1}]}"),
+    ("severity_from", "severity_from: {'': x}"),
+    ("structured_data", "structured_data: {'': x}"),
     ("format", "format: {message: m}"),
     ("format.stdout", "format: {name: cri, stdout: quiet}"),
     ("redact_patterns", "redact_patterns: [{pattern: a, replace: $b}]"),

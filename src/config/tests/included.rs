@@ -71,6 +71,24 @@ fn errors_name_the_included_file_and_its_line() {
 }
 
 #[test]
+fn what_cannot_be_read_is_said_of_the_line_that_names_it() {
+    let (directory, _) = try_with(&[]);
+    let at = directory.path().display();
+    fs::create_dir(directory.path().join("d/a.yml")).unwrap();
+    let file = directory.path().join("c.yml");
+    let said = || try_load(&["-c", file.to_str().unwrap()], &[]).unwrap_err().to_string();
+    assert_eq!(
+        said(),
+        format!(
+            "{at}/c.yml:1: include: {at}/d/a.yml cannot be read (is a directory); check its path and rights"
+        )
+    );
+    fs::write(&file, "files: [/a.log]\ndestination: {host: h}\ninclude:\n- /none.yml\n").unwrap();
+    let reason = "cannot be read (no such file or directory); check its path and rights";
+    assert_eq!(said(), format!("{at}/c.yml:4: include: /none.yml {reason}"));
+}
+
+#[test]
 fn what_can_be_included() {
     let with = |include: &str| {
         let variables = [("REMOTE_SYSLOG_INCLUDE", include)];
@@ -82,7 +100,7 @@ fn what_can_be_included() {
     let twice = format!("{}\n{}", file.display(), glob.display());
     assert_eq!(with(&twice).unwrap(), 2, "each file once");
     for (include, expected) in [
-        ("/nonexistent.yml", "/nonexistent.yml: cannot be read"),
+        ("/nonexistent.yml", "REMOTE_SYSLOG_INCLUDE: /nonexistent.yml cannot be read"),
         ("/*/a.yml", "has a wildcard in the name of a directory"),
         ("/a/**", "has a wildcard in the name of a directory"),
         ("[a", "is no glob"),

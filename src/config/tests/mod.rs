@@ -229,6 +229,15 @@ fn a_short_limit_is_kept_while_the_header_fits() {
     );
     assert_eq!(told(header + 1, "").len(), 1);
     assert_eq!((told(480, "").len(), told(0, "").len()), (0, 0));
+    // What is sent with every message counts, and may take up all there is by default, too.
+    let data = |length: usize| {
+        let data = format!("structured_data: {{a: '{}'}}", "x".repeat(length));
+        format!("files: [{{path: /var/log/a.log, {data}}}]\ndestination: {{host: h}}")
+    };
+    assert_eq!(warnings(&data(200)).len(), 0);
+    let with_data = header - 1 + r#"[fields@41058 a=""]"#.len() + 900;
+    let said = format!("of each line {} bytes arrive, for the header", 1024 - with_data);
+    assert!(warnings(&data(900))[0].starts_with(&said), "{:?}", warnings(&data(900)));
     // That of the other protocol does not matter.
     assert_eq!(told(480, "udp_max_line_length: 9").len(), 0);
     let name = "x".repeat(100);
@@ -239,6 +248,9 @@ fn a_short_limit_is_kept_while_the_header_fits() {
         let errors = errors(&arguments, &variables);
         assert!(errors.contains("bytes leave no room for a text"), "{errors}");
     }
+    let data = format!("a={}", "x".repeat(1024));
+    let errors = errors(&["-dh", "/a.log"], &[("REMOTE_SYSLOG_STRUCTURED_DATA", &data)]);
+    assert!(errors.contains("raise udp_max_line_length, or have less sent"), "{errors}");
 }
 
 #[test]
@@ -250,6 +262,7 @@ fn what_is_probably_not_meant_is_warned_of() {
         ("files: [ /home/$USER/a.log ]", "the $ stands for itself"),
         ("hostname: ${HOSTNAME}", "the $ stands for itself"),
         ("exclude_patterns: [ /health/ ]", r#"write "health" if"#),
+        ("include_patterns:\n- |\n  ^ERROR\n", "no line has one; write '^ERROR', or |-"),
         ("redact_patterns: [ E-Mail ]", "write email for the preset, or {pattern: E-Mail}"),
         ("redact_patterns: [ cards ]", "write card for the preset"),
     ] {

@@ -16,11 +16,16 @@ use crate::support::{Endpoint, Shipper, Site, Transport};
 pub enum Contender {
     Floor,
     Ours,
+    /// Another build of ours, of an earlier commit, where [`BEFORE`] names its binary.
+    Before,
     Rsyslog,
     SyslogNg,
 }
 
-pub use Contender::{Floor, Ours, Rsyslog, SyslogNg};
+pub use Contender::{Before, Floor, Ours, Rsyslog, SyslogNg};
+
+/// The variable of the environment that names the binary of [`Before`].
+const BEFORE: &str = "FIELD_BEFORE";
 
 /// What is to be shipped where.
 pub struct Job<'a> {
@@ -78,6 +83,7 @@ impl Contender {
         match self {
             Floor => "floor",
             Ours => "remote_syslog",
+            Before => "remote_syslog before",
             Rsyslog => "rsyslog",
             SyslogNg => "syslog-ng",
         }
@@ -88,7 +94,8 @@ impl Contender {
         let log = job.site.path("its.log");
         let mut command = match self {
             Floor => floor::command(&job.glob, &job.to, job.grows),
-            Ours => ours(job),
+            Ours => shipper(job).foreground(),
+            Before => shipper(job).of_program(std::env::var_os(BEFORE)?).foreground(),
             Rsyslog => {
                 let is_relp = job.to.transport == Transport::Relp;
                 let bundle = if is_relp { &RSYSLOG_RELP } else { &RSYSLOG };
@@ -107,7 +114,12 @@ fn found(who: Contender, program: Option<Program>) -> Option<Program> {
     program
 }
 
-fn ours(job: &Job<'_>) -> Command {
+/// Asks ours something about a job that it may be at work on, and waits for the answer.
+pub fn ask(job: &Job<'_>, question: &str) -> std::process::Output {
+    shipper(job).command().arg(question).output().unwrap()
+}
+
+fn shipper(job: &Job<'_>) -> Shipper {
     let shipper = Shipper::new(job.site);
     let shipper = match job.keys.of_files {
         "" => shipper.follow(&job.glob),
@@ -120,7 +132,7 @@ fn ours(job: &Job<'_>) -> Command {
     if !job.keys.proof_interval.is_empty() {
         shipper = shipper.env("REMOTE_SYSLOG_DESTINATION_PROOF_INTERVAL", job.keys.proof_interval);
     }
-    shipper.yaml(job.keys.yaml).foreground()
+    shipper.yaml(job.keys.yaml)
 }
 
 fn write(path: &Path, text: &str) -> PathBuf {

@@ -51,6 +51,18 @@ impl Process {
         line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
     }
 
+    /// How often its threads have fallen asleep so far.
+    pub fn sleeps(&self) -> f64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child().id())).unwrap();
+        let sleeps = |task: fs::DirEntry| {
+            // It may have ended.
+            let status = fs::read_to_string(task.path().join("status")).ok()?;
+            let line = status.lines().find_map(|it| it.strip_prefix("voluntary_ctxt_switches:"))?;
+            line.trim().parse::<f64>().ok()
+        };
+        tasks.flatten().filter_map(sleeps).sum()
+    }
+
     /// How many descriptors it holds.
     pub fn descriptors(&self) -> f64 {
         fs::read_dir(format!("/proc/{}/fd", self.child().id())).unwrap().count() as f64

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Settings;
-use crate::contenders::{Contender, Job, Ours, Rsyslog, SyslogNg};
+use crate::contenders::{Before, Contender, Job, Ours, Rsyslog, SyslogNg, ask};
 use crate::load::{Load, marked_line};
 use crate::process::{Process, cpu_share};
 use crate::results::{Row, quantile};
@@ -19,6 +19,8 @@ const CPU: &str = "CPU, %";
 const DESCRIPTORS: &str = "descriptors";
 const SHIPPING: &str = "start to shipping, s";
 const P99: &str = "line to one of them, p99, ms";
+const STATUS: &str = "--status, s";
+const CHECK: &str = "--check, s";
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Whole sweeps have to fit in: with very many files they are up to two minutes apart.
 const MEASURED: Duration = Duration::from_secs(125);
@@ -26,6 +28,9 @@ const MEASURED: Duration = Duration::from_secs(125);
 const SHORT: Duration = Duration::from_secs(21);
 /// After a start there is work to be finished, and descriptors are given back.
 const SETTLED: Duration = Duration::from_secs(8);
+
+/// After so long descriptors of what is quiet are closed, what was read is proven, and threads without work are gone.
+const QUIET: Duration = Duration::from_secs(95);
 
 /// Files of one line, `per_directory` in each directory.
 struct Files {
@@ -102,20 +107,80 @@ pub(super) fn many(mut row: Row, settings: Settings) -> Row {
 }
 
 pub(super) fn very_many(mut row: Row, settings: Settings) -> Row {
-    let ours = Ours.name();
+    let (ours, before) = (Ours.name(), Before.name());
     let files = Files::new(100_000, 100);
-    let sink = Sink::new(Transport::Tcp);
-    if let Some((process, took)) = files.start(Ours, "logs/*/*.log", &sink) {
-        row.note(ours, SHIPPING, took.as_secs_f64());
-        note_idle(&mut row, ours, &process, settings.pick(SHORT, MEASURED));
-        let taken = touch(&files, &sink, settings.pick(200, 1000));
-        row.note(ours, "line to one of them, p50, ms", quantile(&taken, 0.5) * 1e3);
-        row.note(ours, P99, quantile(&taken, 0.99) * 1e3);
+    for who in [Ours, Before] {
+        fleet(&mut row, who, &files, settings);
     }
-    row.at_most("RSS", 80.0, row.median(ours, RSS), "MB");
+    row.at_most("RSS", 36.0, row.median(ours, RSS), "MB");
     row.at_most("CPU", 1.0, row.median(ours, CPU), "%");
     row.at_most("start to shipping", 5.0, row.median(ours, SHIPPING), "s");
     row.at_most(P99, 5.0, row.median(ours, P99), "ms");
+    row.at_most(STATUS, 1.0, row.median(ours, STATUS), "s");
+    row.at_most(CHECK, 2.0, row.median(ours, CHECK), "s");
+    for (metric, most) in [(RSS, 0.5), (SHIPPING, 0.6)] {
+        let ratio = row.median(ours, metric).zip(row.median(before, metric)).map(|(a, b)| a / b);
+        row.at_most(&format!("{metric}, of that before"), most, ratio, "times");
+    }
+    row
+}
+
+pub(super) fn a_million(mut row: Row, settings: Settings) -> Row {
+    let ours = Ours.name();
+    let files = Files::new(settings.pick(200_000, 1_000_000), 100);
+    fleet(&mut row, Ours, &files, settings);
+    row.at_most("RSS", 400.0, row.median(ours, RSS), "MB");
+    row.at_most("CPU", 1.0, row.median(ours, CPU), "%");
+    row.at_most("start to shipping", 20.0, row.median(ours, SHIPPING), "s");
+    row.at_most(P99, 10.0, row.median(ours, P99), "ms");
+    row
+}
+
+/// What it costs to follow so many files, and what one of them waits for.
+fn fleet(row: &mut Row, who: Contender, files: &Files, settings: Settings) -> Option<()> {
+    let (sink, glob, name) = (Sink::new(Transport::Tcp), "logs/*/*.log", who.name());
+    let (process, took) = files.start(who, glob, &sink)?;
+    row.note(name, SHIPPING, took.as_secs_f64());
+    note_idle(row, name, &process, settings.pick(SHORT, MEASURED));
+    let taken = touch(files, &sink, settings.pick(200, 1000));
+    row.note(name, "line to one of them, p50, ms", quantile(&taken, 0.5) * 1e3);
+    row.note(name, P99, quantile(&taken, 0.99) * 1e3);
+    if who == Ours {
+        let job = Job { from_start: false, ..Job::new(&files.site, glob, sink.endpoint()) };
+        for (metric, question) in [(STATUS, "--status"), (CHECK, "--check")] {
+            let asked = Instant::now();
+            let answer = ask(&job, question);
+            row.note(name, metric, asked.elapsed().as_secs_f64());
+            if !answer.status.success() {
+                println!("{question} says:\n{}", String::from_utf8_lossy(&answer.stderr));
+            }
+        }
+    }
+    Some(())
+}
+
+/// A daemon that has little to do: how often it wakes up, and what stays in memory.
+pub(super) fn few(mut row: Row, settings: Settings) -> Row {
+    let (ours, sleeps) = (Ours.name(), "wake-ups in 60 s");
+    let during = settings.pick(SHORT, Duration::from_secs(60));
+    for who in [Ours, Before, Rsyslog] {
+        let (site, sink) = (Site::new(), Sink::new(Transport::Tcp));
+        for name in ["a", "b", "c"] {
+            site.append(format!("logs/{name}.log"), "a first line\n");
+        }
+        let Some(process) = who.start(&Job::new(&site, "logs/*.log", sink.endpoint())) else {
+            continue;
+        };
+        sink.wait_lines(3, PATIENCE);
+        thread::sleep(QUIET);
+        let before = process.sleeps();
+        thread::sleep(during);
+        let per_minute = (process.sleeps() - before) * 60.0 / during.as_secs_f64();
+        row.note(who.name(), sleeps, per_minute);
+        row.note(who.name(), RSS, process.rss());
+    }
+    row.at_most(sleeps, 12.0, row.median(ours, sleeps), "");
+    row.at_most("RSS", 5.0, row.median(ours, RSS), "MB");
     row
 }
 

@@ -6,6 +6,7 @@ mod handover;
 mod idle;
 mod live;
 mod size;
+mod storm;
 
 use crate::results::Row;
 
@@ -31,7 +32,7 @@ pub struct Kind {
     pub run: fn(Row, Settings) -> Row,
 }
 
-pub const KINDS: [Kind; 21] = [
+pub const KINDS: [Kind; 25] = [
     Kind { name: "backlog", what: "backlog of an access log over TCP", run: backlog::tcp },
     Kind { name: "exclude", what: "backlog, 5 exclude_patterns", run: content::exclude },
     Kind { name: "include", what: "backlog, 1 % kept by include_patterns", run: content::include },
@@ -54,6 +55,14 @@ pub const KINDS: [Kind; 21] = [
     Kind { name: "cold", what: "start to first byte sent, one file", run: live::cold },
     Kind { name: "idle", what: "10,000 idle files", run: idle::many },
     Kind { name: "fleet", what: "100,000 idle files in 1,000 directories", run: idle::very_many },
+    Kind {
+        name: "million",
+        what: "1,000,000 idle files in 10,000 directories",
+        run: idle::a_million,
+    },
+    Kind { name: "quiet", what: "three idle files", run: idle::few },
+    Kind { name: "storm", what: "all files of a directory rotate at once", run: storm::rotated },
+    Kind { name: "many", what: "10,000 files of a line a second each", run: storm::written },
     Kind { name: "gone", what: "receiver gone, 10 GB unread", run: idle::receiver_gone },
     Kind { name: "long", what: "300 MB without a newline", run: size::long_line },
     Kind { name: "binary", what: "the stripped binary", run: size::binary },

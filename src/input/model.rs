@@ -6,6 +6,7 @@
 //! `MODEL_LOG=1` and `-- --nocapture` it is shown what is decided.
 
 mod alike;
+mod by_chance;
 mod completing;
 mod compressing;
 mod failing;

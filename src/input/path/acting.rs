@@ -243,9 +243,8 @@ impl FollowedPath {
         context: &mut Context<'_>,
     ) {
         for newer in self.older.iter_mut().skip(at).chain(&mut self.current) {
-            if newer.begins_after(previous) {
-                context.effects.now.push(CheckpointNow::known(newer.reached()));
-            }
+            let known = newer.begins_after(previous).map(CheckpointNow::known);
+            context.effects.now.extend(known);
         }
     }
 

@@ -134,6 +134,18 @@ impl FollowedPath {
         Some((current.source.inode, current.first_bytes()?))
     }
 
+    /// The first bytes of the current file, whatever the path names by now.
+    pub(in crate::input) fn first_bytes(&mut self) -> Option<Vec<u8>> {
+        let current = self.current.as_mut()?;
+        let is_open = current.is_open();
+        let is_there = is_open || current.open_current(&self.path).ok()?;
+        let first = current.first_bytes().filter(|_| is_there);
+        if !is_open {
+            current.close();
+        }
+        first
+    }
+
     /// What is known of the beginning of the file that is read, where nothing was read of it yet.
     pub(in crate::input) fn unread_beginning(&self) -> Option<u64> {
         let current = self.current.as_ref()?;
@@ -205,7 +217,7 @@ impl FollowedPath {
 
     /// The path names a file. Returns whether there is something new about it.
     fn look_at_file(&mut self, stat: &Stat, context: &mut Context<'_>) -> bool {
-        self.bring_back(stat, context.now);
+        self.bring_back(stat, context);
         let change = match &self.current {
             Some(current) => current.judge(Some(stat)),
             None => Change::Replaced,
@@ -251,18 +263,23 @@ impl FollowedPath {
     }
 
     /// The file that the path names may be one that it named before: then that is current again, at
-    /// the position it has.
-    fn bring_back(&mut self, stat: &Stat, now: Instant) {
+    /// the position it has, and behind all that the path has named since.
+    fn bring_back(&mut self, stat: &Stat, context: &mut Context<'_>) {
         let is_it = |known: &Generation| known.judge(Some(stat)) != Change::Replaced;
         if self.current.as_ref().is_some_and(is_it) {
             return;
         }
         let Some(at) = self.older.iter().rposition(is_it) else { return };
         let Some(mut back) = self.older.remove(at) else { return };
-        self.retire_current(now);
-        if let Some(last) = self.last_order() {
+        self.retire_current(context.now);
+        let last = self.last_order();
+        if last.is_some() {
             info!("{} names a file again that it named before", self.path.shown());
+        }
+        // Whoever stood last may keep its place: the checkpoint knows that.
+        if let Some(last) = last.filter(|&last| last > back.order()) {
             back.ordered(super::generation::order_between(Some(last), None));
+            context.effects.behind.push(CheckpointBehind::reached(back.reached()));
         }
         self.make_current(back);
     }

@@ -1,9 +1,7 @@
 //! Copies of followed files that the globs match as well: rotation by copying makes them. What they hold
 //! is read under the path it was written to, so it is not read again under theirs.
 
-use std::fs::File;
 use std::num::NonZero;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,12 +10,12 @@ use tracing::{debug, info};
 use super::Scheduler;
 use super::slot::{Origin, Slot, Suspect};
 use crate::input::path::{Claim, ReadFrom};
-use crate::input::read::content::{Stat, open};
+use crate::input::read::content::Stat;
 use crate::input::rotation::archive;
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::judge::same_inode;
 use crate::input::rotation::names;
-use crate::pipeline::position::{Head, Inode};
+use crate::pipeline::position::Inode;
 use crate::shown::Show;
 
 /// A copy counts as complete when it has not grown for so long.
@@ -46,8 +44,7 @@ impl Scheduler {
     }
 
     fn examine(&mut self, id: usize, inode: Option<Inode>, now: Instant) -> bool {
-        let Some(path) = self.slots.path(id) else { return false };
-        let originals = self.alike(id, || first_bytes(&path));
+        let originals = self.alike(id);
         let Some(slot) = self.slots.awake_mut(id) else { return false };
         if originals.is_empty() {
             slot.origin = Origin::Own(inode);
@@ -74,7 +71,7 @@ impl Scheduler {
             return true;
         };
         let (path, inode) = (slot.path.path().to_owned(), slot.path.current_inode());
-        let originals = self.alike(id, || first_bytes(&path));
+        let originals = self.alike(id);
         let from = self.copied_by(&path, originals, now);
         let Some(slot) = self.slots.awake_mut(id) else { return false };
         if let Some(ReadFrom::EndAsCopyOf(_)) = from {
@@ -117,7 +114,8 @@ impl Scheduler {
         let (inode, first) = slot.path.renamed_unread()?;
         let path = slot.path.path().to_owned();
         let born = inode.born?.get();
-        let mut originals = self.alike(id, || Ok(first));
+        let mut originals = self.originals(id);
+        originals.retain(|&log| self.slots.begins_like(log, &first));
         if originals.is_empty() {
             return None;
         }
@@ -133,21 +131,29 @@ impl Scheduler {
         Some((originals, born))
     }
 
-    /// The paths that the file which begins with `first` may be a copy of: its name says that it was rotated
-    /// away from them, and it begins like what is read there. Logs of several workers begin alike as well, so
-    /// a mere number in a name tells nothing.
-    fn alike(&self, id: usize, first: impl FnOnce() -> std::io::Result<Vec<u8>>) -> Vec<usize> {
+    /// The paths that the current file of a path may be a copy of: it begins like what is read there. The path may
+    /// name another file by now.
+    fn alike(&mut self, id: usize) -> Vec<usize> {
+        let mut originals = self.originals(id);
+        if !originals.is_empty() {
+            let first = self.slots.awake_mut(id).and_then(|slot| slot.path.first_bytes());
+            let begins_like = |&log: &usize| {
+                first.as_ref().is_some_and(|bytes| self.slots.begins_like(log, bytes))
+            };
+            originals.retain(begins_like);
+        }
+        originals
+    }
+
+    /// The paths from which a file was rotated away, as its name says. Logs of several workers begin alike, so a
+    /// mere number in a name tells nothing.
+    fn originals(&self, id: usize) -> Vec<usize> {
         let Some(path) = self.slots.path(id) else { return Vec::new() };
         let mut bases = names::telling_bases(&path);
         let written_for = names::completed(&path);
         bases.extend(written_for.or_else(|| names::backed_up(&path)));
         let originals = bases.iter().filter_map(|base| self.slots.find(base));
-        let originals: Vec<_> = originals.filter(|&other| other != id).collect();
-        if originals.is_empty() {
-            return originals;
-        }
-        let Ok(bytes) = first() else { return Vec::new() };
-        originals.into_iter().filter(|&other| self.slots.begins_like(other, &bytes)).collect()
+        originals.filter(|&other| other != id).collect()
     }
 
     /// Looks again at a file that may be a copy, when it is time. Returns whether it is decided.
@@ -242,12 +248,4 @@ fn quiet(slot: &Slot) -> Duration {
         Some(_) => COMPLETE_UNNAMED,
         None => COMPLETE,
     }
-}
-
-fn first_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![0; Head::MAX];
-    let file: File = open(path)?;
-    let count = file.read_at(&mut bytes, 0)?;
-    bytes.truncate(count);
-    Ok(bytes)
 }

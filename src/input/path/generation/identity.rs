@@ -124,13 +124,16 @@ impl Generation {
         !is_shorter && !is_other
     }
 
-    /// Whether the open file holds all that was read of it, though it is shorter than it was seen to be.
+    /// Whether the open file holds all that was read of it, though it is shorter than it was seen to be. Where
+    /// nothing was read, it begins as it was seen to.
     ///
     /// # Errors
     /// It cannot be read.
     pub(super) fn is_shortened(&mut self) -> io::Result<bool> {
         let known = self.known();
-        if self.stat().is_none_or(|stat| is_truncated(known, stat.size)) {
+        let Some(stat) = self.stat() else { return Ok(false) };
+        let is_unread = known.offset == 0 && self.head().len > 0 && stat.size > 0;
+        if is_truncated(known, stat.size) && !is_unread {
             return Ok(false);
         }
         let Some(content) = &mut self.content else { return Ok(false) };

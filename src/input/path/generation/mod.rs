@@ -240,13 +240,15 @@ impl Generation {
         self.stat().map_or(self.position.modified, |stat| stat.modified)
     }
 
-    /// What came before is let go at `previous`. Returns whether nothing was read yet and the position has
-    /// changed: then the next start must tell copies of that from those of this one, by their time.
-    pub(in crate::input) fn begins_after(&mut self, previous: &Position) -> bool {
-        let position = &mut self.position;
-        let is_news = previous.modified > position.modified;
-        position.modified = position.modified.max(previous.modified);
-        is_news && position.offset == 0
+    /// What came before is let go at `previous`. Returns what the checkpoint is to be told, where nothing was read
+    /// of this one and it was not told yet: the next start must tell copies of that from those of this one, by
+    /// their time.
+    pub(in crate::input) fn begins_after(&mut self, previous: &Position) -> Option<Arc<Milestone>> {
+        let own = self.position.modified;
+        self.position.modified = own.max(previous.modified);
+        let told = self.told.as_ref().map_or(own, |told| told.position.modified);
+        let is_news = self.position.offset == 0 && previous.modified > told;
+        is_news.then(|| self.reached_at(Position { modified: previous.modified, ..self.position }))
     }
 
     /// How many bytes it is known to hold that were not read. NULs that may be filled in are none.

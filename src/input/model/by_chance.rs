@@ -41,3 +41,11 @@ fn what_rotated_unseen_within_the_glob_and_is_compressed_before_it_is_read_is_re
     world.received.sort_unstable();
     assert_eq!(world.received, world.written);
 }
+
+#[test]
+fn what_was_filled_in_and_is_rotated_while_nothing_can_be_listed_is_read_once() {
+    use Op::{Append, Compress, FailLists, Pass, Preallocate, Recreate, Rename, Reopen, Trim};
+    let begin = [Recreate, FailLists, Append(1), Preallocate(1), Trim];
+    let end = [Rename { create: false }, Reopen, Pass(110), Compress];
+    assert_exact(Rotation::Rename, &[&begin[..], &end].concat());
+}

@@ -116,12 +116,18 @@ impl Generation {
 
     /// Whether what is open still holds what was read.
     pub(in crate::input) fn is_same(&mut self) -> bool {
-        let known = self.known();
-        let is_shorter = self.stat().is_some_and(|stat| is_truncated(known, stat.size));
+        let is_shorter = self.stat().is_some_and(|stat| self.is_too_short(stat.size));
         let mut content = self.content.take();
         let is_other = content.as_mut().is_some_and(|content| self.is_not_in(content));
         self.content = content;
         !is_shorter && !is_other
+    }
+
+    /// Whether a file of this `size` cannot hold what was read of it. Where nothing was read, its first bytes say
+    /// whether it is the same, however much of it was seen.
+    fn is_too_short(&self, size: u64) -> bool {
+        let is_told_by_head = self.position.offset == 0 && self.head().len > 0 && size > 0;
+        is_truncated(self.known(), size) && !is_told_by_head
     }
 
     /// Whether the open file holds all that was read of it, though it is shorter than it was seen to be. Where
@@ -130,10 +136,7 @@ impl Generation {
     /// # Errors
     /// It cannot be read.
     pub(super) fn is_shortened(&mut self) -> io::Result<bool> {
-        let known = self.known();
-        let Some(stat) = self.stat() else { return Ok(false) };
-        let is_unread = known.offset == 0 && self.head().len > 0 && stat.size > 0;
-        if is_truncated(known, stat.size) && !is_unread {
+        if self.stat().is_none_or(|stat| self.is_too_short(stat.size)) {
             return Ok(false);
         }
         let Some(content) = &mut self.content else { return Ok(false) };

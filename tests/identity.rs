@@ -66,6 +66,41 @@ fn so_it_does_from_one_run_to_the_next() {
     }
 }
 
+/// A backup of hard links is made before each copy takes the place of the log (rsnapshot), so that the old file has a
+/// name on.
+#[test]
+fn a_log_that_a_backup_has_linked_goes_on_in_the_copies_that_replace_it() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    mirror(&site, 1..=100);
+    let shipper = shipper(&site, &receiver, &["mirror/*.log"]).start();
+    receiver.wait_for_number(100, SOON);
+    for first in [101, 111, 121] {
+        let backup = site.make_dir(format!("backup.{first}")).join("app.log");
+        fs::hard_link(site.path("mirror/app.log"), backup).unwrap();
+        mirror(&site, first..=first + 9);
+        receiver.wait_for_number(first + 9, SOON);
+    }
+    ends_exactly_at(130, shipper, &receiver);
+}
+
+/// `tail -n 50 app.log > left && mv left app.log`, and `sed -i 1,20d app.log`.
+#[test]
+fn a_log_whose_first_lines_are_cut_off_goes_on() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let path = site.append("app.log", lines(1..=100));
+    let shipper = shipper(&site, &receiver, &["app.log"]).start();
+    receiver.wait_for_number(100, SOON);
+    for last in [100, 110, 120] {
+        let whole = fs::read_to_string(&path).unwrap();
+        let left: String = whole.split_inclusive('\n').skip(20).collect();
+        fs::write(site.path("left"), left).unwrap();
+        site.rename("left", "app.log");
+        site.append("app.log", lines(last + 1..=last + 10));
+        receiver.wait_for_number(last + 10, SOON);
+    }
+    ends_exactly_at(130, shipper, &receiver);
+}
+
 /// As a deployment and its rollback do it.
 #[test]
 fn a_link_that_went_on_to_further_dates_while_nothing_ran_has_all_of_them_read() {

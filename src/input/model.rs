@@ -16,6 +16,7 @@ mod in_place;
 mod overwriting;
 mod places;
 mod regressions;
+mod replacing;
 mod resting;
 mod shipper;
 mod writer;

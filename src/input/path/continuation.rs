@@ -1,6 +1,6 @@
-//! The same content under another identity: a file that was replaced by a copy of itself.
+//! The same content under another identity: a file that was replaced by a copy of itself, or of its last lines.
 //!
-//! rsync and editors write a longer copy and rename it to the path. overlayfs gives a file of a lower
+//! rsync and editors write a longer copy and rename it to the path, and so does who cuts off the first lines. overlayfs gives a file of a lower
 //! layer another time of birth as it is first written to.
 
 use std::io;
@@ -12,11 +12,13 @@ use tracing::{debug, info};
 use super::generation::{Generation, order_between};
 use super::{Context, FollowedPath};
 use crate::input::read::content::{Content, Stat};
+use crate::input::read::cut_off::end_of_rest;
+use crate::input::read::overwritten::position_at_end;
 use crate::input::rotation::archive;
 use crate::input::rotation::directories::Sibling;
 use crate::input::rotation::judge::{Match, Relation, same_inode};
 use crate::pipeline::checkpoint::CheckpointBehind;
-use crate::pipeline::position::{Anchor, Inode, Source};
+use crate::pipeline::position::{Anchor, Inode, Position, Source};
 use crate::shown::Show;
 
 /// What another file at a path is.
@@ -31,29 +33,29 @@ pub(super) enum Replacement {
 }
 
 impl FollowedPath {
-    /// The path names another file than the newest generation. Goes on in it, at the same position, if
-    /// it holds what was read up to there and takes the place of the old file.
+    /// The path names another file than the newest generation. Goes on in it where it holds what was read, or
+    /// what is left of that, and takes the place of the old file.
     pub(super) fn continue_in_replacement(
         &mut self,
         stat: &Stat,
         context: &mut Context<'_>,
     ) -> Replacement {
-        let Some(newest) = self.newest() else { return Replacement::Other };
-        let is_copy = match newest.is_replaced_by(stat, &self.path, context) {
-            Ok(is_copy) => is_copy,
+        let path = Arc::clone(&self.path);
+        let Some(newest) = self.newest_mut() else { return Replacement::Other };
+        let places = match newest.is_replaced_by(stat, &path, context) {
+            Ok(true) => Some((newest.position, newest.position)),
+            Ok(false) => newest.places_in_rest(stat, &path, context),
             Err(error) if self.may_be_told_later(&error, context.now) => {
                 debug!("{}: what is new there cannot be told: {error}", self.path.shown());
                 return Replacement::Unknown;
             }
             // It counts as a rotation: lines come twice then, and none is lost.
-            Err(_) => false,
+            Err(_) => None,
         };
         if let Some(unsettled) = &mut self.unsettled {
             unsettled.replaced = None;
         }
-        if !is_copy {
-            return Replacement::Other;
-        }
+        let Some((in_old, in_new)) = places else { return Replacement::Other };
         let Ok(Some(content)) = super::generation::open_as(&self.path, stat.inode) else {
             return Replacement::Other;
         };
@@ -61,45 +63,45 @@ impl FollowedPath {
             return Replacement::Other;
         };
         let old = moved.source.inode;
-        self.keep_for_late_writer(&mut moved, stat, context);
+        self.keep_for_late_writer(&mut moved, in_old, stat, context);
         let real = context.shared.real(&self.path, context.now);
+        let is_whole = in_new.offset == moved.position.offset;
+        if !is_whole {
+            moved.go_on_at(in_new);
+        }
         moved.replaced_by(stat, real, Content::Plain(content));
         if !self.older.iter().any(|older| older.source.inode == old) {
             context.shared.ownership.release(old, self.id);
         }
         context.shared.ownership.claim(stat.inode, self.id);
         context.effects.behind.push(CheckpointBehind::reached(moved.reached()));
-        info!(
-            "{} was replaced by a copy of itself; going on at byte {}",
-            self.path.shown(),
-            moved.position.offset
-        );
+        let what = if is_whole { "a copy of itself" } else { "what is left of its last lines" };
+        info!("{} was replaced by {what}; going on at byte {}", path.shown(), in_new.offset);
         self.make_current(moved);
         Replacement::Copy
     }
 
-    /// A writer may have the old file open still, and go on with it: that is no part of the copy, of which the
-    /// kernel says `copy`.
+    /// A writer may have the old file open still, and go on with it at `from`: that is no part of the copy, of
+    /// which the kernel says `copy`.
     fn keep_for_late_writer(
         &mut self,
         moved: &mut Generation,
+        from: Position,
         copy: &Stat,
         context: &mut Context<'_>,
     ) {
         // One with the same number is the same file, on a file system that was mounted anew.
-        let is_elsewhere = |stat: Stat| {
-            stat.inode.device != copy.inode.device && stat.inode.number != copy.inode.number
-        };
-        let is_left = |stat: Stat| stat.links == 0 || is_elsewhere(stat);
-        if !moved.stat().is_some_and(is_left) || moved.unread() > 0 {
+        let is_left = |stat: Stat| stat.links == 0 || stat.inode.number != copy.inode.number;
+        let is_read = moved.unread() <= from.offset - moved.position.offset;
+        if !moved.stat().is_some_and(is_left) || !is_read {
             return;
         }
         let order = moved.order();
         let source = Source { id: context.shared.new_id(), ..Source::clone(&moved.source) };
         // It is known to nobody else until something is read of it.
-        let mut old = Generation::new(Arc::new(source), moved.position, context.now)
-            .with_content(moved.take_content());
-        old.saw_size(moved.size());
+        let mut old =
+            Generation::new(Arc::new(source), from, context.now).with_content(moved.take_content());
+        old.saw_size(moved.size().max(from.offset));
         old.retire(context.now);
         moved.ordered(order_between(Some(order), None));
         self.older.push_back(old);
@@ -126,26 +128,53 @@ impl Generation {
         Ok(is_brought_up || is_telling && self.is_gone(stat.inode, context)?)
     }
 
+    /// Where this one's file ends, and where reading goes on in the file at `path`, of which the kernel says
+    /// `stat`, where that took its place and holds it without its first lines. What cannot be told is not so:
+    /// lines come twice then, and none is lost.
+    fn places_in_rest(
+        &mut self,
+        stat: &Stat,
+        path: &Path,
+        context: &Context<'_>,
+    ) -> Option<(Position, Position)> {
+        // Without the old file there is nothing to compare with.
+        let old = self.stat().filter(|old| old.links == 0)?;
+        let position = self.position;
+        let mut new = Content::Plain(super::generation::open_as(path, stat.inode).ok()??);
+        let content = self.content_mut().filter(|_| !position.mid_record)?;
+        // What was written to it before it was cut may not be read yet; what comes later is not in the new file.
+        let ends = [old.size, position.offset];
+        let (end, offset) = ends.into_iter().find_map(|end| {
+            let unread = end.checked_sub(position.offset)?;
+            let rest = end_of_rest(content, end, &mut new, stat.size).ok()??;
+            Some((end, rest.checked_sub(unread)?))
+        })?;
+        let known = |content, offset| {
+            let known = position_at_end(content, offset).ok()?;
+            Some(Position { modified: position.modified, ..known })
+        };
+        let places = (known(content, end)?, known(&mut new, offset)?);
+        self.is_gone(stat.inode, context).ok()?.then_some(places)
+    }
+
     /// Whether the old file has no name any more, and no rotated copy of it is to be found: with one,
     /// the path was rotated, and the new file merely begins alike.
     ///
     /// No rotation leads to another device: there the file system was mounted anew, or the log moved to another
-    /// one, and that the old file has a name where it was says nothing.
+    /// one, and that the old file has a name where it was says nothing. Nor does a name in another directory: a
+    /// backup has linked the file, or the directory was moved away and a copy of it took its place.
     fn is_gone(&self, replacement: Inode, context: &Context<'_>) -> io::Result<bool> {
         let directories = &context.shared.directories;
         let is_elsewhere = self.source.inode.device != replacement.device;
-        let has_name = match self.stat() {
-            _ if is_elsewhere => false,
-            Some(stat) => stat.links > 0,
-            None => archive::by_inode(directories, &self.source, &self.position)?.is_some(),
-        };
-        if has_name {
+        let may_have_name = !is_elsewhere && self.stat().is_none_or(|stat| stat.links > 0);
+        let (source, position) = (&self.source, &self.position);
+        if may_have_name && archive::by_inode(directories, source, position)?.is_some() {
             return Ok(false);
         }
         let ownership = &context.shared.ownership;
         let is_taken =
             |it: &Sibling| it.stat.inode == replacement || ownership.owner(it.stat.inode).is_some();
-        let copy = archive::by_content(directories, &self.source, &self.position, is_taken)?;
+        let copy = archive::by_content(directories, source, position, is_taken)?;
         Ok(copy.is_none_or(|copy| !matches!(copy.relation, Relation::GoesOn(Match::Exact))))
     }
 

@@ -4,6 +4,7 @@ pub(in crate::input) mod codec;
 mod composer;
 pub(in crate::input) mod compressed;
 pub(in crate::input) mod content;
+pub(in crate::input) mod cut_off;
 mod formatted;
 mod identified;
 mod lookout;

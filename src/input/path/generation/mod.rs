@@ -226,6 +226,10 @@ impl Generation {
         self.content = None;
     }
 
+    pub(in crate::input) fn content_mut(&mut self) -> Option<&mut Content> {
+        self.content.as_mut()
+    }
+
     pub(in crate::input) fn take_content(&mut self) -> Option<Content> {
         self.content.take()
     }

@@ -49,3 +49,13 @@ fn what_was_filled_in_and_is_rotated_while_nothing_can_be_listed_is_read_once() 
     let end = [Rename { create: false }, Reopen, Pass(110), Compress];
     assert_exact(Rotation::Rename, &[&begin[..], &end].concat());
 }
+
+#[test]
+fn what_was_read_before_a_file_that_cannot_be_read_is_not_read_again_when_that_is_rotated() {
+    use Op::{Append, Compress, FailReads, Fill, Reload, Rename, Reopen, Rotations, Start, Stop};
+    let fail = FailReads { rotated: false };
+    let begin = [Append(1), Rename { create: true }, Append(1), Compress, Fill, Reopen, fail];
+    let end = [Compress, Stop { clean: true }, fail, Start, Rotations(2)];
+    let ops = [&begin[..], &end, &[Reload { rotated: false }]].concat();
+    assert_exact(Rotation::Rename, &ops);
+}

@@ -248,11 +248,13 @@ impl Generation {
     /// of this one and it was not told yet: the next start must tell copies of that from those of this one, by
     /// their time.
     pub(in crate::input) fn begins_after(&mut self, previous: &Position) -> Option<Arc<Milestone>> {
+        // Later than that: what has its time was written before.
+        let after = previous.modified.saturating_add(1);
         let own = self.position.modified;
-        self.position.modified = own.max(previous.modified);
+        self.position.modified = own.max(after);
         let told = self.told.as_ref().map_or(own, |told| told.position.modified);
-        let is_news = self.position.offset == 0 && previous.modified > told;
-        is_news.then(|| self.reached_at(Position { modified: previous.modified, ..self.position }))
+        let is_news = self.position.offset == 0 && after > told;
+        is_news.then(|| self.reached_at(Position { modified: after, ..self.position }))
     }
 
     /// How many bytes it is known to hold that were not read. NULs that may be filled in are none.

@@ -37,7 +37,7 @@ impl Sender {
         let pending = self.ledger.unwritten_bytes() > 0 || transport.has_unsent();
         let accepts = !pending && self.accepts(&session);
         let next_at = session.next_at(&self.reserve, Instant::now());
-        let back_at = self.course.wake_at(&session.next, Instant::now());
+        let back_at = self.back_wakes_at(&session.next, Instant::now());
         let times = [transport.wake_at(), session.leave_by, next_at, back_at];
         let until = times.into_iter().flatten().min();
         let wait = Wait { accepts, until, not_at_all: pending && transport.can_write() };

@@ -145,9 +145,8 @@ impl Course {
     }
 
     /// When there is something to do about the way back.
-    pub(super) fn wake_at(&self, next: &Next, now: Instant) -> Option<Instant> {
+    fn wake_at(&self, now: Instant) -> Option<Instant> {
         match &self.way_back {
-            _ if matches!(next, Next::Due(_) | Next::Back(..)) => None,
             WayBack::None => self.due_back_at(),
             WayBack::Opening(..) => None,
             WayBack::Open(_, next) => Some(look_at(&**next, now)),
@@ -156,6 +155,16 @@ impl Course {
 }
 
 impl Sender {
+    /// When there is something to do about the way back. Nothing is where another connection takes over
+    /// already, or the one in use is to end for good.
+    pub(super) fn back_wakes_at(&self, next: &Next, now: Instant) -> Option<Instant> {
+        if self.ignores_way_back(next) { None } else { self.course.wake_at(now) }
+    }
+
+    fn ignores_way_back(&self, next: &Next) -> bool {
+        matches!(next, Next::Due(_) | Next::Back(..)) || self.control.is_called_away()
+    }
+
     /// The receiver of that place is asked, or used, from now on.
     pub(super) fn turn_to(&mut self, index: usize) {
         if index == self.course.at {
@@ -184,7 +193,7 @@ impl Sender {
     /// Asks a receiver that comes before the one in use, when it is time to, and begins to close the
     /// connection in use when the other one is ready and its close would prove something.
     pub(super) fn go_back_if_due(&mut self, session: &mut Session, now: Instant) {
-        if matches!(session.next, Next::Due(_) | Next::Back(..)) || self.control.is_called_away() {
+        if self.ignores_way_back(&session.next) {
             return;
         }
         self.course.way_back = match std::mem::take(&mut self.course.way_back) {

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -121,6 +122,64 @@ fn a_worker_that_closes_after_100_lines_keeps_up() {
 #[test]
 fn a_worker_that_closes_after_1000_lines_keeps_up() {
     worker(1000);
+}
+
+/// It closes what has been idle for some seconds, as load balancers do. A line now and then is delivered, and
+/// none is repeated again and again.
+#[test]
+fn one_that_closes_what_is_idle_is_kept_up_with() {
+    const IDLE: Duration = Duration::from_secs(3);
+    const LINES: u64 = 5;
+    let site = Site::new();
+    let receiver = Custom::start(|mut stream, stored| {
+        stream.set_read_timeout(Some(IDLE)).unwrap();
+        read_until(&mut stream, stored, |_| false);
+    });
+    let mut shipper = receiver.shipper(&site).start();
+    for line in 1..=LINES {
+        site.append("app.log", lines(line..=line));
+        thread::sleep(IDLE + Duration::from_secs(2));
+    }
+    receiver.wait_all(LINES);
+    shipper.wait_warning(&["has ended each of the last three connections"]);
+    shipper.term();
+    let report = receiver.report(LINES);
+    println!("{} connections; {report}", receiver.accepted());
+    // The first one, and what such a connection carried once more.
+    report.assert_repeated_at_most(2 * LINES);
+}
+
+/// A proxy whose server does not run, and that asks it only when it has got something, as haproxy does with
+/// `tcp-request inspect-delay`: it closes in good order so long after the first message. A connection that is left
+/// alone before it is used tells nothing of that.
+#[test]
+fn a_proxy_that_waits_for_the_first_message_takes_nothing_with_it() {
+    const GIVES_UP: Duration = Duration::from_secs(3);
+    let site = Site::new();
+    let runs = Arc::new(AtomicBool::new(false));
+    let has_server = runs.clone();
+    let proxy = Custom::start(move |mut stream, stored| {
+        if has_server.load(Ordering::SeqCst) {
+            return read_until(&mut stream, stored, |_| false);
+        }
+        // Whatever it reads goes nowhere.
+        if !stream.read(&mut [0; 1]).is_ok_and(|count| count > 0) {
+            return;
+        }
+        let end = Instant::now() + GIVES_UP;
+        stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        while Instant::now() < end {
+            let _ = stream.read(&mut [0; 64 << 10]);
+        }
+    });
+    let mut shipper = proxy.shipper(&site).start();
+    let writer = Numbered::start(&site.path("app.log"), 20, Reopen::Never);
+    thread::sleep(Duration::from_secs(16));
+    runs.store(true, Ordering::SeqCst);
+    let written = writer.stop();
+    proxy.wait_all(written);
+    shipper.term();
+    println!("{}", proxy.report(written));
 }
 
 /// It never sends, and says so as it accepts.

@@ -190,7 +190,7 @@ impl Town {
     fn happens(&mut self) {
         if let Some((_, peer)) = self.rng.choice(&self.peers) {
             let mut peer = lock(peer);
-            let is_proxy = matches!(peer.kind, Kind::Proxy(_));
+            let is_proxy = peer.kind.is_proxy();
             match self.rng.u8(..40) {
                 0 if !peer.kind.has_its_own_time() => peer.hangs = !peer.hangs,
                 1 if !is_proxy => peer.close(),
@@ -217,7 +217,7 @@ impl Town {
             let mut peer = lock(peer);
             match peer.kind {
                 // What its kernel would say is a risk that is documented.
-                Kind::Proxy(_) => peer.reset(),
+                kind if kind.is_proxy() => peer.reset(),
                 _ => peer.close(),
             }
         }

@@ -1,9 +1,14 @@
-//! Whether a receiver ends its connections in the same way again and again. Pure.
+//! Whether a receiver ends its connections in the same way again and again. Pure: the time is handed in.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 /// So many ends in a row that are alike make a pattern.
 const ENOUGH: usize = 3;
+/// And so many within [`OFTEN_WITHIN`], whatever they are like.
+const OFTEN: usize = 6;
+/// See [`OFTEN`].
+const OFTEN_WITHIN: Duration = Duration::from_secs(60);
 
 /// How a connection was when the receiver, or something before it, ended it.
 #[derive(Debug, Clone, Copy)]
@@ -25,20 +30,42 @@ pub(super) enum Pattern {
     Used(Duration),
     /// After so many bytes.
     Bytes(u64),
+    /// So many came within a minute.
+    Often(usize),
 }
 
 /// The last ends.
 #[derive(Debug, Default)]
-pub(super) struct Ends(Vec<EndedConnection>);
+pub(super) struct Ends {
+    /// The receiver's own, of which each may be like the others.
+    theirs: Vec<EndedConnection>,
+    /// When the last ones came, whatever they were.
+    times: VecDeque<Instant>,
+}
 
 impl Ends {
-    /// Takes note of one; what it has in common with those before it.
-    pub(super) fn note(&mut self, ended: EndedConnection) -> Option<Pattern> {
-        self.0.push(ended);
-        let before = self.0.len().checked_sub(ENOUGH)?;
-        self.0.drain(..before);
+    /// Takes note of one that the receiver did not bring about, or not for sure: whether there are many.
+    pub(super) fn count(&mut self, now: Instant) -> Option<Pattern> {
+        self.times.push_back(now);
+        let before = self.times.len().checked_sub(OFTEN)?;
+        self.times.drain(..before);
+        let since = now.saturating_duration_since(self.times[0]);
+        (since <= OFTEN_WITHIN).then_some(Pattern::Often(OFTEN))
+    }
+
+    /// Takes note of one of the receiver's own; what it has in common with those before it.
+    pub(super) fn note(&mut self, ended: EndedConnection, now: Instant) -> Option<Pattern> {
+        let often = self.count(now);
+        self.likeness(ended).or(often)
+    }
+
+    fn likeness(&mut self, ended: EndedConnection) -> Option<Pattern> {
+        self.theirs.push(ended);
+        let before = self.theirs.len().checked_sub(ENOUGH)?;
+        self.theirs.drain(..before);
+        let ends = &self.theirs;
         let alike = |of: fn(&EndedConnection) -> u64, slack: u64| {
-            let (least, most) = (self.0.iter().map(of).min()?, self.0.iter().map(of).max()?);
+            let (least, most) = (ends.iter().map(of).min()?, ends.iter().map(of).max()?);
             (least > 0 && most - least <= most / 10 + slack).then_some(most)
         };
         let millis = |of: fn(&EndedConnection) -> u64| alike(of, 50).map(Duration::from_millis);
@@ -48,9 +75,14 @@ impl Ends {
         by_bytes().or_else(by_use).or_else(by_age)
     }
 
-    /// One has lasted, or was ended by us.
+    /// The last one was not the receiver's own.
+    pub(super) fn interrupt(&mut self) {
+        self.theirs.clear();
+    }
+
+    /// One has lasted.
     pub(super) fn forget(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 }
 
@@ -62,9 +94,31 @@ mod tests {
         let (mut all, mut seen) = (Ends::default(), None);
         for (age, used, bytes) in ends {
             let millis = Duration::from_millis;
-            seen = all.note(EndedConnection { age: millis(age), used: millis(used), bytes });
+            let ended = EndedConnection { age: millis(age), used: millis(used), bytes };
+            seen = all.note(ended, Instant::now());
         }
         seen
+    }
+
+    #[test]
+    fn many_within_a_minute_are_a_pattern_whatever_they_are_like() {
+        let (mut ends, start) = (Ends::default(), Instant::now());
+        let ended = |number: u64| EndedConnection {
+            age: Duration::from_millis(300 * number),
+            used: Duration::from_millis(200 * number),
+            bytes: 100 * number,
+        };
+        let (pace, mut seen) = (Duration::from_secs(11), None);
+        for number in 1..=6 {
+            assert_eq!(seen, None);
+            seen = ends.note(ended(number * number), start + pace * number as u32);
+        }
+        assert_eq!(seen, Some(Pattern::Often(6)));
+        ends.forget();
+        for number in 1..20 {
+            let at = start + Duration::from_secs(13) * number as u32;
+            assert_eq!(ends.note(ended(number * number), at), None, "one in 13 s");
+        }
     }
 
     #[test]
@@ -80,11 +134,15 @@ mod tests {
         let mut ends = Ends::default();
         for _ in 0..2 {
             assert_eq!(
-                ends.note(EndedConnection { age: millis(9), used: millis(9), bytes: 9 }),
+                ends.note(
+                    EndedConnection { age: millis(9), used: millis(9), bytes: 9 },
+                    Instant::now()
+                ),
                 None
             );
         }
-        ends.forget();
-        assert_eq!(ends.note(EndedConnection { age: millis(9), used: millis(9), bytes: 9 }), None);
+        ends.interrupt();
+        let ended = EndedConnection { age: millis(9), used: millis(9), bytes: 9 };
+        assert_eq!(ends.note(ended, Instant::now()), None);
     }
 }

@@ -20,6 +20,20 @@ use crate::health::metrics::Sending;
 /// A wait for the end of a connection that is worth a line in the log.
 const LONG_PARTING: Duration = Duration::from_secs(2);
 
+/// So long after it was said that a message is given up, it is said of others.
+const GIVEN_UP_AGAIN: Duration = Duration::from_secs(60);
+
+/// What a warning has told of a receiver that ends its connections: each says more than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+enum ToldOfEnds {
+    #[default]
+    Nothing,
+    /// There are many within a minute.
+    Many,
+    /// They are alike.
+    Alike,
+}
+
 /// One of the receivers.
 #[derive(Debug)]
 struct ReportedReceiver {
@@ -75,10 +89,12 @@ pub(super) struct Report {
     said_parting: bool,
     /// The last connection came to nothing, which was said.
     useless: bool,
-    /// The last ends that were not our doing, and whether a warning has told of what they have in
-    /// common.
+    /// When it was said that a message is given up, and how many more were since then.
+    said_given_up: Option<Instant>,
+    given_up_unsaid: u64,
+    /// The last ends that were not our doing, and what a warning has told of them.
     ends: Ends,
-    said_pattern: bool,
+    told: ToldOfEnds,
     meters: Sending,
 }
 
@@ -120,8 +136,10 @@ impl Report {
             back_at: None,
             said_parting: false,
             useless: false,
+            said_given_up: None,
+            given_up_unsaid: 0,
             ends: Ends::default(),
-            said_pattern: false,
+            told: ToldOfEnds::default(),
             meters,
         }
     }
@@ -174,7 +192,7 @@ impl Report {
     /// Another receiver is asked from now on, or used.
     pub(super) fn turned_to(&mut self, index: usize) {
         self.at = index;
-        (self.said_slow, self.said_in_vain, self.useless, self.said_pattern) = Default::default();
+        (self.said_slow, self.said_in_vain, self.useless, self.told) = Default::default();
         (self.stalled, self.ends, self.renewing) = (None, Ends::default(), false);
     }
 
@@ -304,7 +322,7 @@ impl Report {
             return self.changed(&receiver, &resent, back_in);
         }
         self.cause = None;
-        let is_no_news = std::mem::take(&mut self.renewing) || self.said_pattern;
+        let is_no_news = std::mem::take(&mut self.renewing) || self.told != ToldOfEnds::Nothing;
         if is_no_news && self.gone.is_none() || self.useless {
             self.gone = None;
             debug!("connected to {receiver}");
@@ -335,16 +353,42 @@ impl Report {
                 used.as_secs_f64()
             );
         }
-        if impression.is_trusted || !reason.is_theirs() {
+        if impression.is_trusted {
             self.ends.forget();
-            self.said_pattern &= !impression.is_trusted;
+            self.told = ToldOfEnds::Nothing;
             return;
         }
-        let Some(pattern) = self.ends.note(EndedConnection { age, used, bytes: taken }) else {
-            return;
+        let now = Instant::now().into_std();
+        let pattern = match reason {
+            Why::Renewed => None,
+            _ if reason.is_theirs() => {
+                self.ends.note(EndedConnection { age, used, bytes: taken }, now)
+            }
+            Why::Broken(_) | Why::Rejected(_) => {
+                self.ends.interrupt();
+                self.ends.count(now)
+            }
+            _ => {
+                self.ends.interrupt();
+                None
+            }
         };
-        if !std::mem::replace(&mut self.said_pattern, true) {
+        let Some(pattern) = pattern else { return };
+        let told = match pattern {
+            Pattern::Often(_) => ToldOfEnds::Many,
+            Pattern::Age(_) | Pattern::Used(_) | Pattern::Bytes(_) => ToldOfEnds::Alike,
+        };
+        if told > self.told {
+            self.told = told;
             let when = match pattern {
+                Pattern::Often(count) => {
+                    return warn!(
+                        "{count} connections to {} have ended within a minute, the last one so: {reason}. \
+                         What an end leaves unproven is sent again; look at the receiver's own log. More \
+                         ends are not logged until a connection has lasted",
+                        self.receiver()
+                    );
+                }
                 Pattern::Age(age) => format!("{:.1} s after it was made", age.as_secs_f64()),
                 Pattern::Used(used) => {
                     format!("{:.1} s after its first message", used.as_secs_f64())
@@ -369,9 +413,8 @@ impl Report {
         self.note_cause(|| reason.brief());
         let ReportedReceiver { name: receiver, reset_hint, warned, .. } =
             &mut self.receivers[self.at];
-        if useful && self.said_pattern {
+        if useful && self.told != ToldOfEnds::Nothing {
             // A warning has told that it ends all of them.
-            self.useless = false;
             debug!("connection to {receiver} ended: {reason}; reconnecting");
             return;
         }
@@ -393,11 +436,22 @@ impl Report {
     /// The receiver does not want a message, which will not be sent again.
     pub(super) fn given_up(&mut self, answer: &str) {
         self.meters.losses.add(Reason::Rejected, Amount::lines(1));
-        let receiver = self.receiver();
+        let receiver = &self.receivers[self.at].name;
+        if self.said_given_up.is_some_and(|at| at.elapsed() < GIVEN_UP_AGAIN) {
+            self.given_up_unsaid += 1;
+            debug!(
+                "{receiver} has refused another message three times: it is lost. It said {answer:?}"
+            );
+            return;
+        }
+        self.said_given_up = Some(Instant::now());
+        let others = match std::mem::take(&mut self.given_up_unsaid) {
+            0 => String::new(),
+            unsaid => format!(", and {unsaid} others since this was said last"),
+        };
         warn!(
-            "{receiver} has refused the same message three times, and others are waiting: it is lost. \
-             It said {answer:?}; look at its own log, and at the length of the lines \
-             (relp_max_line_length)"
+            "{receiver} has refused the same message three times: it is lost{others}. It said {answer:?}; \
+             look at its own log, and at the length of the lines (relp_max_line_length)"
         );
     }
 

@@ -11,10 +11,13 @@ use std::time::Duration;
 
 use super::burst::Burst;
 
+/// Behind a proxy our own close is not sent on a connection that has been in use for less than this. One
+/// that ends sooner may be a proxy's that has no server.
+pub(in crate::deliver) const YOUNG: Duration = Duration::from_secs(30);
 /// A connection that has been in use for so long has somebody who understands at its end. A proxy
-/// gives up a server that does not answer after some seconds (haproxy: 3 s where it is refused,
-/// 20 s with its usual settings where nothing answers).
-const YOUNG: Duration = Duration::from_secs(30);
+/// gives up a server that does not answer when its connect time-out is over, and with haproxy's usual
+/// retries four times that: 20 s as Debian sets it up, 40 s as Red Hat does, 120 s on pfSense.
+const OLD: Duration = Duration::from_secs(150);
 /// And one on which so much was acknowledged. Who does not understand reads once and closes: 128 KiB
 /// were seen. What nobody reads fills a receive buffer, which grows for those who read.
 const MUCH: u64 = 1 << 20;
@@ -43,6 +46,10 @@ const QUIET: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Durat
 const LONGEST_QUIET: Duration = Duration::from_secs(60);
 /// See [`QUIET`].
 const FAR: Duration = Duration::from_secs(4);
+/// No time-out of a proxy that waits for the first message is shorter: a second, less what clocks may differ.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(900);
+/// A receiver that ends unused connections sooner than this is not tried halfway: that leaves no time.
+const SHORTEST_SPAN: Duration = Duration::from_millis(1900);
 /// How long the first message is then watched: twice as long as the last connection was in use,
 /// within this, ...
 const WATCH: std::ops::RangeInclusive<Duration> =
@@ -78,6 +85,9 @@ pub(in crate::deliver) struct Trial {
     pub(in crate::deliver) watch: Duration,
     /// So long lasted what made the receiver suspicious.
     pub(in crate::deliver) outlives: Duration,
+    /// So long was it in use.
+    pub(in crate::deliver) was_used: Duration,
+    pub(in crate::deliver) approach: Approach,
     /// The receiver has passed one before.
     pub(in crate::deliver) is_known: bool,
     /// Then it gets no more than so many bytes at a time, so that a receiver which closes by itself
@@ -85,6 +95,30 @@ pub(in crate::deliver) struct Trial {
     pub(in crate::deliver) burst: Burst,
     /// See [`Suspicion::waits_for_ours`].
     pub(in crate::deliver) waits_for_ours: bool,
+}
+
+/// How a connection to a suspicious receiver finds out who is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::deliver) enum Approach {
+    /// It is left alone for longer than the last one lasted, then used.
+    #[default]
+    LeftAlone,
+    /// It is used well before the age at which one was ended that was left alone. A proxy without a
+    /// server ends it at that age all the same. One that ends connections on which nothing comes
+    /// does so later, and before that we close.
+    Halfway,
+}
+
+impl Trial {
+    /// A connection that is used halfway and older than this is not ended for its age.
+    pub(in crate::deliver) fn outlived_at(&self) -> Duration {
+        outlived_at(self.outlives)
+    }
+}
+
+/// At this age a connection has outlived one that was ended at `age`.
+fn outlived_at(age: Duration) -> Duration {
+    age * 11 / 10 + Duration::from_millis(300)
 }
 
 /// A trial that a connection has passed.
@@ -98,11 +132,23 @@ pub(in crate::deliver) struct Passed {
 impl Passed {
     /// Up to this age nothing but the receiver is expected to end it. What made the receiver
     /// suspicious may be a time-out: the connection has outlived it while it was left alone, or is far
-    /// younger. And one that it has outlived for so long alone does not come soon after.
+    /// younger. And one that it has outlived for so long alone does not come soon after. One that was
+    /// not left alone for that long is not to be ended by the receiver at all.
     pub(in crate::deliver) fn holds_until(&self) -> Duration {
+        if self.trial.approach == Approach::Halfway {
+            return Duration::ZERO;
+        }
         let soon = self.alone * 5 / 2 + self.trial.watch;
         let outlives = self.trial.outlives;
         if self.alone > outlives { soon } else { soon.min(outlives * 4 / 5) }
+    }
+
+    /// In use for so long, it ends as the last one did. A proxy that asks its server only when it has got
+    /// something gives up so long after that. A receiver that has passed a trial before is none.
+    fn ends_alike(&self, used: Duration) -> bool {
+        let before = self.trial.was_used;
+        let near = before * 4 / 5..before * 5 / 4 + Duration::from_millis(200);
+        before >= SHORTEST_TIMEOUT && !self.trial.is_known && near.contains(&used)
     }
 }
 
@@ -154,9 +200,53 @@ pub(in crate::deliver) struct Suspicion {
     pub(in crate::deliver) burst: Burst,
     /// It said `close_notify`, and closed only after we had.
     pub(in crate::deliver) waits_for_ours: bool,
+    pub(in crate::deliver) approach: Approach,
+    /// So many connections in a row have proven all by our own close.
+    pub(in crate::deliver) renewed: u32,
 }
 
+/// So many of those that are used halfway go well before another one is left alone: the receiver may
+/// keep it by now.
+const PROBATION: u32 = 8;
+
 impl Suspicion {
+    /// The receiver has ended one more connection, after `age`, in a way that proves nothing. `outlived`: that was
+    /// to be expected, since it had outlived its trial; `used`: zero where it was not.
+    #[must_use]
+    pub(in crate::deliver) fn after(self, age: Duration, used: Duration, outlived: bool) -> Self {
+        let was_halfway = self.approach == Approach::Halfway;
+        let had_outlived = was_halfway && age >= outlived_at(self.age);
+        let approach = match used.is_zero() {
+            true if age >= SHORTEST_SPAN => Approach::Halfway,
+            false if had_outlived => Approach::Halfway,
+            _ => Approach::LeftAlone,
+        };
+        let keeps_age = outlived || had_outlived && !used.is_zero();
+        Self {
+            age: if keeps_age { self.age } else { age },
+            used,
+            times: self.times + 1,
+            has_passed: false,
+            approach,
+            renewed: 0,
+            ..self
+        }
+    }
+
+    /// Our own close was answered, and has proven all.
+    #[must_use]
+    pub(in crate::deliver) fn after_renewal(self) -> Self {
+        let renewed = (self.renewed + 1) % PROBATION;
+        let approach = if renewed == 0 { Approach::LeftAlone } else { self.approach };
+        Self { renewed, approach, ..self }
+    }
+
+    /// Our own close was not answered, or late.
+    #[must_use]
+    pub(in crate::deliver) fn after_silence(self) -> Self {
+        Self { approach: Approach::LeftAlone, renewed: 0, ..self }
+    }
+
     /// The trial for the next connection: longer than what made it suspicious, and over when the
     /// [`PHASE`] begins, so that all of that serves for messages.
     pub(in crate::deliver) fn trial(&self) -> Trial {
@@ -172,12 +262,19 @@ impl Suspicion {
         };
         let beyond = within_second(quiet + watch);
         let aligned = quiet + Duration::from_millis((1000 + PHASE.start - beyond) % 1000);
-        // One that has passed is opened while another one is at work, and waits for that anyway.
-        let quiet = if self.has_passed { quiet } else { aligned };
+        let quiet = match self.approach {
+            // What comes then keeps the connection for as long again.
+            Approach::Halfway => self.age / 5 + *QUIET.start(),
+            // One that has passed is opened while another one is at work, and waits for that anyway.
+            Approach::LeftAlone if self.has_passed => quiet,
+            Approach::LeftAlone => aligned,
+        };
         Trial {
             quiet,
             watch,
             outlives: self.age,
+            was_used: self.used,
+            approach: self.approach,
             is_known: self.has_passed,
             burst: self.burst,
             waits_for_ours: self.waits_for_ours,
@@ -191,10 +288,10 @@ pub(in crate::deliver) fn is_early(age: Duration) -> bool {
     age < YOUNG
 }
 
-/// Whether somebody who understands is at the end of the connection: it has been in use for half a
-/// minute, or a megabyte was acknowledged.
+/// Whether somebody who understands is at the end of the connection: it has been in use for minutes, or
+/// a megabyte was acknowledged.
 pub(in crate::deliver) fn vouches(facts: &Facts) -> bool {
-    facts.used >= YOUNG || facts.acked > MUCH
+    facts.used >= OLD || facts.acked > MUCH
 }
 
 /// How long until the part of a second in which we do what a time-out is not to be taken for an
@@ -245,7 +342,7 @@ pub(in crate::deliver) fn prompt(facts: &Facts) -> Duration {
 ///   taken no more from the kernel than it holds at once ([`LIBRARY`]): had there been more, the kernel
 ///   would have sent RST. One that waits for us throws away all that comes (GnuTLS), and proves nothing.
 /// - *It answered our close.* A process that reads to the end and closes then answers at once, so that
-///   a prompt answer counts wherever no proxy is known to be. A late one may be a proxy's time-out, or
+///   a prompt answer counts, where a proxy is known to be on a connection that is not young. A late one may be a proxy's time-out, or
 ///   a receiver that hung and was stopped with messages unread, whose RST cannot be seen behind our own
 ///   FIN. It counts where the receiver may have had much to read and somebody who understands is there.
 /// - *It had closed its own side at first.* It cannot answer, and no RST is all that can be had. Behind a
@@ -258,18 +355,22 @@ pub(in crate::deliver) fn proof(facts: &Facts, end: GoodEnd) -> Proof {
         GoodEnd::Farewell { waited: false, .. } if vouches(facts) => Proof::AllBut(LIBRARY),
         GoodEnd::Farewell { .. } => Proof::Nothing,
         GoodEnd::Answered { after, .. } if after <= prompt(facts) => {
-            Proof::all_if(vouches(facts) || !facts.proxied)
+            Proof::all_if(!facts.proxied || facts.used >= YOUNG || vouches(facts))
         }
         GoodEnd::Answered { may_be_late, .. } => Proof::all_if(may_be_late && vouches(facts)),
         GoodEnd::HalfClosed => Proof::all_if(!facts.proxied),
     }
 }
 
-/// The connection has passed its trial a short while ago, and is closed in a part of a second in
-/// which it gets messages and no time-out ends.
+/// The connection has passed its trial a short while ago, does not end as the last one did, and is closed
+/// in a part of a second in which it gets messages and no time-out ends.
 fn is_after_trial(facts: &Facts) -> bool {
     let latest = PHASE.end + PROMPT.as_millis() as u64;
-    facts.passed.is_some_and(|passed| facts.age <= passed.holds_until())
+    let counts =
+        |passed: Passed| facts.age <= passed.holds_until() && !passed.ends_alike(facts.used);
+    let is_at_second = facts.used.as_secs() > 0 && within_second(facts.used) < PHASE.start;
+    facts.passed.is_some_and(counts)
+        && !is_at_second
         && (PHASE.start..latest).contains(&within_second(facts.age))
 }
 
@@ -314,13 +415,17 @@ mod tests {
             assert!(!close_proves(&Facts { acked: 200_000, ..facts(age) }));
             assert!(close_proves(&Facts { acked: 1_100_000, ..facts(age) }));
         }
-        assert!(close_proves(&facts(31.0)));
+        assert!(!close_proves(&facts(121.0)), "haproxy on pfSense");
+        assert!(close_proves(&facts(151.0)));
     }
 
     #[test]
     fn behind_a_proxy_no_close_proves_anything_and_our_own_only_when_old() {
         let old = Facts { proxied: true, ..facts(3600.0) };
         assert!(!close_proves(&old) && answer_proves(&old, seconds(0.1), false));
+        let proxied = Facts { proxied: true, ..facts(31.0) };
+        assert!(answer_proves(&proxied, seconds(0.1), false) && close_from(&proxied).is_zero());
+        assert!(!answer_proves(&proxied, seconds(2.0), true), "it may give up its server");
         assert_eq!(proof(&old, GoodEnd::HalfClosed), Proof::Nothing);
         assert_eq!(proof(&facts(5.0), GoodEnd::HalfClosed), Proof::ALL);
         let young = Facts { proxied: true, ..facts(5.0) };
@@ -332,8 +437,8 @@ mod tests {
     fn an_answer_proves_when_it_was_caused_by_our_close() {
         assert!(answer_proves(&facts(1.3), seconds(0.01), false));
         assert!(!answer_proves(&facts(1.3), seconds(1.7), true), "haproxy gives up after 3 s");
-        assert!(answer_proves(&facts(40.0), seconds(1.7), true), "it had much to read");
-        assert!(!answer_proves(&facts(40.0), seconds(1.7), false), "it hung and was stopped");
+        assert!(answer_proves(&facts(160.0), seconds(1.7), true), "it had much to read");
+        assert!(!answer_proves(&facts(160.0), seconds(1.7), false), "it hung and was stopped");
         let far = Facts { round_trip: seconds(0.4), ..facts(1.3) };
         assert!(answer_proves(&far, seconds(0.9), false));
     }
@@ -348,7 +453,7 @@ mod tests {
             let latest = (at + prompt(&facts)).as_millis() % 1000;
             assert!((150..950).contains(&latest), "{at:?}");
         }
-        assert_eq!(close_from(&facts(31.0)), Duration::ZERO);
+        assert_eq!(close_from(&facts(151.0)), Duration::ZERO);
     }
 
     /// It closes after 100 lines, half a second each time.
@@ -364,6 +469,8 @@ mod tests {
             assert_eq!(farewell(&facts, true), (Proof::ALL, Proof::ALL));
             assert_eq!(farewell(&facts, false), (Proof::Nothing, Proof::Nothing));
         }
+        // It was watched for half a second, then it got the rest at once.
+        assert!(close_proves(&Facts { passed, used: seconds(0.55), ..facts(2.2) }));
         assert!(!close_proves(&Facts { passed, ..facts(2.95) }), "a proxy may give up then");
         assert!(!close_proves(&Facts { passed, ..facts(5.2) }), "it has not just passed");
         // While the next one works for five seconds, this one is left alone.
@@ -385,6 +492,60 @@ mod tests {
         let passed = Some(Passed { trial, alone: seconds(2.0) });
         assert!(close_proves(&Facts { passed, ..facts(3.3) }));
         assert!(!close_proves(&Facts { passed, ..facts(4.3) }), "near what it was suspicious of");
+    }
+
+    /// haproxy with `tcp-request inspect-delay` asks its server when the first message has come.
+    #[test]
+    fn a_proxy_that_waits_for_the_first_message_passes_its_trial_and_does_not_count() {
+        let mut suspicion = Suspicion::default();
+        let mut ended = facts(3.0);
+        for _ in 0..4 {
+            assert!(!close_proves(&ended), "{ended:?}");
+            let outlived = ended.passed.is_some_and(|it| ended.age <= it.holds_until());
+            suspicion = suspicion.after(ended.age, ended.used, outlived);
+            let trial = suspicion.trial();
+            let passed = Some(Passed { trial, alone: trial.quiet });
+            ended = Facts { passed, age: trial.quiet + seconds(3.0), ..facts(3.0) };
+        }
+    }
+
+    /// It closes what has been idle for so long, and lives on while something comes.
+    #[test]
+    fn one_that_closes_what_is_idle_is_used_halfway_and_closed_in_time() {
+        for idle in [2.0, 3.0, 5.0, 10.0, 20.0, 29.0] {
+            let left_alone = Suspicion::default().after(seconds(idle), seconds(idle), false);
+            assert_eq!(left_alone.approach, Approach::LeftAlone);
+            let halfway = left_alone.after(seconds(idle), Duration::ZERO, false);
+            let trial = halfway.trial();
+            assert_eq!(trial.approach, Approach::Halfway);
+            assert!(trial.quiet + trial.watch < seconds(idle), "{trial:?}");
+            // Our close: once it has outlived the others, in a part of a second that counts.
+            let at = trial.outlived_at().max(trial.quiet + SETTLED);
+            let closes = at + until_phase(at);
+            assert!(closes + PROMPT < trial.quiet + seconds(idle + 0.1), "{closes:?} {trial:?}");
+            let passed = Some(Passed { trial, alone: trial.quiet });
+            let end = trial.quiet + seconds(idle);
+            assert!(!close_proves(&Facts { passed, age: end, ..facts(idle) }));
+            // It closes before we do: the others are told by that age all the same.
+            let ended = halfway.after(end, seconds(idle), false);
+            assert_eq!((ended.approach, ended.age), (Approach::Halfway, seconds(idle)));
+        }
+    }
+
+    /// At that age it closes, whatever comes.
+    #[test]
+    fn a_proxy_that_is_used_halfway_is_left_alone_again() {
+        let suspicion = Suspicion::default().after(seconds(3.0), Duration::ZERO, false);
+        assert_eq!(suspicion.approach, Approach::Halfway);
+        let suspicion = suspicion.after(seconds(3.01), seconds(1.4), false);
+        assert_eq!(suspicion.approach, Approach::LeftAlone);
+        let mut suspicion = suspicion.after(seconds(3.0), Duration::ZERO, false);
+        // Its server runs again, as is seen in the end.
+        for _ in 0..PROBATION {
+            assert_eq!(suspicion.approach, Approach::Halfway);
+            suspicion = suspicion.after_renewal();
+        }
+        assert_eq!(suspicion.approach, Approach::LeftAlone);
     }
 
     /// Whoever says close_notify may have a library that throws away what comes.

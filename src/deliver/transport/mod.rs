@@ -193,6 +193,8 @@ pub(super) struct Impression {
 
 /// However soon a receiver ends its connections, none hands over sooner than this for that.
 const SHORTEST_HANDOVER: Duration = Duration::from_secs(1);
+/// When the receiver has reset so many connections in a row, the next ones hand over before it does.
+const RESETS: u32 = 2;
 
 /// What one transport leaves to the next one to the same receiver.
 #[derive(Debug, Default, Clone)]
@@ -206,6 +208,8 @@ pub(super) struct Memory {
     /// Connections hand over within this time, whatever is configured: the receiver has ended one by
     /// itself in a way that does not prove what was sent.
     pub(super) hands_over_within: Option<Duration>,
+    /// How often in a row the receiver has reset a connection that held something unproven.
+    resets: u32,
     /// How often in a row the receiver has refused the message that is the next to be sent.
     pub(super) rejections: u32,
     /// What TLS keeps: whom it trusts, and sessions to be resumed.
@@ -216,11 +220,15 @@ impl Memory {
     /// Takes note of how a connection ended.
     pub(super) fn note(&mut self, why: &Why, impression: Impression) {
         self.rejections = impression.rejections;
+        let is_reset = matches!(why, Why::Unread | Why::Broken(_)) && why.is_theirs();
+        let is_reset_young =
+            is_reset && impression.proven < impression.taken && !impression.is_trusted;
+        self.resets = if is_reset_young { self.resets + 1 } else { 0 };
         match why {
             // Our own close would have proven it in time.
-            Why::Farewell => {
-                self.hands_over_within = Some((impression.used / 2).max(SHORTEST_HANDOVER))
-            }
+            Why::Farewell => self.forestall(&impression),
+            Why::Unproven { .. } if impression.used >= ending::YOUNG => self.forestall(&impression),
+            _ if self.resets >= RESETS => self.forestall(&impression),
             Why::Closed if impression.proven == impression.taken => {
                 self.hands_over_within =
                     self.hands_over_within.map(|within| within.saturating_mul(9) / 8);
@@ -229,12 +237,12 @@ impl Memory {
         }
         match why {
             Why::Unreachable(error) => self.refused = error.address(),
+            // Some close what has been idle for a while.
+            Why::Unproven { .. } if impression.used >= ending::YOUNG => {}
             Why::Unproven { .. } | Why::Unused { .. } => {
+                let Impression { age, used, outlived, .. } = impression;
                 let before = self.suspicion.unwrap_or_default();
-                let age = if impression.outlived { before.age } else { impression.age };
-                let (used, times) = (impression.used, before.times + 1);
-                let has_passed = false;
-                self.suspicion = Some(Suspicion { age, used, times, has_passed, ..before });
+                self.suspicion = Some(before.after(age, used, outlived));
             }
             _ if impression.is_trusted => self.suspicion = None,
             Why::Unread | Why::Farewell | Why::Broken(_) => {
@@ -248,11 +256,22 @@ impl Memory {
                     suspicion.burst = impression.burst.unwrap_or(suspicion.burst).succeeded();
                 }
             }
+            Why::Renewed if impression.proven == impression.taken => {
+                self.suspicion = self.suspicion.map(Suspicion::after_renewal);
+            }
+            Why::NotClosing | Why::LateAnswer(_) => {
+                self.suspicion = self.suspicion.map(Suspicion::after_silence);
+            }
             _ => {}
         }
         if let Some(suspicion) = &mut self.suspicion {
             suspicion.waits_for_ours |= impression.waits_for_ours;
         }
+    }
+
+    /// The next connections are closed by us before the receiver does, or breaks them.
+    fn forestall(&mut self, impression: &Impression) {
+        self.hands_over_within = Some((impression.used / 2).max(SHORTEST_HANDOVER));
     }
 }
 
@@ -335,5 +354,37 @@ mod tests {
         assert_eq!(handovers, 6, "so many prove something for each that is repeated");
         memory.note(&Why::Farewell, ended(Duration::from_millis(100), 0));
         assert_eq!(memory.hands_over_within, Some(seconds(1)));
+    }
+
+    fn ended(age: u64, used: u64) -> Impression {
+        let (age, used) = (Duration::from_secs(age), Duration::from_secs(used));
+        Impression { age, used, taken: 100, ..Impression::default() }
+    }
+
+    fn unproven(used: u64) -> Why {
+        Why::Unproven { after: Duration::from_secs(used), over_tls: false, proxied: false }
+    }
+
+    /// haproxy's `timeout client 50s`, or a load balancer.
+    #[test]
+    fn one_that_closes_what_was_idle_for_long_is_forestalled_and_not_suspicious() {
+        let mut memory = Memory::default();
+        memory.note(&unproven(50), ended(50, 50));
+        assert_eq!(memory.hands_over_within, Some(Duration::from_secs(25)));
+        assert!(memory.suspicion.is_none());
+    }
+
+    #[test]
+    fn one_that_resets_again_and_again_is_forestalled() {
+        let reset = Why::Broken(io::ErrorKind::ConnectionReset.into());
+        let mut memory = Memory::default();
+        memory.note(&reset, ended(4, 4));
+        assert_eq!(memory.hands_over_within, None, "that happens");
+        memory.note(&reset, ended(4, 4));
+        assert_eq!(memory.hands_over_within, Some(Duration::from_secs(2)));
+        memory.note(&Why::Closed, Impression { proven: 100, ..ended(2, 2) });
+        memory.note(&reset, ended(4, 4));
+        let grown = Duration::from_secs(2) * 9 / 8;
+        assert_eq!(memory.hands_over_within, Some(grown), "once in a while");
     }
 }

@@ -227,10 +227,14 @@ impl Link {
         self.receive_by(|scratch| stream.try_read(scratch), Some(answers))
     }
 
-    /// The same, and past tokio, which may not have heard yet that something has come.
-    pub(in crate::deliver) fn receive_now(&mut self) -> io::Result<Heard> {
+    /// The same, where there are `answers`, and past tokio, which may not have heard yet that something has
+    /// come.
+    pub(in crate::deliver) fn receive_now(
+        &mut self,
+        answers: Option<&mut Vec<u8>>,
+    ) -> io::Result<Heard> {
         let stream = Arc::clone(&self.stream);
-        self.receive_by(|scratch| Ok(rustix::io::read(&*stream, scratch)?), None)
+        self.receive_by(|scratch| Ok(rustix::io::read(&*stream, scratch)?), answers)
     }
 
     fn receive_by(

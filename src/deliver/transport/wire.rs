@@ -33,7 +33,7 @@ pub(in crate::deliver) trait Wire: Debug + Send {
     /// Reads and discards what the receiver sent, a bounded amount.
     fn receive(&mut self) -> io::Result<Heard>;
     /// The same, also where nobody has told yet that something has come.
-    fn receive_now(&mut self) -> io::Result<Heard>;
+    fn receive_now(&mut self, answers: Option<&mut Vec<u8>>) -> io::Result<Heard>;
     /// Reads what the receiver sent, a bounded amount, and appends what it says to `answers`.
     fn receive_into(&mut self, answers: &mut Vec<u8>) -> io::Result<Heard>;
     /// Has the kernel acknowledge what has come, and not wait for something to acknowledge it with.
@@ -97,8 +97,8 @@ impl Wire for Link {
         self.receive()
     }
 
-    fn receive_now(&mut self) -> io::Result<Heard> {
-        self.receive_now()
+    fn receive_now(&mut self, answers: Option<&mut Vec<u8>>) -> io::Result<Heard> {
+        self.receive_now(answers)
     }
 
     fn receive_into(&mut self, answers: &mut Vec<u8>) -> io::Result<Heard> {

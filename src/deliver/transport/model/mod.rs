@@ -48,6 +48,8 @@ pub(in crate::deliver) enum Kind {
     Endless,
     /// A proxy whose server does not run: it closes after this time.
     Proxy(Duration),
+    /// It reads, and closes when nothing has come for so long.
+    Idler(Duration),
     /// It speaks RELP, and ends each session after so many messages.
     Relp(usize),
 }
@@ -55,9 +57,10 @@ pub(in crate::deliver) enum Kind {
 impl Kind {
     /// Some receiver of TCP or TLS.
     pub(in crate::deliver) fn some(rng: &mut Rng) -> Self {
-        match rng.u8(..11) {
+        match rng.u8(..12) {
             0 => Self::Misfit,
             1 => Self::Worker(rng.usize(1..300)),
+            7 => Self::Idler(Duration::from_secs([2, 3, 5, 10, 20, 60][rng.usize(..6)])),
             2 => Self::HalfCloser,
             3 => Self::Endless,
             6 => Self::TlsWorker(rng.usize(1..300)),
@@ -77,13 +80,18 @@ impl Kind {
     }
 
     fn some_proxy(rng: &mut Rng) -> Self {
-        Self::Proxy(Duration::from_secs([0, 1, 3, 5, 10, 20][rng.usize(..6)]))
+        Self::Proxy(Duration::from_secs([0, 1, 3, 5, 10, 20, 40, 120][rng.usize(..8)]))
+    }
+
+    /// Whatever it takes is lost.
+    pub(in crate::deliver) fn is_proxy(self) -> bool {
+        matches!(self, Self::Proxy(_))
     }
 
     /// It acts at a certain time, whatever else there is to do. One that ended its own side reads
     /// at once here: that it may hang, or be slow, as we stop is a risk that is documented.
     pub(in crate::deliver) fn has_its_own_time(self) -> bool {
-        matches!(self, Self::Misfit | Self::HalfCloser | Self::Proxy(_) | Self::TlsWorker(_))
+        self.is_proxy() || matches!(self, Self::Misfit | Self::HalfCloser | Self::TlsWorker(_))
     }
 }
 
@@ -160,6 +168,8 @@ pub(in crate::deliver) struct Peer {
     /// How long it leaves what has come, and since when something has.
     pace: Duration,
     waiting_since: Option<Instant>,
+    /// When something came last.
+    came: Option<Instant>,
     /// Rings when we have something to hear, or may go on writing.
     bell: Arc<Notify>,
     /// Rings when something has come for the receiver.
@@ -205,6 +215,7 @@ impl Peer {
             closed: false,
             pace: Duration::from_millis(rng.u64(..200)),
             waiting_since: None,
+            came: None,
             bell: Arc::default(),
             arrival: Arc::clone(arrival),
             rng: rng.fork(),
@@ -216,11 +227,21 @@ impl Peer {
         self.read < self.bytes.len()
     }
 
+    /// When its patience is over, where it has some.
+    pub(in crate::deliver) fn gives_up_at(&self) -> Option<Instant> {
+        match self.kind {
+            Kind::Proxy(after) => Some(self.accepted + after),
+            Kind::Idler(after) => Some(self.came.unwrap_or(self.accepted) + after),
+            _ => None,
+        }
+    }
+
     /// When the receiving process has its turn, if it has anything to do.
     pub(in crate::deliver) fn due(&self) -> Option<Instant> {
         let pace = match self.kind {
             _ if self.closed || self.hangs => return None,
-            Kind::Proxy(after) => return Some(self.accepted + after),
+            kind if kind.is_proxy() => return self.gives_up_at(),
+            Kind::Idler(_) if self.waiting_since.is_none() => return self.gives_up_at(),
             Kind::TlsWorker(_) => READING,
             Kind::Misfit | Kind::HalfCloser => MISFIT,
             _ => self.pace,
@@ -230,7 +251,9 @@ impl Peer {
 
     /// Something has come from us.
     fn arrived(&mut self) {
-        self.waiting_since.get_or_insert_with(Instant::now);
+        let now = Instant::now();
+        self.waiting_since.get_or_insert(now);
+        self.came = Some(now);
         self.arrival.notify_one();
     }
 
@@ -323,8 +346,8 @@ impl Peer {
 
     fn act(&mut self, most: usize, oracle: &mut Oracle) {
         match self.kind {
-            Kind::Proxy(gives_up) => {
-                if self.accepted.elapsed() >= gives_up {
+            kind if kind.is_proxy() => {
+                if self.gives_up_at().is_some_and(|at| at <= Instant::now()) {
                     // What it has taken is lost.
                     self.read = self.bytes.len();
                     self.close();
@@ -342,7 +365,9 @@ impl Peer {
             return self.close();
         }
         self.store(before, oracle);
-        let is_done = matches!(self.kind, Kind::Worker(frames) if self.read >= frames * WIDTH);
+        let is_idle = self.gives_up_at().is_some_and(|at| at <= Instant::now());
+        let is_done =
+            is_idle || matches!(self.kind, Kind::Worker(frames) if self.read >= frames * WIDTH);
         let is_answered = self.has_our_fin && !self.has_unread();
         if is_done || is_answered && self.kind != Kind::Endless {
             self.close();

@@ -174,8 +174,11 @@ impl Wire for Model {
         }
     }
 
-    fn receive_now(&mut self) -> io::Result<Heard> {
-        self.receive()
+    fn receive_now(&mut self, answers: Option<&mut Vec<u8>>) -> io::Result<Heard> {
+        match answers {
+            Some(answers) => self.receive_into(answers),
+            None => self.receive(),
+        }
     }
 
     fn receive_into(&mut self, answers: &mut Vec<u8>) -> io::Result<Heard> {

@@ -39,6 +39,8 @@ pub use self::session::RelpLimits;
 
 /// How often it is looked whether the network takes what is sent.
 const LOOK: Duration = Duration::from_secs(1);
+/// A session that lasts so long is no sign that something is wrong when it ends.
+const LASTING: Duration = Duration::from_secs(30);
 /// How long the receiver has to answer `close`. Everything else is answered then.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -49,6 +51,9 @@ pub(in crate::deliver) struct Relp<W = Link> {
     parser: RelpParser,
     session: RelpSession,
     write_timeout: Duration,
+    opened: Instant,
+    /// When the first message was written.
+    began: Option<Instant>,
     /// Bytes taken from the ledger.
     taken: u64,
     /// Bytes of messages that have their numbers.
@@ -101,6 +106,8 @@ impl<W: Wire> Relp<W> {
             parser: RelpParser::default(),
             session: RelpSession::new(limits, memory.rejections),
             write_timeout: target.write_timeout,
+            opened: now,
+            began: None,
             taken: 0,
             numbered: 0,
             blocked: false,
@@ -164,9 +171,35 @@ impl<W: Wire> Relp<W> {
         self.numbered = self.session.number(ledger.frames_to_stamp()).unwrap_or(self.numbered);
     }
 
+    /// Takes in what has come.
+    fn hear(&mut self) -> Result<(), Why> {
+        match self.session.hear_all(&mut self.parser) {
+            Ok(true) => self.waiting_since = (self.session.unanswered() > 0).then(Instant::now),
+            Ok(false) => {}
+            Err(Over::ServerClose) => return Err(Why::Closed),
+            Err(Over::Rejected(answer)) => return Err(Why::Rejected(answer)),
+            Err(Over::Broken(what)) => return Err(Why::Broken(io::Error::other(what))),
+        }
+        Ok(())
+    }
+
+    /// Writing has failed. What the receiver has answered before stands to be read.
+    fn broken(&mut self, error: io::Error) -> Why {
+        loop {
+            let heard = self.link.receive_now(Some(self.parser.room()));
+            if let Err(why) = self.hear() {
+                return why;
+            }
+            if !matches!(heard, Ok(Heard::Much)) {
+                return Why::Broken(error);
+            }
+        }
+    }
+
     /// Something was written.
     fn went_on(&mut self) {
         let now = Instant::now();
+        self.began.get_or_insert(now);
         self.waiting_since.get_or_insert(now);
         self.look_at.get_or_insert(now + LOOK);
     }
@@ -231,7 +264,7 @@ impl<W: Wire> Transport for Relp<W> {
             let before = ledger.unwritten_bytes();
             let sent = self.link.send(ledger, (self.numbered - self.taken) as usize);
             self.taken += before - ledger.unwritten_bytes();
-            match sent.map_err(Why::Broken)? {
+            match sent.map_err(|error| self.broken(error))? {
                 Sent::Nothing => break,
                 Sent::Blocked => self.blocked = true,
                 Sent::Some(_) => wrote = true,
@@ -246,13 +279,7 @@ impl<W: Wire> Transport for Relp<W> {
     fn listen(&mut self) -> Result<(), Why> {
         self.blocked = false;
         let heard = self.link.receive_into(self.parser.room());
-        match self.session.hear_all(&mut self.parser) {
-            Ok(true) => self.waiting_since = (self.session.unanswered() > 0).then(Instant::now),
-            Ok(false) => {}
-            Err(Over::ServerClose) => return Err(Why::Closed),
-            Err(Over::Rejected(answer)) => return Err(Why::Rejected(answer)),
-            Err(Over::Broken(what)) => return Err(Why::Broken(io::Error::other(what))),
-        }
+        self.hear()?;
         match heard.map_err(Why::Broken)? {
             Heard::Fin | Heard::CloseNotify => Err(self.ended()),
             Heard::Nothing | Heard::Much => {
@@ -338,6 +365,16 @@ impl<W: Wire> Transport for Relp<W> {
     }
 
     fn impression(&mut self) -> Impression {
-        Impression { rejections: self.session.rejections(), ..Impression::default() }
+        let now = Instant::now();
+        let age = now - self.opened;
+        Impression {
+            age,
+            used: self.began.map_or(Duration::ZERO, |began| now - began),
+            taken: self.taken,
+            proven: self.session.proven(),
+            is_trusted: age >= LASTING,
+            rejections: self.session.rejections(),
+            ..Impression::default()
+        }
     }
 }

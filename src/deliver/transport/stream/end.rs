@@ -130,7 +130,7 @@ impl<W: Wire> Stream<W> {
     /// there: the receiver took part of what it read for nothing that it wants.
     fn hear_out(&mut self) -> io::Result<()> {
         // What came before the FIN is here, so this does not go on for long.
-        while self.link.receive_now()? == Heard::Much {}
+        while self.link.receive_now(None)? == Heard::Much {}
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use self::progress::PeerProgress;
 use self::trial::Rations;
 use super::connect::ConnectError;
-use super::ending::{self, Facts, Passed, Trial};
+use super::ending::{self, Approach, Facts, Passed, Trial};
 use super::target::Target;
 use super::tcp::{Heard, Link, Look, Sent};
 use super::wire::Wire;
@@ -314,8 +314,15 @@ impl<W: Wire> Transport for Stream<W> {
     }
 
     fn wake_at(&self) -> Option<Instant> {
-        let times =
-            [self.progress.look_at(), self.state_ends(), self.part_at, self.rations.resume_at()];
+        // Once it is time to close, that is waited for no more: whether we still are to part says the intent.
+        let is_ahead = |at: &Instant| *at > Instant::now();
+        let times = [
+            self.progress.look_at(),
+            self.state_ends(),
+            self.part_at.filter(is_ahead),
+            self.rations.resume_at(),
+            self.renewal_at().filter(is_ahead),
+        ];
         times.into_iter().flatten().min()
     }
 
@@ -343,7 +350,8 @@ impl<W: Wire> Transport for Stream<W> {
     }
 
     fn is_used_up(&self) -> bool {
-        self.link.keys_are_exhausted()
+        let is_due = |at| at <= Instant::now();
+        self.link.keys_are_exhausted() || self.renewal_at().is_some_and(is_due)
     }
 
     fn is_lendable(&self) -> bool {
@@ -362,7 +370,8 @@ impl<W: Wire> Transport for Stream<W> {
         let is_at_work = !matches!(self.state, State::Quiet(_));
         // One that does not pass shall not be given two at a time.
         let is_tried = |trial: Trial| self.passed.is_some() || trial.is_known && is_at_work;
-        self.trial.is_some_and(is_tried) && !ending::vouches(&self.known_facts(now))
+        let may = |trial: Trial| is_tried(trial) && trial.approach == Approach::LeftAlone;
+        self.trial.is_some_and(may) && !ending::vouches(&self.known_facts(now))
     }
 
     fn impression(&mut self) -> Impression {

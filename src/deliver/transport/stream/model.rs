@@ -102,7 +102,8 @@ impl World {
             let gives_up = {
                 let peer = lock(&self.peer);
                 match peer.kind {
-                    Kind::Proxy(after) if !peer.closed => Some(peer.accepted + after),
+                    kind if kind.is_proxy() && !peer.closed => peer.gives_up_at(),
+                    Kind::Idler(_) if !peer.closed && !peer.hangs => peer.gives_up_at(),
                     Kind::TlsWorker(_) if !peer.closed => Some(now + READING),
                     Kind::Misfit | Kind::HalfCloser if peer.has_unread() => Some(now + MISFIT),
                     _ => None,
@@ -142,8 +143,8 @@ impl World {
             let mut peer = lock(&self.peer);
             match self.rng.u8(..40) {
                 0 if !peer.kind.has_its_own_time() => peer.hangs = !peer.hangs,
-                1 if !matches!(peer.kind, Kind::Proxy(_)) => peer.close(),
-                2 if !matches!(peer.kind, Kind::Proxy(_)) => peer.shut_down_and_close(),
+                1 if !peer.kind.is_proxy() => peer.close(),
+                2 if !peer.kind.is_proxy() => peer.shut_down_and_close(),
                 3 => peer.reset(),
                 4 => peer.buffer *= 2,
                 _ => {}

@@ -72,6 +72,15 @@ impl<W: Wire> Stream<W> {
         }
     }
 
+    /// When we close a connection that was used halfway, so that the receiver does not: once it has outlived
+    /// those that were ended.
+    pub(super) fn renewal_at(&self) -> Option<Instant> {
+        let trial = self.trial.filter(|trial| trial.approach == Approach::Halfway)?;
+        let holds = matches!(self.state, State::Open) && self.taken > self.progress.proven;
+        let at = self.opened + trial.outlived_at();
+        (holds && !ending::vouches(&self.known_facts(at))).then_some(at)
+    }
+
     fn pace(&self) -> Duration {
         let burst = self.rations.burst.or(self.trial.map(|trial| trial.burst));
         burst.unwrap_or_default().pace

@@ -294,6 +294,12 @@ pub(in crate::deliver) fn vouches(facts: &Facts) -> bool {
     facts.used >= OLD || facts.acked > MUCH
 }
 
+/// Whether a connection gets all that there is to send, and not one burst after the other: it has lasted for
+/// so long that what made the receiver suspicious is over. That its end proves something is more to ask.
+pub(in crate::deliver) fn gets_all(facts: &Facts) -> bool {
+    facts.used >= YOUNG || vouches(facts)
+}
+
 /// How long until the part of a second in which we do what a time-out is not to be taken for an
 /// answer to.
 pub(in crate::deliver) fn until_phase(age: Duration) -> Duration {
@@ -416,6 +422,10 @@ mod tests {
             assert!(close_proves(&Facts { acked: 1_100_000, ..facts(age) }));
         }
         assert!(!close_proves(&facts(121.0)), "haproxy on pfSense");
+        assert!(
+            gets_all(&facts(31.0)) && !gets_all(&facts(5.0)),
+            "what it is given is another matter"
+        );
         assert!(close_proves(&facts(151.0)));
     }
 

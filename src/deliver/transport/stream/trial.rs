@@ -94,14 +94,14 @@ impl<W: Wire> Stream<W> {
         self.rations.resume_at = Some(now);
     }
 
-    /// Allows the next burst once the last one is acknowledged, or all to a receiver that is trusted
-    /// by now, or whose end would not count anyway.
+    /// Allows the next burst once the last one is acknowledged, or all to a receiver that has lasted by
+    /// now, or whose end would not count anyway.
     pub(super) fn resume_if_due(&mut self, now: Instant) {
         if self.rations.resume_at.is_none_or(|at| at > now) {
             return;
         }
-        let is_trusted = ending::vouches(&self.facts(now));
-        let Some(passed) = self.passed.filter(|_| !is_trusted) else {
+        let gets_all = ending::gets_all(&self.facts(now));
+        let Some(passed) = self.passed.filter(|_| !gets_all) else {
             (self.rations.resume_at, self.rations.left) = (None, None);
             return;
         };

@@ -13,7 +13,7 @@ use super::burst::Burst;
 
 /// Behind a proxy our own close is not sent on a connection that has been in use for less than this. One
 /// that ends sooner may be a proxy's that has no server.
-pub(in crate::deliver) const YOUNG: Duration = Duration::from_secs(30);
+const YOUNG: Duration = Duration::from_secs(30);
 /// A connection that has been in use for so long has somebody who understands at its end. A proxy
 /// gives up a server that does not answer when its connect time-out is over, and with haproxy's usual
 /// retries four times that: 20 s as Debian sets it up, 40 s as Red Hat does, 120 s on pfSense.
@@ -282,8 +282,8 @@ impl Suspicion {
     }
 }
 
-/// A connection that was closed before anything was sent on it: whether that is suspicious. A proxy
-/// without a server does not keep one for so long.
+/// Whether a connection that was closed unused at this age, or after so long in use without a proof, makes the
+/// receiver suspicious. Most proxies without a server do not keep one for longer.
 pub(in crate::deliver) fn is_early(age: Duration) -> bool {
     age < YOUNG
 }
@@ -294,10 +294,10 @@ pub(in crate::deliver) fn vouches(facts: &Facts) -> bool {
     facts.used >= OLD || facts.acked > MUCH
 }
 
-/// Whether a connection gets all that there is to send, and not one burst after the other: it has lasted for
-/// so long that what made the receiver suspicious is over. That its end proves something is more to ask.
-pub(in crate::deliver) fn gets_all(facts: &Facts) -> bool {
-    facts.used >= YOUNG || vouches(facts)
+/// Whether a connection has outlasted what makes a receiver suspicious, or is vouched for. It gets all that there is
+/// to send then, and not one burst after the other. That the receiver's close proves something is more to ask.
+pub(in crate::deliver) fn has_lasted(facts: &Facts) -> bool {
+    !is_early(facts.used) || vouches(facts)
 }
 
 /// How long until the part of a second in which we do what a time-out is not to be taken for an
@@ -347,10 +347,11 @@ pub(in crate::deliver) fn prompt(facts: &Facts) -> Duration {
 ///   way. Where somebody who understands is there, and closed without waiting for us, the library has
 ///   taken no more from the kernel than it holds at once ([`LIBRARY`]): had there been more, the kernel
 ///   would have sent RST. One that waits for us throws away all that comes (GnuTLS), and proves nothing.
-/// - *It answered our close.* A process that reads to the end and closes then answers at once, so that
-///   a prompt answer counts, where a proxy is known to be on a connection that is not young. A late one may be a proxy's time-out, or
-///   a receiver that hung and was stopped with messages unread, whose RST cannot be seen behind our own
-///   FIN. It counts where the receiver may have had much to read and somebody who understands is there.
+/// - *It answered our close.* A process that reads to the end and closes then answers at once, so a prompt
+///   answer counts; where a proxy is known to be, only on a connection that is not young. A late one may be
+///   a proxy's time-out, or a receiver that hung and was stopped with messages unread, whose RST cannot be
+///   seen behind our own FIN. It counts where the receiver may have had much to read and somebody who
+///   understands is there.
 /// - *It had closed its own side at first.* It cannot answer, and no RST is all that can be had. Behind a
 ///   proxy that proves nothing.
 pub(in crate::deliver) fn proof(facts: &Facts, end: GoodEnd) -> Proof {
@@ -361,7 +362,7 @@ pub(in crate::deliver) fn proof(facts: &Facts, end: GoodEnd) -> Proof {
         GoodEnd::Farewell { waited: false, .. } if vouches(facts) => Proof::AllBut(LIBRARY),
         GoodEnd::Farewell { .. } => Proof::Nothing,
         GoodEnd::Answered { after, .. } if after <= prompt(facts) => {
-            Proof::all_if(!facts.proxied || facts.used >= YOUNG || vouches(facts))
+            Proof::all_if(!facts.proxied || has_lasted(facts))
         }
         GoodEnd::Answered { may_be_late, .. } => Proof::all_if(may_be_late && vouches(facts)),
         GoodEnd::HalfClosed => Proof::all_if(!facts.proxied),
@@ -423,7 +424,7 @@ mod tests {
         }
         assert!(!close_proves(&facts(121.0)), "haproxy on pfSense");
         assert!(
-            gets_all(&facts(31.0)) && !gets_all(&facts(5.0)),
+            has_lasted(&facts(31.0)) && !has_lasted(&facts(5.0)),
             "what it is given is another matter"
         );
         assert!(close_proves(&facts(151.0)));

@@ -224,10 +224,11 @@ impl Memory {
         let is_reset_young =
             is_reset && impression.proven < impression.taken && !impression.is_trusted;
         self.resets = if is_reset_young { self.resets + 1 } else { 0 };
+        let is_early = ending::is_early(impression.used);
         match why {
             // Our own close would have proven it in time.
             Why::Farewell => self.forestall(&impression),
-            Why::Unproven { .. } if impression.used >= ending::YOUNG => self.forestall(&impression),
+            Why::Unproven { .. } if !is_early => self.forestall(&impression),
             _ if self.resets >= RESETS => self.forestall(&impression),
             Why::Closed if impression.proven == impression.taken => {
                 self.hands_over_within =
@@ -238,7 +239,7 @@ impl Memory {
         match why {
             Why::Unreachable(error) => self.refused = error.address(),
             // Some close what has been idle for a while.
-            Why::Unproven { .. } if impression.used >= ending::YOUNG => {}
+            Why::Unproven { .. } if !is_early => {}
             Why::Unproven { .. } | Why::Unused { .. } => {
                 let Impression { age, used, outlived, .. } = impression;
                 let before = self.suspicion.unwrap_or_default();

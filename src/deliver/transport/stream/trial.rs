@@ -100,8 +100,8 @@ impl<W: Wire> Stream<W> {
         if self.rations.resume_at.is_none_or(|at| at > now) {
             return;
         }
-        let gets_all = ending::gets_all(&self.facts(now));
-        let Some(passed) = self.passed.filter(|_| !gets_all) else {
+        let has_lasted = ending::has_lasted(&self.facts(now));
+        let Some(passed) = self.passed.filter(|_| !has_lasted) else {
             (self.rations.resume_at, self.rations.left) = (None, None);
             return;
         };

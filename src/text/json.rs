@@ -49,9 +49,10 @@ impl JsonFields {
         let fields = WantedFields(names.map(|names| WantedField { names, value: None }));
         let [message, severity, timestamp] = fields.deserialize(&mut object).ok()?;
         object.end().ok()?;
-        match message?.starts_with('"') {
-            true => out.extend_from_slice(text(message?)?.as_bytes()),
-            false => out.extend_from_slice(message?.as_bytes()),
+        let message = message?;
+        match message.starts_with('"') {
+            true => out.extend_from_slice(text(message)?.as_bytes()),
+            false => out.extend_from_slice(message.as_bytes()),
         }
         Some(LineFacts {
             time: timestamp.and_then(time),

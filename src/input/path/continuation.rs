@@ -1,7 +1,8 @@
 //! The same content under another identity: a file that was replaced by a copy of itself, or of its last lines.
 //!
-//! rsync and editors write a longer copy and rename it to the path, and so does who cuts off the first lines. overlayfs gives a file of a lower
-//! layer another time of birth as it is first written to.
+//! rsync and editors write a longer copy and rename it to the path. `sed -i` and `tail` into a new file write a
+//! shorter one, without the first lines. overlayfs gives a file of a lower layer another time of birth as it is
+//! first written to.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -43,7 +43,7 @@ const PURE: [&str; 35] = [
     "deliver/pattern.rs",
     "deliver/proof.rs",
     "deliver/ledger.rs",
-    "deliver/transport/ending.rs",
+    "deliver/transport/ending/",
     "deliver/transport/refusal/certificate.rs",
     "deliver/transport/refusal/chain.rs",
     "deliver/transport/refusal/parting.rs",

@@ -1,7 +1,10 @@
 //! Whether a receiver ends its connections in the same way again and again. Pure: the time is handed in.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::{Duration, Instant};
+
+use super::transport::{Impression, Why};
 
 /// So many ends in a row that are alike make a pattern.
 const ENOUGH: usize = 3;
@@ -12,13 +15,13 @@ const OFTEN_WITHIN: Duration = Duration::from_secs(60);
 
 /// How a connection was when the receiver, or something before it, ended it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct EndedConnection {
+struct EndedConnection {
     /// How old it was.
-    pub(super) age: Duration,
+    age: Duration,
     /// How long ago the first message was sent on it; zero when none was.
-    pub(super) used: Duration,
+    used: Duration,
     /// How many bytes it had taken.
-    pub(super) bytes: u64,
+    bytes: u64,
 }
 
 /// What the last ends have in common.
@@ -34,6 +37,38 @@ pub(super) enum Pattern {
     Often(usize),
 }
 
+impl Pattern {
+    fn told(self) -> ToldOfEnds {
+        match self {
+            Self::Often(_) => ToldOfEnds::Many,
+            Self::Age(_) | Self::Used(_) | Self::Bytes(_) => ToldOfEnds::Alike,
+        }
+    }
+}
+
+/// When each came.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Age(age) => write!(f, "{:.1} s after it was made", age.as_secs_f64()),
+            Self::Used(used) => write!(f, "{:.1} s after its first message", used.as_secs_f64()),
+            Self::Bytes(bytes) => write!(f, "after some {bytes} bytes"),
+            Self::Often(_) => write!(f, "within {} s", OFTEN_WITHIN.as_secs()),
+        }
+    }
+}
+
+/// What was told of a receiver that ends its connections: each says more than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+enum ToldOfEnds {
+    #[default]
+    Nothing,
+    /// There are many within a minute.
+    Many,
+    /// They are alike.
+    Alike,
+}
+
 /// The last ends.
 #[derive(Debug, Default)]
 pub(super) struct Ends {
@@ -41,11 +76,50 @@ pub(super) struct Ends {
     theirs: Vec<EndedConnection>,
     /// When the last ones came, whatever they were.
     times: VecDeque<Instant>,
+    told: ToldOfEnds,
 }
 
 impl Ends {
-    /// Takes note of one that the receiver did not bring about, or not for sure: whether there are many.
-    pub(super) fn count(&mut self, now: Instant) -> Option<Pattern> {
+    /// Takes note of how a connection has ended. Returns what is to be told of the last ends: nothing
+    /// that was told before, until a connection has lasted.
+    pub(super) fn note(
+        &mut self,
+        why: &Why,
+        impression: &Impression,
+        now: Instant,
+    ) -> Option<Pattern> {
+        if impression.is_trusted {
+            *self = Self::default();
+            return None;
+        }
+        let pattern = match why {
+            Why::Renewed => return None,
+            _ if why.is_theirs() => {
+                let often = self.count(now);
+                self.likeness(impression).or(often)
+            }
+            // Whether the receiver brought it about is not sure.
+            Why::Broken(_) | Why::Rejected(_) => {
+                self.theirs.clear();
+                self.count(now)
+            }
+            _ => {
+                self.theirs.clear();
+                None
+            }
+        };
+        let pattern = pattern.filter(|pattern| pattern.told() > self.told)?;
+        self.told = pattern.told();
+        Some(pattern)
+    }
+
+    /// It was told that the receiver ends its connections, so that one more of that is no news.
+    pub(super) fn are_told(&self) -> bool {
+        self.told != ToldOfEnds::Nothing
+    }
+
+    /// Whether there are many, with one more now.
+    fn count(&mut self, now: Instant) -> Option<Pattern> {
         self.times.push_back(now);
         let before = self.times.len().checked_sub(OFTEN)?;
         self.times.drain(..before);
@@ -53,14 +127,10 @@ impl Ends {
         (since <= OFTEN_WITHIN).then_some(Pattern::Often(OFTEN))
     }
 
-    /// Takes note of one of the receiver's own; what it has in common with those before it.
-    pub(super) fn note(&mut self, ended: EndedConnection, now: Instant) -> Option<Pattern> {
-        let often = self.count(now);
-        self.likeness(ended).or(often)
-    }
-
-    fn likeness(&mut self, ended: EndedConnection) -> Option<Pattern> {
-        self.theirs.push(ended);
+    /// What one more of the receiver's own has in common with those before it.
+    fn likeness(&mut self, ended: &Impression) -> Option<Pattern> {
+        let Impression { age, used, taken: bytes, .. } = *ended;
+        self.theirs.push(EndedConnection { age, used, bytes });
         let before = self.theirs.len().checked_sub(ENOUGH)?;
         self.theirs.drain(..before);
         let ends = &self.theirs;
@@ -74,28 +144,23 @@ impl Ends {
         let by_age = || millis(|it| it.age.as_millis() as u64).map(Pattern::Age);
         by_bytes().or_else(by_use).or_else(by_age)
     }
-
-    /// The last one was not the receiver's own.
-    pub(super) fn interrupt(&mut self) {
-        self.theirs.clear();
-    }
-
-    /// One has lasted.
-    pub(super) fn forget(&mut self) {
-        *self = Self::default();
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
+
+    fn ended(age: u64, used: u64, taken: u64) -> Impression {
+        let (age, used) = (Duration::from_millis(age), Duration::from_millis(used));
+        Impression { age, used, taken, ..Impression::default() }
+    }
 
     fn seen(ends: [(u64, u64, u64); 3]) -> Option<Pattern> {
         let (mut all, mut seen) = (Ends::default(), None);
         for (age, used, bytes) in ends {
-            let millis = Duration::from_millis;
-            let ended = EndedConnection { age: millis(age), used: millis(used), bytes };
-            seen = all.note(ended, Instant::now());
+            seen = all.note(&Why::Closed, &ended(age, used, bytes), Instant::now());
         }
         seen
     }
@@ -103,21 +168,21 @@ mod tests {
     #[test]
     fn many_within_a_minute_are_a_pattern_whatever_they_are_like() {
         let (mut ends, start) = (Ends::default(), Instant::now());
-        let ended = |number: u64| EndedConnection {
-            age: Duration::from_millis(300 * number),
-            used: Duration::from_millis(200 * number),
-            bytes: 100 * number,
-        };
+        let unlike = |number: u64| ended(300 * number, 200 * number, 100 * number);
         let (pace, mut seen) = (Duration::from_secs(11), None);
         for number in 1..=6 {
             assert_eq!(seen, None);
-            seen = ends.note(ended(number * number), start + pace * number as u32);
+            let at = start + pace * number as u32;
+            seen = ends.note(&Why::Closed, &unlike(number * number), at);
         }
         assert_eq!(seen, Some(Pattern::Often(6)));
-        ends.forget();
+        let lasted = Impression { is_trusted: true, ..unlike(1) };
+        assert_eq!(ends.note(&Why::Closed, &lasted, start), None);
+        assert!(!ends.are_told());
         for number in 1..20 {
             let at = start + Duration::from_secs(13) * number as u32;
-            assert_eq!(ends.note(ended(number * number), at), None, "one in 13 s");
+            let seen = ends.note(&Why::Closed, &unlike(number * number), at);
+            assert_eq!(seen, None, "one in 13 s");
         }
     }
 
@@ -131,18 +196,20 @@ mod tests {
         let haproxy = [(3000, 3000, 100), (3004, 0, 0), (3008, 0, 0)];
         assert_eq!(seen(haproxy), Some(Pattern::Age(millis(3008))));
         assert_eq!(seen([(100, 100, 100), (900, 900, 900), (5000, 5000, 5000)]), None);
-        let mut ends = Ends::default();
-        for _ in 0..2 {
-            assert_eq!(
-                ends.note(
-                    EndedConnection { age: millis(9), used: millis(9), bytes: 9 },
-                    Instant::now()
-                ),
-                None
-            );
+    }
+
+    #[test]
+    fn an_end_that_was_not_the_receivers_own_is_none_of_the_pattern_and_each_is_told_once() {
+        let (mut ends, now) = (Ends::default(), Instant::now());
+        let mut note = |why: &Why| ends.note(why, &ended(9, 9, 9), now);
+        let broken = Why::Broken(io::ErrorKind::TimedOut.into());
+        for why in [Why::Closed, Why::Closed, broken, Why::Closed, Why::Closed] {
+            assert_eq!(note(&why), None);
         }
-        ends.interrupt();
-        let ended = EndedConnection { age: millis(9), used: millis(9), bytes: 9 };
-        assert_eq!(ends.note(ended, Instant::now()), None);
+        assert_eq!(note(&Why::Closed), Some(Pattern::Bytes(9)), "which says more than how often");
+        for _ in 0..9 {
+            assert_eq!(note(&Why::Closed), None);
+        }
+        assert!(ends.are_told());
     }
 }

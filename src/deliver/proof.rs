@@ -11,7 +11,7 @@
 //! (`tcp_clamp_window`) and packs what is in it (`tcp_collapse`) instead of narrowing the window: after
 //! a minute 1.2 MB lay unread behind 64 KiB. Nothing that a sender can see tells such a receiver from
 //! one that reads. So what distance does not prove waits for our own close and its answer (see
-//! `transport/ending.rs`).
+//! `transport/ending`).
 //!
 //! The window is seen only now and then. But its right edge (acknowledged + window) never moves
 //! back (RFC 9293, section 3.8.6), so between two looks it was at most as wide as at the second

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::pattern::{EndedConnection, Ends, Pattern};
+use super::pattern::{Ends, Pattern};
 use super::transport::{Impression, Why};
 use super::{Target, Targets, TransportKind};
 use crate::deliver::transport::connect::ConnectError;
@@ -22,17 +22,6 @@ const LONG_PARTING: Duration = Duration::from_secs(2);
 
 /// So long after it was said that a message is given up, it is said of others.
 const GIVEN_UP_AGAIN: Duration = Duration::from_secs(60);
-
-/// What a warning has told of a receiver that ends its connections: each says more than the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-enum ToldOfEnds {
-    #[default]
-    Nothing,
-    /// There are many within a minute.
-    Many,
-    /// They are alike.
-    Alike,
-}
 
 /// One of the receivers.
 #[derive(Debug)]
@@ -92,9 +81,8 @@ pub(super) struct Report {
     /// When it was said that a message is given up, and how many more were since then.
     said_given_up: Option<Instant>,
     given_up_unsaid: u64,
-    /// The last ends that were not our doing, and what a warning has told of them.
+    /// The last ends that were not our doing.
     ends: Ends,
-    told: ToldOfEnds,
     meters: Sending,
 }
 
@@ -139,7 +127,6 @@ impl Report {
             said_given_up: None,
             given_up_unsaid: 0,
             ends: Ends::default(),
-            told: ToldOfEnds::default(),
             meters,
         }
     }
@@ -192,7 +179,7 @@ impl Report {
     /// Another receiver is asked from now on, or used.
     pub(super) fn turned_to(&mut self, index: usize) {
         self.at = index;
-        (self.said_slow, self.said_in_vain, self.useless, self.told) = Default::default();
+        (self.said_slow, self.said_in_vain, self.useless) = Default::default();
         (self.stalled, self.ends, self.renewing) = (None, Ends::default(), false);
     }
 
@@ -322,7 +309,7 @@ impl Report {
             return self.changed(&receiver, &resent, back_in);
         }
         self.cause = None;
-        let is_no_news = std::mem::take(&mut self.renewing) || self.told != ToldOfEnds::Nothing;
+        let is_no_news = std::mem::take(&mut self.renewing) || self.ends.are_told();
         if is_no_news && self.gone.is_none() || self.useless {
             self.gone = None;
             debug!("connected to {receiver}");
@@ -353,55 +340,21 @@ impl Report {
                 used.as_secs_f64()
             );
         }
-        if impression.is_trusted {
-            self.ends.forget();
-            self.told = ToldOfEnds::Nothing;
-            return;
-        }
-        let now = Instant::now().into_std();
-        let pattern = match reason {
-            Why::Renewed => None,
-            _ if reason.is_theirs() => {
-                self.ends.note(EndedConnection { age, used, bytes: taken }, now)
-            }
-            Why::Broken(_) | Why::Rejected(_) => {
-                self.ends.interrupt();
-                self.ends.count(now)
-            }
-            _ => {
-                self.ends.interrupt();
-                None
-            }
-        };
-        let Some(pattern) = pattern else { return };
-        let told = match pattern {
-            Pattern::Often(_) => ToldOfEnds::Many,
-            Pattern::Age(_) | Pattern::Used(_) | Pattern::Bytes(_) => ToldOfEnds::Alike,
-        };
-        if told > self.told {
-            self.told = told;
-            let when = match pattern {
-                Pattern::Often(count) => {
-                    return warn!(
-                        "{count} connections to {} have ended within a minute, the last one so: {reason}. \
-                         What an end leaves unproven is sent again; look at the receiver's own log. More \
-                         ends are not logged until a connection has lasted",
-                        self.receiver()
-                    );
-                }
-                Pattern::Age(age) => format!("{:.1} s after it was made", age.as_secs_f64()),
-                Pattern::Used(used) => {
-                    format!("{:.1} s after its first message", used.as_secs_f64())
-                }
-                Pattern::Bytes(bytes) => format!("after some {bytes} bytes"),
-            };
-            warn!(
+        match self.ends.note(reason, impression, Instant::now().into_std()) {
+            None => {}
+            Some(Pattern::Often(count)) => warn!(
+                "{count} connections to {} have ended within a minute, the last one so: {reason}. \
+                 What an end leaves unproven is sent again; look at the receiver's own log. More \
+                 ends are not logged until a connection has lasted",
+                self.receiver()
+            ),
+            Some(when) => warn!(
                 "{} has ended each of the last three connections {when}: it has a limit, expects \
                  another protocol (destination.protocol) or framing (destination.framing), or is a proxy \
                  whose server does not run. What an end leaves unproven is sent again; let the receiver \
                  keep its connections open",
                 self.receiver()
-            );
+            ),
         }
     }
 
@@ -413,7 +366,7 @@ impl Report {
         self.note_cause(|| reason.brief());
         let ReportedReceiver { name: receiver, reset_hint, warned, .. } =
             &mut self.receivers[self.at];
-        if useful && self.told != ToldOfEnds::Nothing {
+        if useful && self.ends.are_told() {
             // A warning has told that it ends all of them.
             debug!("connection to {receiver} ended: {reason}; reconnecting");
             return;

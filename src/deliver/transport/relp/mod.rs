@@ -29,6 +29,7 @@ use tokio::time::{Instant, timeout};
 use self::codec::RelpParser;
 use self::session::{Over, RelpSession};
 use super::connect::ConnectError;
+use super::ending;
 use super::target::Target;
 use super::tcp::{Heard, Link, Sent};
 use super::wire::Wire;
@@ -39,8 +40,6 @@ pub use self::session::RelpLimits;
 
 /// How often it is looked whether the network takes what is sent.
 const LOOK: Duration = Duration::from_secs(1);
-/// A session that lasts so long is no sign that something is wrong when it ends.
-const LASTING: Duration = Duration::from_secs(30);
 /// How long the receiver has to answer `close`. Everything else is answered then.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -372,7 +371,7 @@ impl<W: Wire> Transport for Relp<W> {
             used: self.began.map_or(Duration::ZERO, |began| now - began),
             taken: self.taken,
             proven: self.session.proven(),
-            is_trusted: age >= LASTING,
+            is_trusted: !ending::is_early(age),
             rejections: self.session.rejections(),
             ..Impression::default()
         }

@@ -178,7 +178,7 @@ fn write_lines<W: Write>(out: W, snapshot: &Snapshot) -> io::Result<W> {
         hash.update(line);
         let result = out.write_all(line);
         line.clear();
-        result.map(|()| hash.digest())
+        result
     };
     let header = FileHeader {
         format: FORMAT.to_owned(),
@@ -187,13 +187,13 @@ fn write_lines<W: Write>(out: W, snapshot: &Snapshot) -> io::Result<W> {
         next_id: snapshot.next_id,
     };
     format::encode_header(&header, &mut line);
-    let mut sum = put(&mut line)?;
+    put(&mut line)?;
     for change in &snapshot.changes {
         format::encode_change(change, &mut line);
-        sum = put(&mut line)?;
+        put(&mut line)?;
     }
-    format::encode_end(snapshot.changes.len() as u64, sum, &mut line);
-    put(&mut line)?;
+    format::encode_end(snapshot.changes.len() as u64, hash.digest(), &mut line);
+    out.write_all(&line)?;
     out.into_inner().map_err(io::IntoInnerError::into_error)
 }
 

@@ -192,12 +192,16 @@ impl<'a> From<&'a Row> for RecordLine<'a> {
     fn from(kept: &'a Row) -> Self {
         let Milestone { source, position } = &*kept.reached;
         let Source { id, order, path, real, inode } = source;
-        let (path, real) = (path.to_path_buf(), real.as_deref());
+        let real = real.as_deref();
+        let (path, path_hex) = match path.to_path_buf().into_os_string().into_string() {
+            Ok(text) => (Some(text.into()), None),
+            Err(path) => (None, Some(to_hex(Path::new(&path)))),
+        };
         let Position { offset, head, anchor, mid_record, starts, modified } = *position;
         let starts = starts.iter().take_while(|start| start.back > 0);
         Self {
-            path: path.to_str().map(|path| path.to_owned().into()),
-            path_hex: path.to_str().is_none().then(|| to_hex(&path)),
+            path,
+            path_hex,
             real: real.and_then(|real| real.to_str()).map(Into::into),
             real_hex: real.filter(|real| real.to_str().is_none()).map(|real| to_hex(real)),
             offset,

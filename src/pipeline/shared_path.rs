@@ -1,5 +1,6 @@
 //! Paths of which many lie in the same directories. Pure.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fmt::{self, Debug, Formatter};
@@ -99,6 +100,13 @@ impl FinalName {
             Self::Long(bytes) => bytes,
         }
     }
+}
+
+/// The order of two paths as they are spelled. To compare them part by part takes thirty times as long, which
+/// shows where there are 100,000.
+#[must_use]
+pub fn by_spelling(one: &Path, other: &Path) -> Ordering {
+    one.as_os_str().cmp(other.as_os_str())
 }
 
 /// What is up to the last `/`, and what is behind it.

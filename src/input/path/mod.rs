@@ -88,14 +88,15 @@ impl<'a> Context<'a> {
 }
 
 impl FollowedPath {
+    /// `path`, which is `shared_path` as one piece.
     pub(in crate::input) fn new(
         id: usize,
-        shared_path: SharedPath,
+        (path, shared_path): (Arc<Path>, SharedPath),
         settings: Arc<FileSettings>,
     ) -> Self {
         Self {
             id,
-            path: shared_path.to_path_buf().into(),
+            path,
             shared_path,
             settings,
             header: None,

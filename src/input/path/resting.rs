@@ -68,7 +68,8 @@ impl RestingPath {
     /// As it was, with the number `id`. It has been quiet until `now`.
     pub(in crate::input) fn wake(self, id: usize, now: Instant) -> FollowedPath {
         let path = self.path().clone();
-        let mut awake = FollowedPath::new(id, path, self.settings);
+        let in_one_piece = path.to_path_buf().into();
+        let mut awake = FollowedPath::new(id, (in_one_piece, path), self.settings);
         let (recently_read, peculiarities) = self.aside.map_or_else(Default::default, |aside| {
             let Aside { recently_read, peculiarities } = *aside;
             (recently_read, peculiarities)

@@ -80,7 +80,9 @@ impl Shared {
         } else {
             let (directory, name) = (path.parent()?, path.file_name()?);
             // Files come by directories.
-            if self.directory.as_ref().is_none_or(|known| known.0 != directory || known.2 != now) {
+            if self.directory.as_ref().is_none_or(|(known, _, at)| {
+                known.as_os_str() != directory.as_os_str() || *at != now
+            }) {
                 let real = directory.canonicalize().ok().filter(|real| real != directory);
                 self.directory = Some((directory.to_owned(), real, now));
             }

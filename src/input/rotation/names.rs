@@ -12,9 +12,17 @@ const COMPRESSED: [&[u8]; 9] =
 const WEEKDAYS: [&[u8]; 7] =
     [b"Monday", b"Tuesday", b"Wednesday", b"Thursday", b"Friday", b"Saturday", b"Sunday"];
 
-const MONTHS: [&[u8; 3]; 12] = [
-    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
-];
+/// Whether three letters are a month as strftime(3) writes it, in capitals or small.
+fn is_month(word: &[u8]) -> bool {
+    let &[first, second, third] = word else { return false };
+    #[rustfmt::skip]
+    let is_it = matches!(
+        &[first | 0x20, second | 0x20, third | 0x20],
+        b"jan" | b"feb" | b"mar" | b"apr" | b"may" | b"jun"
+            | b"jul" | b"aug" | b"sep" | b"oct" | b"nov" | b"dec"
+    );
+    is_it
+}
 
 /// What stands behind the whole name of a log, and a dot, in that of a backup of it.
 const BACKUPS: [&[u8]; 8] =
@@ -144,7 +152,24 @@ fn is_in(digits: &[u8], least: u8, most: u8) -> bool {
 
 /// The paths that `path` may have been rotated away from, by its name.
 pub(in crate::input) fn bases(path: &Path) -> Vec<PathBuf> {
+    bases_that(path, |_, _| true)
+}
+
+/// The same, as far as its name says so for certain.
+pub(in crate::input) fn telling_bases(path: &Path) -> Vec<PathBuf> {
+    bases_that(path, |base, name| Form::of(base, name).is_some_and(Form::is_telling))
+}
+
+/// Those of which `is_wanted` says so, given the name of one and that of `path`. Only they become paths: all
+/// files of a large host are asked for theirs.
+fn bases_that(path: &Path, is_wanted: impl Fn(&[u8], &[u8]) -> bool) -> Vec<PathBuf> {
     let name = path.file_name().unwrap_or_default().as_bytes();
+    let wanted = base_names(name).into_iter().filter(|base| is_wanted(base, name));
+    wanted.map(|base| path.with_file_name(OsStr::from_bytes(&base))).collect()
+}
+
+/// The names that `name` may have been made of.
+fn base_names(name: &[u8]) -> Vec<Vec<u8>> {
     let plain = uncompressed(name);
     let mut bases = Vec::new();
     if plain.len() < name.len() {
@@ -165,13 +190,6 @@ pub(in crate::input) fn bases(path: &Path) -> Vec<PathBuf> {
             bases.push([&middle[..at], extension].concat());
         }
     }
-    bases.iter().map(|base| path.with_file_name(OsStr::from_bytes(base))).collect()
-}
-
-/// The same, as far as its name says so for certain.
-pub(in crate::input) fn telling_bases(path: &Path) -> Vec<PathBuf> {
-    let mut bases = bases(path);
-    bases.retain(|base| is_telling_sibling_of(base, path));
     bases
 }
 
@@ -237,7 +255,6 @@ fn is_digits(text: &[u8]) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_digit() || b".-_:T".contains(byte);
     let is_number =
         |text: &[u8]| text.first().is_some_and(u8::is_ascii_digit) && text.iter().all(is_part);
-    let is_month = |word: &[u8]| MONTHS.iter().any(|month| word.eq_ignore_ascii_case(*month));
     // `30Nov2026` and `Nov-30-2026`, but no month alone.
     let month = text.windows(3).position(is_month);
     month.map_or_else(

@@ -18,7 +18,7 @@ use crate::input::rotation::names;
 use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
 use crate::pipeline::event::Event;
 use crate::pipeline::position::{Position, Record, nanoseconds};
-use crate::pipeline::shared_path::SharedPath;
+use crate::pipeline::shared_path::{SharedPath, by_spelling};
 
 /// With more files than this the log does not name each at the start.
 const NAMED_MAX: usize = 100;
@@ -51,8 +51,8 @@ impl Scheduler {
     /// Known files first, under whatever name, so that none of them is taken for a new one.
     pub(super) fn first_pass(&mut self, mut found: Vec<(Arc<Path>, usize)>, now: Instant) {
         self.shared.is_terse = found.len() > NAMED_MAX;
-        found.sort_by(|(a, _), (b, _)| a.cmp(b));
-        found.dedup_by(|(b, _), (a, _)| a == b);
+        found.sort_by(|(a, _), (b, _)| by_spelling(a, b));
+        found.dedup_by(|(b, _), (a, _)| by_spelling(a, b).is_eq());
         // Not twice as many, as it would grow.
         self.slots.reserve(found.len());
         let mut known = Vec::new();
@@ -64,7 +64,8 @@ impl Scheduler {
                 from_the_beginning(&path, &mut records);
             }
             // The path may be gone, but what was rotated away from it may have to be read.
-            let named = found.binary_search_by(|(it, _)| it.cmp(&path)).ok().map(|at| found[at].1);
+            let named =
+                found.binary_search_by(|(it, _)| by_spelling(it, &path)).ok().map(|at| found[at].1);
             let Some(entry) = named.or_else(|| (self.entry_of)(&path)) else {
                 self.drop_records(records);
                 continue;
@@ -297,9 +298,9 @@ impl Scheduler {
     fn follow(&mut self, path: Arc<Path>, entry: usize, now: Instant) -> usize {
         let (settings, sweep) = (Arc::clone(&self.files[entry]), self.sweep);
         let shared_path = SharedPath::beside(&path, self.followed_last.as_ref());
-        let named = shared_path.clone();
-        self.followed_last = Some(shared_path);
-        let id = self.slots.add(|id| Slot::new(FollowedPath::new(id, named, settings), sweep, now));
+        self.followed_last = Some(shared_path.clone());
+        let names = (Arc::clone(&path), shared_path);
+        let id = self.slots.add(|id| Slot::new(FollowedPath::new(id, names, settings), sweep, now));
         self.kin.add(&path, id);
         id
     }

@@ -41,6 +41,10 @@ impl Seat {
     }
 }
 
+fn hash_of(seat: &Seat, hasher: &RandomState) -> u64 {
+    seat.path().map_or(0, |path| hasher.hash_one(path.as_os_str()))
+}
+
 /// The followed paths.
 #[derive(Default)]
 pub(super) struct Slots {
@@ -57,6 +61,8 @@ impl Slots {
     /// There will be so many paths: room is made for no more.
     pub(super) fn reserve(&mut self, count: usize) {
         self.seats.reserve_exact(count);
+        let Self { seats, hasher, by_path, .. } = self;
+        by_path.reserve(count, |&id| hash_of(&seats[id as usize], hasher));
     }
 
     /// The numbers that were given so far.
@@ -81,10 +87,9 @@ impl Slots {
             self.seats.len() - 1
         });
         let slot = slot(id);
-        let (seats, hasher) = (&self.seats, &self.hasher);
-        let hash_of = |path: &Path| hasher.hash_one(path.as_os_str());
-        let hash = |&id: &u32| seats[id as usize].path().map_or(0, |path| hash_of(&path));
-        self.by_path.insert_unique(hash_of(slot.path.path()), id as u32, hash);
+        let Self { seats, hasher, by_path, .. } = self;
+        let hash = hasher.hash_one(slot.path.path().as_os_str());
+        by_path.insert_unique(hash, id as u32, |&id| hash_of(&seats[id as usize], hasher));
         self.seats[id] = Seat::Awake(Box::new(slot));
         self.touch(id);
         id

@@ -6,8 +6,10 @@ use tracing::{debug, warn};
 
 use super::border::Area;
 use super::inbox::Looks;
+use super::links::Symlinks;
 use super::pending::{ChangeKind, PendingChanges};
-use super::stage::{Left, Stage};
+use super::places::Places;
+use super::stage::{LastSweep, Left, Spellings, Stage};
 use super::walk::Walk;
 use crate::pipeline::event::Event;
 
@@ -75,14 +77,48 @@ impl Stage<'_> {
         Ok(())
     }
 
+    /// Tells of the files that were changed since the sweep under way was last here: it may take seconds, and
+    /// a line is not to wait for so long. Names that come and go wait for its end. During a first sweep all does: what
+    /// it does not list has come since, and is read from its beginning.
+    pub(super) async fn serve_in_between(&mut self) -> Result<(), Left> {
+        if self.before.spellings.is_empty() {
+            return Ok(());
+        }
+        let changed = self.inbox.changed();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        for path in changed {
+            let mut looks = self.looks(&path);
+            let LastSweep { places, spellings, links } = &self.before;
+            let before = self.looks_by(places, spellings, links, &path);
+            looks.extend(
+                before.into_iter().filter(|look| !looks.contains(look)).collect::<Vec<_>>(),
+            );
+            self.look_at(looks).await?;
+        }
+        self.flush().await
+    }
+
     /// The followed paths that lead to the file at `path`.
     fn looks(&self, path: &Path) -> Looks {
-        let mut looks = self.links.over(path);
+        self.looks_by(&self.reached.places, &self.spellings, &self.links, path)
+    }
+
+    /// The same, by what some sweep has found.
+    fn looks_by(
+        &self,
+        places: &Places,
+        spellings: &Spellings,
+        links: &Symlinks,
+        path: &Path,
+    ) -> Looks {
+        let mut looks = links.over(path);
         let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
             return looks;
         };
-        for spelled in self.spellings.get(directory).into_iter().flatten() {
-            let states = self.reached.places.get(spelled);
+        for spelled in spellings.get(directory).into_iter().flatten() {
+            let states = places.get(spelled);
             let step = states.map(|states| self.settings.globs.step(states, name));
             if let Some(entry) = step.and_then(|step| step.file_of) {
                 let path = spelled.join(name);

@@ -142,6 +142,11 @@ impl Inbox {
         std::mem::take(&mut self.state().pending)
     }
 
+    /// Takes out the files that were changed. All else is pending still.
+    pub(super) fn changed(&self) -> Vec<PathBuf> {
+        self.state().pending.take_changed()
+    }
+
     fn state(&self) -> MutexGuard<'_, InboxState> {
         // It is whole after each call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -203,6 +208,20 @@ mod tests {
         assert_eq!(fixture.changes(), []);
         fixture.take(EventMask::MODIFY, "1");
         assert_eq!(fixture.changes(), [("/d/1".into(), ChangeKind::Changed)]);
+    }
+
+    #[test]
+    fn changes_of_files_are_taken_out_alone() {
+        let fixture = Fixture::new();
+        fixture.take(EventMask::CREATE, "1");
+        fixture.take(EventMask::MODIFY, "1");
+        fixture.take(EventMask::MODIFY, "2");
+        assert_eq!(fixture.inbox.changed(), [Path::new("/d/1"), Path::new("/d/2")]);
+        assert!(fixture.inbox.changed().is_empty());
+        // It was told, so what comes behind is news.
+        fixture.take(EventMask::MODIFY, "1");
+        let rest = [("/d/1".into(), ChangeKind::Appeared), ("/d/1".into(), ChangeKind::Changed)];
+        assert_eq!(fixture.changes(), rest);
     }
 
     #[test]

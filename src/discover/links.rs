@@ -73,11 +73,6 @@ pub(super) struct Symlinks {
 }
 
 impl Symlinks {
-    pub(super) fn clear(&mut self) {
-        self.followers.clear();
-        self.stations.clear();
-    }
-
     /// Notes that the followed `link` leads over `stations`, and no more over others.
     pub(super) fn set(&mut self, link: &Path, entry: usize, stations: Vec<PathBuf>) {
         for station in self.stations.remove(link).unwrap_or_default() {

@@ -51,6 +51,16 @@ impl PendingChanges {
         }
     }
 
+    /// Takes out the files that were changed. All else waits on.
+    pub(super) fn take_changed(&mut self) -> Vec<PathBuf> {
+        let is_changed = |(_, kind): &(PathBuf, ChangeKind)| *kind == ChangeKind::Changed;
+        let changed: Vec<_> = self.changes.extract_if(.., |it| is_changed(it)).collect();
+        if !changed.is_empty() {
+            self.known.retain(|it| !is_changed(it));
+        }
+        changed.into_iter().map(|(path, _)| path).collect()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.changes.is_empty() && !self.overflow && !self.dropped && self.deaf.is_none()
     }

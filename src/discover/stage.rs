@@ -13,6 +13,7 @@ use super::border::Crossings;
 use super::inbox::Inbox;
 use super::links::Symlinks;
 use super::parked::Timer;
+use super::places::Places;
 use super::polled::Polled;
 use super::reached::Reached;
 use super::sweep::SweepPlace;
@@ -55,6 +56,17 @@ fn pause_after(worked: Duration, is_blind: bool) -> Duration {
     }
 }
 
+/// Canonical directory → its spellings among the places reached.
+pub(super) type Spellings = HashMap<PathBuf, Vec<PathBuf>>;
+
+/// By what the last sweep knew which paths lead to a file.
+#[derive(Debug, Default)]
+pub(super) struct LastSweep {
+    pub(super) places: Places,
+    pub(super) spellings: Spellings,
+    pub(super) links: Symlinks,
+}
+
 /// The stage with one configuration.
 pub(super) struct Stage<'a> {
     pub(super) settings: Settings,
@@ -74,9 +86,11 @@ pub(super) struct Stage<'a> {
     /// The directory that is being looked through.
     pub(super) place: SweepPlace,
     /// Canonical directory → its spellings among the places reached.
-    pub(super) spellings: HashMap<PathBuf, Vec<PathBuf>>,
+    pub(super) spellings: Spellings,
     /// The symbolic links that are followed.
     pub(super) links: Symlinks,
+    /// While a sweep is under way: what was known before.
+    pub(super) before: LastSweep,
     /// What decides where symbolic links on the way to directories lead.
     pub(super) ways: HashSet<PathBuf>,
     /// Canonical directories that are to be watched, as found by the sweep under way.
@@ -116,6 +130,7 @@ impl<'a> Stage<'a> {
             place: SweepPlace::default(),
             spellings: HashMap::new(),
             links: Symlinks::default(),
+            before: LastSweep::default(),
             ways: HashSet::new(),
             wanted: HashSet::new(),
             reported: HashSet::new(),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::mem;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
@@ -12,7 +13,7 @@ use tracing::{info, trace, warn};
 use super::border::{Area, Border};
 use super::links::resolve;
 use super::reached::SPELLINGS_MAX;
-use super::stage::{Left, Stage};
+use super::stage::{LastSweep, Left, Stage};
 use super::unmatched::mistake;
 use super::walk::{GlobMatch, Sighting, Walk};
 use super::watch::{Notices, Purpose};
@@ -31,6 +32,8 @@ pub(super) struct SweepPlace {
     canonical: PathBuf,
     /// Changes in it are told.
     is_heard: bool,
+    /// Something is mounted on a name in it.
+    holds_mounts: bool,
 }
 
 impl Stage<'_> {
@@ -41,14 +44,18 @@ impl Stage<'_> {
         self.inbox.forget_all();
         self.settings.mounts.look();
         self.mounts = self.settings.mounts.get();
+        self.before = LastSweep {
+            places: mem::take(&mut self.reached.places),
+            spellings: mem::take(&mut self.spellings),
+            links: mem::take(&mut self.links),
+        };
         self.reached.clear();
-        self.spellings.clear();
-        self.links.clear();
         self.ways.clear();
         self.wanted.clear();
-        let is_repeating = std::mem::take(&mut self.is_repeating);
+        let is_repeating = mem::take(&mut self.is_repeating);
         let walk = self.first_steps().await?;
         self.walk(walk).await?;
+        self.before = LastSweep::default();
         if is_repeating && !self.is_repeating {
             info!("symbolic links lead to no directory by too many ways any more");
         }
@@ -104,6 +111,7 @@ impl Stage<'_> {
                 Sighting::Directory { path, is_open, by_name } => {
                     self.settings.beat.turn();
                     self.obey()?;
+                    self.serve_in_between().await?;
                     let purpose = match (is_open, by_name) {
                         (false, _) => Purpose::Way,
                         (true, false) => Purpose::Files,
@@ -145,7 +153,8 @@ impl Stage<'_> {
         if !spellings.iter().any(|spelled| spelled == directory) {
             spellings.push(directory.to_owned());
         }
-        self.place = SweepPlace { canonical, is_heard };
+        let holds_mounts = self.mounts.is_any_in(&canonical);
+        self.place = SweepPlace { canonical, is_heard, holds_mounts };
     }
 
     /// Has a canonical directory watched. Returns whether what happens in it is told.
@@ -164,7 +173,8 @@ impl Stage<'_> {
     /// Goes on with the directory of which an event has come.
     pub(super) fn place_at(&mut self, canonical: &Path) {
         let is_heard = self.watch.is_watched(canonical) && !self.mounts.is_remote(canonical);
-        self.place = SweepPlace { canonical: canonical.to_owned(), is_heard };
+        let holds_mounts = self.mounts.is_any_in(canonical);
+        self.place = SweepPlace { canonical: canonical.to_owned(), is_heard, holds_mounts };
     }
 
     /// Names a path that matches.
@@ -185,8 +195,10 @@ impl Stage<'_> {
 
     /// Whether writing to the file at `path`, its only name, is told by the watch on its directory.
     fn is_heard(&self, path: &Path) -> bool {
-        let name = path.file_name().unwrap_or_default();
-        self.place.is_heard && self.mounts.at(&self.place.canonical.join(name)).is_none()
+        let place = &self.place;
+        let name = || path.file_name().unwrap_or_default();
+        let is_mounted = || self.mounts.at(&place.canonical.join(name())).is_some();
+        place.is_heard && !(place.holds_mounts && is_mounted())
     }
 
     /// Watches everything that decides where a followed link leads, and what is there: writing to it
@@ -245,7 +257,7 @@ impl Stage<'_> {
     }
 
     fn report_repeated(&mut self, path: &Path) {
-        if !std::mem::replace(&mut self.is_repeating, true) {
+        if !mem::replace(&mut self.is_repeating, true) {
             warn!(
                 "symbolic links lead to {} by more than {SPELLINGS_MAX} ways, and maybe to other \
                  directories; they are entered by that many only; remove the links, or name the \

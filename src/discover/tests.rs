@@ -144,6 +144,41 @@ fn named(names: &[(&str, usize)]) -> BTreeSet<(String, usize)> {
     names.iter().map(|&(name, entry)| (name.to_owned(), entry)).collect()
 }
 
+/// A sweep over very many files takes seconds.
+#[test]
+fn a_change_is_told_in_the_midst_of_a_sweep() {
+    let root = tempfile::tempdir().unwrap();
+    let [first, second] = ["a/1.log", "b/2.log"].map(|name| root.path().join(name));
+    touch(&first);
+    touch(&second);
+    let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+    let (inbox, handle) = (Arc::new(Inbox::default()), runtime.handle().clone());
+    let token = CancellationToken::new();
+    let ended = token.clone().cancelled_owned();
+    thread::spawn(move || runtime.block_on(ended));
+    let _listening = token.drop_guard();
+    let (sender, mut events) = channel(1000);
+    let (_orders, mut orders) = unbounded_channel();
+    let settings = settings(root.path(), &["*/*.log"], &[], false);
+    parked::run(async |timer| {
+        let mut watch = Watch::new(Arc::clone(&inbox), handle);
+        let order = Order { settings, events: sender };
+        let mut stage = Stage::new(order, Arc::clone(&inbox), (&mut watch, &timer), &mut orders);
+        for told in [[1, 1], [2, 1]] {
+            assert!(stage.sweep().await.is_ok());
+            let events: Vec<_> = std::iter::from_fn(|| events.try_recv().ok()).flatten().collect();
+            assert_eq!(events.last(), Some(&Event::Swept));
+            let count = |path: &PathBuf| {
+                let is_it = |it: &&Event| matches!(it, Event::Look { path: at, .. } if at == path);
+                events.iter().filter(is_it).count()
+            };
+            assert_eq!([count(&first), count(&second)], told);
+            append(&first);
+            inbox.filled().await;
+        }
+    });
+}
+
 #[test]
 fn names_what_matches_at_any_depth_and_nothing_else() {
     let files = ["a.log", "b.txt", "x/c.log", "x/y/z/d.log", "x/.hidden.log"];

@@ -108,6 +108,12 @@ impl Mounts {
         self.points.get(point)
     }
 
+    /// Whether something is mounted on a name in this canonical directory.
+    #[must_use]
+    pub fn is_any_in(&self, directory: &Path) -> bool {
+        self.points.keys().any(|point| point.parent() == Some(directory))
+    }
+
     /// Whether others may write below this canonical path unheard.
     #[must_use]
     pub fn is_remote(&self, path: &Path) -> bool {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::places::Globs;
 use super::reached::Reached;
 use super::walk::{Sighting, Walk};
+use crate::pipeline::shared_path::by_spelling;
 
 /// What a walk over the globs has found.
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ pub struct Survey {
 #[must_use]
 pub fn survey(globs: &Globs) -> Survey {
     let (mut walk, mut reached, mut survey) =
-        (Walk::new(globs), Reached::default(), Survey::default());
+        (Walk::listing(globs), Reached::default(), Survey::default());
     while let Some(found) = walk.next(globs, &mut reached) {
         match found {
             Sighting::File(found) => {
@@ -37,7 +38,7 @@ pub fn survey(globs: &Globs) -> Survey {
             | Sighting::Repeated { .. } => {}
         }
     }
-    survey.paths.sort_unstable();
+    survey.paths.sort_unstable_by(|a, b| by_spelling(a, b));
     survey.paths.dedup();
     survey
 }

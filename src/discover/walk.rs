@@ -50,7 +50,7 @@ pub(super) struct GlobMatch {
     /// The others.
     pub(super) also: Vec<usize>,
     pub(super) is_link: bool,
-    /// It is no link, and there is no other hard link to it.
+    /// It is no link, and there is no other hard link to it, as far as that was asked.
     pub(super) has_one_name: bool,
 }
 
@@ -97,6 +97,8 @@ pub(super) struct Walk {
     open: Option<Open>,
     /// What was found on the way to what was asked for.
     found: Vec<Sighting>,
+    /// Nobody wants to know how many names a file has, which takes a look at each.
+    only_lists: bool,
 }
 
 impl Walk {
@@ -105,6 +107,11 @@ impl Walk {
         let mut walk = Self::default();
         walk.enter(PathBuf::from("/"), globs.start());
         walk
+    }
+
+    /// The same, for who wants to know nothing but what is there.
+    pub(super) fn listing(globs: &Globs) -> Self {
+        Self { only_lists: true, ..Self::new(globs) }
     }
 
     /// Has `directory` looked through in `states`, as far as it was not before.
@@ -293,7 +300,8 @@ impl Walk {
         }
         if !is_directory {
             let Some(entry) = step.file_of else { return };
-            let has_one_name = !is_link && links().is_none_or(|count| count <= 1);
+            let is_only_name = || self.only_lists || links().is_none_or(|count| count <= 1);
+            let has_one_name = !is_link && is_only_name();
             let also = step.also_of;
             self.found.push(Sighting::File(GlobMatch { path, entry, also, is_link, has_one_name }));
         } else if !is_link {

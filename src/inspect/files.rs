@@ -1,6 +1,7 @@
 //! Which files the globs find, and why some of them are not followed.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -8,6 +9,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::answers::{ask, ask_each};
+use super::disk::number;
 use super::{access, settings};
 use crate::config::{Config, FileEntry};
 use crate::discover::{Globs, mistake, survey};
@@ -15,6 +17,7 @@ use crate::filter::Patterns;
 use crate::hidden;
 use crate::input::{is_compressed, is_swap};
 use crate::pipeline::position::Record;
+use crate::pipeline::shared_path::{SharedPath, by_spelling};
 use crate::shown::Show;
 
 /// An entry of `files` and what it finds.
@@ -71,24 +74,31 @@ pub(super) fn find(config: &Config, records: &[Record]) -> Vec<FollowedEntry> {
         }
         entries.push(entry);
     }
-    let mut first: HashMap<PathBuf, usize> = HashMap::new();
-    let mut names = NamedFiles::new();
-    for (index, entry) in entries.iter_mut().enumerate() {
-        for (path, verdict, inode) in &mut entry.found {
-            match *first.entry(path.clone()).or_insert(index) {
-                owner if owner < index => *verdict = Verdict::Earlier(owner),
-                _ => names.entry(*inode).or_default().push(path.clone()),
+    give_to_first(&mut entries);
+    let owners = owners(&entries, records);
+    if !owners.is_empty() {
+        for (path, verdict, _) in entries.iter_mut().flat_map(|entry| &mut entry.found) {
+            if let Some(owner) = owners.get(path) {
+                *verdict = Verdict::SameAs(owner.clone());
             }
         }
     }
-    names.remove(&None);
-    let owners = owners(names, records);
-    for (path, verdict, _) in entries.iter_mut().flat_map(|entry| &mut entry.found) {
-        if let Some(owner) = owners.get(path) {
-            *verdict = Verdict::SameAs(owner.clone());
+    entries
+}
+
+/// Where several entries find a path, it is the first one's.
+fn give_to_first(entries: &mut [FollowedEntry]) {
+    let mut first: HashMap<&OsStr, usize> = HashMap::new();
+    let mut others = Vec::new();
+    for (index, entry) in entries.iter().enumerate().filter(|_| entries.len() > 1) {
+        for (at, (path, ..)) in entry.found.iter().enumerate() {
+            let owner = *first.entry(path.as_os_str()).or_insert(index);
+            others.extend((owner < index).then_some((index, at, owner)));
         }
     }
-    entries
+    for (index, at, owner) in others {
+        entries[index].found[at].1 = Verdict::Earlier(owner);
+    }
 }
 
 impl FollowedEntry {
@@ -138,9 +148,6 @@ fn entry(file: &FileEntry, config: &Config) -> FollowedEntry {
 /// Device and number of a file that is followed.
 type FileId = Option<(u64, u64)>;
 
-/// The paths that name each file.
-type NamedFiles = HashMap<FileId, Vec<PathBuf>>;
-
 fn judge(path: &Path, exclude: &Patterns) -> (Verdict, FileId) {
     let excluded = exclude.matching(path.as_os_str().as_bytes());
     if !excluded.is_empty() {
@@ -183,19 +190,30 @@ fn judge(path: &Path, exclude: &Patterns) -> (Verdict, FileId) {
 
 /// For each path whose file is followed under another name: that name. A name with a position
 /// wins, else the first in order, as in `tail`'s first pass.
-fn owners(names: NamedFiles, records: &[Record]) -> HashMap<PathBuf, PathBuf> {
-    let sources = records.iter().map(|record| &record.reached.source);
-    let known: HashSet<_> =
-        sources.map(|it| (it.path.to_path_buf(), it.inode.device, it.inode.number)).collect();
+fn owners(entries: &[FollowedEntry], records: &[Record]) -> HashMap<PathBuf, PathBuf> {
+    let found = entries.iter().flat_map(|entry| &entry.found);
+    let mut named: Vec<_> = found
+        .filter(|(_, verdict, _)| !matches!(verdict, Verdict::Earlier(_)))
+        .filter_map(|(path, _, file)| file.map(|file| (file, path)))
+        .collect();
+    named.sort_unstable_by(|(a, one), (b, other)| a.cmp(b).then_with(|| by_spelling(one, other)));
+    let several = named.chunk_by(|(a, _), (b, _)| a == b).filter(|names| names.len() > 1);
+    let several: Vec<_> = several.collect();
     let mut owners = HashMap::new();
-    for (file, mut paths) in names.into_iter().filter(|(_, paths)| paths.len() > 1) {
-        paths.sort_unstable();
-        let is_known = |path: &&PathBuf| {
-            file.is_some_and(|(device, number)| known.contains(&((*path).clone(), device, number)))
+    if several.is_empty() {
+        return owners;
+    }
+    let mut known: HashMap<(u64, u64), Vec<&SharedPath>> = HashMap::new();
+    for source in records.iter().map(|record| &record.reached.source) {
+        known.entry(number(source.inode)).or_default().push(&source.path);
+    }
+    for names in several {
+        let is_known = |(file, path): &&((u64, u64), &PathBuf)| {
+            known.get(file).is_some_and(|paths| paths.iter().any(|known| known.is(path)))
         };
-        let owner = paths.iter().find(is_known).unwrap_or(&paths[0]).clone();
-        let others = paths.into_iter().filter(|path| *path != owner);
-        owners.extend(others.map(|path| (path, owner.clone())));
+        let &(_, owner) = names.iter().find(is_known).unwrap_or(&names[0]);
+        let others = names.iter().map(|&(_, path)| path).filter(|&path| path != owner);
+        owners.extend(others.map(|path| (path.clone(), owner.clone())));
     }
     owners
 }

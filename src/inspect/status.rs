@@ -1,11 +1,12 @@
 //! How far each file is delivered: what the state knows, held against the files as they are.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::answers::{self, ask, ask_each};
@@ -19,6 +20,7 @@ use crate::health::silence::Silence;
 use crate::input::{is_compressed, is_swap};
 use crate::mounts::{Mounts, Territory};
 use crate::pipeline::position::Record;
+use crate::pipeline::shared_path::by_spelling;
 use crate::safe_open::follow_links_in;
 use crate::shown::Show;
 use crate::standing::{self, ReceiverStanding};
@@ -184,7 +186,11 @@ pub fn delivered(records: Vec<Record>, silence: &Silence) -> Vec<File> {
     let records = records.into_iter().filter(answers).collect();
     let mut disk = DiskView::new(Some(Holder { pid: Some(std::process::id()) }), held_by);
     let by_path = by_path(records).into_iter();
-    sorted(by_path.map(|(path, records)| file(path, &records, &mut disk)).collect())
+    let files = by_path.map(|KnownPath { path, records }| {
+        let at_path = fs::metadata(&path).ok();
+        file(path, at_path.as_ref(), &records, &mut disk)
+    });
+    sorted(files.collect())
 }
 
 /// The same for who asks from outside, with what the configuration names besides. Nobody waits long
@@ -197,28 +203,30 @@ fn patiently(
     let known: HashSet<_> = records.iter().map(|r| number(r.reached.source.inode)).collect();
     let (matching, silent) = config.map(matching).unzip();
     let silent: Vec<String> = silent.unwrap_or_default();
-    let known_paths = by_path(records);
+    let known_paths: Vec<_> = by_path(records).into_iter().map(Arc::new).collect();
     let said = ask_each(
         known_paths.clone(),
-        |(path, _)| path,
+        |known| &known.path,
         || {
             // One of them on a file system that hangs keeps nobody from the others.
             let look = |daemon| ask(move || held_by(daemon)).unwrap_or_default();
             let mut disk = DiskView::new(daemon, look);
-            move |(path, records): &(PathBuf, Vec<Record>)| {
-                let mut file = file(path.clone(), records, &mut disk);
-                file.readable = !path.is_file() || access::open(path).is_ok();
-                file
+            move |known: &Arc<KnownPath>| {
+                let KnownPath { path, records } = &**known;
+                let at_path = fs::metadata(path).ok();
+                let is_file = at_path.as_ref().is_some_and(Metadata::is_file);
+                let readable = !is_file || access::open(path).is_ok();
+                File { readable, ..file(path.clone(), at_path.as_ref(), records, &mut disk) }
             }
         },
     );
     let of_path = known_paths.iter().zip(said);
     let mut files: Vec<_> = of_path
-        .map(|((path, _), said)| said.unwrap_or_else(|| File::without_answer(path.clone())))
+        .map(|(known, said)| said.unwrap_or_else(|| File::without_answer(known.path.clone())))
         .collect();
     // What an entry without an answer matches is not known.
     let is_named = |file: &File| match &matching {
-        Some(paths) => !silent.is_empty() || paths.contains(&file.path),
+        Some(paths) => !silent.is_empty() || is_among(paths, PathBuf::as_path, &file.path),
         None => true,
     };
     for file in &mut files {
@@ -226,33 +234,52 @@ fn patiently(
             file.standing = Standing::Unnamed;
         }
     }
-    let have: HashSet<_> = known_paths.iter().map(|(path, _)| path).collect();
-    let new = matching.into_iter().flatten().filter(|path| !have.contains(path));
+    let is_known = |path: &PathBuf| is_among(&known_paths, |known| &known.path, path);
+    let new = matching.into_iter().flatten().filter(|path| !is_known(path));
     files.extend(unknown_of(new.collect(), known));
     (sorted(files), silent)
 }
 
 /// Those furthest behind first.
 fn sorted(mut files: Vec<File>) -> Vec<File> {
-    files.sort_by(|a, b| b.behind().cmp(&a.behind()).then_with(|| a.path.cmp(&b.path)));
+    files.sort_by(|a, b| b.behind().cmp(&a.behind()).then_with(|| by_spelling(&a.path, &b.path)));
     files
 }
 
-/// The records of each path, the oldest first.
-fn by_path(records: Vec<Record>) -> Vec<(PathBuf, Vec<Record>)> {
-    let mut by_path: BTreeMap<PathBuf, Vec<Record>> = BTreeMap::new();
-    for record in records {
-        by_path.entry(record.reached.source.path.to_path_buf()).or_default().push(record);
-    }
-    for records in by_path.values_mut() {
-        records.sort_unstable_by_key(|record| record.reached.source.order);
-    }
-    by_path.into_iter().collect()
+/// A path of which positions are known.
+struct KnownPath {
+    path: PathBuf,
+    /// The oldest first.
+    records: Vec<Record>,
 }
 
-/// The paths that the configuration names now, and the entries of which nobody can tell.
-fn matching(config: &Config) -> (BTreeSet<PathBuf>, Vec<String>) {
-    let (mut paths, mut silent) = (BTreeSet::new(), Vec::new());
+/// What is known of each path, in the order of their spelling.
+fn by_path(records: Vec<Record>) -> Vec<KnownPath> {
+    let with_path = |record: Record| (record.reached.source.path.to_path_buf(), record);
+    let mut all: Vec<_> = records.into_iter().map(with_path).collect();
+    all.sort_by(|(a, one), (b, other)| {
+        let orders = [one, other].map(|record| record.reached.source.order);
+        by_spelling(a, b).then(orders[0].cmp(&orders[1]))
+    });
+    let mut known: Vec<KnownPath> = Vec::with_capacity(all.len());
+    for (path, record) in all {
+        match known.last_mut().filter(|last| last.path.as_os_str() == path.as_os_str()) {
+            Some(last) => last.records.push(record),
+            None => known.push(KnownPath { path, records: vec![record] }),
+        }
+    }
+    known
+}
+
+/// Whether `path` is that of one of these, which are in the order of their spelling.
+fn is_among<T>(sorted: &[T], path_of: impl Fn(&T) -> &Path, path: &Path) -> bool {
+    sorted.binary_search_by(|it| by_spelling(path_of(it), path)).is_ok()
+}
+
+/// The paths that the configuration names now, in the order of their spelling, and the entries of which
+/// nobody can tell.
+fn matching(config: &Config) -> (Vec<PathBuf>, Vec<String>) {
+    let (mut paths, mut silent) = (Vec::new(), Vec::new());
     let mut hung = HashSet::new();
     for entry in &config.files {
         let base = entry.glob.text().parent();
@@ -269,7 +296,9 @@ fn matching(config: &Config) -> (BTreeSet<PathBuf>, Vec<String>) {
             }
         }
     }
-    paths.retain(|path| !config.exclude_files.matches(path.as_os_str().as_bytes()));
+    paths.retain(|path: &PathBuf| !config.exclude_files.matches(path.as_os_str().as_bytes()));
+    paths.sort_by(|a, b| by_spelling(a, b));
+    paths.dedup_by(|b, a| by_spelling(a, b).is_eq());
     (paths, silent)
 }
 
@@ -295,16 +324,19 @@ fn unknown(path: PathBuf) -> Option<((u64, u64), File)> {
     })
 }
 
-/// What has become of a path whose generations the state knows, the oldest first.
-fn file(path: PathBuf, records: &[Record], disk: &mut DiskView) -> File {
-    let at_path = fs::metadata(&path).ok();
-    let is_at_path =
-        |record: &Record| at_path.as_ref().is_some_and(|m| is(record.reached.source.inode, m));
+/// What has become of a path where this stands, and whose generations the state knows, the oldest first.
+fn file(
+    path: PathBuf,
+    at_path: Option<&Metadata>,
+    records: &[Record],
+    disk: &mut DiskView,
+) -> File {
+    let is_at_path = |record: &Record| at_path.is_some_and(|m| is(record.reached.source.inode, m));
     let current = records.iter().rposition(is_at_path);
     let standing = if at_path.is_some() { Standing::Followed } else { Standing::Gone };
     let mut file = File {
-        size: at_path.as_ref().map_or(0, Metadata::size),
-        written: at_path.as_ref().and_then(|metadata| metadata.modified().ok()),
+        size: at_path.map_or(0, Metadata::size),
+        written: at_path.and_then(|metadata| metadata.modified().ok()),
         moved: records.iter().map(|record| record.seen).max(),
         ..File::at(path, standing)
     };

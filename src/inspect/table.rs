@@ -3,7 +3,6 @@
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 
 use super::status::{File, Standing, Status};
@@ -13,6 +12,8 @@ use crate::shown::{Show, lines};
 use crate::standing::ReceiverStanding;
 
 const COLUMNS: [&str; 7] = ["SIZE", "DELIVERED", "BEHIND", "", "WRITTEN", "MOVED", "FILE"];
+/// Which of them is a bar; all others but the last are numbers.
+const BAR: usize = 3;
 
 /// Writes `status` as it is at `now`.
 pub(super) fn write(status: &Status, now: SystemTime, out: Out<'_>) -> io::Result<()> {
@@ -45,27 +46,28 @@ pub(super) fn write(status: &Status, now: SystemTime, out: Out<'_>) -> io::Resul
         return writeln!(out, "No file is known there, and none matches.");
     }
     writeln!(out)?;
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(COLUMNS);
-    table.add_rows(status.files.iter().map(|file| row(file, now)));
-    table.add_row(total(&status.files));
-    if let Some(width) = terminal_width() {
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    let rows: Vec<_> = status.files.iter().map(|file| row(file, now)).collect();
+    let total = total(&status.files);
+    let mut widths = COLUMNS.map(str::len);
+    for row in rows.iter().chain([&total]) {
+        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = cell.len().max(*width));
     }
-    for (index, column) in table.column_iter_mut().enumerate() {
-        let is_number = index < 3 || (4..6).contains(&index);
-        column.set_padding((0, 2));
-        if is_number {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+    writeln!(out, "{HEADING}{}{HEADING:#}", in_columns(&COLUMNS.map(str::to_owned), &widths))?;
+    let mut lines = rows.iter().chain([&total]).map(|row| in_columns(row, &widths));
+    lines.try_for_each(|line| writeln!(out, "{line}"))
+}
+
+/// The cells of a row, which are ASCII but for the last, in columns of these widths.
+fn in_columns(cells: &[String; 7], widths: &[usize; 7]) -> String {
+    let [others @ .., file] = cells;
+    let mut line = String::new();
+    for (index, (cell, &width)) in others.iter().zip(widths).enumerate() {
+        let padding = " ".repeat(width - cell.len());
+        let parts = if index == BAR { [cell, &padding] } else { [&padding, cell] };
+        line.extend(parts.map(String::as_str));
+        line.push_str("  ");
     }
-    for (index, line) in table.lines().enumerate() {
-        match index {
-            0 => writeln!(out, "{HEADING}{}{HEADING:#}", line.trim_end())?,
-            _ => writeln!(out, "{}", line.trim_end())?,
-        }
-    }
-    Ok(())
+    line + file
 }
 
 /// Whether the receiver is connected, since when, in whose place, what of the bytes `behind` is not proven
@@ -212,12 +214,6 @@ fn total(files: &[File]) -> [String; 7] {
 /// Of all together.
 fn behind(files: &[File]) -> u64 {
     files.iter().filter_map(File::behind).fold(0, u64::saturating_add)
-}
-
-/// The width of the terminal that standard output is, if it is one.
-fn terminal_width() -> Option<u16> {
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-    (size.ws_col > 0).then_some(size.ws_col)
 }
 
 #[cfg(test)]

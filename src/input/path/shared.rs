@@ -1,5 +1,7 @@
 //! What all paths share.
 
+use std::cell::RefCell;
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,8 @@ pub(in crate::input) struct Shared {
     pub(in crate::input) directories: Directories,
     /// Where the directory leads that was last asked for, and when.
     directory: Option<(PathBuf, Option<PathBuf>, Instant)>,
+    /// The path that was looked at last in this turn, where that is no symbolic link.
+    no_link: RefCell<OsString>,
     /// Since when its paths are followed, as [`file_clock`] tells it: what was born since is news.
     pub(in crate::input) follows_since: i64,
     /// Descriptors are plenty: files may be kept open though there is nothing to read.
@@ -43,8 +47,25 @@ impl Shared {
     pub(in crate::input) fn stat(&self, path: &Path) -> io::Result<Stat> {
         match self.fence.is_outside(path) {
             true => Err(io::ErrorKind::NotFound.into()),
-            false => Stat::at(path),
+            false => self.stat_and_note(path),
         }
+    }
+
+    fn stat_and_note(&self, path: &Path) -> io::Result<Stat> {
+        let metadata = path.symlink_metadata()?;
+        let mut no_link = self.no_link.borrow_mut();
+        no_link.clear();
+        if metadata.is_symlink() {
+            return Stat::at(path);
+        }
+        no_link.push(path);
+        Ok(Stat::of(&metadata))
+    }
+
+    /// What comes next may have been waited for: nothing that was seen or listed counts any more.
+    pub(in crate::input) fn turn_ends(&mut self) {
+        self.no_link.get_mut().clear();
+        self.directories.turn_ends();
     }
 
     pub(in crate::input) fn new(exclude_files: Patterns, fence: Fence, ids: SourceIds) -> Self {
@@ -55,6 +76,7 @@ impl Shared {
             ids,
             directories: Directories::new(Disk),
             directory: None,
+            no_link: RefCell::default(),
             follows_since: file_clock(),
             may_keep_open: true,
             may_ask_for_descriptor: true,
@@ -75,7 +97,8 @@ impl Shared {
 
     /// Where `path` leads, if symbolic links lead anywhere else.
     pub(super) fn real(&mut self, path: &Path, now: Instant) -> Option<Arc<PathBuf>> {
-        let real = if path.is_symlink() {
+        let is_no_link = *self.no_link.get_mut() == *path.as_os_str();
+        let real = if !is_no_link && path.is_symlink() {
             path.canonicalize().ok()
         } else {
             let (directory, name) = (path.parent()?, path.file_name()?);

@@ -284,10 +284,8 @@ impl Content {
     /// Where a file of this `size` ends without the NULs behind what was written: those may be filled
     /// in.
     pub(in crate::input) fn written_end(&mut self, size: u64) -> io::Result<u64> {
-        let (mut end, mut few, mut many) = (size, [0; 1024], Vec::new());
+        let (mut end, mut buffer) = (size, vec![0; 4096]);
         while end > 0 {
-            // Most files end in text.
-            let buffer = if end == size { &mut few[..] } else { &mut many };
             let len = end.min(buffer.len() as u64) as usize;
             let start = end - len as u64;
             if self.read_at(start, &mut buffer[..len])? < len {
@@ -300,7 +298,7 @@ impl Content {
             // The first time, and only then: what was never written may be very large.
             if end == size {
                 end = self.last_data(start);
-                many.resize(256 << 10, 0);
+                buffer.resize(256 << 10, 0);
             } else {
                 end = start;
             }

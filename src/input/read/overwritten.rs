@@ -5,6 +5,7 @@ use std::io;
 use super::content::Content;
 use super::reader::{Read, ReadPlace, Reader, head_at};
 use crate::input::read::pending::Pending;
+use crate::input::read::records::without_nuls_behind;
 use crate::pipeline::position::{Anchor, Head, Position, RecordStart};
 
 /// Where to go on in a file whose bytes before `position` are others: where the first of its last
@@ -70,13 +71,40 @@ const LAST: u64 = 4096;
 /// # Errors
 /// It cannot be read, or does not reach so far.
 pub(in crate::input) fn position_at_end(content: &mut Content, end: u64) -> io::Result<Position> {
+    let last = last_before(content, end)?;
+    position_behind(&last, content, end)
+}
+
+/// The same at the end of the text in a file of this `size`: NULs behind it may be filled in.
+///
+/// # Errors
+/// As those of [`position_at_end`].
+pub(in crate::input) fn position_at_text_end(
+    content: &mut Content,
+    size: u64,
+) -> io::Result<Position> {
+    let last = last_before(content, size)?;
+    if without_nuls_behind(&last) == last.len() {
+        return position_behind(&last, content, size);
+    }
+    let end = content.written_end(size)?;
+    position_at_end(content, end)
+}
+
+/// The last bytes before `end`.
+fn last_before(content: &mut Content, end: u64) -> io::Result<Vec<u8>> {
     let mut last = vec![0; end.min(LAST) as usize];
     if content.read_at(end - last.len() as u64, &mut last)? < last.len() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
+    Ok(last)
+}
+
+/// The position at `end`, before which these `last` bytes stand.
+fn position_behind(last: &[u8], content: &mut Content, end: u64) -> io::Result<Position> {
     // Of a small file that was all.
-    let head = if end <= LAST { Head::of(&last) } else { head_at(content, end)? };
-    let (anchor, starts) = (Anchor::after(&last), starts_in(&last, end));
+    let head = if end <= LAST { Head::of(last) } else { head_at(content, end)? };
+    let (anchor, starts) = (Anchor::after(last), starts_in(last, end));
     Ok(Position { offset: end, head, anchor, starts, ..Position::default() })
 }
 

@@ -342,7 +342,7 @@ impl Scheduler {
     /// What comes next may have been waited for: nothing that was seen or listed counts any more.
     pub(super) fn turn_ends(&mut self) {
         self.forget_look();
-        self.shared.directories.turn_ends();
+        self.shared.turn_ends();
         self.slots.let_rest();
     }
 

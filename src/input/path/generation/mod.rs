@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::transitions::{Medium, Phase};
 use crate::health::loss::Amount;
 use crate::input::read::content::{Content, Stat, file_clock, open};
-use crate::input::read::overwritten::position_at_end;
+use crate::input::read::overwritten::position_at_text_end;
 use crate::input::read::pending::Pending;
 use crate::input::rotation::judge::{self, LastSeen, same_inode};
 use crate::pipeline::position::{Head, Inode, Milestone, Position, Source};
@@ -432,8 +432,7 @@ pub(in crate::input) fn start(stat: &Stat) -> Position {
 /// It cannot be read.
 pub(in crate::input) fn end(path: &Path, stat: &Stat) -> io::Result<Position> {
     let mut content = Content::Plain(open(path)?);
-    let end = content.written_end(stat.size)?;
-    let found = position_at_end(&mut content, end)?;
+    let found = position_at_text_end(&mut content, stat.size)?;
     Ok(Position { modified: stat.modified, ..found })
 }
 

@@ -76,7 +76,7 @@ impl Scheduler {
         if matches!(slot.origin, Origin::Suspect(_)) {
             if self.settle_suspect(id, now) {
                 self.look(id, now);
-                self.forget_look();
+                self.looked_at.remove(&id);
             }
             return;
         }
@@ -86,13 +86,13 @@ impl Scheduler {
         let Some(slot) = self.slots.awake_mut(id) else { return };
         self.shared.may_keep_open = self.open.len() < self.kept_open_max;
         self.shared.may_linger = self.open.len() < self.kept_open_max / 2;
-        let seen = self.looked_at.take().filter(|&(looked, _)| looked == id);
+        let seen = self.looked_at.remove(&id);
         let turn = slot.path.read(ReadWork {
             reader: &mut self.reader,
             shared: &mut self.shared,
             batch,
             now,
-            seen: seen.map(|(_, stat)| stat),
+            seen,
         });
         slot.is_pending = turn.is_pending;
         if slot.path.is_open() {
@@ -110,7 +110,7 @@ impl Scheduler {
             When::Look => {
                 self.look(id, now);
                 // It may take a while until it is read.
-                self.forget_look();
+                self.looked_at.remove(&id);
             }
             When::Idle if is_over => self.remove(id),
             When::Idle => {}

@@ -10,7 +10,7 @@ mod slots;
 mod suspects;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -247,9 +247,9 @@ pub(super) struct Scheduler {
     /// Paths that the first pass has read from their beginning, whatever is known of their files.
     read_again: Vec<PathBuf>,
     sweep: u32,
-    /// The path that was looked at last and what stood there, until it is read or something is waited
-    /// for.
-    looked_at: Option<(usize, Stat)>,
+    /// The paths that were looked at and have work, and what stood there, until they are read or something is
+    /// waited for: the kernel is not asked twice.
+    looked_at: HashMap<usize, Stat>,
     spare: Receiver<Batch>,
     /// Memory for the next batch, before that of `spare`.
     memory: Option<Batch>,
@@ -298,7 +298,7 @@ impl Scheduler {
             records,
             read_again: settings.read_again,
             sweep: 0,
-            looked_at: None,
+            looked_at: HashMap::new(),
             spare,
             memory: None,
             meters: settings.meters,
@@ -358,7 +358,7 @@ impl Scheduler {
 
     /// What was seen may have changed by now.
     fn forget_look(&mut self) {
-        self.looked_at = None;
+        self.looked_at.clear();
     }
 
     fn queue(&mut self, id: usize, now: Instant) {

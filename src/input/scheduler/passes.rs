@@ -260,12 +260,11 @@ impl Scheduler {
         let sweep = self.sweep;
         let seen = self.slots.resting(id).map(|resting| {
             let stat = self.shared.stat(&resting.path().to_path_buf());
-            let rests_on = stat.as_ref().ok().filter(|stat| resting.is_unchanged(stat)).copied();
+            let rests_on = stat.as_ref().is_ok_and(|stat| resting.is_unchanged(stat));
             (stat, rests_on)
         });
-        if let Some((_, Some(stat))) = seen {
+        if let Some((_, true)) = seen {
             self.slots.rests_on(id, sweep);
-            self.looked_at = Some((id, stat));
             return self.settle(now);
         }
         let Some(slot) = self.slots.wake(id, now) else { return };
@@ -280,7 +279,10 @@ impl Scheduler {
         let stat = seen.map_or_else(|| self.shared.stat(slot.path.path()), |(stat, _)| stat);
         let looked = slot.path.look(stat, &mut self.shared, now);
         let is_over = !looked.has_work && slot.path.is_over(&self.shared);
-        self.looked_at = looked.stat.map(|stat| (id, stat));
+        match looked.stat.filter(|_| looked.has_work) {
+            Some(stat) => drop(self.looked_at.insert(id, stat)),
+            None => drop(self.looked_at.remove(&id)),
+        }
         self.take_in(looked.effects);
         if let Some((originals, born)) = left {
             self.look_for_vanished(originals, born, now);
@@ -311,6 +313,7 @@ impl Scheduler {
             self.kin.remove(slot.path.path(), id);
             self.shared.ownership.wait_no_more(id);
             self.open.remove(&id);
+            self.looked_at.remove(&id);
         }
     }
 

@@ -1,5 +1,16 @@
 //! What the table is asked for.
 
+/// What can be asked for.
+pub const USAGE: &str = "\
+cargo test --test reliability -- [OPTIONS] [PART OF A NAME]...
+
+  --long         every row, at full rate and length (or REMOTE_SYSLOG_LONG=1)
+  --row ROW      only this row, such as 9a, or 9 for 9a and 9b; may be repeated
+  --over NAME    only over this transport: tcp, tls, udp, relp, relp-tls
+  --rate LINES   lines a second, where the row does not say otherwise
+  --jobs COUNT   how many rows run side by side
+  --list         names the rows and runs none";
+
 /// See the module's documentation in `main.rs`.
 #[derive(Debug, Clone, Default)]
 pub struct Arguments {
@@ -15,6 +26,8 @@ pub struct Arguments {
     pub jobs: Option<usize>,
     /// Names the rows and runs none.
     pub list: bool,
+    /// Says what can be asked for and runs none.
+    pub help: bool,
     /// This process runs one row for another one, in namespaces of its own.
     pub inside: bool,
     /// Parts of names, as `cargo test NAME` hands them on.
@@ -31,6 +44,7 @@ impl Arguments {
             match argument.as_str() {
                 "--long" => parsed.long = true,
                 "--list" => parsed.list = true,
+                "--help" | "-h" => parsed.help = true,
                 "--inside" => parsed.inside = true,
                 "--row" => parsed.rows.push(value()?),
                 "--over" => parsed.over = Some(value()?),

@@ -127,6 +127,15 @@ impl Losses {
         self.lines.with_label_values(&[reason.label()]).get()
     }
 
+    /// How often something was lost, for whatever reason.
+    #[cfg(test)]
+    pub(crate) fn events(&self) -> u64 {
+        Reason::ALL
+            .map(|reason| self.events.with_label_values(&[reason.label()]).get())
+            .iter()
+            .sum()
+    }
+
     /// Counts one loss; to be called beside the warning that tells of it.
     pub fn add(&self, reason: Reason, amount: Amount) {
         let label = [reason.label()];

@@ -59,3 +59,47 @@ fn what_was_read_before_a_file_that_cannot_be_read_is_not_read_again_when_that_i
     let ops = [&begin[..], &end, &[Reload { rotated: false }]].concat();
     assert_exact(Rotation::Rename, &ops);
 }
+
+#[test]
+fn what_two_failing_reads_leave_of_rotated_files_is_read_once_within_the_glob() {
+    use Op::{Append, Compress, FailReads, Fill, PutBack, Rename, Replace, Rotations};
+    let fail = |rotated| FailReads { rotated };
+    let begin = [Append(1), PutBack, PutBack, Rotations(2), fail(true), fail(false)];
+    let end = [Rename { create: false }, Compress, Append(1), Replace, Fill];
+    let mut world = run(Rotation::RenameWithinGlob, &[&begin[..], &end].concat());
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn what_rotated_unseen_and_is_compressed_before_the_shipper_is_killed_is_read() {
+    use Op::{Compress, Fill, Rename, Reopen, Rotations, Stop};
+    let begin = [Rotations(2), Rename { create: false }, Compress, Reopen, Compress];
+    let ops = [&begin[..], &[Fill, Stop { clean: false }]].concat();
+    let kind = Kind { banner: 1500, is_dated: false };
+    let mut world = run_kind(Rotation::RenameWithinGlob, kind, &ops);
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn what_was_never_read_and_is_rotated_and_compressed_while_reading_fails_is_told_as_lost() {
+    use Op::{Append, Compress, FailReads, Fill, Rename, Reopen, Truncate};
+    let begin = [Append(1), Truncate, Append(1), FailReads { rotated: false }, Compress];
+    let end = [Rename { create: false }, Fill, Reopen, Op::Look, Compress];
+    let mut world = run(Rotation::RenameWithinGlob, &[&begin[..], &end].concat());
+    world.received.sort_unstable();
+    assert_eq!((world.received, world.meters.losses.events()), (vec![0, 2], 1));
+}
+
+#[test]
+fn what_is_put_aside_and_found_by_its_log_is_read_once_when_the_shipper_is_killed() {
+    use Op::{Append, Compress, Fill, Rename, Reopen, Replace, Rotations, Stop};
+    let rename = Rename { create: false };
+    let begin = [Append(1), rename, Reopen, Append(1), rename, Replace, Fill];
+    let ops = [&begin[..], &[Rotations(2), Compress, Stop { clean: false }]].concat();
+    let kind = Kind { banner: 1500, is_dated: false };
+    let mut world = run_kind(Rotation::RenameWithinGlob, kind, &ops);
+    world.received.sort_unstable();
+    assert_eq!(world.received, world.written);
+}

@@ -10,7 +10,6 @@ use tokio::sync::mpsc;
 use super::{Rotation, World};
 use crate::filter::{LineFilter, Patterns};
 use crate::health::liveness::Beat;
-use crate::health::metrics::Meters;
 use crate::health::readiness::FirstPass;
 use crate::input::scheduler::{EntryOf, KnownFiles, Reload, Scheduler};
 use crate::input::{FileSettings, Settings};
@@ -231,7 +230,7 @@ impl World {
             read_again: Vec::new(),
             once: false,
             fifos: false,
-            meters: Meters::new().unwrap().reading,
+            meters: self.meters.clone(),
             fence: Fence::default(),
             beat: Beat::default(),
             first_pass: FirstPass::default(),

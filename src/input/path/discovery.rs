@@ -33,6 +33,8 @@ pub(in crate::input) enum Claim {
     All,
     /// It has read as much of it from a file that is deleted by now.
     UpTo(Position),
+    /// It cannot be told for now: what it reads is compressed just now, or fails.
+    Undecided,
 }
 
 impl FollowedPath {
@@ -287,8 +289,7 @@ impl FollowedPath {
     ) -> (Claim, Effects) {
         let mut context = Context::new(shared, now);
         self.open_all_older(&mut context, true);
-        // What cannot be told is read: better twice than not at all.
-        let claim = self.claim(found, &mut context).unwrap_or(Claim::Nothing);
+        let claim = self.claim(found, &mut context).unwrap_or(Claim::Undecided);
         (claim, context.effects)
     }
 
@@ -329,12 +330,41 @@ impl FollowedPath {
 
     /// Another path reads what was found.
     pub(in crate::input) fn leave(&mut self, found: SourceId, shared: &mut Shared) -> Effects {
-        let mut effects = Effects::default();
-        let at = self.older.iter().position(|known| known.source.id == found);
-        if let Some(generation) = at.and_then(|at| self.older.remove(at)) {
-            self.release(&generation, shared);
-            effects.now.push(CheckpointNow::forget(found));
-        }
+        self.take_out(found, shared).map(|(_, effects)| effects).unwrap_or_default()
+    }
+
+    /// Whether another path reads what was found cannot be told for now: it is looked at again until that
+    /// path can be asked, which gives up in the end.
+    pub(in crate::input) fn put_off(
+        &mut self,
+        candidate: &Candidate,
+        shared: &mut Shared,
+        now: Instant,
+    ) -> Effects {
+        let Some((generation, effects)) = self.take_out(candidate.source, shared) else {
+            return Effects::default();
+        };
+        let file = UnsettledFile {
+            path: candidate.path.clone(),
+            inode: candidate.inode,
+            order: generation.order(),
+            size: generation.size(),
+            modified: generation.position.modified,
+            source: generation.source,
+            is_rewritten: false,
+            patience: RetryLimit::Endless,
+        };
+        self.unsettled(now).files.push(file);
         effects
+    }
+
+    /// Takes out what was found and is not read here, for now or at all.
+    fn take_out(&mut self, found: SourceId, shared: &mut Shared) -> Option<(Generation, Effects)> {
+        let at = self.older.iter().position(|known| known.source.id == found)?;
+        let generation = self.older.remove(at)?;
+        self.release(&generation, shared);
+        let mut effects = Effects::default();
+        effects.now.push(CheckpointNow::forget(found));
+        Some((generation, effects))
     }
 }

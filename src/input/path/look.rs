@@ -16,7 +16,7 @@ use crate::input::rotation::judge::{Change, same_inode};
 use crate::input::rotation::names;
 use crate::input::stream::FoundFifo;
 use crate::pipeline::checkpoint::{CheckpointBehind, CheckpointNow};
-use crate::pipeline::position::{Inode, Position};
+use crate::pipeline::position::{Inode, Position, SourceId};
 use crate::shown::Show;
 
 /// Files that have fewer bytes in common are not taken for copies of each other.
@@ -117,11 +117,22 @@ impl FollowedPath {
     /// Gives up a file of which nothing was read yet: it may be another path's.
     pub(in crate::input) fn disown(&mut self, shared: &mut Shared) -> Effects {
         let mut effects = Effects::default();
-        if let Some(current) = self.current.take_if(|current| current.position.offset == 0) {
-            self.release(&current, shared);
-            effects.now.push(CheckpointNow::forget(current.source.id));
-        }
+        let known_as = self.take_unread(shared).map(|(_, known_as)| known_as);
+        effects.now.extend(known_as.map(CheckpointNow::forget));
         effects
+    }
+
+    /// The same until it is decided whose it is.
+    pub(in crate::input) fn put_aside(&mut self, shared: &mut Shared) {
+        if let Some((inode, known_as)) = self.take_unread(shared) {
+            shared.ownership.put_aside(inode, known_as);
+        }
+    }
+
+    fn take_unread(&mut self, shared: &mut Shared) -> Option<(Inode, SourceId)> {
+        let current = self.current.take_if(|current| current.position.offset == 0)?;
+        self.release(&current, shared);
+        Some((current.source.inode, current.source.id))
     }
 
     /// The current file and what it begins with, where nothing was read of it and it has another name by now.

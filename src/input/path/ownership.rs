@@ -11,7 +11,8 @@ use super::generation::Generation;
 use crate::input::rotation::archive::places;
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::names::{is_sibling_of, is_telling_sibling_of, telling_bases};
-use crate::pipeline::position::{Inode, Position, Source};
+use crate::pipeline::checkpoint::CheckpointNow;
+use crate::pipeline::position::{Inode, Position, Source, SourceId};
 
 /// Who reads a file. There is one for each that is followed: as small as can be.
 struct Owner {
@@ -34,6 +35,10 @@ pub(in crate::input) struct Ownership {
     copies: VecDeque<(Inode, usize)>,
     /// Rotated files that one path has found and that another may claim: who has found which.
     open_claims: Vec<(Inode, usize)>,
+    /// Files that nobody reads until it is decided whose they are, and what the checkpoint knows them by.
+    put_aside: HashMap<Inode, SourceId>,
+    /// What it is to know no more: somebody reads them.
+    decided: Vec<CheckpointNow>,
 }
 
 /// How many files are remembered that were let go.
@@ -42,8 +47,26 @@ const LET_GO_MAX: usize = 1024;
 impl Ownership {
     /// `path` reads this file.
     pub(in crate::input) fn claim(&mut self, inode: Inode, path: usize) {
+        self.decide(inode);
         let owner = Owner { path: path as u32, born: inode.born };
         self.owners.entry(inode.device).or_default().insert(inode.number, owner);
+    }
+
+    /// Nobody reads this file until it is decided whose it is. The checkpoint knows it by this number until then, so
+    /// that the next run looks for it, should this one be killed.
+    pub(super) fn put_aside(&mut self, inode: Inode, known_as: SourceId) {
+        self.decide(inode);
+        self.put_aside.insert(inode, known_as);
+    }
+
+    /// It is decided whose this file is: whoever reads it tells the checkpoint.
+    pub(in crate::input) fn decide(&mut self, inode: Inode) {
+        self.decided.extend(self.put_aside.remove(&inode).map(CheckpointNow::forget));
+    }
+
+    /// What the checkpoint is to know no more of what was decided.
+    pub(in crate::input) fn take_decided(&mut self) -> Vec<CheckpointNow> {
+        std::mem::take(&mut self.decided)
     }
 
     /// `path` does not read it any more.

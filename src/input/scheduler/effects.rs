@@ -35,7 +35,8 @@ impl Scheduler {
     pub(in crate::input) fn take_checkpoints(&mut self) -> Vec<Update> {
         // Not drained: at the start there is one for each file, and room for as many would stay.
         let now = std::mem::take(&mut self.asked.now);
-        now.into_iter().map(CheckpointNow::into_update).collect()
+        let decided = self.shared.ownership.take_decided();
+        now.into_iter().chain(decided).map(CheckpointNow::into_update).collect()
     }
 
     fn settle_candidate(&mut self, found: &Candidate, now: Instant) {
@@ -47,10 +48,11 @@ impl Scheduler {
         let Some(slot) = self.slots.wake(found.found_by, now) else { return };
         let effects = match claim {
             Claim::All => slot.path.leave(found.source, &mut self.shared),
+            Claim::Undecided => slot.path.put_off(found, &mut self.shared, now),
             Claim::UpTo(position) => slot.path.read_found_from(found.source, position),
             Claim::Nothing => Effects::default(),
         };
-        if claim != Claim::All {
+        if matches!(claim, Claim::Nothing | Claim::UpTo(_)) {
             slot.path.announce_discovered(found);
         }
         self.take_in(effects);
@@ -77,8 +79,15 @@ impl Scheduler {
         }
         let found = Found::open(&self.shared.directories, candidate.path.clone());
         let Ok(Some(mut found)) = found else { return Claim::Nothing };
-        let mut claims = others.into_iter().map(|id| self.claims_of(id, &mut found, now));
-        claims.find(|&claim| claim != Claim::Nothing).unwrap_or(Claim::Nothing)
+        let mut unless_claimed = Claim::Nothing;
+        for id in others {
+            match self.claims_of(id, &mut found, now) {
+                Claim::Nothing => {}
+                Claim::Undecided => unless_claimed = Claim::Undecided,
+                claim => return claim,
+            }
+        }
+        unless_claimed
     }
 
     /// What a path has to do with a file that another one has found.

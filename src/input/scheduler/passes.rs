@@ -310,6 +310,11 @@ impl Scheduler {
     pub(super) fn remove(&mut self, id: usize) {
         if let Some(mut slot) = self.slots.remove(id) {
             slot.count_no_more(&self.meters);
+            if let Origin::Suspect(suspect) = &slot.origin
+                && let Some(inode) = suspect.inode
+            {
+                self.shared.ownership.decide(inode);
+            }
             self.kin.remove(slot.path.path(), id);
             self.shared.ownership.wait_no_more(id);
             self.open.remove(&id);

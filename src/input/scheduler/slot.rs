@@ -57,8 +57,8 @@ pub(super) struct Suspect {
     pub(super) originals: Vec<usize>,
     /// How large it was when it was last looked at: it may be written just now.
     pub(super) size: u64,
-    /// When its file was born, in nanoseconds since the epoch.
-    pub(super) born: Option<i64>,
+    /// Its file.
+    pub(super) inode: Option<Inode>,
     /// When it is looked at again.
     pub(super) look_at: Instant,
 }

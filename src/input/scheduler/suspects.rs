@@ -9,7 +9,7 @@ use tracing::{debug, info};
 
 use super::Scheduler;
 use super::slot::{Origin, Slot, Suspect};
-use crate::input::path::{Claim, ReadFrom};
+use crate::input::path::{Claim, Effects, ReadFrom};
 use crate::input::read::content::Stat;
 use crate::input::rotation::archive;
 use crate::input::rotation::identity::Found;
@@ -52,13 +52,14 @@ impl Scheduler {
         }
         debug!("{} begins like a file that is followed", slot.path.path().shown());
         let (size, quiet) = (slot.path.unread_beginning().unwrap_or_default(), quiet(slot));
-        let effects = slot.path.disown(&mut self.shared);
-        slot.origin = Origin::Suspect(Box::new(Suspect {
-            originals,
-            size,
-            born: inode.and_then(|inode| inode.born).map(NonZero::get),
-            look_at: now + quiet,
-        }));
+        let mut effects = Effects::default();
+        match names::completed(slot.path.path()) {
+            // What gets its name while nothing runs is no news to the next run.
+            Some(_) => effects = slot.path.disown(&mut self.shared),
+            None => slot.path.put_aside(&mut self.shared),
+        }
+        slot.origin =
+            Origin::Suspect(Box::new(Suspect { originals, size, inode, look_at: now + quiet }));
         slot.is_pending = true;
         self.take_in(effects);
         self.wake_at(id, now + quiet);
@@ -174,7 +175,11 @@ impl Scheduler {
             self.wake_at(id, now + quiet);
             return false;
         }
-        let (originals, born) = (std::mem::take(&mut suspect.originals), suspect.born);
+        let (originals, known) = (std::mem::take(&mut suspect.originals), suspect.inode);
+        if let Some(known) = known {
+            self.shared.ownership.decide(known);
+        }
+        let born = known.and_then(|inode| inode.born).map(NonZero::get);
         let inode = stat.map(|stat| stat.inode);
         slot.origin = Origin::Own(inode);
         slot.is_pending = false;
@@ -235,7 +240,8 @@ impl Scheduler {
         let found = Found::open(&self.shared.directories, path.to_owned());
         let mut found = found.ok().flatten()?;
         originals.into_iter().find_map(|id| match self.claims_of(id, &mut found, now) {
-            Claim::Nothing => None,
+            // What cannot be told is read: better twice than not at all.
+            Claim::Nothing | Claim::Undecided => None,
             Claim::All => Some(ReadFrom::EndAsCopyOf(id)),
             Claim::UpTo(position) => Some(ReadFrom::Position(position)),
         })

@@ -134,6 +134,10 @@ pub async fn run(settings: Settings, known: KnownFiles, links: InputLinks) {
                     if scheduler.has_work() && let Some(room) = outlet.room_now() {
                         read(&mut scheduler, room, &updates).await;
                     }
+                    if handled >= EVENTS {
+                        // A sweep names very many files: inotify, which is heard on this thread, has its turn.
+                        tokio::task::yield_now().await;
+                    }
                 }
                 // A reload comes before the end of the events it replaces, and may have come since
                 // it was looked for above.

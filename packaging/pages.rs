@@ -73,7 +73,7 @@ the queue: while the receiver is away, reading stops, and but for UDP no line is
 Positions are kept, so that a start goes on where the last one ended.
 
 Without -D it goes into the background once it runs. As a service it is started by systemd: its log \
-is in the journal (journalctl -u remote_syslog), flags and variables belong into \
+is in the journal (journalctl -u remote_syslog), flags and variables belong in \
 /etc/default/remote_syslog.
 
 To look without changing anything: --check says what would be followed, what is left out and why, \

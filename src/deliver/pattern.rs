@@ -99,7 +99,7 @@ impl Ends {
                 self.likeness(impression).or(often)
             }
             // Whether the receiver brought it about is not sure.
-            Why::Broken(_) | Why::Rejected(_) => {
+            Why::Broken(_) | Why::Misspoken(_) | Why::Rejected(_) => {
                 self.theirs.clear();
                 self.count(now)
             }

@@ -393,7 +393,7 @@ impl Report {
         if self.said_given_up.is_some_and(|at| at.elapsed() < GIVEN_UP_AGAIN) {
             self.given_up_unsaid += 1;
             debug!(
-                "{receiver} has refused another message three times: it is lost. It said {answer:?}"
+                "{receiver} has refused another message again and again: it is lost. It said {answer:?}"
             );
             return;
         }
@@ -403,7 +403,7 @@ impl Report {
             unsaid => format!(", and {unsaid} others since this was said last"),
         };
         warn!(
-            "{receiver} has refused the same message three times: it is lost{others}. It said {answer:?}; \
+            "{receiver} has refused the same message again and again: it is lost{others}. It said {answer:?}; \
              look at its own log, and at the length of the lines (relp_max_line_length)"
         );
     }

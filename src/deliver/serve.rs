@@ -13,6 +13,8 @@ use super::transport::{Memory, Patience, Transport, Why};
 
 /// How long a connection may take to end in good order after sending was told to leave.
 const GRACE: Duration = Duration::from_secs(3);
+/// The answer to our close is not awaited longer than so many times doubled: a day, with the usual `write_timeout`.
+const MOST_DOUBLINGS: u32 = 12;
 /// No more is taken from the channel while this much is not written yet.
 const ENOUGH: u64 = 64 << 10;
 /// A receiver that takes nothing for so long is worth a line in the log.
@@ -232,7 +234,9 @@ impl Sender {
                 Patience::Until(by)
             }
             Intent::Finish | Intent::Renew | Intent::GoBack => {
-                Patience::Until(now + GRACE.max(self.course.target().write_timeout))
+                // Twice as long each time, so that what is sent again for it stays bounded.
+                let doubled = 1 << self.course.memory().failed_handovers.min(MOST_DOUBLINGS);
+                Patience::Until(now + GRACE.max(self.course.target().write_timeout) * doubled)
             }
             Intent::HandOver => Patience::Prompt,
         };

@@ -81,16 +81,22 @@ impl Sender {
                 }
                 break;
             };
-            let is_useful = if why.is_suspicious() || matches!(why, Why::Unreachable(_)) {
-                self.ledger.confirmed() > before
-            } else {
-                self.ledger.confirmed() > before || began.elapsed() >= LASTING
-            };
+            let is_useful = self.ledger.confirmed() > before
+                || began.elapsed() >= LASTING
+                    && !why.is_suspicious()
+                    && !matches!(why, Why::NotClosing | Why::LateAnswer(_) | Why::Unreachable(_));
             self.note_end(&mut *transport, &why);
+            match &why {
+                Why::NotClosing | Why::LateAnswer(_) => {
+                    self.course.memory_mut().failed_handovers += 1
+                }
+                Why::Closed | Why::Renewed => self.course.memory_mut().failed_handovers = 0,
+                _ => {}
+            }
             if why.is_suspicious() {
                 self.reserve.forget_open();
             }
-            if is_useful {
+            if is_useful && !matches!(why, Why::Misspoken(_)) {
                 self.backoff.reset();
             }
             let useful = is_useful

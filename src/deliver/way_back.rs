@@ -113,7 +113,7 @@ impl Course {
     /// The one in use has got on: what the others have refused is not the next message any more.
     pub(super) fn got_on(&mut self) {
         let others = self.memories.iter_mut().enumerate().filter(|(index, _)| *index != self.at);
-        others.for_each(|(_, memory)| memory.rejections = 0);
+        others.for_each(|(_, memory)| memory.refusals = Default::default());
     }
 
     /// The connection to a receiver that is to be asked by now because it comes before the one in use.

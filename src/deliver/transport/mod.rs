@@ -35,7 +35,7 @@ use tokio::time::Instant;
 use self::burst::Burst;
 use self::connect::ConnectError;
 use self::ending::Suspicion;
-use self::relp::Relp;
+use self::relp::{Refusals, Relp};
 use self::stream::Stream;
 use self::target::{Target, TransportKind};
 use self::tls_clients::TlsClients;
@@ -185,8 +185,8 @@ pub(super) struct Impression {
     pub(super) is_trusted: bool,
     /// What it got last at a time, if it was on trial and got anything.
     pub(super) burst: Option<Burst>,
-    /// How often in a row the receiver has refused the message that is the next to be sent.
-    pub(super) rejections: u32,
+    /// How the message has fared that is the next to be sent, where the receiver refuses some.
+    pub(super) refusals: Refusals,
     /// The receiver said `close_notify`, and had not closed before we did.
     pub(super) waits_for_ours: bool,
 }
@@ -203,15 +203,15 @@ pub(super) struct Memory {
     pub(super) refused: Option<SocketAddr>,
     /// The receiver has ended a connection in a way that proves nothing.
     pub(super) suspicion: Option<Suspicion>,
-    /// How often in a row a handover has proven nothing.
+    /// How often in a row a handover, or another close of ours, has proven nothing.
     pub(super) failed_handovers: u32,
     /// Connections hand over within this time, whatever is configured: the receiver has ended one by
     /// itself in a way that does not prove what was sent.
     pub(super) hands_over_within: Option<Duration>,
     /// How often in a row the receiver has reset a connection that held something unproven.
     resets: u32,
-    /// How often in a row the receiver has refused the message that is the next to be sent.
-    pub(super) rejections: u32,
+    /// How the message has fared that is the next to be sent, where the receiver refuses some.
+    pub(super) refusals: Refusals,
     /// What TLS keeps: whom it trusts, and sessions to be resumed.
     pub(super) tls: Arc<TlsClients>,
 }
@@ -219,7 +219,7 @@ pub(super) struct Memory {
 impl Memory {
     /// Takes note of how a connection ended.
     pub(super) fn note(&mut self, why: &Why, impression: Impression) {
-        self.rejections = impression.rejections;
+        self.refusals = impression.refusals;
         let is_reset = matches!(why, Why::Unread | Why::Broken(_)) && why.is_theirs();
         let is_reset_young =
             is_reset && impression.proven < impression.taken && !impression.is_trusted;

@@ -25,6 +25,8 @@ pub(in crate::deliver) enum Why {
     NotClosing,
     /// The receiver has refused a message, in these words. It is sent again.
     Rejected(String),
+    /// What the receiver says is none of the protocol: what it said.
+    Misspoken(String),
     /// We ended it, to begin another.
     Renewed,
     /// The receiver acknowledged nothing for so long.
@@ -46,7 +48,7 @@ impl Why {
             Self::TimedOut(_) => "stalled",
             Self::Unread => "reset",
             Self::Broken(error) if error.kind() == io::ErrorKind::ConnectionReset => "reset",
-            Self::Broken(_) => "broken",
+            Self::Broken(_) | Self::Misspoken(_) => "broken",
             Self::Unreachable(error) => error.kind(),
         }
     }
@@ -109,6 +111,7 @@ impl fmt::Display for Why {
             Self::Rejected(answer) => {
                 write!(f, "the receiver has refused a message ({answer:?}), which is sent again")
             }
+            Self::Misspoken(what) => f.write_str(what),
             Self::NotClosing => f.write_str("the receiver does not close it"),
             Self::TimedOut(after) => {
                 write!(f, "nothing was acknowledged for {} s (write_timeout)", after.as_secs())

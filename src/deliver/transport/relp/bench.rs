@@ -16,7 +16,8 @@ pub fn relp(batch: Batch) -> impl FnMut() {
     let mut ledger = Ledger::default();
     move || {
         ledger.connected();
-        let (mut session, mut parser) = (RelpSession::new(limits, 0), RelpParser::default());
+        let (mut session, mut parser) =
+            (RelpSession::new(limits, Default::default()), RelpParser::default());
         let (bytes, frames) = (batch.bytes.clone(), batch.frames.clone());
         ledger.push(Batch { bytes, frames, framing: batch.framing, ..Batch::default() });
         let (mut answered, mut taken) = (0, 0);

@@ -27,6 +27,7 @@ use tokio::io::Interest;
 use tokio::time::{Instant, timeout};
 
 use self::codec::RelpParser;
+pub(super) use self::session::Refusals;
 use self::session::{Over, RelpSession};
 use super::connect::ConnectError;
 use super::ending;
@@ -40,6 +41,8 @@ pub use self::session::RelpLimits;
 
 /// How often it is looked whether the network takes what is sent.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long another message is waited for, to be tried behind one that is refused.
+const HOLD: Duration = Duration::from_secs(2);
 /// How long the receiver has to answer `close`. Everything else is answered then.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -103,7 +106,7 @@ impl<W: Wire> Relp<W> {
         let mut relp = Self {
             link,
             parser: RelpParser::default(),
-            session: RelpSession::new(limits, memory.rejections),
+            session: RelpSession::new(limits, memory.refusals),
             write_timeout: target.write_timeout,
             opened: now,
             began: None,
@@ -177,7 +180,7 @@ impl<W: Wire> Relp<W> {
             Ok(false) => {}
             Err(Over::ServerClose) => return Err(Why::Closed),
             Err(Over::Rejected(answer)) => return Err(Why::Rejected(answer)),
-            Err(Over::Broken(what)) => return Err(Why::Broken(io::Error::other(what))),
+            Err(Over::Broken(what)) => return Err(Why::Misspoken(what)),
         }
         Ok(())
     }
@@ -213,6 +216,12 @@ impl<W: Wire> Relp<W> {
         let silent_for = now - self.acknowledged.1;
         if silent_for >= self.write_timeout {
             return Err(Why::TimedOut(silent_for));
+        }
+        if self.session.unanswered() == 1
+            && self.stalled_for(now) >= HOLD
+            && let Some(answer) = self.session.end_hold()
+        {
+            return Err(Why::Rejected(answer));
         }
         Ok(())
     }
@@ -372,7 +381,7 @@ impl<W: Wire> Transport for Relp<W> {
             taken: self.taken,
             proven: self.session.proven(),
             is_trusted: !ending::is_early(age),
-            rejections: self.session.rejections(),
+            refusals: self.session.refusals(),
             ..Impression::default()
         }
     }

@@ -14,15 +14,30 @@
 //! # What a refusal leads to
 //! A message that was refused is sent again on the next session, as its first and for a start its only
 //! one, so that nothing else is repeated again. One that is refused with 5xx, "permanent" as in SMTP, for
-//! the third time in a row is given up. Any other code is taken for temporary, and tried for ever.
+//! the third time in a row is given up, where the receiver takes others. One that refuses all of them is not set
+//! up as it should be: there others are tried behind the first one, more each time, and all are kept until one is
+//! taken, or until the first was refused very often. Any other code is taken for temporary, and tried for ever.
 
 use std::collections::VecDeque;
 
 use super::codec::{self, RelpFrame, RelpParser};
 use crate::pipeline::framing::RELP_NUMBER;
 
-/// A receiver that refuses the same message so often, for good, does not want it.
+/// A receiver that refuses the same message so often, for good, and takes others, does not want it.
 const GIVEN_UP_AFTER: u32 = 3;
+/// And so often, whatever it does with others: some minutes, with the pauses between attempts.
+const GIVEN_UP_AT_LAST: u32 = 30;
+/// No more others than this, as a power of two, are tried behind a message that is refused.
+const MOST_OTHERS: u32 = 10;
+
+/// How the message that is the next to be sent has fared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::deliver) struct Refusals {
+    /// So often in a row it was refused.
+    pub(super) times: u32,
+    /// The receiver has taken others meanwhile, or right before.
+    pub(super) takes_others: bool,
+}
 
 /// What a session is bounded by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,16 +97,19 @@ pub(super) struct RelpSession {
     proven: u64,
     /// The oldest that was refused, and how.
     rejected: Option<(u32, String)>,
-    /// How often in a row the first message of this session has been refused, here and before.
-    rejections: u32,
+    /// How the first message of this session has fared, here and before.
+    refusals: Refusals,
+    /// The receiver has taken a message in this session.
+    has_taken: bool,
+    /// The first message was refused once more, in these words, and others are tried.
+    on_hold: Option<String>,
     /// What was said of a message that is given up.
     given_up: Option<String>,
 }
 
 impl RelpSession {
-    /// One that is about to be opened. `rejections`: how often in a row its first message has been
-    /// refused.
-    pub(super) fn new(limits: RelpLimits, rejections: u32) -> Self {
+    /// One that is about to be opened. `refusals`: how its first message has fared.
+    pub(super) fn new(limits: RelpLimits, refusals: Refusals) -> Self {
         Self {
             limits,
             state: SessionState::Opening,
@@ -99,7 +117,9 @@ impl RelpSession {
             first: Self::OPEN + 1,
             proven: 0,
             rejected: None,
-            rejections,
+            refusals,
+            has_taken: false,
+            on_hold: None,
             given_up: None,
         }
     }
@@ -131,14 +151,23 @@ impl RelpSession {
 
     /// How many messages more may be sent now.
     fn room(&self) -> usize {
-        let is_tried = self.rejections == 0 || self.first > Self::FIRST;
-        let window = if is_tried { self.limits.window } else { 1 };
+        let is_tried = self.refusals.times == 0 || self.first > Self::FIRST;
+        let window = match self.on_hold {
+            // The first one is answered, and behind it there are no more than a window.
+            Some(_) => self.limits.window.min(self.most_others()) + 1,
+            None if is_tried => self.limits.window,
+            None => 1,
+        };
         // One number is left over for `close`.
         let numbers = self.limits.last_number.saturating_sub(self.next()) as usize;
         match (self.state, &self.rejected) {
             (SessionState::Open, None) => window.saturating_sub(self.sent.len()).min(numbers),
             _ => 0,
         }
+    }
+
+    fn most_others(&self) -> usize {
+        1 << self.refusals.times.saturating_sub(GIVEN_UP_AFTER - 1).min(MOST_OTHERS)
     }
 
     /// It is worth while to send more: not for each single answer when many are under way.
@@ -185,8 +214,16 @@ impl RelpSession {
     }
 
     /// See [`RelpSession::new`], for the next session.
-    pub(super) fn rejections(&self) -> u32 {
-        self.rejections
+    pub(super) fn refusals(&self) -> Refusals {
+        self.refusals
+    }
+
+    /// No other message has come that could be tried behind one that is refused: that one is tried again. Returns
+    /// what was said of it.
+    pub(super) fn end_hold(&mut self) -> Option<String> {
+        let text = self.on_hold.take()?;
+        self.refusals.times += 1;
+        Some(text)
     }
 
     /// What the receiver said of a message that was given up since the last call.
@@ -267,6 +304,12 @@ impl RelpSession {
             }
         }
         sent.is_answered = true;
+        self.has_taken = true;
+        if let Some(text) = self.end_hold() {
+            // It takes others. What is refused once more, alone, is given up.
+            self.refusals.takes_others = true;
+            return Err(Over::Rejected(text));
+        }
         self.advance()
     }
 
@@ -297,7 +340,7 @@ impl RelpSession {
             self.proven = end;
             self.sent.pop_front();
             self.first += 1;
-            self.rejections = 0;
+            self.refusals = Refusals::default();
         }
         self.end_if_rejected()?;
         Ok(true)
@@ -305,12 +348,26 @@ impl RelpSession {
 
     /// Message `number` was refused.
     fn reject(&mut self, number: u32, code: u16, text: String) -> Result<bool, Over> {
-        let is_first = number == Self::FIRST;
-        let times = if is_first { self.rejections + 1 } else { 1 };
+        let at = (number - self.first) as usize;
+        if let Some(held) = &self.on_hold {
+            // One more of those that are tried.
+            let held = held.clone();
+            self.sent[at].is_answered |= at > 0;
+            return match self.sent.iter().skip(1).all(|sent| sent.is_answered) {
+                true => Err(Over::Rejected(self.end_hold().unwrap_or(held))),
+                false => Ok(true),
+            };
+        }
+        let Refusals { times, takes_others } = self.refusals;
+        let times = if number == Self::FIRST { times + 1 } else { 1 };
         if (500..600).contains(&code) && times >= GIVEN_UP_AFTER {
-            self.given_up = Some(text);
-            self.sent[(number - self.first) as usize].is_answered = true;
-            return self.advance();
+            if takes_others || times >= GIVEN_UP_AT_LAST {
+                self.given_up = Some(text);
+                self.sent[at].is_answered = true;
+                return self.advance();
+            }
+            self.on_hold = Some(text);
+            return Ok(true);
         }
         if self.rejected.as_ref().is_none_or(|&(earlier, _)| number < earlier) {
             self.rejected = Some((number, text));
@@ -324,7 +381,12 @@ impl RelpSession {
         match &self.rejected {
             Some((number, text)) if *number == self.first => {
                 let text = text.clone();
-                self.rejections = if self.first == Self::FIRST { self.rejections + 1 } else { 1 };
+                let Refusals { times, takes_others } = self.refusals;
+                let is_first = self.first == Self::FIRST;
+                self.refusals = Refusals {
+                    times: if is_first { times + 1 } else { 1 },
+                    takes_others: takes_others || self.has_taken,
+                };
                 Err(Over::Rejected(text))
             }
             _ => Ok(()),

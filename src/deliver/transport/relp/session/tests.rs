@@ -10,8 +10,13 @@ fn frame<'a>(number: u32, command: &'a str, data: &'a str) -> RelpFrame<'a> {
     RelpFrame { number, command: command.as_bytes(), data: data.as_bytes() }
 }
 
-fn opened(limits: RelpLimits, rejections: u32) -> RelpSession {
-    let mut session = RelpSession::new(limits, rejections);
+/// The first message was refused so often, and others were taken or not.
+fn refused(times: u32, takes_others: bool) -> Refusals {
+    Refusals { times, takes_others }
+}
+
+fn opened(limits: RelpLimits, refusals: Refusals) -> RelpSession {
+    let mut session = RelpSession::new(limits, refusals);
     let offers = "200 OK\nrelp_version=1\ncommands=eventlog,syslog";
     session.hear(frame(1, "rsp", offers)).unwrap();
     session
@@ -28,24 +33,26 @@ fn fill(session: &mut RelpSession, from: u64) -> u64 {
 
 #[test]
 fn it_is_opened_first() {
-    let mut session = RelpSession::new(LIMITS, 0);
+    let mut session = RelpSession::new(LIMITS, Refusals::default());
     assert!(!session.send(10, &mut [0; 9]), "before the answer");
     for (answer, told) in [
         ("500 required command not supported", "required command"),
         ("200 OK\ncommands=eventlog", "no syslog"),
         ("hello", "hello"),
     ] {
-        let over = RelpSession::new(LIMITS, 0).hear(frame(1, "rsp", answer)).unwrap_err();
+        let over = RelpSession::new(LIMITS, Refusals::default())
+            .hear(frame(1, "rsp", answer))
+            .unwrap_err();
         assert!(matches!(&over, Over::Broken(text) if text.contains(told)), "{over:?}");
     }
-    assert!(RelpSession::new(LIMITS, 0).hear(frame(2, "rsp", "200 OK")).is_err());
+    assert!(RelpSession::new(LIMITS, Refusals::default()).hear(frame(2, "rsp", "200 OK")).is_err());
     session.hear(frame(1, "rsp", "200 OK")).unwrap();
     assert!(session.is_open());
 }
 
 #[test]
 fn no_more_than_a_window_is_under_way() {
-    let mut session = opened(LIMITS, 0);
+    let mut session = opened(LIMITS, Refusals::default());
     let mut field = *b"000000000";
     assert!(session.send(10, &mut field));
     assert_eq!(&field, b"000000002", "1 was open");
@@ -63,7 +70,7 @@ fn no_more_than_a_window_is_under_way() {
 
 #[test]
 fn it_is_closed_when_all_is_answered() {
-    let mut session = opened(LIMITS, 0);
+    let mut session = opened(LIMITS, Refusals::default());
     fill(&mut session, 0);
     assert_eq!(session.close(), None);
     for number in 2..6 {
@@ -79,10 +86,10 @@ fn it_is_closed_when_all_is_answered() {
 #[test]
 fn the_receiver_may_end_it_at_any_time() {
     assert_eq!(
-        RelpSession::new(LIMITS, 0).hear(frame(0, "serverclose", "")),
+        RelpSession::new(LIMITS, Refusals::default()).hear(frame(0, "serverclose", "")),
         Err(Over::ServerClose)
     );
-    let mut session = opened(LIMITS, 0);
+    let mut session = opened(LIMITS, Refusals::default());
     fill(&mut session, 0);
     session.hear(frame(2, "rsp", "200 OK")).unwrap();
     assert_eq!(session.hear(frame(0, "serverclose", "")), Err(Over::ServerClose));
@@ -91,7 +98,7 @@ fn the_receiver_may_end_it_at_any_time() {
 
 #[test]
 fn numbers_end_and_one_is_left_for_close() {
-    let mut session = opened(RelpLimits { window: 100, last_number: 5 }, 0);
+    let mut session = opened(RelpLimits { window: 100, last_number: 5 }, Refusals::default());
     assert_eq!(fill(&mut session, 0), 3, "2, 3 and 4");
     assert!(!session.is_used_up(), "they are not answered");
     for number in 2..5 {
@@ -103,7 +110,7 @@ fn numbers_end_and_one_is_left_for_close() {
 
 #[test]
 fn what_is_refused_is_sent_again_when_all_before_it_is_answered() {
-    let mut session = opened(LIMITS, 0);
+    let mut session = opened(LIMITS, Refusals::default());
     fill(&mut session, 0);
     session.hear(frame(4, "rsp", "500 no")).unwrap();
     session.hear(frame(3, "rsp", "500 not at all")).unwrap();
@@ -112,23 +119,23 @@ fn what_is_refused_is_sent_again_when_all_before_it_is_answered() {
         session.hear(frame(2, "rsp", "200 OK")),
         Err(Over::Rejected("500 not at all".into()))
     );
-    assert_eq!((session.proven(), session.rejections()), (10, 1));
+    assert_eq!((session.proven(), session.refusals()), (10, refused(1, true)));
 }
 
 #[test]
 fn what_is_refused_for_good_three_times_is_given_up() {
     for times in 1..=2 {
-        let mut session = opened(LIMITS, times);
+        let mut session = opened(LIMITS, refused(times, true));
         assert_eq!(fill(&mut session, 0), 1, "alone");
         let answer = session.hear(frame(2, "rsp", "550 no"));
         if times < 2 {
             assert_eq!(answer, Err(Over::Rejected("550 no".into())));
-            assert_eq!(session.rejections(), times + 1);
+            assert_eq!(session.refusals(), refused(times + 1, true));
         } else {
             assert_eq!(answer, Ok(true));
             let given_up = session.take_given_up();
             assert_eq!(given_up, Some("550 no".to_owned()));
-            assert_eq!((session.proven(), session.rejections()), (10, 0));
+            assert_eq!((session.proven(), session.refusals()), (10, Refusals::default()));
             assert_eq!(fill(&mut session, 1), 4);
         }
     }
@@ -137,17 +144,58 @@ fn what_is_refused_for_good_three_times_is_given_up() {
 #[test]
 fn what_is_refused_for_now_is_never_given_up() {
     for code in ["450 later", "", "999 what"] {
-        let mut session = opened(LIMITS, 50);
+        let mut session = opened(LIMITS, refused(50, true));
         fill(&mut session, 0);
         let answer = session.hear(frame(2, "rsp", code));
         assert_eq!(answer, Err(Over::Rejected(code.into())));
-        assert_eq!((session.rejections(), session.proven()), (51, 0));
+        assert_eq!((session.refusals(), session.proven()), (refused(51, true), 0));
     }
     // Where it is taken at last, the others follow.
-    let mut session = opened(LIMITS, 50);
+    let mut session = opened(LIMITS, refused(50, true));
     fill(&mut session, 0);
     session.hear(frame(2, "rsp", "200")).unwrap();
-    assert_eq!((fill(&mut session, 1), session.rejections()), (4, 0));
+    assert_eq!((fill(&mut session, 1), session.refusals()), (4, Refusals::default()));
+}
+
+/// What the first message's refusal for the third time, and what follows, leads to: how many others may be sent.
+fn put_on_hold(times: u32) -> (RelpSession, u64) {
+    let mut session = opened(RelpLimits { window: 100, ..LIMITS }, refused(times, false));
+    assert_eq!(fill(&mut session, 0), 1, "alone");
+    session.hear(frame(2, "rsp", "500 disk full")).unwrap();
+    let others = fill(&mut session, 1);
+    (session, others)
+}
+
+#[test]
+fn where_all_is_refused_nothing_is_given_up_for_long() {
+    for (times, most) in [(2, 1), (3, 2), (4, 4), (5, 8)] {
+        let (mut session, others) = put_on_hold(times);
+        assert_eq!((others, session.take_given_up()), (most, None));
+        for number in 3..2 + most as u32 {
+            assert_eq!(session.hear(frame(number, "rsp", "500 disk full")), Ok(true));
+        }
+        let last = session.hear(frame(2 + most as u32, "rsp", "500 disk full"));
+        assert_eq!(last, Err(Over::Rejected("500 disk full".into())));
+        assert_eq!((session.proven(), session.refusals()), (0, refused(times + 1, false)));
+    }
+    let (mut session, _) = put_on_hold(GIVEN_UP_AT_LAST - 1);
+    assert!(session.take_given_up().is_some() && session.proven() == 10);
+    // Nothing else comes that could be tried.
+    let (mut session, _) = put_on_hold(2);
+    assert_eq!(session.end_hold(), Some("500 disk full".to_owned()));
+    assert_eq!((session.refusals(), session.end_hold()), (refused(3, false), None));
+}
+
+#[test]
+fn where_another_one_is_taken_it_is_given_up_when_it_is_refused_once_more() {
+    let (mut session, _) = put_on_hold(2);
+    let taken = session.hear(frame(3, "rsp", "200 OK"));
+    assert_eq!(taken, Err(Over::Rejected("500 disk full".into())));
+    assert_eq!((session.proven(), session.refusals()), (0, refused(3, true)));
+    let mut session = opened(LIMITS, session.refusals());
+    fill(&mut session, 0);
+    assert_eq!(session.hear(frame(2, "rsp", "500 never")), Ok(true));
+    assert!(session.take_given_up().is_some() && session.proven() == 10);
 }
 
 /// What the model does next.
@@ -180,8 +228,8 @@ proptest! {
         let limits = RelpLimits { window, last_number };
         let (mut taken, mut given_up) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
         // The first message of the session, and how many were sent in it.
-        let (mut base, mut sent, mut rejections) = (0u64, 0u64, 0u32);
-        let mut session = opened(limits, 0);
+        let (mut base, mut sent, mut refusals) = (0u64, 0u64, Refusals::default());
+        let mut session = opened(limits, refusals);
         let mut waiting: Vec<u32> = Vec::new();
         for step in steps {
             let mut over = None;
@@ -194,7 +242,7 @@ proptest! {
                     prop_assert!(number < last_number);
                     sent += 1;
                     waiting.push(number);
-                    prop_assert!(session.unanswered() <= window);
+                    prop_assert!(waiting.len() <= window);
                 },
                 Step::Answer(at, answer) if at < waiting.len() => {
                     let number = waiting.remove(at);
@@ -221,10 +269,10 @@ proptest! {
             }
             if over.is_some() {
                 let same = session.proven() == 0;
-                prop_assert!(session.rejections() <= rejections + 1 || !same);
+                prop_assert!(session.refusals().times <= refusals.times + 1 || !same);
                 base += session.proven();
-                (sent, rejections) = (0, session.rejections());
-                session = opened(limits, rejections);
+                (sent, refusals) = (0, session.refusals());
+                session = opened(limits, refusals);
                 waiting.clear();
             }
         }

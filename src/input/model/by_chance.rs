@@ -103,3 +103,11 @@ fn what_is_put_aside_and_found_by_its_log_is_read_once_when_the_shipper_is_kille
     world.received.sort_unstable();
     assert_eq!(world.received, world.written);
 }
+
+#[test]
+fn what_replaced_a_log_and_was_rotated_is_not_read_twice_where_it_cannot_be_read_for_a_while() {
+    use Op::{Append, FailReads, Fill, Partial, Pass, Rename, Replace};
+    let begin = [Append(4), Append(4), Append(2), Replace, Rename { create: false }];
+    let end = [FailReads { rotated: true }, Pass(110), Partial, Fill];
+    assert_exact(Rotation::Rename, &[&begin[..], &end].concat());
+}

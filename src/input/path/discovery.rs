@@ -103,8 +103,8 @@ impl FollowedPath {
             }
             match self.identify(path.clone(), context) {
                 Ok(None) => {}
-                Ok(Some(found)) => {
-                    unknown.push(self.discovered(found, order, context));
+                Ok(Some((found, begin))) => {
+                    unknown.push(self.discovered(found, order, begin, context));
                 }
                 Err(error) => {
                     debug!("{} is not complete yet: {error}", path.shown());
@@ -137,7 +137,8 @@ impl FollowedPath {
         })
     }
 
-    /// Opens what stands at `path`, if it is not known. What goes on in it is read on there.
+    /// Opens what stands at `path`, if it is not known, and says where to begin: what was deleted and let go may go
+    /// on in it. What goes on in it and is known is read on there.
     ///
     /// # Errors
     /// It cannot be told yet.
@@ -145,7 +146,7 @@ impl FollowedPath {
         &mut self,
         path: PathBuf,
         context: &mut Context<'_>,
-    ) -> io::Result<Option<Found>> {
+    ) -> io::Result<Option<(Found, Begin)>> {
         let Some(mut found) = Found::open(&context.shared.directories, path)? else {
             return Ok(None);
         };
@@ -170,7 +171,14 @@ impl FollowedPath {
             );
             return Ok(None);
         }
-        Ok((!is_known).then_some(found))
+        if is_known {
+            return Ok(None);
+        }
+        let begin = match self.recently_read.deleted_before(&mut found)? {
+            Some(position) => Begin::Behind(position),
+            None => Begin::At(start(&found.stat)),
+        };
+        Ok(Some((found, begin)))
     }
 
     /// Which older generation, of those that `may_go_on`, was deleted and goes on in `found`; the one that was
@@ -211,11 +219,11 @@ impl FollowedPath {
         &mut self,
         found: Found,
         order: u64,
+        begin: Begin,
         context: &mut Context<'_>,
     ) -> Generation {
         let Found { path, content, stat, .. } = found;
-        let mut new =
-            self.generation(order, &stat, Begin::At(start(&stat)), Some(content), context);
+        let mut new = self.generation(order, &stat, begin, Some(content), context);
         new.retire(context.now);
         let (found_by, source, inode) = (self.id, new.source.id, stat.inode);
         context.shared.ownership.claim_if_unread(inode, found_by);

@@ -114,7 +114,7 @@ impl FollowedPath {
         match self.identify(file.path.clone(), context) {
             Err(error) => self.settle_file_later(file, &error, context),
             Ok(None) => {}
-            Ok(Some(mut found)) => {
+            Ok(Some((mut found, begin))) => {
                 let is_log = match file.is_rewritten {
                     true => found.content.looks_like_a_log(),
                     false => Ok(true),
@@ -128,7 +128,7 @@ impl FollowedPath {
                     Err(error) => return self.settle_file_later(file, &error, context),
                 }
                 let at = self.older.partition_point(|known| known.order() < file.order);
-                let new = self.discovered(found, file.order, context);
+                let new = self.discovered(found, file.order, begin, context);
                 self.older.insert(at, new);
             }
         }

@@ -174,6 +174,12 @@ impl<'a, 'r, 'f> Layered<'a, 'r, 'f> {
                 nearest(&name, keys.iter().map(|key| &key.name).chain(sections).map(String::as_str))
             }
         };
+        if near == Some("redact_patterns") {
+            // A warning is easily missed, and what should be hidden would be sent meanwhile.
+            let text = "unknown key; did you mean redact_patterns? It is refused, for nothing would be redacted";
+            let problem = Problem::at(reading.place(found, *line), name, text);
+            return reading.findings.problem(problem);
+        }
         let remedy = near.map_or("remove it".to_owned(), |near| format!("did you mean {near}?"));
         let text = format!("unknown key, ignored; {remedy}");
         let warning = Problem::at(reading.place(found, *line), name, text);

@@ -307,7 +307,7 @@ fn an_unknown_authority_is_refused() {
     assert_eq!(code, 1);
     assert!(said.contains("not connected: TLS with HOST (HOST:PORT): "), "{said}");
     let trusted = "has another key): 1 authority is trusted, that of SSL_CERT_FILE (/";
-    assert!(said.contains(trusted) && said.contains("; let SSL_CERT_FILE name"), "{said}");
+    assert!(said.contains(trusted) && said.contains("; let destination.ca_file name"), "{said}");
     assert!(said.contains("\n    issued by CN=remote_syslog test authority\n"), "{said}");
 }
 

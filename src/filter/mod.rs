@@ -127,6 +127,11 @@ impl Patterns {
         self.matching(seen(line))
     }
 
+    /// The patterns as they were written.
+    pub fn written(&self) -> impl Iterator<Item = &str> {
+        self.compiled.iter().flat_map(|compiled| &compiled.patterns).map(|(written, _)| &**written)
+    }
+
     /// How many patterns there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -99,9 +99,9 @@ fn verdict(filter: &LineFilter, line: &[u8], of: &str, out: Out<'_>) -> io::Resu
         )?;
     }
     if !include.is_empty() && !include.drops(line) {
-        let why = match include.len() {
-            1 => "the pattern in include_patterns does not match".to_owned(),
-            count => format!("none of the {count} include_patterns matches"),
+        let why = match (include.written().next(), include.len()) {
+            (Some(pattern), 1) => format!("include_patterns 1 does not match: {}", pattern.shown()),
+            (_, count) => format!("none of the {count} include_patterns matches"),
         };
         return writeln!(out, "{of}{ODD}dropped{ODD:#}: {why}");
     }

@@ -203,12 +203,18 @@ fn remarks(file: &File) -> String {
 fn total(files: &[File]) -> [String; 7] {
     let sum = |of: fn(&File) -> u64| files.iter().map(of).fold(0, u64::saturating_add);
     let known = |file: &File| if file.behind().is_some() { file.size } else { 0 };
-    let (size, behind) = (sum(|file| file.size), behind(files));
-    let known = sum(known);
-    let bar = words::bar(known.saturating_sub(behind), known);
+    let size = words::bytes(sum(|file| file.size));
+    let (delivered, behind, bar) = match files.iter().any(|file| file.behind().is_some()) {
+        true => {
+            let (known, behind) = (sum(known), behind(files));
+            let bar = words::bar(known.saturating_sub(behind), known);
+            (words::bytes(sum(|file| file.delivered)), words::bytes(behind), bar)
+        }
+        // Nothing is known of any, as above.
+        false => ("-".to_owned(), "-".to_owned(), String::new()),
+    };
     let count = format!("total: {}", words::count(files.len(), "file", "files"));
-    let delivered = words::bytes(sum(|file| file.delivered));
-    [words::bytes(size), delivered, words::bytes(behind), bar, String::new(), String::new(), count]
+    [size, delivered, behind, bar, String::new(), String::new(), count]
 }
 
 /// Of all together.

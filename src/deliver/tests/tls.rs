@@ -240,7 +240,7 @@ async fn an_unknown_authority_is_refused() {
     let (listener, address) = listen().await;
     let error = refusal(ours.target(address), &theirs, listener).await;
     assert!(
-        error.contains("not trusted here (CN=") && error.contains("; let SSL_CERT_FILE name"),
+        error.contains("not trusted here (CN=") && error.contains("; let destination.ca_file name"),
         "{error}"
     );
 }

@@ -289,7 +289,7 @@ fn issuer<'a>(facts: &'a HandshakeFacts<'_>) -> &'a str {
 /// What is to name the authorities that are trusted.
 fn place(facts: &HandshakeFacts<'_>) -> String {
     match facts.named {
-        None => "let SSL_CERT_FILE name".to_owned(),
+        None => "let destination.ca_file name".to_owned(),
         Some(AuthorityPlaces { file: Some(file), .. }) => format!("let {} name", file.key),
         Some(AuthorityPlaces { dir, .. }) => {
             format!("let {} have", dir.as_ref().map_or("destination.ca_dir", |dir| &dir.key))

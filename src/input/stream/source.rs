@@ -1,12 +1,14 @@
 //! Where the bytes of a stream come from.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::stdio::stdin;
+use tokio::io::Interest;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -73,16 +75,29 @@ impl Fifo {
     /// Waits for what comes next. 0: all who wrote to it have closed it. Others may come.
     async fn next(&mut self, lines: &mut StreamLines) -> io::Result<usize> {
         loop {
-            self.open.readable().await?;
+            let ready = self.open.ready(Interest::READABLE).await?;
             match self.open.try_read(&mut self.piece) {
                 Ok(count) => {
                     lines.push(&self.piece[..count]);
                     return Ok(count);
                 }
-                Err(error) if is_passing(&error) => {}
+                Err(error) if is_passing(&error) => {
+                    // Nobody had it open for a moment, and somebody has now. tokio keeps the first for as long as
+                    // this is registered, so there would be no waiting any more.
+                    if ready.is_read_closed() {
+                        self.register_anew()?;
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Forgets what was heard of it.
+    fn register_anew(&mut self) -> io::Result<()> {
+        let again = self.open.as_fd().try_clone_to_owned()?;
+        self.open = pipe::Receiver::from_owned_fd(again)?;
+        Ok(())
     }
 
     /// Takes what is there without waiting. Returns whether that was something.
@@ -136,5 +151,59 @@ fn read_stdin(pieces: &Sender<io::Result<Vec<u8>>>) {
         if count == 0 || sent.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, OpenOptions};
+    use std::io::Write;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+    use crate::input::FileSettings;
+    use crate::syslog::{Encoder, Framing};
+    use crate::text::TextRules;
+
+    /// Writes when `limit` is over, unless it is told that nobody waits any more.
+    fn rescue(mut writer: File, limit: mpsc::Receiver<()>) -> std::thread::JoinHandle<()> {
+        std::thread::spawn(move || {
+            if limit.recv_timeout(Duration::from_secs(5)).is_err() {
+                writer.write_all(b"late\n").unwrap();
+            }
+        })
+    }
+
+    /// One writer goes and another comes before anybody has looked: there is nothing to read, and the thread is free
+    /// for all else until there is.
+    #[tokio::test]
+    async fn a_writer_that_takes_the_place_of_another_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path: Arc<Path> = dir.path().join("fifo").into();
+        mknodat(CWD, &*path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let mut fifo = Fifo::open(Arc::clone(&path), Stat::at(&path).unwrap().inode).unwrap();
+        let writer = || OpenOptions::new().write(true).open(&path).unwrap();
+        let encoder = Encoder::new(Framing::Newline, None);
+        let settings = Arc::new(FileSettings::plain("h", TextRules::default()));
+        let mut lines = StreamLines::new(encoder, &path, settings, fifo.inode);
+        drop(writer());
+        // The runtime hears of it.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let mut second = writer();
+        let (is_over, limit) = mpsc::channel();
+        let rescued = rescue(second.try_clone().unwrap(), limit);
+        let read = tokio::select! {
+            biased;
+            read = fifo.next(&mut lines) => Some(read.unwrap()),
+            () = tokio::task::yield_now() => None,
+        };
+        is_over.send(()).unwrap();
+        rescued.join().unwrap();
+        assert_eq!(read, None, "nothing was there");
+        second.write_all(b"line\n").unwrap();
+        assert_eq!(fifo.next(&mut lines).await.unwrap(), 5);
     }
 }

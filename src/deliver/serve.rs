@@ -13,8 +13,9 @@ use super::transport::{Memory, Patience, Transport, Why};
 
 /// How long a connection may take to end in good order after sending was told to leave.
 const GRACE: Duration = Duration::from_secs(3);
-/// The answer to our close is not awaited longer than so many times doubled: a day, with the usual `write_timeout`.
-const MOST_DOUBLINGS: u32 = 12;
+/// The answer to our close is not awaited longer than so many times doubled: eight minutes, with the usual
+/// `write_timeout`. Nothing is sent meanwhile, and the receiver may have been mended.
+const MOST_DOUBLINGS: u32 = 4;
 /// No more is taken from the channel while this much is not written yet.
 const ENOUGH: u64 = 64 << 10;
 /// A receiver that takes nothing for so long is worth a line in the log.

@@ -3,7 +3,7 @@
 
 mod shared;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
@@ -47,6 +47,8 @@ const LINKS_MAX: u32 = 40;
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Mounts {
     points: HashMap<PathBuf, Mount>,
+    /// Where the names lie that something is mounted on.
+    directories: HashSet<PathBuf>,
     /// Some of them may not answer.
     has_remote: bool,
 }
@@ -97,7 +99,9 @@ impl Mounts {
     }
 
     fn of(points: HashMap<PathBuf, Mount>) -> Self {
-        let mut mounts = Self { points, has_remote: false };
+        let directories = points.keys().filter_map(|point| point.parent()).map(Path::to_owned);
+        let directories = directories.collect();
+        let mut mounts = Self { points, directories, has_remote: false };
         mounts.has_remote = mounts.points.keys().any(|point| mounts.is_remote_point(point));
         mounts
     }
@@ -111,7 +115,7 @@ impl Mounts {
     /// Whether something is mounted on a name in this canonical directory.
     #[must_use]
     pub fn is_any_in(&self, directory: &Path) -> bool {
-        self.points.keys().any(|point| point.parent() == Some(directory))
+        self.directories.contains(directory)
     }
 
     /// Whether others may write below this canonical path unheard.

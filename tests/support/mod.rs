@@ -39,6 +39,7 @@ mod shipper;
 mod site;
 mod socket;
 mod tier;
+mod turns;
 
 use std::io::Write;
 use std::panic::Location;

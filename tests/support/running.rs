@@ -4,12 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, setpriority_process};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::process::wait_until_frozen;
 use super::shipper::{Shipper, wait_exit};
+use super::turns::Turns;
 use super::{SOON, cost, wait_until};
 
 /// As long as its unit gives it (`TimeoutStopSec`): the last positions are synced, and a disk that other
@@ -47,13 +48,21 @@ impl Running {
         wait_until_frozen(self.child.id());
     }
 
-    /// Has it run before all others where that is allowed, for what depends on how soon it runs: a busy
-    /// machine is no fault of it.
-    pub fn run_first(&self) {
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap().flatten() {
-            let thread = task.file_name().to_str().and_then(|id| id.parse().ok());
-            // Nobody but root may.
-            let _ = setpriority_process(thread.and_then(Pid::from_raw), -20);
+    /// Lets so much time pass in which none of its threads waits for a processor, and some seconds at most:
+    /// a busy machine is no fault of it.
+    pub fn let_run(&self, time: Duration) {
+        const LIMIT: Duration = Duration::from_secs(3);
+        let pid = self.child.id();
+        let (began, before) = (Instant::now(), Turns::of(pid));
+        let mut last = Turns::default();
+        while began.elapsed() < LIMIT {
+            let now = Turns::of(pid);
+            let left = (time + now.waited_since(&before)).saturating_sub(began.elapsed());
+            if left.is_zero() && !now.may_wait_since(&last) {
+                return;
+            }
+            last = now;
+            thread::sleep(left.clamp(Duration::from_millis(1), Duration::from_millis(10)));
         }
     }
 

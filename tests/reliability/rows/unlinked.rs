@@ -42,23 +42,22 @@ fn holds_deleted(shipper: &Running) -> bool {
     shipper.descriptors().iter().any(is_deleted)
 }
 
-/// Row 14, while another file is written at full rate.
+/// Row 14, while another file is written at full rate. While the daemon waits for a processor, a file
+/// stays.
 pub fn short_lived(c: &Conditions) -> Outcome {
     const FILES: u64 = 200;
     const LINES: u64 = 20;
-    const LIFE: Duration = Duration::from_millis(50);
+    const LIFE: Duration = Duration::from_millis(45);
     let (site, receiver) = (Site::new(), c.receiver());
     site.make_dir("burst");
     let shipper = c.shipper(&site, &receiver.endpoint()).follow("burst/*.log");
     let mut shipper = shipper.start();
     let writer = c.writer(&site, Reopen::Never);
     wait_until("it follows", QUIET, || receiver.count() > 0);
-    shipper.run_first();
     for file in 0..FILES {
-        let began = Instant::now();
         let name = format!("burst/b{file:03}.log");
         site.append(&name, lines(file * LINES + 1..=(file + 1) * LINES));
-        sleep(LIFE.saturating_sub(began.elapsed()).saturating_sub(Duration::from_millis(2)));
+        shipper.let_run(LIFE);
         fs::remove_file(site.path(&name)).unwrap();
     }
     let written = writer.stop();

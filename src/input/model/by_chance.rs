@@ -110,3 +110,12 @@ fn what_replaced_a_log_and_was_rotated_is_not_read_twice_where_it_cannot_be_read
     let end = [FailReads { rotated: true }, Pass(110), Partial, Fill];
     assert_exact(Rotation::Rename, &[&begin[..], &end].concat());
 }
+
+#[test]
+fn what_little_was_read_of_a_rotated_file_is_known_again_where_nothing_can_be_listed_at_the_start()
+{
+    use Op::{Append, Compress, FailLists, FailReads, Partial, Pass, Rename, Reopen, Rotations};
+    let begin = [Rotations(2), FailReads { rotated: false }, Rename { create: true }];
+    let restart = [Op::Stop { clean: true }, FailLists, Partial, Reopen, Append(1), Compress];
+    assert_exact(Rotation::Rename, &[&begin[..], &restart, &[Op::Start, Pass(12)]].concat());
+}

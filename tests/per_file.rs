@@ -173,7 +173,7 @@ fn show_config_names_a_mistyped_variable() {
     let output = finish(command.env("REMOTE_SYSLOG_FACILTY", "local0"));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
-    let near = "warning: REMOTE_SYSLOG_FACILTY: sets nothing, and is ignored; did you mean \
+    let near = "warning: REMOTE_SYSLOG_FACILTY: unknown variable, ignored; did you mean \
                 REMOTE_SYSLOG_FACILITY?\n";
     assert_eq!(said, near);
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::{Place, Problem, Warning};
+use super::keys::{REDACTION, nearest};
 
 /// How many problems are told, and how many warnings. Whoever has more has another problem.
 const TOLD_MAX: usize = 100;
@@ -60,17 +61,33 @@ impl Findings {
         self.warnings.push(warning);
     }
 
-    /// Warns of a key that was probably `meant` to be that one.
-    pub(super) fn misspelt(&mut self, warning: Warning, meant: Option<&str>) {
+    /// Which of the `known` names a name was probably meant to be that is none of them. That takes long to find, so of
+    /// what is not told it is only found out whether it is to be refused.
+    pub(super) fn meant<'a>(
+        &self,
+        name: &str,
+        known: impl Iterator<Item = &'a str> + Clone,
+    ) -> Option<&'a str> {
+        match nearest(name, known.clone().filter(|known| *known == REDACTION)) {
+            None if !self.warnings.has_room() => None,
+            Some(refused) if !self.problems.has_room() => Some(refused),
+            _ => nearest(name, known),
+        }
+    }
+
+    /// Warns of a name that is none of the known ones. The text of `unknown` says what it is, `near` the name that was
+    /// probably meant, and `meant` the key of that name.
+    pub(super) fn misspelt(&mut self, unknown: Problem, near: Option<&str>, meant: Option<&str>) {
+        let remedy = near.map_or("remove it".to_owned(), |near| format!("did you mean {near}?"));
+        let Problem { place, key, text } = unknown;
+        if meant == Some(REDACTION) {
+            let text = format!("{text}; {remedy} It is refused, for nothing would be redacted");
+            return self.problem(Problem::at(place, key, text));
+        }
         if let Some(key) = meant.filter(|_| self.warnings.has_room()) {
             self.misspelt.push((self.warnings.first.len(), key.to_owned()));
         }
-        self.warnings.push(warning);
-    }
-
-    /// Whether a further warning is told: finding out what to say may take long.
-    pub(super) fn has_room_for_warnings(&self) -> bool {
-        self.warnings.has_room()
+        self.warn(Problem::at(place, key, format!("{text}, ignored; {remedy}")));
     }
 
     /// Whether a problem fits `is_it`, or may be among those that are not told.
@@ -104,15 +121,16 @@ mod tests {
         let mut findings = Findings::default();
         for line in 0..TOLD_MAX + 7 {
             findings.problem(Problem::at(place(line), "", "bad; mend it"));
-            findings.misspelt(Problem::at(place(line), "", "odd; look"), Some("destination.port"));
+            let meant = Some("destination.port");
+            findings.misspelt(Problem::at(place(line), "", "odd"), meant, meant);
         }
         findings.add_consequence("destination.port", "So it is.");
-        assert!(findings.may_hold(|_| false) && !findings.has_room_for_warnings());
+        assert!(findings.may_hold(|_| false));
         let (problems, warnings) = findings.into_parts();
         for (told, remedy) in [(&problems, "mend"), (&warnings, "look at")] {
             assert_eq!(told.len(), TOLD_MAX + 1);
             assert_eq!(told[TOLD_MAX].text, format!("7 more are not listed; {remedy} those first"));
         }
-        assert!(warnings[TOLD_MAX - 1].text.ends_with("look So it is."));
+        assert!(warnings[TOLD_MAX - 1].text.ends_with("did you mean destination.port? So it is."));
     }
 }

@@ -11,9 +11,16 @@ pub(super) const VARIABLE_PREFIX: &str = "REMOTE_SYSLOG_";
 /// Longer than any name that somebody may have meant.
 const NAME_MAX: usize = 64;
 
+/// The key that nobody may misspell: what it should hide would be sent, and a warning is easily missed.
+pub(super) const REDACTION: &str = "redact_patterns";
+
 /// The name of `known` that `typed` was probably meant to be. For a name with a dot the part
-/// behind it counts as well, so that a key in the wrong section finds its place.
-pub(super) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// behind it counts as well, so that a key in the wrong section finds its place. Whatever begins with `redact` is about
+/// redaction.
+pub(super) fn nearest<'a>(
+    typed: &str,
+    mut known: impl Iterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
     // The distance to a text is found in a table as large as that text.
     if typed.len() > NAME_MAX {
         return None;
@@ -25,7 +32,15 @@ pub(super) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> 
             .min(strsim::damerau_levenshtein(&last(&typed), &last(name)))
     };
     let allowed = (last(&typed).chars().count() / 3).clamp(1, 3);
-    known.map(|name| (distance(name), name)).filter(|(d, _)| *d <= allowed).min().map(|(_, n)| n)
+    // Texts are at least as far apart as their lengths, which is quickly found.
+    let length = |name: &str| name.chars().count();
+    let may_be_near = |name: &&str| {
+        length(&typed).abs_diff(length(name)) <= allowed
+            || length(&last(&typed)).abs_diff(length(&last(name))) <= allowed
+    };
+    let distances = known.clone().filter(may_be_near).map(|name| (distance(name), name));
+    let near = distances.filter(|(d, _)| *d <= allowed).min().map(|(_, name)| name);
+    near.or_else(|| known.find(|name| *name == REDACTION && last(&typed).starts_with("redact")))
 }
 
 #[cfg(test)]
@@ -40,6 +55,7 @@ mod tests {
             "destination.port",
             "destination.host",
             "new_file_check_interval",
+            "redact_patterns",
         ];
         let near = |typed| nearest(typed, names.into_iter());
         assert_eq!(near("exclude_pattern"), Some("exclude_patterns"));
@@ -47,6 +63,9 @@ mod tests {
         assert_eq!(near("port"), Some("destination.port"));
         assert_eq!(near("destination.hots"), Some("destination.host"));
         assert_eq!(near("new-file-check-interval"), Some("new_file_check_interval"));
+        for typed in ["redact-paterns", "destination.redact_pattern", "Redact", "redacted_words"] {
+            assert_eq!(near(typed), Some("redact_patterns"), "{typed}");
+        }
         assert_eq!(near("retries"), None);
         assert_eq!(near("x"), None);
     }

@@ -10,7 +10,7 @@ use super::document::reader::Tree;
 use super::document::spots::SourceOrigin;
 use super::error::{Place, Problem};
 use super::findings::Findings;
-use super::keys::{VARIABLE_PREFIX, nearest, variable};
+use super::keys::{VARIABLE_PREFIX, variable};
 use super::yaml::{Entry, Node, Value};
 use crate::cli::Cli;
 
@@ -155,12 +155,11 @@ pub(super) fn warn_of_misspelt(variables: &Variables, names: &KeyNames, findings
         };
         let names_of_variables: Vec<_> =
             known.iter().map(|k| k[VARIABLE_PREFIX.len()..].to_lowercase()).collect();
-        if let Some(near) = nearest(rest, names_of_variables.iter().map(String::as_str)) {
+        if let Some(near) = findings.meant(rest, names_of_variables.iter().map(String::as_str)) {
             let near = format!("{VARIABLE_PREFIX}{}", near.to_ascii_uppercase());
-            let text = format!("sets nothing, and is ignored; did you mean {near}?");
-            let warning = Problem::at(Place::Variable(name.to_owned()), "", text);
+            let unknown = Problem::at(Place::Variable(name.to_owned()), "", "unknown variable");
             let meant = names.keys.iter().find(|key| variable(&key.name) == near);
-            findings.misspelt(warning, meant.map(|key| key.name.as_str()));
+            findings.misspelt(unknown, Some(&near), meant.map(|key| key.name.as_str()));
         }
     }
 }

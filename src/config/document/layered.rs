@@ -16,7 +16,6 @@ use serde::de::{Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::super::error::Problem;
-use super::super::keys::nearest;
 use super::super::yaml::{Entry, Node, Value};
 use super::access::{FieldValues, Halves, ListAccess, MapWithSpot, PairValue, PairsAccess, Word};
 use super::leaf::{Spot, name};
@@ -159,7 +158,6 @@ impl<'a, 'r, 'f> Layered<'a, 'r, 'f> {
             let problem = Problem::at(reading.place(found, *line), name, text);
             return reading.findings.problem(problem);
         }
-        // Of those that are not told, nobody needs to know what was meant.
         if name.eq_ignore_ascii_case("destination.also") {
             let text = "a second destination has positions and a pace of its own, so that neither waits for \
                         the other: it is another instance; write its configuration to \
@@ -167,23 +165,14 @@ impl<'a, 'r, 'f> Layered<'a, 'r, 'f> {
             let problem = Problem::at(reading.place(found, *line), name, text);
             return reading.findings.problem(problem);
         }
-        let near = match (reading.findings.has_room_for_warnings(), self.is_in_item) {
-            (false, _) => None,
-            (true, true) => nearest(&name, fields.iter().copied()),
-            (true, false) => {
-                nearest(&name, keys.iter().map(|key| &key.name).chain(sections).map(String::as_str))
-            }
+        let near = if self.is_in_item {
+            reading.findings.meant(&name, fields.iter().copied())
+        } else {
+            let known = keys.iter().map(|key| &key.name).chain(sections).map(String::as_str);
+            reading.findings.meant(&name, known)
         };
-        if near == Some("redact_patterns") {
-            // A warning is easily missed, and what should be hidden would be sent meanwhile.
-            let text = "unknown key; did you mean redact_patterns? It is refused, for nothing would be redacted";
-            let problem = Problem::at(reading.place(found, *line), name, text);
-            return reading.findings.problem(problem);
-        }
-        let remedy = near.map_or("remove it".to_owned(), |near| format!("did you mean {near}?"));
-        let text = format!("unknown key, ignored; {remedy}");
-        let warning = Problem::at(reading.place(found, *line), name, text);
-        reading.findings.misspelt(warning, near);
+        let unknown = Problem::at(reading.place(found, *line), name, "unknown key");
+        reading.findings.misspelt(unknown, near, near);
     }
 
     fn one<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {

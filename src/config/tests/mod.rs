@@ -286,6 +286,35 @@ fn what_is_not_possible_says_what_is() {
     assert!(error.contains(r"what ends like this is '\.gz$'"), "{error}");
 }
 
+#[test]
+fn what_is_nearly_a_redaction_is_refused_wherever_it_stands() {
+    const REFUSED: &str =
+        "did you mean redact_patterns? It is refused, for nothing would be redacted";
+    let many: String = (0..150).map(|i| format!("unknown_key_{i}: 1\n")).collect();
+    for (text, key) in [
+        ("redact_pattern: [card]\n".to_owned(), "redact_pattern"),
+        ("redact: [card]\n".to_owned(), "redact"),
+        ("files: [{path: /a, Redact-Paterns: [card]}]\n".to_owned(), "files.Redact-Paterns"),
+        ("destination:\n  redact_patern: [card]\n".to_owned(), "destination.redact_patern"),
+        ("destination:\n  redact_patterns: [card]\n".to_owned(), "destination.redact_patterns"),
+        (format!("{many}redact_pattern: [card]\n"), "redact_pattern"),
+        (format!("{many}files: [{{path: /a, redact_pattern: [card]}}]\n"), "files.redact_pattern"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("c.yml");
+        std::fs::write(&path, &text).unwrap();
+        let path = path.to_str().unwrap();
+        let refused = try_load(&["-c", path, "-d", "a", "/a.log"], &[]).unwrap_err();
+        let [problem] = refused.problems() else { panic!("{text}: {refused}") };
+        assert_eq!(problem.key, key);
+        assert_eq!(problem.text, format!("unknown key; {REFUSED}"), "{text}");
+    }
+    let refused = errors(&["-d", "a", "/a.log"], &[("REMOTE_SYSLOG_REDACT_PATTERN", "card")]);
+    let expected = "REMOTE_SYSLOG_REDACT_PATTERN: unknown variable; did you mean \
+                    REMOTE_SYSLOG_REDACT_PATTERNS? It is refused, for nothing would be redacted";
+    assert_eq!(refused, expected);
+}
+
 /// What a text of a configuration costs, in processor time of this thread.
 fn cost(text: &str) -> Duration {
     let directory = tempfile::tempdir().unwrap();
@@ -308,9 +337,10 @@ fn no_configuration_takes_more_than_in_proportion_to_its_length() {
     fn numbered(n: usize, text: fn(usize) -> String) -> String {
         (0..n).map(text).collect()
     }
-    let families: [(&str, Family); 9] = [
+    let families: [(&str, Family); 10] = [
         ("unknown keys", Box::new(|n| numbered(n, |i| format!("unknown_key_{i}: 1\n")))),
         ("near misses", Box::new(|n| numbered(n, |i| format!("tcp_max_line_lengt{i}: 1\n")))),
+        ("near redactions", Box::new(|n| numbered(n, |i| format!("redact_pat_{i}: 1\n")))),
         ("one key", Box::new(|n| "hostname: a\n".repeat(n))),
         ("sections", Box::new(|n| "destination: {host: a}\n".repeat(n))),
         (

@@ -211,17 +211,18 @@ impl FollowedPath {
         self.older.iter_mut().for_each(Generation::unpark_if_changed);
         let is_news = match stat {
             Some(stat) => self.look_at_file(&stat, context),
-            None => self.look_at_nothing(context.now),
+            None => self.look_at_nothing(context),
         };
         is_news || self.is_draining()
     }
 
     /// The path names no file. Returns whether that is news.
-    fn look_at_nothing(&mut self, now: Instant) -> bool {
+    fn look_at_nothing(&mut self, context: &mut Context<'_>) -> bool {
         let is_news = self.current.is_some();
         if is_news {
             debug!("{} is gone", self.path.shown());
-            self.retire_current(now);
+            self.retire_current(context.now);
+            self.fingerprint_last(context);
         }
         is_news
     }

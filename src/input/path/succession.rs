@@ -171,10 +171,23 @@ impl FollowedPath {
                 // What cannot be told now is found when its turn comes.
                 let _ = self.open_older(at, context, true);
             }
-            let older = &mut self.older[at];
-            if older.stat().is_some_and(|stat| older.fingerprint_unread(&self.path, &stat)) {
-                context.effects.now.push(CheckpointNow::known(older.reached()));
-            }
+            self.fingerprint(at, context);
+        }
+    }
+
+    /// The file that was last seen empty may have been written to before it was renamed.
+    pub(super) fn fingerprint_last(&mut self, context: &mut Context<'_>) {
+        let Some(at) = self.older.len().checked_sub(1) else { return };
+        if self.older[at].head().len == 0 && !self.older[at].is_open() {
+            let _ = self.open_older(at, context, true);
+        }
+        self.fingerprint(at, context);
+    }
+
+    fn fingerprint(&mut self, at: usize, context: &mut Context<'_>) {
+        let older = &mut self.older[at];
+        if older.stat().is_some_and(|stat| older.fingerprint_unread(&self.path, &stat)) {
+            context.effects.now.push(CheckpointNow::known(older.reached()));
         }
     }
 

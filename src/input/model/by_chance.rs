@@ -119,3 +119,20 @@ fn what_little_was_read_of_a_rotated_file_is_known_again_where_nothing_can_be_li
     let restart = [Op::Stop { clean: true }, FailLists, Partial, Reopen, Append(1), Compress];
     assert_exact(Rotation::Rename, &[&begin[..], &restart, &[Op::Start, Pass(12)]].concat());
 }
+
+#[test]
+fn what_was_empty_and_is_written_to_rotated_and_compressed_before_anything_is_read_is_read() {
+    use Op::{Compress, FailLists, Pass, Rename, Rotations};
+    let begin = [Rotations(2), Rename { create: false }, Compress, Pass(250), FailLists];
+    let ops = [&begin[..], &[Pass(110), Pass(250), Op::Stop { clean: false }]].concat();
+    assert_each_once_within_the_glob(Kind::default(), &ops);
+}
+
+#[test]
+fn what_was_cut_off_before_it_was_read_is_not_looked_for_in_what_another_log_was_made_into() {
+    use Op::{Banner, Compress, FailReads, Preallocate, Rotations, Trim};
+    let begin = [Banner, FailReads { rotated: false }, Preallocate(1), Trim];
+    let kind = Kind { banner: 20, is_dated: false };
+    let ops = [&begin[..], &[Rotations(2), Compress]].concat();
+    assert_each_once_within_the_glob(kind, &ops);
+}

@@ -236,8 +236,34 @@ impl FollowedPath {
     /// # Errors
     /// It cannot be told for now.
     fn reads(&mut self, found: &mut Found, context: &mut Context<'_>) -> io::Result<bool> {
+        self.is_of_any(|_, _| true, found, context)
+    }
+
+    /// The same of those that are open, but for one: they can be compared for certain.
+    ///
+    /// # Errors
+    /// It cannot be told for now.
+    pub(super) fn reads_elsewhere(
+        &mut self,
+        besides: Option<Which>,
+        found: &mut Found,
+        context: &mut Context<'_>,
+    ) -> io::Result<bool> {
+        let is_open = |which, it: &Generation| Some(which) != besides && it.is_open();
+        self.is_of_any(is_open, found, context)
+    }
+
+    fn is_of_any(
+        &mut self,
+        may_be: impl Fn(Which, &Generation) -> bool,
+        found: &mut Found,
+        context: &mut Context<'_>,
+    ) -> io::Result<bool> {
         let current = self.current.as_ref().map(|_| Which::Current);
         for which in (0..self.older.len()).map(Which::Older).chain(current) {
+            if !self.get(which).is_some_and(|it| may_be(which, it)) {
+                continue;
+            }
             match self.is_of(which, found, context) {
                 Ok(false) => {}
                 Ok(true) => return Ok(true),

@@ -17,9 +17,9 @@ use crate::input::read::content::{Content, Stat};
 use crate::input::rotation::archive;
 use crate::input::rotation::directories::Sibling;
 use crate::input::rotation::identity::{Found, position_in};
-use crate::input::rotation::judge::same_inode;
+use crate::input::rotation::judge::{Match, Relation, same_inode};
 use crate::input::rotation::names;
-use crate::pipeline::position::{Position, Source};
+use crate::pipeline::position::{Inode, Position, Source};
 use crate::shown::Show;
 
 /// What becomes of the old content of a file that starts anew.
@@ -28,6 +28,15 @@ struct Rest {
     generation: Option<Generation>,
     /// When the last of its copies was made, in nanoseconds since the epoch.
     copied_until: i64,
+}
+
+/// What a file held before it was truncated, as far as that is known.
+struct Former {
+    source: Arc<Source>,
+    position: Position,
+    /// The file it was read from.
+    reads: Inode,
+    size: u64,
 }
 
 /// How a file stands that has become shorter than it was seen to be, or holds something else.
@@ -42,11 +51,12 @@ impl FollowedPath {
     /// truncated, if there is a copy that goes on there, and begins like that. Else its writer has taken
     /// something back.
     pub(super) fn seek_lost(&mut self, which: Which, context: &mut Context<'_>) -> Step {
-        let (path, id) = (Arc::clone(&self.path), self.id);
+        let path = Arc::clone(&self.path);
         let Some(it) = self.get(which) else { return Step::Same };
         let Some(stat) = it.stat() else { return Step::Stop(When::Look) };
         let present = Present { stat, begins_alike: it.begins_alike() };
-        match it.copy(id, &present, context.shared) {
+        let former = Former::of(it);
+        match self.copy_of(&former, Some(which), &present, context) {
             Ok(Some(copy)) if copy.relation.goes_on() => {
                 return self.start_anew_or_set_aside(which, context);
             }
@@ -56,6 +66,7 @@ impl FollowedPath {
             }
             _ => {}
         }
+        let Some(it) = self.get(which) else { return Step::Same };
         let lost = it.forgo_lost();
         if lost == 0 {
             // It has grown again meanwhile.
@@ -170,8 +181,9 @@ impl FollowedPath {
         present: &Present,
         context: &mut Context<'_>,
     ) -> Rest {
-        let (path, modified) = (self.path.shown(), old.position.modified);
-        let copy = match old.copy(self.id, present, context.shared) {
+        let path = Arc::clone(&self.path);
+        let (path, modified) = (path.shown(), old.position.modified);
+        let copy = match self.copy_of(&Former::of(&old), None, present, context) {
             Ok(copy) => copy,
             // Looking for what else was copied says why.
             Err(error) if archive::is_lasting(&error) => None,
@@ -232,13 +244,54 @@ impl FollowedPath {
     }
 }
 
-impl Generation {
-    /// The copy beside its path of what its file has held before; where there is one that
-    /// no other path reads. `path` is the number of its own.
+impl FollowedPath {
+    /// The copy beside the path of what a file held before; where there is one that no other path
+    /// reads, and that is not of another generation: logs may begin alike. `which` is its own.
     ///
     /// # Errors
     /// It cannot be told for now.
-    fn copy(&self, path: usize, present: &Present, shared: &Shared) -> io::Result<Option<Found>> {
+    fn copy_of(
+        &mut self,
+        former: &Former,
+        which: Option<Which>,
+        present: &Present,
+        context: &mut Context<'_>,
+    ) -> io::Result<Option<Found>> {
+        let mut others = Vec::new();
+        loop {
+            let copy = former.copy(self.id, present, &others, context.shared)?;
+            let is_plausible = |it: &Found| it.relation == Relation::GoesOn(Match::Plausible);
+            let Some(mut copy) = copy else { return Ok(None) };
+            if !is_plausible(&copy) || !self.reads_elsewhere(which, &mut copy, context)? {
+                return Ok(Some(copy));
+            }
+            others.push(copy.stat.inode);
+        }
+    }
+}
+
+impl Former {
+    fn of(generation: &Generation) -> Self {
+        Self {
+            source: Arc::clone(&generation.source),
+            position: generation.position,
+            reads: generation.reads(),
+            size: generation.size(),
+        }
+    }
+
+    /// The copy beside its path of what its file has held before; where there is one that
+    /// no other path reads, and that is none of `others`. `path` is the number of its own.
+    ///
+    /// # Errors
+    /// It cannot be told for now.
+    fn copy(
+        &self,
+        path: usize,
+        present: &Present,
+        others: &[Inode],
+        shared: &Shared,
+    ) -> io::Result<Option<Found>> {
         let stat = &present.stat;
         let is_taken = |it: &Sibling| {
             // What was written later is no copy of what was there before. An empty file has nothing else to be
@@ -247,14 +300,16 @@ impl Generation {
                 && it.stat.modified > stat.modified
                 && !names::is_compressed(&it.path);
             let inode = it.stat.inode;
-            is_later || inode != self.reads() && shared.ownership.is_taken(inode, path)
+            is_later
+                || others.contains(&inode)
+                || inode != self.reads && shared.ownership.is_taken(inode, path)
         };
         let (directories, position) = (&shared.directories, &self.position);
         let mut copy = archive::by_content(directories, &self.source, position, is_taken)?;
         // What holds no more than the file does is a copy of what that holds now.
         if let Some(copy) = copy.as_mut().filter(|copy| copy.relation.goes_on())
             && present.begins_alike
-            && self.size() > stat.size
+            && self.size > stat.size
             && !copy.reaches_beyond(stat.size)?
         {
             return Ok(None);

@@ -225,16 +225,33 @@ fn read_all(file: &mut File) -> Vec<u8> {
     bytes
 }
 
-/// Waits for the end of a child; `None` when it is still there after `limit`.
+/// Waits for the end of a child; `None` when it is still there after `limit`. What has ended and waits for a
+/// disk, which others write to, is there until the disk is done: that does not count, up to a minute.
 pub fn wait_exit(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
-    let deadline = Instant::now() + limit;
+    let (began, turn) = (Instant::now(), Duration::from_millis(2));
+    let mut at_disk = Duration::ZERO;
     loop {
-        match child.try_wait().unwrap() {
-            Some(status) => return Some(status),
-            None if Instant::now() > deadline => return None,
-            None => thread::sleep(Duration::from_millis(2)),
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
         }
+        if began.elapsed().saturating_sub(at_disk.min(DISK)) > limit {
+            return None;
+        }
+        let since = Instant::now();
+        let waits = waits_for_disk(child.id());
+        thread::sleep(turn);
+        at_disk += if waits { since.elapsed() } else { Duration::ZERO };
     }
+}
+
+/// See [`wait_exit`].
+const DISK: Duration = Duration::from_secs(60);
+
+/// Whether a thread of it sleeps so that no signal wakes it.
+fn waits_for_disk(pid: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let mut stats = tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
+    stats.any(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('D')))
 }
 
 /// `text` as a double-quoted YAML scalar.

@@ -2,12 +2,13 @@
 //! log.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::support::peers::{COMPRESSORS, Logrotate, Program};
+use crate::support::peers::{COMPRESSORS, Logrotate, Program, RUNIT};
 use crate::support::{A_WHILE, Receiver, Report, Running, SOON, Shipper, Site, lines, wait_until};
 
 fn shipper(site: &Site, receiver: &Receiver, glob: &str) -> Running {
@@ -161,6 +162,44 @@ fn compressed_by_xz() {
 #[test]
 fn compressed_by_bzip2() {
     compressed_by("bzip2", &["app.log.1"]);
+}
+
+/// Its processor compresses what was rotated, and the name does not say so.
+#[test]
+fn what_svlogd_compresses_within_the_glob_is_sent_once_and_as_text() {
+    let Some(svlogd) = RUNIT.program("svlogd") else { return };
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let log = site.make_dir("svc");
+    site.append("svc/config", "s40000\nn0\n!gzip\n");
+    let mut svlogd = svlogd.command().arg(&log).stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = svlogd.stdin.take().unwrap();
+    let mut write = |first, last| input.write_all(lines(first..=last).as_bytes()).unwrap();
+    write(1, 20);
+    wait_until("svlogd writes", SOON, || site.path("svc/current").exists());
+    let shipper = Shipper::new(&site).follow("svc/current").follow("svc/@*.s");
+    let mut shipper = shipper.to(&receiver.endpoint()).reading_from_start().start();
+    receiver.wait_for_number(20, SOON);
+    for last in (120..=2020).step_by(100) {
+        write(last - 99, last);
+        receiver.wait_for_number(last, SOON);
+    }
+    shipper.term();
+    write(2021, 3020);
+    drop(input);
+    assert!(svlogd.wait().unwrap().success());
+    let begins_as_gzip = |path: &Path| fs::read(path).unwrap().starts_with(&[0x1f, 0x8b]);
+    let files = fs::read_dir(&log).unwrap().map(|file| file.unwrap().path());
+    assert!(files.filter(|path| begins_as_gzip(path)).count() >= 3);
+    // The second time less is known of what was sent.
+    for last in [3021, 3022] {
+        shipper.restart();
+        site.append("svc/current", lines(last..=last));
+        receiver.wait_for_number(last, SOON);
+        shipper.term();
+    }
+    let report = Report::of(3022, &receiver.frames());
+    // What is found late comes late.
+    assert_eq!((report.missing, report.duplicates, report.foreign), (0, 0, 0), "{report}");
 }
 
 #[test]

@@ -28,6 +28,7 @@ use crate::pipeline::globs::FollowedGlobs;
 use crate::syslog::{Encoder, Facility, Header, MessageTime, Priority, Severity, StructuredData};
 use crate::text::{LineFormat, PathTemplate, TextRules, Wide};
 
+pub use self::read::codec::holds_archive;
 pub use self::rotation::names::{is_compressed, is_swap};
 pub use self::scheduler::{EntryOf, InputLinks, KnownFiles, MatchedLast, Reload, run};
 pub use self::stream::{STDIN, StdinSettings, run_stdin};

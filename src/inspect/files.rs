@@ -15,7 +15,7 @@ use crate::config::{Config, FileEntry};
 use crate::discover::{Globs, mistake, survey};
 use crate::filter::Patterns;
 use crate::hidden;
-use crate::input::{is_compressed, is_swap};
+use crate::input::{holds_archive, is_compressed, is_swap};
 use crate::pipeline::position::Record;
 use crate::pipeline::shared_path::{SharedPath, by_spelling};
 use crate::shown::Show;
@@ -183,6 +183,7 @@ fn judge(path: &Path, exclude: &Patterns) -> (Verdict, FileId) {
         return (Verdict::Unfit("an editor's swap file, by its name"), None);
     }
     match access::open(path) {
+        Ok(file) if holds_archive(&file) => (Verdict::Unfit("compressed, by what it holds"), None),
         Ok(_) => (Verdict::Followed(metadata.size()), Some((metadata.dev(), metadata.ino()))),
         Err(why) => (Verdict::Unreadable(why), None),
     }

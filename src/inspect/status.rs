@@ -17,7 +17,7 @@ use crate::cli::Cli;
 use crate::config::{self, Config, Surroundings};
 use crate::discover::{Globs, survey};
 use crate::health::silence::Silence;
-use crate::input::{is_compressed, is_swap};
+use crate::input::{holds_archive, is_compressed, is_swap};
 use crate::mounts::{Mounts, Territory};
 use crate::pipeline::position::Record;
 use crate::pipeline::shared_path::by_spelling;
@@ -317,11 +317,15 @@ fn unknown(path: PathBuf) -> Option<((u64, u64), File)> {
     let metadata = fs::metadata(&path).ok()?;
     let number = (metadata.dev(), metadata.ino());
     let can_be = metadata.is_file() && !is_compressed(&path) && !is_swap(&path);
-    can_be.then(|| {
-        let readable = access::open(&path).is_ok();
-        let (size, written) = (metadata.size(), metadata.modified().ok());
-        (number, File { size, written, readable, ..File::at(path, Standing::Unknown) })
-    })
+    if !can_be {
+        return None;
+    }
+    let opened = access::open(&path);
+    if opened.as_ref().is_ok_and(holds_archive) {
+        return None;
+    }
+    let (readable, size, written) = (opened.is_ok(), metadata.size(), metadata.modified().ok());
+    Some((number, File { size, written, readable, ..File::at(path, Standing::Unknown) }))
 }
 
 /// What has become of a path where this stands, and whose generations the state knows, the oldest first.

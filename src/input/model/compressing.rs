@@ -207,3 +207,67 @@ fn what_was_read_in_the_last_run_is_known_while_it_is_compressed_elsewhere() {
     world.settle();
     assert_exact(&world);
 }
+
+/// What was rotated to `app.log.1` is compressed as svlogd's processor does it: to another name, step by step, which is
+/// changed at the end to one that does not say so.
+fn process(world: &mut World, mut at_each: impl FnMut(&mut World)) {
+    let content = fs::read(world.path("app.log.1")).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&content).unwrap();
+    let whole = gzip.finish().unwrap();
+    let mut processed = world.new_file(&world.path("app.log.1.t"));
+    at_each(world);
+    // The first bytes alone do not tell.
+    for piece in [&whole[..2], &whole[2..whole.len() / 2], &whole[whole.len() / 2..]] {
+        processed.write_all(piece).unwrap();
+        at_each(world);
+    }
+    world.stamp(&processed);
+    fs::rename(world.path("app.log.1.t"), world.path("app.log.2")).unwrap();
+    at_each(world);
+    fs::remove_file(world.path("app.log.1")).unwrap();
+    at_each(world);
+}
+
+/// Rotated files are paths of their own here, and order holds within a path only.
+fn assert_each_once(mut world: World) {
+    world.received.sort_unstable();
+    assert_exact(&world);
+}
+
+#[test]
+fn what_the_globs_match_and_is_compressed_under_another_name_is_not_read_as_text() {
+    for seconds in [0, 2, 25] {
+        for unread in [0, 100] {
+            let mut world = World::new(Rotation::RenameWithinGlob);
+            world.write_lines(100);
+            world.deliver_all();
+            world.write_lines(unread);
+            world.rename(true);
+            world.reopen();
+            world.write_lines(3);
+            process(&mut world, |world| go_on(world, seconds));
+            world.write_lines(3);
+            world.settle();
+            assert_each_once(world);
+        }
+    }
+}
+
+#[test]
+fn what_was_compressed_under_another_name_while_the_shipper_was_down_is_read_decompressed() {
+    for read in [0, 100] {
+        let mut world = World::new(Rotation::RenameWithinGlob);
+        world.write_lines(read);
+        world.deliver_all();
+        world.stop(true);
+        world.write_lines(100);
+        world.rename(true);
+        world.reopen();
+        world.write_lines(3);
+        process(&mut world, |_| {});
+        world.write_lines(3);
+        world.settle();
+        assert_each_once(world);
+    }
+}

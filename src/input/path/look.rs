@@ -8,10 +8,11 @@ use std::time::Instant;
 use tracing::{debug, info};
 
 use super::continuation::Replacement;
-use super::generation::{Begin, Generation, end, start, unread_end};
+use super::generation::{Begin, Generation, end, end_in, start, unread_end};
 use super::reading::Which;
 use super::{Context, Effects, FollowedPath, NotFollowed, Shared};
-use crate::input::read::content::Stat;
+use crate::input::read::codec::Codec;
+use crate::input::read::content::{Stat, open};
 use crate::input::rotation::judge::{Change, same_inode};
 use crate::input::rotation::names;
 use crate::input::stream::FoundFifo;
@@ -62,6 +63,11 @@ impl FollowedPath {
     }
 
     fn begin_with(&mut self, stat: &Stat, from: ReadFrom, context: &mut Context<'_>) {
+        let opened = open(&self.path);
+        if self.is_archive(stat, &opened) {
+            return;
+        }
+        let may_read = self.may_read(&opened);
         let ownership = &mut context.shared.ownership;
         if let ReadFrom::EndAsCopyOf(path) = from {
             ownership.note_copy(stat.inode, path);
@@ -76,7 +82,7 @@ impl FollowedPath {
         let mut begin = match (ownership.let_go(stat.inode), from) {
             (Some(position), _) | (None, ReadFrom::Position(position)) => Begin::Behind(position),
             (None, _) if is_from_end => {
-                let end = end(&self.path, stat);
+                let end = opened.and_then(|file| end_in(file, stat));
                 was_read = end.is_ok();
                 Begin::At(end.unwrap_or_else(|_| unread_end(stat)))
             }
@@ -94,7 +100,7 @@ impl FollowedPath {
         let new = self.generation(order, stat, begin, None, context);
         self.make_current(new);
         // Whatever else is wrong is said when it is opened for reading.
-        if was_read || self.may_read() {
+        if was_read || may_read {
             self.announce(context.shared);
         }
     }
@@ -205,7 +211,7 @@ impl FollowedPath {
                 self.begin_with(&stat, ReadFrom::Start, context);
                 self.look_for_newborn(context);
             }
-            return stat.is_some();
+            return self.has_generations();
         }
         self.fingerprint_older(context);
         self.older.iter_mut().for_each(Generation::unpark_if_changed);
@@ -359,7 +365,33 @@ impl FollowedPath {
             self.report_not_followed(NotFollowed::Swap);
             return None;
         }
+        if self.is_known_archive(&stat) || self.has_become_archive(&stat, context) {
+            return None;
+        }
         Some(stat)
+    }
+
+    /// Whether the path names an archive by now: another file, or one that was empty when it was seen last. What is
+    /// known of a file of which something was read stays. A path that is seen for the first time asks for itself.
+    fn has_become_archive(&mut self, stat: &Stat, context: &mut Context<'_>) -> bool {
+        let is_known = |it: &Generation| {
+            let is_begun = it.position.offset > 0 || usize::from(it.head().len) >= Codec::MAGIC;
+            is_begun && same_inode(it.source.inode, stat.inode)
+        };
+        let ownership = &context.shared.ownership;
+        if stat.size == 0
+            || !self.has_generations()
+            || self.generations().any(is_known)
+            || ownership.owner(stat.inode).is_some_and(|owner| owner != self.id)
+            || !self.is_archive(stat, &open(&self.path))
+        {
+            return false;
+        }
+        if self.current.as_ref().is_some_and(|it| same_inode(it.source.inode, stat.inode)) {
+            let known_as = self.take_unread(context.shared).map(|(_, known_as)| known_as);
+            context.effects.now.extend(known_as.map(CheckpointNow::forget));
+        }
+        true
     }
 
     /// Whether the path names a file that another path reads.

@@ -1,12 +1,15 @@
 //! Why a path is not followed although it matches.
 
+use std::fs::File;
 use std::io;
 
 use tracing::{debug, info, warn};
 
 use super::FollowedPath;
-use crate::input::read::content::open;
+use crate::input::read::codec::holds_archive;
+use crate::input::read::content::Stat;
 use crate::limits;
+use crate::pipeline::position::Inode;
 use crate::safe_open::is_link_refused;
 use crate::shown::Show;
 
@@ -19,6 +22,8 @@ pub(super) enum NotFollowed {
     NotRegular,
     /// Its name says that it is compressed.
     Compressed,
+    /// Its name does not say so, and what it holds does.
+    Archive(SeenArchive),
     /// Its name says that an editor keeps there what it edits.
     Swap,
     /// Another path, of this number, reads the same file.
@@ -27,6 +32,21 @@ pub(super) enum NotFollowed {
     Unreadable { why: String, remedy: String },
     /// It is not read, since a link is not trusted.
     Distrusted(String),
+}
+
+/// A file that holds compressed data, as it was when that was seen: it is looked into again once it has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SeenArchive {
+    inode: Inode,
+    size: u64,
+    modified: i64,
+}
+
+impl SeenArchive {
+    fn of(stat: &Stat) -> Self {
+        let Stat { inode, size, modified, .. } = *stat;
+        Self { inode, size, modified }
+    }
 }
 
 impl NotFollowed {
@@ -46,11 +66,26 @@ impl NotFollowed {
 }
 
 impl FollowedPath {
-    /// Whether its file can be read. Reports it if not.
-    pub(super) fn may_read(&mut self) -> bool {
-        match open(&self.path) {
+    /// Whether the path names a file that is no text, whatever its name is: one that rotation has compressed under a
+    /// name that does not say so. The log it was rotated away from finds it by what it holds, as it finds others.
+    pub(super) fn is_archive(&mut self, stat: &Stat, opened: &io::Result<File>) -> bool {
+        let is_it = opened.as_ref().is_ok_and(holds_archive);
+        if is_it {
+            self.report_not_followed(NotFollowed::Archive(SeenArchive::of(stat)));
+        }
+        is_it
+    }
+
+    /// Whether it was seen to name one, which has not changed since.
+    pub(super) fn is_known_archive(&self, stat: &Stat) -> bool {
+        self.not_followed == Some(NotFollowed::Archive(SeenArchive::of(stat)))
+    }
+
+    /// Whether its file can be read, as an attempt to open it says. Reports it if not.
+    pub(super) fn may_read(&mut self, opened: &io::Result<File>) -> bool {
+        match opened {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                self.report_not_followed(NotFollowed::unreadable(&error));
+                self.report_not_followed(NotFollowed::unreadable(error));
                 false
             }
             // Whatever else is wrong shows when it is read.
@@ -70,7 +105,9 @@ impl FollowedPath {
 
     /// It can be read, which may be news.
     pub(super) fn report_readable(&mut self) {
-        if self.not_followed.take().is_some_and(|before| before.is_unreadable()) {
+        // What it says of an archive is about what the path names by now, not about what is read.
+        let before = self.not_followed.take_if(|it| !matches!(it, NotFollowed::Archive(_)));
+        if before.is_some_and(|before| before.is_unreadable()) {
             info!("{} can be read now", self.path.shown());
         }
     }
@@ -87,6 +124,10 @@ impl FollowedPath {
             NotFollowed::Compressed => {
                 warn!("not following {path}: it is compressed; exclude_files can leave it out");
             }
+            NotFollowed::Archive(archive) if self.is_reported(archive) => {}
+            NotFollowed::Archive(_) => {
+                info!("not following {path}: it is compressed, though its name does not say so");
+            }
             NotFollowed::Swap => debug!("not following {path}: it is an editor's swap file"),
             NotFollowed::SameAs(_) => debug!("{path} names a file that is followed already"),
             NotFollowed::Unreadable { why, remedy } => warn!(
@@ -95,5 +136,10 @@ impl FollowedPath {
             NotFollowed::Distrusted(why) => warn!("not reading {path}: {why}"),
         }
         self.not_followed = Some(reason);
+    }
+
+    /// Whether it was said of this file already, which has grown since.
+    fn is_reported(&self, archive: &SeenArchive) -> bool {
+        matches!(&self.not_followed, Some(NotFollowed::Archive(it)) if it.inode == archive.inode)
     }
 }

@@ -78,7 +78,7 @@ impl FollowedPath {
         if let Some(current) = &mut self.current {
             current.saw_size(stat.size);
         }
-        if self.may_read() {
+        if self.may_read(&open(&self.path)) {
             self.announce(context.shared);
         }
     }

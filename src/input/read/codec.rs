@@ -11,6 +11,8 @@ use flate2::bufread::GzDecoder;
 use liblzma::stream::{Action, Status as XzStatus, Stream as XzStream};
 use zstd::stream::raw::{Decoder as ZstdDecoder, InBuffer, Operation, OutBuffer};
 
+use super::content::read_file_at;
+
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::input) enum Codec {
@@ -68,6 +70,14 @@ impl Codec {
             Self::Bzip2 => begins(b"BZh"),
         }
     }
+}
+
+/// Whether a file holds compressed data, by its first bytes. What cannot be read is taken for text: what is wrong with
+/// it shows when it is read.
+#[must_use]
+pub fn holds_archive(file: &File) -> bool {
+    let mut first = [0; Codec::MAGIC];
+    read_file_at(file, &mut first, 0).is_ok_and(|count| Codec::of(&first[..count]).is_some())
 }
 
 /// A file of which the end is not known: a decoder stops there, and can go on when there is more.

@@ -40,7 +40,7 @@ pub use proxy::{Proxy, ProxyKind};
 pub use rsyslogd::{Imrelp, Imtcp, Rsyslogd};
 pub use syslog_ng::SyslogNg;
 pub use unpack::{
-    COMPRESSORS, FAKETIME, NETCAT, PROMETHEUS, Program, RSYSLOG, RSYSLOG_RELP, SYSLOG_NG,
+    COMPRESSORS, FAKETIME, NETCAT, PROMETHEUS, Program, RSYSLOG, RSYSLOG_RELP, RUNIT, SYSLOG_NG,
 };
 
 /// A receiver that is somebody else's program, listening for UDP, TCP and TLS at once.

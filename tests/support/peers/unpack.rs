@@ -32,6 +32,8 @@ pub static POSTGRESQL: Bundle = Bundle::new("postgresql", &["postgresql"]);
 pub static PROMETHEUS: Bundle = Bundle::new("prometheus", &["prometheus"]);
 /// What rotated files are compressed with.
 pub static COMPRESSORS: Bundle = Bundle::new("compressors", &["gzip", "zstd", "xz-utils", "bzip2"]);
+/// svlogd(8), which writes, rotates and compresses logs.
+pub static RUNIT: Bundle = Bundle::new("runit", &["runit"]);
 /// libfaketime, under which a program sees another time of day.
 pub static FAKETIME: Bundle = Bundle::new("faketime", &["libfaketime"]);
 /// Proxies.

@@ -5,6 +5,7 @@ mod order;
 mod reading;
 mod resting;
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -431,7 +432,12 @@ pub(in crate::input) fn start(stat: &Stat) -> Position {
 /// # Errors
 /// It cannot be read.
 pub(in crate::input) fn end(path: &Path, stat: &Stat) -> io::Result<Position> {
-    let mut content = Content::Plain(open(path)?);
+    end_in(open(path)?, stat)
+}
+
+/// The same of an open file.
+pub(in crate::input) fn end_in(file: File, stat: &Stat) -> io::Result<Position> {
+    let mut content = Content::Plain(file);
     let found = position_at_text_end(&mut content, stat.size)?;
     Ok(Position { modified: stat.modified, ..found })
 }

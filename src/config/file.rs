@@ -106,6 +106,11 @@ impl FileReader<'_> {
         if let Some(line) = document.second {
             self.warn(line, "", "a second document begins here, and is ignored; remove it");
         }
+        for line in document.run_on {
+            let text = "the value goes on in the next line, since the '-' there begins no item; indent all items of a \
+                        list alike, with a blank behind each '-', or put the value in quotes";
+            self.warn(line, "", text);
+        }
         let root = document.root;
         if let Value::Scalar { .. } | Value::List(_) = root.value {
             let text = format!(

@@ -63,7 +63,7 @@ fn errors_name_the_included_file_and_its_line() {
             "a.yml:2: files: \"a=b=c\" holds more than one '='",
             "a.yml:4: Facility: stands in an included file, which may hold files: only",
             "a.yml:5: destination: stands in an included file, which may hold files: only",
-            "b.yml:2:1: a '[' or '{' is not closed, or a ',' is missing",
+            "b.yml:1:8: a '[' or '{' is not closed",
             "c.yml:1: include: stands in an included file, which may hold files: only",
             "warning: a.yml:3: facilty: unknown key, ignored",
         ]

@@ -2,7 +2,7 @@
 
 use saphyr_parser::ScanError;
 
-use super::SyntaxError;
+use super::{SyntaxError, blame};
 
 /// Reasons of the parser, and the words that help. The first that fits counts.
 const REASONS: [(&str, &str); 11] = [
@@ -55,6 +55,9 @@ pub(super) fn explain(error: &ScanError, text: &str) -> SyntaxError {
     // The parser notices a missing blank late.
     let mut near = text.lines().enumerate().skip(line.saturating_sub(3)).take(3);
     if let Some(error) = near.find_map(|(i, typed)| missing_blank(i + 1, typed)) {
+        return error;
+    }
+    if let Some(error) = blame::before(line, column, info, text) {
         return error;
     }
     let known = REASONS.iter().find(|(reason, _)| info.contains(reason));

@@ -3,6 +3,7 @@
 //! No scalar is turned into a number or a truth value here: `0514`, `1.10` and `yes` mean
 //! different things behind different keys.
 
+mod blame;
 mod explain;
 #[cfg(test)]
 mod tests;
@@ -70,6 +71,8 @@ pub(super) struct Document {
     pub(super) root: Node,
     /// Where a second document begins; it is not read.
     pub(super) second: Option<usize>,
+    /// Where values begin that go on in the next line, with what begins with a `-` there. No more than is told.
+    pub(super) run_on: Vec<usize>,
 }
 
 /// Deeper than any configuration, and shallow enough for every stack.
@@ -82,6 +85,9 @@ const MAX_KEYS: usize = 10_000;
 /// Far more values than any configuration has: a hundred thousand files, with a tag each.
 const MAX_VALUES: usize = 500_000;
 
+/// More values that run on are not worth telling.
+const RUN_ON_MAX: usize = 10;
+
 /// How many values all aliases of a text may stand for. A list of n that is named n times stands for
 /// n² values, and so on: what is read would not be bounded by what was written.
 const MAX_SHARED: usize = 100_000;
@@ -91,6 +97,7 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
     let mut builder = Builder::default();
     let mut root = None;
     let mut second = None;
+    let mut run_on = Vec::new();
     let ration = Ration::new();
     // Where this stands alone, the text goes on no further than the ration.
     let mut line = 1;
@@ -101,6 +108,9 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
         ration.renew();
         let (event, span) = event.map_err(|error| explain(&error, text))?;
         line = span.start.line();
+        if runs_on(&event, span) && run_on.len() < RUN_ON_MAX {
+            run_on.push(line);
+        }
         match event {
             Event::DocumentStart(_) if root.is_some() && second.is_none() => {
                 second = Some(span.start.line());
@@ -110,7 +120,18 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
         }
     }
     let root = root.and_then(Rc::into_inner).unwrap_or(Node { line: 1, value: Value::Null });
-    Ok(Document { root, second })
+    Ok(Document { root, second, run_on })
+}
+
+/// Whether a value without quotes goes on in the next line, where an item of a list was meant, it seems: a `-` has no blank
+/// behind it, or another indentation.
+fn runs_on(event: &Event<'_>, span: Span) -> bool {
+    match event {
+        Event::Scalar(text, ScalarStyle::Plain, ..) => {
+            span.end.line() > span.start.line() && text.contains(" -")
+        }
+        _ => false,
+    }
 }
 
 /// What a list or a value that begins about there is to be told.

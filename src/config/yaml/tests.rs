@@ -222,3 +222,57 @@ fn aliases_may_not_multiply() {
     });
     assert!(parse(&doubled).is_err());
 }
+
+/// Each mistake, where it is said to be, and some of what is said.
+#[test]
+fn a_mistake_is_told_of_its_own_line() {
+    for (text, line, words) in [
+        ("files:\n  - /a\n  - '/b\n  - /c\n", 3, "a quote is not closed"),
+        ("files:\n  - '/a\n  - '/b'\nhostname: x\n", 2, "a quote is not closed"),
+        ("hostname: \"a\nfiles:\n  - /a\n", 1, "a quote is not closed"),
+        ("files: ['/a, '/b']\nhostname: x\n", 1, "a quote is not closed"),
+        ("files: [/a]\nhostname web1\ntag: x\n", 2, "write 'hostname: '"),
+        ("files: [/a]\nhostname web1\n", 2, "write 'hostname: '"),
+        ("hostname web1\nfiles: [/a]\n", 1, "write 'hostname: '"),
+        ("files: [/a]\ndestination\n  host: a\n", 2, "write 'destination: '"),
+        ("files: [/a]\n\nhostname web1\n\n# x\ntag: x\n", 3, "write 'hostname: '"),
+        ("destination:\n  host a\n  port: 5\n", 2, "write 'host: '"),
+        ("files:\n  - path: /a\n    tag b\n  - /c\n", 3, "write 'tag: '"),
+        ("files:\n  - path /a\n    tag: b\n", 2, "write 'path: '"),
+        ("files: [/a]\nhostname:x\ntag: x\n", 2, "a blank is missing"),
+        ("destination:\n  host: x\n port: 5\n", 3, "check the indentation"),
+        ("destination:\n  host: x\n    port: 5\n", 3, "align it"),
+        ("destination:\n\thost: x\n", 2, "a tab stands"),
+        ("files: [/a, /b\ntag: x\n", 1, "'[' or '{' is not closed"),
+        ("files: [/a,\n  /b\ntag: x\n", 1, "'[' or '{' is not closed"),
+        ("files: [/a]\ndestination: {host: a\n", 2, "'[' or '{' is not closed"),
+        ("destination: {host: a, port: 5\ntag: '[x'\n", 1, "'[' or '{' is not closed"),
+        ("destination: {host: a port: 5}\n", 1, "a ',' is missing"),
+        ("files:\n  - /a\n - /b\ntag: x\n", 3, "indent all items"),
+        ("files:\n  - /a\n- /b\ntag: x\n", 3, "indent all items"),
+        ("files:\n  - /a\n  /b\n  - /c\n", 3, "a '- ' is missing"),
+        ("files:\n  - /a\n  -/b\ntag: x\n", 3, "a blank is missing behind the '-'"),
+        ("exclude_patterns:\n  - failed: once: twice\n", 2, "in quotes"),
+        ("hostname: a: b\n", 1, "in quotes"),
+        ("exclude_patterns:\n  - [a-z]+ x\n", 2, "text follows behind it; put the value in quotes"),
+        ("files:\n  - *.log\n", 2, "put a glob in quotes"),
+        ("hostname: %h\n", 1, "put it in quotes"),
+        ("files:\n  - @40\n", 2, "put it in quotes"),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert_eq!(error.line, line, "{text}{error:?}");
+        assert!(error.text.contains(words), "{text}{error:?}");
+    }
+}
+
+#[test]
+fn an_item_that_goes_on_with_the_one_before_is_noticed() {
+    for (text, lines) in [
+        ("files:\n  - /a\n    - /b\n", vec![2]),
+        ("files:\n  /a\n  - /b\n", vec![2]),
+        ("files:\n  -/a\n  -/b\n", vec![2]),
+        ("files:\n  - /a - b\n  - 'a\n    - b'\n  - a\n    b\n", vec![]),
+    ] {
+        assert_eq!(parse(text).unwrap().run_on, lines, "{text}");
+    }
+}

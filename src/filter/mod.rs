@@ -6,6 +6,7 @@
 
 mod blocks;
 mod byte_row;
+mod ends;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod hints;
@@ -24,6 +25,7 @@ use regex_automata::meta;
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_syntax::hir::Hir;
 
+use self::ends::without_spare_ends;
 pub use self::lines::{Included, KeptLines, LineFilter, RecordFilter};
 pub use self::pattern::{Re2Pattern, Spans};
 use self::scan::Scan;
@@ -49,7 +51,7 @@ struct Compiled {
 
 /// A pattern that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("pattern {pattern:?} is no regular expression: {reason}")]
+#[error("pattern {pattern:?} {}: {reason}", if self.is_too_large() { "cannot be used" } else { "is no regular expression" })]
 pub struct PatternError {
     /// Its place in the list.
     pub index: usize,
@@ -57,6 +59,14 @@ pub struct PatternError {
     pub pattern: String,
     /// In one line.
     pub reason: String,
+}
+
+impl PatternError {
+    /// Whether it is one, and takes too much memory.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.reason == TOO_LARGE
+    }
 }
 
 impl Patterns {
@@ -82,7 +92,7 @@ impl Patterns {
         let (mut hirs, mut errors) = (Vec::new(), Vec::new());
         for (index, pattern) in patterns.iter().enumerate() {
             match re2::parse(pattern.as_ref()) {
-                Ok(hir) => hirs.push(hir),
+                Ok(hir) => hirs.push(without_spare_ends(hir)),
                 Err(reason) => errors.push(error(index, reason.to_string())),
             }
         }
@@ -161,7 +171,8 @@ impl Compiled {
     }
 }
 
-const TOO_LARGE: &str = "all patterns together take too much memory, and this one most; repeat less, or a smaller class";
+const TOO_LARGE: &str = "all patterns together take more than 64 MiB of memory, and this one most, for it is made of as \
+                         many copies as its counts say; write .* in the place of .{0,1000}, or repeat less";
 
 /// An automaton for all of `patterns` at once. `None`: it would be too large.
 fn compile(patterns: &[Hir]) -> Option<meta::Regex> {

@@ -259,3 +259,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn patterns_that_repeat_much_are_taken_as_far_as_the_memory_goes() {
+    // What Go takes one by one.
+    let many = |pattern: &str| -> Vec<_> {
+        (0..200).map(|i| pattern.replace('#', &i.to_string())).collect()
+    };
+    for pattern in [".{0,1000}x#", "x#.{0,1000}", "(.{0,1000}x#|y#.{1,1000})"] {
+        let patterns = Patterns::new(&many(pattern)).unwrap();
+        assert!(patterns.matches(b"an x199.") && !patterns.matches(b"an x"), "{pattern}");
+    }
+    let errors =
+        Patterns::new(&["x", &format!("a{}b", r"\pL{0,1000}-".repeat(5)), "y"]).unwrap_err();
+    let [error] = &*errors else { panic!("{errors:?}") };
+    assert!(error.is_too_large() && error.index == 1);
+    let text = error.to_string();
+    assert!(text.contains("cannot be used: all patterns together take more than 64 MiB"), "{text}");
+}

@@ -148,8 +148,14 @@ impl Resolver<'_> {
             for error in errors {
                 let spot = spots[error.index];
                 let of_files = self.typed.spots.name(spot) == "exclude_files";
-                let remedy = advice::pattern_remedy(of_files, texts[error.index]);
-                self.problem(spot, format!("{error}; {remedy}"));
+                let text = match error.is_too_large() {
+                    true => error.to_string(),
+                    false => {
+                        let remedy = advice::pattern_remedy(of_files, texts[error.index]);
+                        format!("{error}; {remedy}")
+                    }
+                };
+                self.problem(spot, text);
             }
             Patterns::default()
         })

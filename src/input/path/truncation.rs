@@ -242,9 +242,7 @@ impl FollowedPath {
             context.shared.ownership.note_read(source, end);
         }
     }
-}
 
-impl FollowedPath {
     /// The copy beside the path of what a file held before; where there is one that no other path
     /// reads, and that is not of another generation: logs may begin alike. `which` is its own.
     ///

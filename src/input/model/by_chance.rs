@@ -136,3 +136,14 @@ fn what_was_cut_off_before_it_was_read_is_not_looked_for_in_what_another_log_was
     let ops = [&begin[..], &[Rotations(2), Compress]].concat();
     assert_each_once_within_the_glob(kind, &ops);
 }
+
+#[test]
+fn what_little_was_written_before_a_truncation_is_read_from_its_copy_beside_another_that_is_open() {
+    use Op::{Append, Compress, CopyTruncate, FailReads, Look, Partial, Start, Stop};
+    let (copy, fail) = (CopyTruncate { at_once: false }, FailReads { rotated: false });
+    let begin = [Append(1), copy, Partial, Look, Stop { clean: false }];
+    let kind = Kind { banner: 200, is_dated: false };
+    let ops = [&begin[..], &[fail, copy, Compress, Start]].concat();
+    let world = run_kind(Rotation::CopyTruncate, kind, &ops);
+    assert_eq!(world.received, world.written);
+}

@@ -258,9 +258,13 @@ impl FollowedPath {
         let mut others = Vec::new();
         loop {
             let copy = former.copy(self.id, present, &others, context.shared)?;
-            let is_plausible = |it: &Found| it.relation == Relation::GoesOn(Match::Plausible);
             let Some(mut copy) = copy else { return Ok(None) };
-            if !is_plausible(&copy) || !self.reads_elsewhere(which, &mut copy, context)? {
+            // What it is compared with last is what it holds the relation to.
+            let relation = copy.relation;
+            if relation != Relation::GoesOn(Match::Plausible)
+                || !self.reads_elsewhere(which, &mut copy, context)?
+            {
+                copy.relation = relation;
                 return Ok(Some(copy));
             }
             others.push(copy.stat.inode);

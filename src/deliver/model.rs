@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::reserve::Opening;
 use super::testing::{numbered, offsets};
 use super::transport::connect::{ConnectError, timed_out};
-use super::transport::model::{Kind, Model, Oracle, Peer, SharedPeer, WIDTH, cases, lock};
+use super::transport::model::{Kind, Model, Oracle, Peer, SharedPeer, Told, WIDTH, lock, seeds};
 use super::transport::relp::Relp;
 use super::transport::stream::Stream;
 use super::transport::{Memory, Transport};
@@ -412,25 +412,13 @@ fn target(rng: &mut Rng, place: usize, is_relp: bool) -> Target {
     }
 }
 
-/// Says which case it is that fails.
-struct Told(u64);
-
-impl Drop for Told {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("REMOTE_SYSLOG_DELIVERY_SEED={}", self.0);
-        }
-    }
-}
-
 #[test]
 fn several_receivers_lose_nothing_between_them() {
-    let first = std::env::var("REMOTE_SYSLOG_DELIVERY_SEED");
-    let first: u64 = first.map_or(0, |first| first.parse().unwrap());
-    let cases = cases(50);
+    let seeds = seeds(50);
+    let cases = seeds.end - seeds.start;
     let meters = Meters::new().unwrap().sending;
     let mut confirmed = 0;
-    for seed in first..first + cases {
+    for seed in seeds {
         let _told = Told(seed);
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         runtime.enable_time().start_paused(true).build().unwrap().block_on(async {

@@ -6,6 +6,7 @@
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub(in crate::deliver) enum Kind {
     Endless,
     /// A proxy whose server does not run: it closes after this time.
     Proxy(Duration),
+    /// The same where it waits for the first message before it asks its server: it closes so long after that.
+    Asker(Duration),
     /// It reads, and closes when nothing has come for so long.
     Idler(Duration),
     /// It speaks RELP, and ends each session after so many messages.
@@ -80,12 +83,13 @@ impl Kind {
     }
 
     fn some_proxy(rng: &mut Rng) -> Self {
-        Self::Proxy(Duration::from_secs([0, 1, 3, 5, 10, 20, 40, 120][rng.usize(..8)]))
+        let gives_up = Duration::from_secs([0, 1, 3, 5, 10, 20, 40, 120][rng.usize(..8)]);
+        if rng.bool() { Self::Asker(gives_up) } else { Self::Proxy(gives_up) }
     }
 
     /// Whatever it takes is lost.
     pub(in crate::deliver) fn is_proxy(self) -> bool {
-        matches!(self, Self::Proxy(_))
+        matches!(self, Self::Proxy(_) | Self::Asker(_))
     }
 
     /// It acts at a certain time, whatever else there is to do. One that ended its own side reads
@@ -168,7 +172,8 @@ pub(in crate::deliver) struct Peer {
     /// How long it leaves what has come, and since when something has.
     pace: Duration,
     waiting_since: Option<Instant>,
-    /// When something came last.
+    /// When something came first, and last.
+    first_came: Option<Instant>,
     came: Option<Instant>,
     /// Rings when we have something to hear, or may go on writing.
     bell: Arc<Notify>,
@@ -215,6 +220,7 @@ impl Peer {
             closed: false,
             pace: Duration::from_millis(rng.u64(..200)),
             waiting_since: None,
+            first_came: None,
             came: None,
             bell: Arc::default(),
             arrival: Arc::clone(arrival),
@@ -231,6 +237,7 @@ impl Peer {
     pub(in crate::deliver) fn gives_up_at(&self) -> Option<Instant> {
         match self.kind {
             Kind::Proxy(after) => Some(self.accepted + after),
+            Kind::Asker(after) => self.first_came.map(|came| came + after),
             Kind::Idler(after) => Some(self.came.unwrap_or(self.accepted) + after),
             _ => None,
         }
@@ -253,6 +260,7 @@ impl Peer {
     fn arrived(&mut self) {
         let now = Instant::now();
         self.waiting_since.get_or_insert(now);
+        self.first_came.get_or_insert(now);
         self.came = Some(now);
         self.arrival.notify_one();
     }
@@ -380,8 +388,20 @@ pub(in crate::deliver) fn lock(peer: &SharedPeer) -> MutexGuard<'_, Peer> {
     peer.lock().unwrap()
 }
 
-/// As many as are asked for, or `usual`.
-pub(in crate::deliver) fn cases(usual: u64) -> u64 {
-    let cases = std::env::var("REMOTE_SYSLOG_DELIVERY_CASES");
-    cases.map_or(usual, |cases| cases.parse().unwrap())
+/// Which cases are tried: as many as are asked for, or `usual`, from the first that is asked for.
+pub(in crate::deliver) fn seeds(usual: u64) -> Range<u64> {
+    let asked = |name, usual| std::env::var(name).map_or(usual, |asked| asked.parse().unwrap());
+    let first: u64 = asked("REMOTE_SYSLOG_DELIVERY_SEED", 0);
+    first..first + asked("REMOTE_SYSLOG_DELIVERY_CASES", usual)
+}
+
+/// Says which case it is that fails.
+pub(in crate::deliver) struct Told(pub(in crate::deliver) u64);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("REMOTE_SYSLOG_DELIVERY_SEED={}", self.0);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! ([`crate::deliver::transport::model`]), in any order of what can happen. Here the model itself says when to close; that
 //! of the whole sender, with several receivers, is `deliver/model.rs`.
 //!
-//! `REMOTE_SYSLOG_DELIVERY_CASES` says how many cases are tried.
+//! `REMOTE_SYSLOG_DELIVERY_CASES` says how many cases are tried, `REMOTE_SYSLOG_DELIVERY_SEED` with which they begin.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tokio::time::advance;
 use super::*;
 use crate::deliver::testing::{numbered, offsets};
 use crate::deliver::transport::model::{
-    Kind, MISFIT, Model, Oracle, Peer, READING, SharedPeer, WIDTH, cases, lock,
+    Kind, MISFIT, Model, Oracle, Peer, READING, SharedPeer, Told, WIDTH, lock, seeds,
 };
 
 /// One run.
@@ -187,12 +187,14 @@ fn connect(
 
 #[test]
 fn nothing_counts_as_delivered_that_was_not_read() {
-    let cases = cases(500);
+    let seeds = seeds(500);
+    let cases = seeds.end - seeds.start;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let mut confirmed = 0;
     runtime.unwrap().block_on(async {
-        for seed in 0..cases {
+        for seed in seeds {
+            let _told = Told(seed);
             let mut world = World::new(seed);
             let steps = world.rng.usize(20..300);
             for _ in 0..steps {

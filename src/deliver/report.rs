@@ -279,7 +279,7 @@ impl Report {
                 "all is sent to {}; waiting {} s to be sure that it was read, since behind a proxy only the \
                  close of a connection that is 30 s old proves that (destination.proxied)",
                 self.receiver(),
-                wait.as_secs_f64().ceil()
+                wait.as_secs()
             );
         }
     }

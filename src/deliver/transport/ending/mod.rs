@@ -27,10 +27,14 @@ const OLD: Duration = Duration::from_secs(150);
 /// And one on which so much was acknowledged. Who does not understand reads once and closes: 128 KiB
 /// were seen. What nobody reads fills a receive buffer, which grows for those who read.
 const MUCH: u64 = 1 << 20;
-/// Proxies count in whole seconds. On a young connection our close is sent in this part of a second
-/// of the connection's age, and so are messages after a trial, so that no time-out is taken for an
-/// answer.
+/// Proxies count in whole seconds. Our close is sent in this part of a second of the connection's age, and
+/// so are messages after a trial, so that no time-out is taken for an answer ...
 const PHASE: std::ops::Range<u64> = 150..600;
+/// ... and in this one of the time for which it has been in use: a proxy that waits for the first message
+/// counts from there.
+const PHASE_IN_USE: std::ops::Range<u64> = 150..800;
+/// No time-out is noticed in this part of a second, which begins when all are that ended with the last one.
+const BETWEEN_SECONDS: std::ops::Range<u64> = 150..950;
 
 /// What is known of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +65,12 @@ pub(in crate::deliver) fn vouches(facts: &Facts) -> bool {
     facts.used >= OLD || facts.acked > MUCH
 }
 
+/// Whether a time-out of a proxy without a server may end the connection: until somebody vouches for it, and where
+/// a proxy is known to be, at any age. What fills no buffer may lie in it.
+fn may_time_out(facts: &Facts) -> bool {
+    if facts.proxied { facts.acked <= MUCH } else { !vouches(facts) }
+}
+
 /// Whether a connection has outlasted what makes a receiver suspicious, or is vouched for. It gets all that there is
 /// to send then, and not one burst after the other. That the receiver's close proves something is more to ask.
 pub(in crate::deliver) fn has_lasted(facts: &Facts) -> bool {
@@ -70,13 +80,42 @@ pub(in crate::deliver) fn has_lasted(facts: &Facts) -> bool {
 /// How long until the part of a second in which we do what a time-out is not to be taken for an
 /// answer to.
 pub(in crate::deliver) fn until_phase(age: Duration) -> Duration {
-    let at = within_second(age);
+    until_part(&PHASE, age)
+}
+
+/// The same by both clocks that a proxy may have: since the connection was made, and since it is in use. Less
+/// than a second, for there is always a tenth of one that both allow.
+fn until_both_phases(age: Duration, used: Duration) -> Duration {
+    let mut wait = Duration::ZERO;
+    loop {
+        let by_age = until_part(&PHASE, age + wait);
+        let more = by_age.max(until_part(&PHASE_IN_USE, used + wait));
+        if more.is_zero() {
+            return wait;
+        }
+        wait += more;
+    }
+}
+
+/// How long until that part of a second.
+fn until_part(part: &std::ops::Range<u64>, clock: Duration) -> Duration {
+    let at = within_second(clock);
     let wait = match at {
-        at if PHASE.contains(&at) => 0,
-        at if at < PHASE.start => PHASE.start - at,
-        at => 1000 + PHASE.start - at,
+        at if part.contains(&at) => 0,
+        at if at < part.start => part.start - at,
+        at => 1000 + part.start - at,
     };
     Duration::from_millis(wait)
+}
+
+/// Whether a time-out of whole seconds may have ended what ended so long after the moment of `facts`. It is on
+/// its way here for as long as the first message was on its way there. What is known of a round trip may
+/// be too much, so no more than `after` is taken from that.
+fn is_at_second(facts: &Facts, after: Duration) -> bool {
+    let sent_after = after.saturating_sub(facts.round_trip);
+    [facts.age, facts.used]
+        .iter()
+        .any(|&clock| !BETWEEN_SECONDS.contains(&within_second(clock + sent_after)))
 }
 
 /// The part of a second, in milliseconds.

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Facts, PHASE, Passed, YOUNG, has_lasted, until_phase, vouches, within_second};
+use super::{
+    Facts, PHASE, Passed, YOUNG, has_lasted, is_at_second, may_time_out, until_both_phases,
+    vouches, within_second,
+};
 
 /// Our own close is not sent before the connection is so old: a proxy without a server, or a
 /// receiver that wants another protocol, has closed by then.
@@ -49,17 +52,15 @@ impl Proof {
 }
 
 /// How long to wait before our own close can be answered in a way that proves something. Where
-/// nothing vouches for the connection: until it is [`SETTLED`], and then for the [`PHASE`]; behind a
-/// proxy until it is old.
+/// a time-out may end the connection: until it is [`SETTLED`], behind a proxy until it is old, and then for
+/// the part of a second in which none does.
 pub(in crate::deliver) fn close_from(facts: &Facts) -> Duration {
-    if vouches(facts) {
+    if !may_time_out(facts) {
         return Duration::ZERO;
     }
-    if facts.proxied {
-        return YOUNG.saturating_sub(facts.used);
-    }
-    let wait = SETTLED.saturating_sub(facts.used);
-    wait + until_phase(facts.age + wait)
+    let settled = if facts.proxied { YOUNG } else { SETTLED };
+    let wait = settled.saturating_sub(facts.used);
+    wait + until_both_phases(facts.age + wait, facts.used + wait)
 }
 
 /// How long an answer to our close counts as prompt.
@@ -82,7 +83,7 @@ pub(in crate::deliver) fn prompt(facts: &Facts) -> Duration {
 ///   answer counts; where a proxy is known to be, only on a connection that is not young. A late one may be
 ///   a proxy's time-out, or a receiver that hung and was stopped with messages unread, whose RST cannot be
 ///   seen behind our own FIN. It counts where the receiver may have had much to read and somebody who
-///   understands is there.
+///   understands is there. None counts that comes at the moment at which a time-out of whole seconds may end.
 /// - *It had closed its own side at first.* It cannot answer, and no RST is all that can be had. Behind a
 ///   proxy that proves nothing.
 pub(in crate::deliver) fn proof(facts: &Facts, end: GoodEnd) -> Proof {
@@ -92,6 +93,9 @@ pub(in crate::deliver) fn proof(facts: &Facts, end: GoodEnd) -> Proof {
         GoodEnd::Farewell { was_quiet: true, .. } if is_after_trial(facts) => Proof::ALL,
         GoodEnd::Farewell { waited: false, .. } if vouches(facts) => Proof::AllBut(LIBRARY),
         GoodEnd::Farewell { .. } => Proof::Nothing,
+        GoodEnd::Answered { after, .. } if may_time_out(facts) && is_at_second(facts, after) => {
+            Proof::Nothing
+        }
         GoodEnd::Answered { after, .. } if after <= prompt(facts) => {
             Proof::all_if(!facts.proxied || has_lasted(facts))
         }

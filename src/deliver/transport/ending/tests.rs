@@ -51,16 +51,64 @@ fn the_close_of_a_young_connection_proves_nothing() {
 
 #[test]
 fn behind_a_proxy_no_close_proves_anything_and_our_own_only_when_old() {
-    let old = Facts { proxied: true, ..facts(3600.0) };
+    let old = Facts { proxied: true, ..facts(3600.2) };
     assert!(!close_proves(&old) && answer_proves(&old, seconds(0.1), false));
-    let proxied = Facts { proxied: true, ..facts(31.0) };
+    let proxied = Facts { proxied: true, ..facts(31.2) };
     assert!(answer_proves(&proxied, seconds(0.1), false) && close_from(&proxied).is_zero());
     assert!(!answer_proves(&proxied, seconds(2.0), true), "it may give up its server");
     assert_eq!(proof(&old, GoodEnd::HalfClosed), Proof::Nothing);
     assert_eq!(proof(&facts(5.0), GoodEnd::HalfClosed), Proof::ALL);
     let young = Facts { proxied: true, ..facts(5.0) };
-    assert!(!answer_proves(&young, seconds(0.1), true));
-    assert_eq!(close_from(&young), seconds(25.0));
+    assert!(!answer_proves(&young, seconds(0.2), true));
+    assert_eq!(close_from(&young), seconds(25.15));
+}
+
+/// One without a server has a time-out of 40 s, or of some minutes, which ends behind our close.
+#[test]
+fn behind_a_proxy_a_time_out_is_not_taken_for_an_answer_however_old_the_connection() {
+    for gives_up in [31.0, 40.0, 120.0, 240.0] {
+        let proxied = |age| Facts { proxied: true, ..facts(age) };
+        // It counts from its beginning, or from the first message.
+        let connected = Facts { used: seconds(gives_up - 0.55), ..proxied(gives_up - 0.2) };
+        let asked = Facts { age: seconds(gives_up + 3.25), ..proxied(gives_up - 0.2) };
+        for facts in [proxied(gives_up - 0.2), connected, asked] {
+            for late in [0.0, 0.05, 0.099] {
+                assert!(!answer_proves(&facts, seconds(0.2 + late), true), "{facts:?}");
+            }
+            let wait = close_from(&facts);
+            assert!(seconds(0.2) < wait && wait < seconds(1.0), "{wait:?} {facts:?}");
+        }
+        let late = proxied(gives_up - 1.0);
+        assert!(!answer_proves(&late, seconds(1.0), true), "however long it was awaited");
+        // What fills no buffer was read by somebody.
+        let much = Facts { acked: 1_100_000, ..proxied(gives_up - 0.2) };
+        assert!(close_from(&much).is_zero() && answer_proves(&much, seconds(0.2), false));
+    }
+}
+
+/// Whatever lies between the moments at which they began, and however far the receiver is.
+#[test]
+fn our_close_waits_for_less_than_a_second_until_both_clocks_allow_it() {
+    for hundredths in 0..200 {
+        let began = f64::from(hundredths) / 100.0;
+        for round_trip in [0.001, 0.04, 0.4, 0.8, 1.3] {
+            for (proxied, settled) in [(false, SETTLED), (true, YOUNG)] {
+                let used = f64::from(hundredths % 7) / 3.0;
+                let start = Facts { used: seconds(used), proxied, ..facts(began + used) };
+                let start = Facts { round_trip: seconds(round_trip), ..start };
+                let wait = close_from(&start);
+                let settles = settled.saturating_sub(start.used);
+                assert!(settles <= wait && wait < settles + seconds(1.0), "{wait:?} {start:?}");
+                let closed = Facts { age: start.age + wait, used: start.used + wait, ..start };
+                assert!(close_from(&closed).is_zero(), "{closed:?}");
+                // Kernels wait with acknowledgements, so that a round trip seems longer than it is.
+                for after in [0.0, round_trip / 2.0, round_trip, round_trip + 0.14] {
+                    let after = seconds(after);
+                    assert!(answer_proves(&closed, after, false), "{closed:?} {after:?}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -412,7 +412,6 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "not mended: a line comes twice after some sequences of faults (reliability.md, risk 12)"]
     fn nor_twice_where_rotated_files_match_as_well_and_reading_fails(
         ops in failing_ops(),
         kind in kind(),

@@ -271,3 +271,21 @@ fn what_was_compressed_under_another_name_while_the_shipper_was_down_is_read_dec
         assert_each_once(world);
     }
 }
+
+#[test]
+fn a_path_that_has_named_an_archive_rests_once_it_names_a_text_again() {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(3);
+    world.deliver_all();
+    let archive = move_away(&mut world);
+    grow_at(&world, "app.log", &archive);
+    go_on(&mut world, 1);
+    fs::remove_file(world.path("app.log")).unwrap();
+    world.writer = world.create();
+    go_on(&mut world, 100);
+    world.write_lines(3);
+    // Nothing rests that is to be looked at again at some time.
+    go_on(&mut world, 400);
+    assert_exact(&world);
+    assert_eq!(world.rest(), 1);
+}

@@ -4,7 +4,7 @@ use super::*;
 
 impl World {
     /// Descriptors are short: what is read to its end is closed. Returns how many paths rest.
-    fn rest(&mut self) -> usize {
+    pub(super) fn rest(&mut self) -> usize {
         self.scheduler.as_mut().map_or(0, Scheduler::rest_all)
     }
 }

@@ -368,6 +368,10 @@ impl FollowedPath {
         if self.is_known_archive(&stat) || self.has_become_archive(&stat, context) {
             return None;
         }
+        if self.has_generations() {
+            // It names a text again, and may rest. A path that was never followed is asked behind this.
+            self.not_followed.take_if(|it| matches!(it, NotFollowed::Archive(_)));
+        }
         Some(stat)
     }
 

@@ -1,4 +1,9 @@
-//! Which line is to blame, where the parser notices a mistake only behind it.
+//! Which line is to blame, where the parser notices a mistake only behind it, or none.
+
+use std::iter::{Enumerate, Peekable};
+use std::str::Lines;
+
+use saphyr_parser::{Event, ScalarStyle, Span};
 
 use super::SyntaxError;
 
@@ -9,8 +14,43 @@ const BRACKET_AT_START: &str = "a value that begins with '[' or '{' is a list or
 const ITEM: &str = "an item stands at another indentation than those before it; indent all items of a list by the same \
                     number of spaces";
 
+/// More values that run on are not worth telling.
+const RUN_ON_MAX: usize = 10;
+
 /// Keys with which an item of a list may begin.
 const OF_ITEMS: [&str; 4] = ["path", "pattern", "host", "replace"];
+
+/// Finds values without quotes that go on in a line where an item of a list was meant, it seems: its `-` has no blank
+/// behind it, or another indentation.
+pub(super) struct RunOn<'a> {
+    /// Those that are not passed yet. Values come in the order of the text.
+    lines: Peekable<Enumerate<Lines<'a>>>,
+    /// Where such values begin. No more than is told.
+    pub(super) found: Vec<usize>,
+}
+
+impl<'a> RunOn<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { lines: text.lines().enumerate().peekable(), found: Vec::new() }
+    }
+
+    pub(super) fn look(&mut self, event: &Event<'_>, span: Span) {
+        let (first, last) = (span.start.line(), span.end.line());
+        let is_plain = matches!(event, Event::Scalar(_, ScalarStyle::Plain, ..));
+        if !is_plain || last <= first || self.found.len() == RUN_ON_MAX {
+            return;
+        }
+        let mut runs_on = false;
+        // Lines are counted from 0 here, so this passes the first one.
+        while self.lines.next_if(|(index, _)| *index < first).is_some() {}
+        while let Some((_, typed)) = self.lines.next_if(|(index, _)| *index < last) {
+            runs_on |= typed.trim_start().starts_with('-');
+        }
+        if runs_on {
+            self.found.push(first);
+        }
+    }
+}
 
 /// A line that is neither empty nor a comment.
 #[derive(Clone, Copy)]
@@ -30,6 +70,13 @@ impl<'a> ContentLine<'a> {
 
     fn has_colon(self) -> bool {
         self.typed.ends_with(':') || self.typed.contains(": ")
+    }
+
+    /// Whether what stands deeper behind it is text of its value: a `|` or `>` begins one, or it has begun already.
+    fn begins_text(self) -> bool {
+        let value = self.typed.trim_end_matches(|c: char| "+-".contains(c) || c.is_ascii_digit());
+        value.ends_with(['|', '>'])
+            || self.item().is_none() && self.has_colon() && !self.typed.ends_with(':')
     }
 
     fn error(self, text: impl Into<String>) -> SyntaxError {
@@ -85,7 +132,7 @@ pub(super) fn before(line: usize, column: usize, info: &str, text: &str) -> Opti
     }
     if let Some(here) = here.filter(|here| here.item().is_some() && column <= here.indent + 3) {
         if previous.indent > here.indent
-            && let Some(error) = missing_colon(previous)
+            && let Some(error) = missing_colon(previous, text)
         {
             return Some(error);
         }
@@ -98,18 +145,31 @@ pub(super) fn before(line: usize, column: usize, info: &str, text: &str) -> Opti
             false => here.error(ITEM),
         });
     }
-    missing_colon(previous).or_else(|| missing_colon(here?))
+    missing_colon(previous, text).or_else(|| missing_colon(here?, text))
 }
 
 /// `key value`, or a key alone, without the `:`.
-fn missing_colon(line: ContentLine<'_>) -> Option<SyntaxError> {
+fn missing_colon(line: ContentLine<'_>, text: &str) -> Option<SyntaxError> {
     let typed = line.item().unwrap_or(line.typed);
     let name = typed.split_whitespace().next()?;
     let is_name = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     if line.has_colon() || !is_name || line.item().is_some() && !OF_ITEMS.contains(&name) {
         return None;
     }
+    if is_in_text(line, text) {
+        return None;
+    }
     Some(line.error(format!("a ':' is missing; write '{name}: ' and then the value")))
+}
+
+/// Whether the line is part of a text that one before it has begun.
+fn is_in_text(line: ContentLine<'_>, text: &str) -> bool {
+    let mut indent = line.indent;
+    content_up_to(text, line.number).any(|above| {
+        let is_around = above.indent < indent;
+        indent = indent.min(above.indent);
+        is_around && above.begins_text()
+    })
 }
 
 /// The bracket or quote that was opened on a line before an error and leads to it.

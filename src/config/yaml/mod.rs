@@ -15,6 +15,7 @@ use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
+use self::blame::RunOn;
 use self::explain::explain;
 use self::text::{RATION, Ration, RationedText};
 
@@ -85,9 +86,6 @@ const MAX_KEYS: usize = 10_000;
 /// Far more values than any configuration has: a hundred thousand files, with a tag each.
 const MAX_VALUES: usize = 500_000;
 
-/// More values that run on are not worth telling.
-const RUN_ON_MAX: usize = 10;
-
 /// How many values all aliases of a text may stand for. A list of n that is named n times stands for
 /// n² values, and so on: what is read would not be bounded by what was written.
 const MAX_SHARED: usize = 100_000;
@@ -97,7 +95,7 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
     let mut builder = Builder::default();
     let mut root = None;
     let mut second = None;
-    let mut run_on = Vec::new();
+    let mut run_on = RunOn::new(text);
     let ration = Ration::new();
     // Where this stands alone, the text goes on no further than the ration.
     let mut line = 1;
@@ -108,8 +106,8 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
         ration.renew();
         let (event, span) = event.map_err(|error| explain(&error, text))?;
         line = span.start.line();
-        if runs_on(&event, span) && run_on.len() < RUN_ON_MAX {
-            run_on.push(line);
+        if second.is_none() {
+            run_on.look(&event, span);
         }
         match event {
             Event::DocumentStart(_) if root.is_some() && second.is_none() => {
@@ -120,18 +118,7 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
         }
     }
     let root = root.and_then(Rc::into_inner).unwrap_or(Node { line: 1, value: Value::Null });
-    Ok(Document { root, second, run_on })
-}
-
-/// Whether a value without quotes goes on in the next line, where an item of a list was meant, it seems: a `-` has no blank
-/// behind it, or another indentation.
-fn runs_on(event: &Event<'_>, span: Span) -> bool {
-    match event {
-        Event::Scalar(text, ScalarStyle::Plain, ..) => {
-            span.end.line() > span.start.line() && text.contains(" -")
-        }
-        _ => false,
-    }
+    Ok(Document { root, second, run_on: run_on.found })
 }
 
 /// What a list or a value that begins about there is to be told.

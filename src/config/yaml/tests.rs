@@ -258,6 +258,10 @@ fn a_mistake_is_told_of_its_own_line() {
         ("files:\n  - *.log\n", 2, "put a glob in quotes"),
         ("hostname: %h\n", 1, "put it in quotes"),
         ("files:\n  - @40\n", 2, "put it in quotes"),
+        ("x: |\n  some text\ntag: a: b\n", 3, "in quotes"),
+        ("x: >-\n  text\n    deep text\ntag: a: b\n", 4, "in quotes"),
+        ("x: some\n  more text\ntag: a: b\n", 3, "in quotes"),
+        ("x:\n  - |\n    some text\n  - a: b: c\n", 4, "in quotes"),
     ] {
         let error = parse(text).unwrap_err();
         assert_eq!(error.line, line, "{text}{error:?}");
@@ -272,6 +276,9 @@ fn an_item_that_goes_on_with_the_one_before_is_noticed() {
         ("files:\n  /a\n  - /b\n", vec![2]),
         ("files:\n  -/a\n  -/b\n", vec![2]),
         ("files:\n  - /a - b\n  - 'a\n    - b'\n  - a\n    b\n", vec![]),
+        ("files:\n  - a - b\n    c\n  - foo - bar\n      baz\n", vec![]),
+        ("files:\n  - a - b\n    c\n  - d\n    e\n     - f\n", vec![4]),
+        ("files: [/a]\n---\nfiles:\n  - /a\n    - /b\n", vec![]),
     ] {
         assert_eq!(parse(text).unwrap().run_on, lines, "{text}");
     }

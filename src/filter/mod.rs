@@ -44,14 +44,14 @@ pub struct Patterns {
 struct Compiled {
     /// Finds whether any of them matches.
     regex: meta::Regex,
-    /// Each as it was written, and what it means.
+    /// Each as it was written, and what decides whether it matches.
     patterns: Vec<(String, Hir)>,
     scan: Scan,
 }
 
 /// A pattern that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("pattern {pattern:?} {}: {reason}", if self.is_too_large() { "cannot be used" } else { "is no regular expression" })]
+#[error("pattern {pattern:?} {}: {reason}", if *is_too_large { "cannot be used" } else { "is no regular expression" })]
 pub struct PatternError {
     /// Its place in the list.
     pub index: usize,
@@ -59,14 +59,8 @@ pub struct PatternError {
     pub pattern: String,
     /// In one line.
     pub reason: String,
-}
-
-impl PatternError {
-    /// Whether it is one, and takes too much memory.
-    #[must_use]
-    pub fn is_too_large(&self) -> bool {
-        self.reason == TOO_LARGE
-    }
+    /// Whether it is a regular expression, and takes too much memory.
+    pub is_too_large: bool,
 }
 
 impl Patterns {
@@ -79,27 +73,28 @@ impl Patterns {
     /// Compiles `patterns`, or says what is wrong with each that cannot be.
     ///
     /// # Errors
-    /// One for each pattern that is no regular expression.
+    /// One for each pattern that is no regular expression, or one where they take too much memory.
     pub fn new<S: AsRef<str>>(patterns: &[S]) -> Result<Self, Vec<PatternError>> {
         if patterns.is_empty() {
             return Ok(Self::default());
         }
-        let error = |index: usize, reason: String| PatternError {
+        let error = |index: usize, reason: String, is_too_large| PatternError {
             index,
             pattern: patterns[index].as_ref().to_owned(),
             reason,
+            is_too_large,
         };
         let (mut hirs, mut errors) = (Vec::new(), Vec::new());
         for (index, pattern) in patterns.iter().enumerate() {
             match re2::parse(pattern.as_ref()) {
                 Ok(hir) => hirs.push(without_spare_ends(hir)),
-                Err(reason) => errors.push(error(index, reason.to_string())),
+                Err(reason) => errors.push(error(index, reason.to_string(), false)),
             }
         }
         if !errors.is_empty() {
             return Err(errors);
         }
-        let too_large = || vec![error(largest(&hirs), TOO_LARGE.to_owned())];
+        let too_large = || vec![error(largest(&hirs), TOO_LARGE.to_owned(), true)];
         let regex = compile(&hirs).ok_or_else(too_large)?;
         let scan = Scan::new(&hirs);
         let written = patterns.iter().map(|pattern| pattern.as_ref().to_owned());
@@ -171,8 +166,8 @@ impl Compiled {
     }
 }
 
-const TOO_LARGE: &str = "all patterns together take more than 64 MiB of memory, and this one most, for it is made of as \
-                         many copies as its counts say; write .* in the place of .{0,1000}, or repeat less";
+const TOO_LARGE: &str = "all patterns together take more than 64 MiB of memory, and this one most: a count makes as \
+                         many copies; write .* in the place of .{0,1000}, or repeat less";
 
 /// An automaton for all of `patterns` at once. `None`: it would be too large.
 fn compile(patterns: &[Hir]) -> Option<meta::Regex> {

@@ -16,6 +16,9 @@ pub struct Re2Pattern {
     regex: meta::Regex,
 }
 
+const TOO_LARGE: &str =
+    "it takes more than 64 MiB of memory: a count makes as many copies; repeat less";
+
 /// One match of a pattern: what of the text it spans, then what of it each group holds.
 pub type Spans = [Option<Range<usize>>];
 
@@ -23,16 +26,22 @@ impl Re2Pattern {
     /// Compiles a pattern.
     ///
     /// # Errors
-    /// It is no regular expression.
+    /// It is no regular expression, or takes too much memory.
     pub fn new(text: &str) -> Result<Self, PatternError> {
-        let error = |reason: String| PatternError { index: 0, pattern: text.to_owned(), reason };
-        let hir = re2::parse_with_groups(text).map_err(|reason| error(reason.to_string()))?;
+        let error = |reason: String, is_too_large| PatternError {
+            index: 0,
+            pattern: text.to_owned(),
+            reason,
+            is_too_large,
+        };
+        let hir =
+            re2::parse_with_groups(text).map_err(|reason| error(reason.to_string(), false))?;
         let config = meta::Config::new()
             .match_kind(MatchKind::LeftmostFirst)
             .utf8_empty(true)
             .nfa_size_limit(Some(SIZE_LIMIT));
         let regex = meta::Builder::new().configure(config).build_from_hir(&hir);
-        let regex = regex.map_err(|_| error("it takes too much memory; repeat less".to_owned()))?;
+        let regex = regex.map_err(|_| error(TOO_LARGE.to_owned(), true))?;
         Ok(Self { text: text.to_owned(), hir, regex })
     }
 
@@ -163,6 +172,14 @@ mod tests {
             all.push(spans.iter().map(held).collect());
         });
         all
+    }
+
+    #[test]
+    fn one_that_takes_too_much_memory_is_a_regular_expression() {
+        let error = Re2Pattern::new(&format!("a{}b", r"\pL{0,1000}-".repeat(5))).unwrap_err();
+        assert!(error.is_too_large);
+        let text = error.to_string();
+        assert!(text.contains("cannot be used: it takes more than 64 MiB"), "{text}");
     }
 
     #[test]

@@ -273,7 +273,7 @@ fn patterns_that_repeat_much_are_taken_as_far_as_the_memory_goes() {
     let errors =
         Patterns::new(&["x", &format!("a{}b", r"\pL{0,1000}-".repeat(5)), "y"]).unwrap_err();
     let [error] = &*errors else { panic!("{errors:?}") };
-    assert!(error.is_too_large() && error.index == 1);
+    assert!(error.is_too_large && error.index == 1);
     let text = error.to_string();
     assert!(text.contains("cannot be used: all patterns together take more than 64 MiB"), "{text}");
 }

@@ -39,7 +39,7 @@ enum ReplacementPart {
 /// A redaction that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedactionError {
-    /// Its pattern is no regular expression.
+    /// Its pattern cannot be used.
     #[error(transparent)]
     Pattern(#[from] PatternError),
     /// Its replacement names a group that the pattern does not have.
@@ -61,7 +61,7 @@ impl Redaction {
     /// `$$` is a `$`, as in Go.
     ///
     /// # Errors
-    /// The pattern is no regular expression, or has no such group.
+    /// The pattern cannot be used, or has no such group.
     pub fn new(pattern: &str, replacement: &str) -> Result<Self, RedactionError> {
         let pattern = Re2Pattern::new(pattern)?;
         let replacement = parts(&pattern, replacement)?;

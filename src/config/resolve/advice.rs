@@ -8,6 +8,7 @@ use super::super::document::leaf::{Choice, List, One, Spot};
 use super::super::value::MESSAGE_MIN;
 use super::super::{Config, FileEntry, Protocol};
 use super::{DEFAULT_PORT, Resolver};
+use crate::filter::PatternError;
 use crate::glob::Component;
 use crate::syslog::{Framing, Header};
 use crate::text::PathTemplate;
@@ -204,8 +205,15 @@ impl Resolver<'_> {
     }
 }
 
-/// How to write what was probably meant by a pattern that is none.
-pub(super) fn pattern_remedy(of_files: bool, text: &str) -> String {
+/// What is wrong with a pattern, and how to write what was probably meant where it is none.
+pub(super) fn no_pattern(of_files: bool, error: &PatternError) -> String {
+    match error.is_too_large {
+        true => error.to_string(),
+        false => format!("{error}; {}", pattern_remedy(of_files, &error.pattern)),
+    }
+}
+
+fn pattern_remedy(of_files: bool, text: &str) -> String {
     match text.strip_prefix('*') {
         Some(end) if of_files => format!(
             "write RE2 syntax, not a glob: what ends like this is '{}$'",

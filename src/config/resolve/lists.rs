@@ -148,14 +148,7 @@ impl Resolver<'_> {
             for error in errors {
                 let spot = spots[error.index];
                 let of_files = self.typed.spots.name(spot) == "exclude_files";
-                let text = match error.is_too_large() {
-                    true => error.to_string(),
-                    false => {
-                        let remedy = advice::pattern_remedy(of_files, texts[error.index]);
-                        format!("{error}; {remedy}")
-                    }
-                };
-                self.problem(spot, text);
+                self.problem(spot, advice::no_pattern(of_files, &error));
             }
             Patterns::default()
         })

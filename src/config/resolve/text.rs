@@ -155,8 +155,7 @@ impl Resolver<'_> {
     }
 
     fn no_pattern<T>(&mut self, spot: Spot, error: &PatternError) -> Option<T> {
-        let remedy = advice::pattern_remedy(false, &error.pattern);
-        self.problem(spot, format!("{error}; {remedy}"));
+        self.problem(spot, advice::no_pattern(false, error));
         None
     }
 

@@ -90,8 +90,10 @@ pub(super) fn join(text: &str) -> Result<Join, String> {
 
 /// A pattern.
 pub(super) fn pattern(text: &str) -> Result<Re2Pattern, String> {
-    Re2Pattern::new(text)
-        .map_err(|error| format!("{error}; write RE2 syntax, with a \\ before a literal sign"))
+    Re2Pattern::new(text).map_err(|error| match error.is_too_large {
+        true => error.to_string(),
+        false => format!("{error}; write RE2 syntax, with a \\ before a literal sign"),
+    })
 }
 
 /// How a line says when it was written.

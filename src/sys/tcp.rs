@@ -18,6 +18,9 @@ pub(crate) struct TcpInfo {
     pub(crate) send_window: Option<u32>,
     /// `tcpi_rtt`: the smoothed round trip.
     pub(crate) round_trip: Duration,
+    /// `tcpi_min_rtt`: the shortest round trip of the last minutes. Linux 4.6 and later; the smoothed one before, and
+    /// where none was measured.
+    pub(crate) least_round_trip: Duration,
 }
 
 /// `struct tcp_info` up to the last member used here. The kernel only ever adds to its end.
@@ -30,13 +33,17 @@ struct RawTcpInfo {
     /// Members that are of no interest, up to `tcpi_rtt`.
     before: [u8; 65],
     rtt: u32,
+    /// Members that are of no interest, up to `tcpi_min_rtt`.
+    between: [u8; 76],
+    min_rtt: u32,
     /// Members that are of no interest, up to `tcpi_snd_wnd`.
-    between: [u8; 156],
+    behind: [u8; 76],
     snd_wnd: u32,
 }
 
 const _: () = assert!(offset_of!(RawTcpInfo, retransmits) == 2);
 const _: () = assert!(offset_of!(RawTcpInfo, rtt) == 68);
+const _: () = assert!(offset_of!(RawTcpInfo, min_rtt) == 148);
 const _: () = assert!(offset_of!(RawTcpInfo, snd_wnd) == 228 && size_of::<RawTcpInfo>() == 232);
 
 /// `TCP_CLOSE` of `net/tcp_states.h`.
@@ -53,7 +60,10 @@ pub(crate) fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
         retransmits: 0,
         before: [0; 65],
         rtt: 0,
-        between: [0; 156],
+        between: [0; 76],
+        // What it says itself where it knows none.
+        min_rtt: u32::MAX,
+        behind: [0; 76],
         snd_wnd: 0,
     };
     let mut length = size_of::<RawTcpInfo>() as libc::socklen_t;
@@ -78,6 +88,7 @@ pub(crate) fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
         resending: raw.retransmits > 0,
         send_window: has_window.then_some(raw.snd_wnd),
         round_trip: Duration::from_micros(u64::from(raw.rtt)),
+        least_round_trip: Duration::from_micros(u64::from(raw.min_rtt.min(raw.rtt))),
     })
 }
 
@@ -135,6 +146,8 @@ mod tests {
         assert_eq!(unacknowledged(&ours).unwrap(), 0);
         let info = tcp_info(&ours).unwrap();
         assert!(!info.closed && info.round_trip < Duration::from_secs(5), "{info:?}");
+        assert!(info.least_round_trip <= info.round_trip, "{info:?}");
+        assert!(!info.least_round_trip.is_zero(), "{info:?}");
         assert!(info.send_window.is_none_or(|window| window > 1000), "{info:?}");
     }
 

@@ -73,6 +73,8 @@ pub(in crate::deliver) struct Look {
     pub(in crate::deliver) window: Option<u32>,
     /// A round trip.
     pub(in crate::deliver) round_trip: Duration,
+    /// The shortest of late.
+    pub(in crate::deliver) least_round_trip: Duration,
     /// The kernel has sent something again, and nothing was acknowledged since.
     pub(in crate::deliver) resending: bool,
     /// The connection is over.
@@ -292,6 +294,7 @@ impl Link {
             unacknowledged: wire_acked < self.wire,
             window: info.send_window,
             round_trip: info.round_trip,
+            least_round_trip: info.least_round_trip,
             resending: info.resending,
             closed: info.closed,
         })

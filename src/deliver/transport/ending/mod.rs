@@ -33,7 +33,8 @@ const PHASE: std::ops::Range<u64> = 150..600;
 /// ... and in this one of the time for which it has been in use: a proxy that waits for the first message
 /// counts from there.
 const PHASE_IN_USE: std::ops::Range<u64> = 150..800;
-/// No time-out is noticed in this part of a second, which begins when all are that ended with the last one.
+/// No time-out is noticed in this part of a second. Those that ended with the last whole second have been noticed by
+/// then, and the next is not over.
 const BETWEEN_SECONDS: std::ops::Range<u64> = 150..950;
 
 /// What is known of a connection.
@@ -47,8 +48,10 @@ pub(in crate::deliver) struct Facts {
     pub(in crate::deliver) acked: u64,
     /// The trial that it has passed.
     pub(in crate::deliver) passed: Option<Passed>,
-    /// A round trip.
+    /// A round trip, with what the peer delays acknowledgements by.
     pub(in crate::deliver) round_trip: Duration,
+    /// The shortest of late, which is hardly delayed.
+    pub(in crate::deliver) least_round_trip: Duration,
     /// A middlebox is known to be between (`destination.proxied`).
     pub(in crate::deliver) proxied: bool,
 }
@@ -109,10 +112,11 @@ fn until_part(part: &std::ops::Range<u64>, clock: Duration) -> Duration {
 }
 
 /// Whether a time-out of whole seconds may have ended what ended so long after the moment of `facts`. It is on
-/// its way here for as long as the first message was on its way there. What is known of a round trip may
-/// be too much, so no more than `after` is taken from that.
+/// its way here for as long as the first message was on its way there. The shortest round trip is taken for
+/// that: one with a delayed acknowledgement in it would make the time-out end too early. It may be too much all
+/// the same, so no more than `after` is taken from that.
 fn is_at_second(facts: &Facts, after: Duration) -> bool {
-    let sent_after = after.saturating_sub(facts.round_trip);
+    let sent_after = after.saturating_sub(facts.least_round_trip);
     [facts.age, facts.used]
         .iter()
         .any(|&clock| !BETWEEN_SECONDS.contains(&within_second(clock + sent_after)))

@@ -110,8 +110,8 @@ fn is_after_trial(facts: &Facts) -> bool {
     let latest = PHASE.end + PROMPT.as_millis() as u64;
     let counts =
         |passed: Passed| facts.age <= passed.holds_until() && !passed.ends_alike(facts.used);
-    let is_at_second = facts.used.as_secs() > 0 && within_second(facts.used) < PHASE.start;
+    let is_just_past_second = facts.used.as_secs() > 0 && within_second(facts.used) < PHASE.start;
     facts.passed.is_some_and(counts)
-        && !is_at_second
+        && !is_just_past_second
         && (PHASE.start..latest).contains(&within_second(facts.age))
 }

@@ -209,6 +209,7 @@ impl Wire for Model {
                 peer.buffer.saturating_sub((peer.bytes.len() - peer.read).div_ceil(2)) as u32
             ),
             round_trip: Duration::from_millis(1),
+            least_round_trip: Duration::from_millis(1),
             resending: false,
             closed: peer.rst || peer.fin && peer.has_our_fin,
         })

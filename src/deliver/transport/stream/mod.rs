@@ -162,6 +162,7 @@ impl<W: Wire> Stream<W> {
             acked: self.progress.acked,
             passed: self.passed,
             round_trip: self.progress.round_trip,
+            least_round_trip: self.progress.least_round_trip,
             proxied: self.is_proxied,
         }
     }

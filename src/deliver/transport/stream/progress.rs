@@ -25,6 +25,7 @@ pub(super) struct PeerProgress {
     /// On the wire, TLS included: acknowledged.
     pub(super) acked: u64,
     pub(super) round_trip: Duration,
+    pub(super) least_round_trip: Duration,
     /// Written since the kernel was last asked.
     unlooked: usize,
     look_at: Option<Instant>,
@@ -46,6 +47,7 @@ impl PeerProgress {
     pub(super) fn note(&mut self, look: &Look) {
         self.acked = self.acked.max(look.wire_acked);
         self.round_trip = look.round_trip;
+        self.least_round_trip = look.least_round_trip;
     }
 
     /// Takes a look for evidence.
@@ -115,6 +117,7 @@ mod tests {
             wire_acked: acked,
             window: Some(64 << 10),
             round_trip: Duration::from_millis(1),
+            least_round_trip: Duration::from_millis(1),
             outstanding,
             unacknowledged: outstanding,
             resending: false,

@@ -147,3 +147,20 @@ fn what_little_was_written_before_a_truncation_is_read_from_its_copy_beside_anot
     let world = run_kind(Rotation::CopyTruncate, kind, &ops);
     assert_eq!(world.received, world.written);
 }
+
+#[test]
+fn what_was_read_in_part_comes_before_what_came_later_where_nothing_can_be_listed_at_the_start() {
+    use Op::{Append, Compress, FailLists, Pass, Rename, Reopen, Start, Stop};
+    let begin = [Append(1), Rename { create: true }, Compress, Append(1), Stop { clean: false }];
+    let end = [Reopen, Append(1), FailLists, Compress, Rename { create: false }, Start, Pass(12)];
+    assert_exact(Rotation::Rename, &[&begin[..], &end, &[Append(1)]].concat());
+}
+
+#[test]
+fn what_rotated_unseen_comes_behind_what_was_let_go_and_has_not_arrived() {
+    use Op::{Append, Compress, FailLists, Fill, Partial, Pass, PutBack, Rename, Reopen, Stop};
+    let rename = Rename { create: false };
+    let begin = [Partial, PutBack, rename, Reopen, Append(1), rename, Pass(110), FailLists];
+    let ops = [&begin[..], &[Compress, Reopen, Fill, Stop { clean: false }]].concat();
+    assert_exact(Rotation::Rename, &ops);
+}

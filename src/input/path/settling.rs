@@ -179,10 +179,8 @@ impl FollowedPath {
             Some(at) => self.open_older(at, context, false).map(|_| ()),
             None => Ok(()),
         };
-        if search.is_for_copies() {
-            // As at the start: what little was read of an older file is in no copy of a newer one.
-            self.open_all_older(context, false);
-        }
+        // As at the start: what little was read of an older file is in nothing newer.
+        self.open_all_older(context, false);
         let from = at.and_then(|at| self.older.get(at)).filter(|it| !it.is_copy());
         if let Some(stat) = from.and_then(Generation::stat) {
             search.copied_before(&stat);

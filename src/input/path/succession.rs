@@ -8,7 +8,7 @@ use tracing::info;
 
 use super::continuation::Replacement;
 use super::discovery::Between;
-use super::generation::{Begin, Generation, order_between, start};
+use super::generation::{Begin, Generation, order_between, order_of_last_before, start};
 use super::reading::Which;
 use super::unsettled::{Search, SearchKind};
 use super::{Context, Effects, FollowedPath, Shared};
@@ -255,7 +255,8 @@ impl FollowedPath {
         let source = Arc::clone(&current.source);
         let Some(born) = source.inode.born else { return };
         let since = context.shared.follows_since.max(born.get() - UNSEEN_FOR);
-        let between = (None, Some(current.order()));
+        // What the path had before may be under way.
+        let between = (Some(order_of_last_before(current.order())), Some(current.order()));
         self.add_newborn(source, since, between, context);
     }
 

@@ -77,11 +77,6 @@ pub(super) enum SearchKind {
 }
 
 impl Search {
-    /// Whether it is for copies of what a file held before it was truncated.
-    pub(super) fn is_for_copies(&self) -> bool {
-        matches!(self.kind, SearchKind::Copies { .. })
-    }
-
     /// What is searched from was written last at this time: no copy of what it held before is younger.
     pub(super) fn copied_before(&mut self, stat: &Stat) {
         if let SearchKind::Copies { until, .. } = &mut self.kind {

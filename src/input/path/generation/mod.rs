@@ -22,7 +22,9 @@ use crate::pipeline::shared_path::SharedPath;
 use crate::text::Wide;
 
 pub(in crate::input) use self::identity::open_as;
-pub(in crate::input) use self::order::{order_behind_all, order_between, orders_between};
+pub(in crate::input) use self::order::{
+    order_behind_all, order_between, order_of_last_before, orders_between,
+};
 pub(in crate::input) use self::resting::{Peculiarities, RestingGeneration};
 
 /// Which file holds what is read of it.

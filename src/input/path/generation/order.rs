@@ -12,6 +12,11 @@ pub(in crate::input) fn order_behind_all(next_id: u64) -> u64 {
     order_between(Some(next_id.saturating_mul(SPACING)), None)
 }
 
+/// The last place that may have been given before the one that [`order_behind_all`] gave.
+pub(in crate::input) fn order_of_last_before(order: u64) -> u64 {
+    order.saturating_sub(SPACING)
+}
+
 /// The place of a generation that comes after `previous` and before `next`, where there are such.
 pub(in crate::input) fn order_between(previous: Option<u64>, next: Option<u64>) -> u64 {
     let previous = previous.unwrap_or(0);
@@ -55,6 +60,7 @@ mod tests {
         assert!(0 < first && first < a && a < b && b < c && c < d);
         // Two at the end had two numbers.
         assert!(order_behind_all(0) <= a && d < order_behind_all(2));
+        assert!(a <= order_of_last_before(order_behind_all(1)));
     }
 
     #[test]

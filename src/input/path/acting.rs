@@ -31,7 +31,9 @@ const DELETED: Duration = Duration::from_secs(120);
 /// By then it is known what a deleted file was copied to: a path that names a copy is told from a new log
 /// within a second or two.
 const COPIED: Duration = Duration::from_secs(3);
-/// How rarely a file is looked at of which no event tells.
+/// How soon and how rarely a file is looked at of which no event tells. Thousands are rotated at once, and each
+/// look costs as much as a line.
+const SOON: Duration = Duration::from_millis(250);
 const RARELY: Duration = Duration::from_secs(15);
 /// How long to wait with a file that cannot be read.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
@@ -112,7 +114,7 @@ impl FollowedPath {
                         return Step::Stop(When::Again);
                     }
                 }
-                let pause = again.clamp(Duration::from_millis(100), RARELY);
+                let pause = again.clamp(SOON, RARELY);
                 Step::Next(Some(now + pause))
             }
             Action::Skip => Step::Next(None),

@@ -174,25 +174,29 @@ async fn resets_under_load_lose_nothing() {
     let (listener, address) = listen().await;
     let sending = Sending::to(target(address));
     sending.feed(0..COUNT, 1000);
+    let arrived = Arc::new(Mutex::new(Vec::new()));
+    let all = Arc::clone(&arrived);
     let receiver = tokio::spawn(async move {
-        let mut arrived = Vec::new();
         for round in 0..10 {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut bytes = vec![0; 400_000 + 12_345 * round];
             stream.read_exact(&mut bytes).await.unwrap();
             set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
             drop(stream);
-            arrived.extend(frames(&bytes));
+            all.lock().unwrap().extend(frames(&bytes));
         }
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).await.unwrap();
-        arrived.extend(frames(&bytes));
-        arrived
+        // On a busy machine our close may be answered too late to prove anything: all comes again then.
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = Vec::new();
+            stream.read_to_end(&mut bytes).await.unwrap();
+            all.lock().unwrap().extend(frames(&bytes));
+        }
     });
     let (outcome, reached) = sending.finish().await;
+    receiver.abort();
     assert_eq!((outcome, reached), (Outcome::default(), COUNT));
-    let (missing, _) = tally(&receiver.await.unwrap(), COUNT);
+    let (missing, _) = tally(&arrived.lock().unwrap(), COUNT);
     assert_eq!(missing, 0);
 }
 

@@ -9,6 +9,7 @@ mod acting;
 mod continuation;
 mod discovery;
 mod effects;
+mod former;
 pub(in crate::input) mod generation;
 mod look;
 mod not_followed;

@@ -48,8 +48,8 @@ impl Running {
         wait_until_frozen(self.child.id());
     }
 
-    /// Lets so much time pass in which none of its threads waits for a processor, and some seconds at most:
-    /// a busy machine is no fault of it.
+    /// Lets so much time pass, and as much as its threads wait for a processor meanwhile, all together, up to
+    /// some seconds: a busy machine is no fault of it.
     pub fn let_run(&self, time: Duration) {
         const LIMIT: Duration = Duration::from_secs(3);
         let pid = self.child.id();

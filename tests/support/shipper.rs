@@ -238,7 +238,7 @@ pub fn wait_exit(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
             return None;
         }
         let since = Instant::now();
-        let waits = waits_for_disk(child.id());
+        let waits = has_ended_at_disk(child.id());
         thread::sleep(turn);
         at_disk += if waits { since.elapsed() } else { Duration::ZERO };
     }
@@ -247,11 +247,15 @@ pub fn wait_exit(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
 /// See [`wait_exit`].
 const DISK: Duration = Duration::from_secs(60);
 
-/// Whether a thread of it sleeps so that no signal wakes it.
-fn waits_for_disk(pid: u32) -> bool {
+/// Whether its first thread has ended, and another sleeps so that no signal wakes it.
+fn has_ended_at_disk(pid: u32) -> bool {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let mut stats = tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
-    stats.any(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('D')))
+    // Behind the name, which is in parentheses.
+    let state = |stat: String| stat.rsplit(')').next()?.trim_start().chars().next();
+    let state_in = |path: PathBuf| state(fs::read_to_string(path.join("stat")).ok()?);
+    let mut others = tasks.map(|task| state_in(task.path()));
+    state_in(PathBuf::from(format!("/proc/{pid}"))) == Some('Z')
+        && others.any(|state| state == Some('D'))
 }
 
 /// `text` as a double-quoted YAML scalar.

@@ -1,5 +1,7 @@
 //! Over plain TCP.
 
+use std::sync::{Arc, Mutex};
+
 use rustix::net::sockopt::set_socket_linger;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

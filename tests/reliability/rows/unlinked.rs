@@ -42,8 +42,8 @@ fn holds_deleted(shipper: &Running) -> bool {
     shipper.descriptors().iter().any(is_deleted)
 }
 
-/// Row 14, while another file is written at full rate. While the daemon waits for a processor, a file
-/// stays.
+/// Row 14, while another file is written at full rate. A file stays for as long as the daemon waits for a
+/// processor.
 pub fn short_lived(c: &Conditions) -> Outcome {
     const FILES: u64 = 200;
     const LINES: u64 = 20;

@@ -164,3 +164,13 @@ fn what_rotated_unseen_comes_behind_what_was_let_go_and_has_not_arrived() {
     let ops = [&begin[..], &[Compress, Reopen, Fill, Stop { clean: false }]].concat();
     assert_exact(Rotation::Rename, &ops);
 }
+
+#[test]
+fn a_new_log_that_begins_alike_is_no_copy_where_the_old_one_was_found_before_it_could_be_read() {
+    use Op::{Append, Banner, Compress, FailReads, Fill, Pass, Rename, Reopen, Start, Stop};
+    let begin = [Banner, Pass(110), Fill, Stop { clean: true }, Append(1)];
+    let end = [FailReads { rotated: false }, Append(1), Compress, Start];
+    let kind = Kind { banner: 200, is_dated: false };
+    let ops = [&begin[..], &[Rename { create: false }, Reopen], &end].concat();
+    assert_each_once_within_the_glob(kind, &ops);
+}

@@ -172,9 +172,10 @@ impl Generation {
         if may_have_name && archive::by_inode(directories, source, position)?.is_some() {
             return Ok(false);
         }
-        let ownership = &context.shared.ownership;
-        let is_taken =
-            |it: &Sibling| it.stat.inode == replacement || ownership.owner(it.stat.inode).is_some();
+        let (ownership, reads) = (&context.shared.ownership, self.reads());
+        // It may have been found already, and be read by this one.
+        let is_others = |inode| inode != reads && ownership.owner(inode).is_some();
+        let is_taken = |it: &Sibling| it.stat.inode == replacement || is_others(it.stat.inode);
         let copy = archive::by_content(directories, source, position, is_taken)?;
         Ok(copy.is_none_or(|copy| !matches!(copy.relation, Relation::GoesOn(Match::Exact))))
     }

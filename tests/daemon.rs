@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use crate::support::{Receiver, SOON, Shipper, Site, Transport, bare_command, finish, wait_until};
+use crate::support::{
+    Receiver, SOON, Shipper, Site, Transport, bare_command, finish, threads, wait_until,
+};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -38,8 +40,8 @@ impl Daemon {
 
     fn is_alive(&self) -> bool {
         // A process whose parent has not collected it counts as ended.
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid.as_raw_nonzero()));
-        stat.is_ok_and(|stat| !stat.rsplit(')').next().unwrap().starts_with(" Z"))
+        let state = threads::state(format!("/proc/{}", self.pid.as_raw_nonzero()));
+        state.is_some_and(|state| state != 'Z')
     }
 
     #[track_caller]

@@ -38,6 +38,7 @@ mod running;
 mod shipper;
 mod site;
 mod socket;
+pub mod threads;
 mod tier;
 mod turns;
 

@@ -15,7 +15,7 @@ use super::connection::BUFFER;
 use super::endpoint::{Endpoint, Transport, own_address};
 use super::receiver::Receiver;
 use super::report::number;
-use super::{SOON, wait_until};
+use super::{SOON, threads, wait_until};
 
 /// Name of the test that is the child process, and of the variables that tell it what to do.
 const CHILD: &str = "support::process::child";
@@ -219,12 +219,8 @@ pub fn receive_if_child() -> bool {
 /// Waits until every thread of a process that was sent SIGSTOP has stopped: one that runs just now goes
 /// on for a moment.
 pub fn wait_until_frozen(pid: u32) {
-    let tasks = format!("/proc/{pid}/task");
-    let is_stopped = |task: fs::DirEntry| {
-        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
-    };
-    wait_until("it is stopped", SOON, || fs::read_dir(&tasks).unwrap().flatten().all(is_stopped));
+    let is_stopped = |thread| threads::state(thread).is_none_or(|state| state == 'T');
+    wait_until("it is stopped", SOON, || threads::of(pid).all(is_stopped));
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::SOON;
 use super::endpoint::Endpoint;
 use super::running::Running;
 use super::site::Site;
+use super::{SOON, threads};
 
 /// A `remote_syslog` to be started. Configuration, state and own log lie in the site.
 #[must_use]
@@ -249,13 +249,8 @@ const DISK: Duration = Duration::from_secs(60);
 
 /// Whether its first thread has ended, and another sleeps so that no signal wakes it.
 fn has_ended_at_disk(pid: u32) -> bool {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    // Behind the name, which is in parentheses.
-    let state = |stat: String| stat.rsplit(')').next()?.trim_start().chars().next();
-    let state_in = |path: PathBuf| state(fs::read_to_string(path.join("stat")).ok()?);
-    let mut others = tasks.map(|task| state_in(task.path()));
-    state_in(PathBuf::from(format!("/proc/{pid}"))) == Some('Z')
-        && others.any(|state| state == Some('D'))
+    let waits = |thread| threads::state(thread) == Some('D');
+    threads::state(format!("/proc/{pid}")) == Some('Z') && threads::of(pid).any(waits)
 }
 
 /// `text` as a double-quoted YAML scalar.

@@ -1,13 +1,15 @@
 //! What the scheduler has given the threads of a process.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use super::threads;
 
 /// What the scheduler has given each thread of a process. Empty where the kernel does not count it.
 #[derive(Default)]
-pub struct Turns(HashMap<OsString, Turn>);
+pub struct Turns(HashMap<PathBuf, Turn>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Turn {
@@ -22,8 +24,11 @@ struct Turn {
 impl Turns {
     /// Up to now.
     pub fn of(pid: u32) -> Self {
-        let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-        Self(tasks.filter_map(|task| Some((task.file_name(), turn(&task)?))).collect())
+        let counted = |thread: PathBuf| {
+            let turn = turn(&thread)?;
+            Some((thread, turn))
+        };
+        Self(threads::of(pid).filter_map(counted).collect())
     }
 
     /// How long the threads have waited for a processor since, all together.
@@ -40,12 +45,9 @@ impl Turns {
     }
 }
 
-fn turn(task: &fs::DirEntry) -> Option<Turn> {
-    let read = |file: &str| fs::read_to_string(task.path().join(file)).ok();
-    let (times, stat) = (read("schedstat")?, read("stat")?);
+fn turn(thread: &Path) -> Option<Turn> {
+    let times = fs::read_to_string(thread.join("schedstat")).ok()?;
     let mut times = times.split_whitespace().map(str::parse);
     let (ran, waited) = (times.next()?.ok()?, times.next()?.ok()?);
-    // Behind the name, which is in parentheses.
-    let is_runnable = stat.rsplit(')').next()?.trim_start().starts_with('R');
-    Some(Turn { ran, waited, is_runnable })
+    Some(Turn { ran, waited, is_runnable: threads::state(thread)? == 'R' })
 }

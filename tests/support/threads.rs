@@ -1,0 +1,18 @@
+//! What the kernel tells of the threads of a process.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folder of each of its threads, none where it is gone.
+pub fn of(pid: u32) -> impl Iterator<Item = PathBuf> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    tasks.map(|task| task.path())
+}
+
+/// The state of a thread, or of the first one of a process, by its folder below `/proc`: `R` runs or waits for a
+/// processor, `D` waits for a disk, `T` is stopped, `Z` has ended. `None` where it is gone.
+pub fn state(folder: impl AsRef<Path>) -> Option<char> {
+    let stat = fs::read_to_string(folder.as_ref().join("stat")).ok()?;
+    // Behind the name, which is in parentheses.
+    stat.rsplit_once(") ")?.1.chars().next()
+}

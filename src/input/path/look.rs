@@ -11,7 +11,6 @@ use super::continuation::Replacement;
 use super::generation::{Begin, Generation, end, end_in, start, unread_end};
 use super::reading::Which;
 use super::{Context, Effects, FollowedPath, NotFollowed, Shared};
-use crate::input::read::codec::Codec;
 use crate::input::read::content::{Stat, open};
 use crate::input::rotation::judge::{Change, same_inode};
 use crate::input::rotation::names;
@@ -135,7 +134,7 @@ impl FollowedPath {
         }
     }
 
-    fn take_unread(&mut self, shared: &mut Shared) -> Option<(Inode, SourceId)> {
+    pub(super) fn take_unread(&mut self, shared: &mut Shared) -> Option<(Inode, SourceId)> {
         let current = self.current.take_if(|current| current.position.offset == 0)?;
         self.release(&current, shared);
         Some((current.source.inode, current.source.id))
@@ -373,29 +372,6 @@ impl FollowedPath {
             self.not_followed.take_if(|it| matches!(it, NotFollowed::Archive(_)));
         }
         Some(stat)
-    }
-
-    /// Whether the path names an archive by now: another file, or one that was empty when it was seen last. What is
-    /// known of a file of which something was read stays. A path that is seen for the first time asks for itself.
-    fn has_become_archive(&mut self, stat: &Stat, context: &mut Context<'_>) -> bool {
-        let is_known = |it: &Generation| {
-            let is_begun = it.position.offset > 0 || usize::from(it.head().len) >= Codec::MAGIC;
-            is_begun && same_inode(it.source.inode, stat.inode)
-        };
-        let ownership = &context.shared.ownership;
-        if stat.size == 0
-            || !self.has_generations()
-            || self.generations().any(is_known)
-            || ownership.owner(stat.inode).is_some_and(|owner| owner != self.id)
-            || !self.is_archive(stat, &open(&self.path))
-        {
-            return false;
-        }
-        if self.current.as_ref().is_some_and(|it| same_inode(it.source.inode, stat.inode)) {
-            let known_as = self.take_unread(context.shared).map(|(_, known_as)| known_as);
-            context.effects.now.extend(known_as.map(CheckpointNow::forget));
-        }
-        true
     }
 
     /// Whether the path names a file that another path reads.

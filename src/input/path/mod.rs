@@ -6,6 +6,7 @@
 //! looked at and read is for the scheduler to say.
 
 mod acting;
+mod archived;
 mod continuation;
 mod discovery;
 mod effects;

@@ -6,10 +6,8 @@ use std::io;
 use tracing::{debug, info, warn};
 
 use super::FollowedPath;
-use crate::input::read::codec::holds_archive;
-use crate::input::read::content::Stat;
+use super::archived::SeenArchive;
 use crate::limits;
-use crate::pipeline::position::Inode;
 use crate::safe_open::is_link_refused;
 use crate::shown::Show;
 
@@ -34,21 +32,6 @@ pub(super) enum NotFollowed {
     Distrusted(String),
 }
 
-/// A file that holds compressed data, as it was when that was seen: it is looked into again once it has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SeenArchive {
-    inode: Inode,
-    size: u64,
-    modified: i64,
-}
-
-impl SeenArchive {
-    fn of(stat: &Stat) -> Self {
-        let Stat { inode, size, modified, .. } = *stat;
-        Self { inode, size, modified }
-    }
-}
-
 impl NotFollowed {
     pub(super) fn unreadable(error: &io::Error) -> Self {
         let why = error.to_string();
@@ -66,21 +49,6 @@ impl NotFollowed {
 }
 
 impl FollowedPath {
-    /// Whether the path names a file that is no text, whatever its name is: one that rotation has compressed under a
-    /// name that does not say so. The log it was rotated away from finds it by what it holds, as it finds others.
-    pub(super) fn is_archive(&mut self, stat: &Stat, opened: &io::Result<File>) -> bool {
-        let is_it = opened.as_ref().is_ok_and(holds_archive);
-        if is_it {
-            self.report_not_followed(NotFollowed::Archive(SeenArchive::of(stat)));
-        }
-        is_it
-    }
-
-    /// Whether it was seen to name one, which has not changed since.
-    pub(super) fn is_known_archive(&self, stat: &Stat) -> bool {
-        self.not_followed == Some(NotFollowed::Archive(SeenArchive::of(stat)))
-    }
-
     /// Whether its file can be read, as an attempt to open it says. Reports it if not.
     pub(super) fn may_read(&mut self, opened: &io::Result<File>) -> bool {
         match opened {
@@ -136,10 +104,5 @@ impl FollowedPath {
             NotFollowed::Distrusted(why) => warn!("not reading {path}: {why}"),
         }
         self.not_followed = Some(reason);
-    }
-
-    /// Whether it was said of this file already, which has grown since.
-    fn is_reported(&self, archive: &SeenArchive) -> bool {
-        matches!(&self.not_followed, Some(NotFollowed::Archive(it)) if it.inode == archive.inode)
     }
 }

@@ -553,6 +553,33 @@ fn utf16(text: &str) -> Vec<u8> {
 }
 
 #[test]
+fn utf16_that_is_there_before_the_start_goes_on_behind_its_last_character() {
+    let big = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_be_bytes).collect() };
+    for (begin, encoding, bytes) in [
+        ("\u{FEFF}old\n", "", &utf16 as &dyn Fn(&str) -> Vec<u8>),
+        ("\u{FEFF}old\nhalf a ", "", &utf16),
+        ("old\n", "encoding: utf-16le", &utf16),
+        ("\u{FEFF}old\n", "", &big),
+        ("old\u{100}", "encoding: utf-16be", &big),
+        // The mark wins.
+        ("\u{FEFF}old\n", "encoding: utf-16", &big),
+        ("\u{FEFF}old\n", "encoding: latin1", &utf16),
+    ] {
+        let (site, receiver) = (Site::new(), Receiver::tcp());
+        // Half of a character is there already.
+        let new = bytes("\u{410}\u{411}\nnext\n");
+        site.append("errorlog", [&bytes(begin)[..], &new[..1]].concat());
+        let shipper = Shipper::new(&site).follow("errorlog").to(&receiver.endpoint());
+        let mut shipper = shipper.yaml(encoding).start();
+        shipper.wait_following("errorlog");
+        site.append("errorlog", &new[1..]);
+        receiver.wait_for(2);
+        shipper.term();
+        assert_eq!(receiver.texts(), ["\u{410}\u{411}", "next"], "{begin:?}");
+    }
+}
+
+#[test]
 fn other_encodings_arrive_in_utf8() {
     let Some(peer) = Rsyslogd::start() else { return };
     let site = Site::new();

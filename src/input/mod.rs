@@ -106,8 +106,9 @@ impl FileSettings {
         self.text.as_ref()?.format.as_ref()
     }
 
-    fn has_format(&self) -> bool {
-        self.line_format().is_some()
+    /// Whether a mark at its beginning says the encoding of a file. It wins over what is said of it otherwise.
+    fn heeds_mark(&self) -> bool {
+        matches!(self.line_format(), None | Some(LineFormat::Encoded(_)))
     }
 
     /// How newlines are found, where that is not by a byte.

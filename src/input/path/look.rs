@@ -81,7 +81,7 @@ impl FollowedPath {
         let mut begin = match (ownership.let_go(stat.inode), from) {
             (Some(position), _) | (None, ReadFrom::Position(position)) => Begin::Behind(position),
             (None, _) if is_from_end => {
-                let end = opened.and_then(|file| end_in(file, stat));
+                let end = opened.and_then(|file| end_in(file, stat, &self.settings));
                 was_read = end.is_ok();
                 Begin::At(end.unwrap_or_else(|_| unread_end(stat)))
             }
@@ -113,7 +113,8 @@ impl FollowedPath {
         {
             // It may have grown since it was compared.
             let seen = Stat { size: stat.size.min(current.size()), ..stat };
-            current.go_on_at(end(&self.path, &seen).unwrap_or_else(|_| unread_end(&seen)));
+            let end = end(&self.path, &seen, &self.settings);
+            current.go_on_at(end.unwrap_or_else(|_| unread_end(&seen)));
             effects.behind.push(CheckpointBehind::reached(current.reached()));
         }
         effects

@@ -4,9 +4,11 @@ use std::io;
 
 use super::content::Content;
 use super::reader::{Read, ReadPlace, Reader, head_at};
+use crate::input::FileSettings;
 use crate::input::read::pending::Pending;
 use crate::input::read::records::without_nuls_behind;
 use crate::pipeline::position::{Anchor, Head, Position, RecordStart};
+use crate::text::Wide;
 
 /// Where to go on in a file whose bytes before `position` are others: where the first of its last
 /// records begins that was overwritten. Nothing where it holds something else.
@@ -75,20 +77,37 @@ pub(in crate::input) fn position_at_end(content: &mut Content, end: u64) -> io::
     position_behind(&last, content, end)
 }
 
-/// The same at the end of the text in a file of this `size`: NULs behind it may be filled in.
+/// The same at the end of the text in a file of this `size`: NULs behind it may be filled in. In UTF-16 one may be half of
+/// the last character.
 ///
 /// # Errors
 /// As those of [`position_at_end`].
 pub(in crate::input) fn position_at_text_end(
     content: &mut Content,
     size: u64,
+    settings: &FileSettings,
 ) -> io::Result<Position> {
+    if is_wide(content, settings)? {
+        let end = content.written_end(size)?.next_multiple_of(2).min(size & !1);
+        // Where lines begin is not told by single bytes there.
+        return Ok(Position { starts: Default::default(), ..position_at_end(content, end)? });
+    }
     let last = last_before(content, size)?;
     if without_nuls_behind(&last) == last.len() {
         return position_behind(&last, content, size);
     }
     let end = content.written_end(size)?;
     position_at_end(content, end)
+}
+
+/// Whether characters are two bytes, by what is said of the file or by its mark.
+fn is_wide(content: &mut Content, settings: &FileSettings) -> io::Result<bool> {
+    if settings.wide().is_some() || !settings.heeds_mark() {
+        return Ok(settings.wide().is_some());
+    }
+    let mut start = [0; 2];
+    let count = content.read_at(0, &mut start)?;
+    Ok(Wide::of_mark(&start[..count]).is_some())
 }
 
 /// The last bytes before `end`.

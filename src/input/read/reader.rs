@@ -219,7 +219,7 @@ impl Reader {
         }
     }
 
-    /// What the mark at the beginning of the file says of its encoding, where nothing else does. Further on it is looked
+    /// What the mark at the beginning of the file says of its encoding, where that is not known. Further on it is looked
     /// for where there are NULs, as in every line of such a file.
     fn mark(
         &mut self,
@@ -229,9 +229,11 @@ impl Reader {
     ) -> io::Result<Option<Wide>> {
         let id = place.source.id;
         let piece = &self.buffer[read];
+        let settings = place.format.settings;
+        let unknown = |start: &[u8]| Wide::of_mark(start).filter(|it| settings.wide() != Some(*it));
         match place.position.offset {
-            _ if place.format.settings.has_format() => return Ok(None),
-            0 => return Ok(Wide::of_mark(piece)),
+            _ if !settings.heeds_mark() => return Ok(None),
+            0 => return Ok(unknown(piece)),
             // What was split has been searched: another search would cost as much as the first.
             _ if split.controls == Controls::None && split.nuls == 0 => return Ok(None),
             _ if self.unmarked.contains(&id) => return Ok(None),
@@ -240,7 +242,7 @@ impl Reader {
         }
         let mut start = [0; 2];
         let count = place.content.read_at(0, &mut start)?;
-        let wide = Wide::of_mark(&start[..count]);
+        let wide = unknown(&start[..count]);
         if wide.is_none() {
             // What is compressed is not to be begun anew with each read.
             if self.unmarked.len() >= UNMARKED_MAX {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::transitions::{Medium, Phase};
 use crate::health::loss::Amount;
+use crate::input::FileSettings;
 use crate::input::read::content::{Content, Stat, file_clock, open};
 use crate::input::read::overwritten::position_at_text_end;
 use crate::input::read::pending::Pending;
@@ -433,14 +434,22 @@ pub(in crate::input) fn start(stat: &Stat) -> Position {
 ///
 /// # Errors
 /// It cannot be read.
-pub(in crate::input) fn end(path: &Path, stat: &Stat) -> io::Result<Position> {
-    end_in(open(path)?, stat)
+pub(in crate::input) fn end(
+    path: &Path,
+    stat: &Stat,
+    settings: &FileSettings,
+) -> io::Result<Position> {
+    end_in(open(path)?, stat, settings)
 }
 
 /// The same of an open file.
-pub(in crate::input) fn end_in(file: File, stat: &Stat) -> io::Result<Position> {
+pub(in crate::input) fn end_in(
+    file: File,
+    stat: &Stat,
+    settings: &FileSettings,
+) -> io::Result<Position> {
     let mut content = Content::Plain(file);
-    let found = position_at_text_end(&mut content, stat.size)?;
+    let found = position_at_text_end(&mut content, stat.size, settings)?;
     Ok(Position { modified: stat.modified, ..found })
 }
 

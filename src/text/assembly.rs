@@ -27,6 +27,9 @@ impl Assembly {
         let mut decoded = Logical { text: std::mem::take(&mut self.spare), ..Logical::default() };
         decoded.text.clear();
         decoded.facts = format.decode(line, &mut decoded.text);
+        if decoded.facts.is_foreign {
+            return Some(decoded);
+        }
         let (stream, is_partial) = (decoded.facts.stream, decoded.facts.is_partial);
         let open = &mut self.open[stream as usize];
         let whole = match open.take() {
@@ -77,9 +80,10 @@ pub(super) fn cut_parts(
             begin = start;
             return;
         }
-        let (stream, is_partial) = format.goes_on(line, &mut scratch);
-        open[stream as usize] = is_partial;
-        are_lines &= !is_partial;
+        if let Some((stream, is_partial)) = format.goes_on(line, &mut scratch) {
+            open[stream as usize] = is_partial;
+            are_lines &= !is_partial;
+        }
         if open == [false; 2] || start - begin > Multiline::LARGEST / 2 {
             ends.push(start as u32);
             (begin, open) = (start, [false; 2]);
@@ -110,8 +114,9 @@ pub(super) fn cut_joined(
     let (mut text, mut borders) = (Vec::new(), Vec::new());
     let (mut open, mut assembly, mut start) = ([false; 2], Assembly::default(), 0);
     format.each_line(lines, |line, end| {
-        let (stream, is_partial) = format.goes_on(line, &mut Vec::new());
-        open[stream as usize] = is_partial;
+        if let Some((stream, is_partial)) = format.goes_on(line, &mut Vec::new()) {
+            open[stream as usize] = is_partial;
+        }
         start = end;
         if let Some(logical) = assembly.take(format, line) {
             let at = text.len();
@@ -123,13 +128,14 @@ pub(super) fn cut_joined(
             borders.push((text.len() as u32, start as u32));
         }
     });
-    let parts: usize = assembly.rest().map(|logical| logical.text.len()).sum();
-    let behind = match behind {
-        Behind::Open(more) => Behind::Open(more + parts),
+    // Of the line that is begun it is not known how much text it has.
+    let parts = assembly.rest().map(|logical| logical.text.len()).sum();
+    let behind_text = match behind {
+        Behind::Open(_) => Behind::Open(parts),
         Behind::Nothing => Behind::Nothing,
     };
     let mut logical_ends = Vec::new();
-    multiline.cut(&text, behind, &mut logical_ends);
+    multiline.cut(&text, behind_text, &mut logical_ends);
     let before = ends.len();
     let of = |end: &u32| borders.binary_search_by_key(end, |border| border.0).ok();
     ends.extend(logical_ends.iter().filter_map(of).map(|at| borders[at].1));
@@ -204,6 +210,16 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_another_form_is_no_part_of_one_that_is_held_in_parts() {
+        let text = log(&["stdout P a", "std", "stdout F b"]);
+        assert_eq!(records(None, &text, Behind::Open(0)), [3]);
+        let mut assembly = Assembly::default();
+        let texts = text.lines().filter_map(|line| assembly.take(&cri(), line.as_bytes()));
+        let texts: Vec<_> = texts.map(|it| String::from_utf8(it.text).unwrap()).collect();
+        assert_eq!(texts, [&*format!("{TIME} std"), "ab"]);
+    }
+
+    #[test]
     fn traces_are_joined_by_what_containers_wrote() {
         let java = Multiline::new(LineRule::Trace(Trace::Java));
         let text = log(&[
@@ -216,5 +232,17 @@ mod tests {
         ]);
         assert_eq!(records(Some(&java), &text, Behind::Open(0)), [4]);
         assert_eq!(records(Some(&java), &text, Behind::Nothing), [4, 1, 1]);
+    }
+
+    #[test]
+    fn what_is_longer_than_its_text_makes_no_message_longer() {
+        let java = Multiline { max_bytes: 20, ..Multiline::new(LineRule::Trace(Trace::Java)) };
+        let text = log(&["stderr F ERROR failed", "stderr F \ta", "stderr F \tb", "stderr F \tc"]);
+        assert_eq!(records(Some(&java), &text, Behind::Nothing), [3, 1]);
+        // Of the third line there is half, which is longer than the message may be.
+        let begun = text.len() * 2 / 4 + 30;
+        let whole = text[..begun].rfind('\n').unwrap() + 1;
+        let behind = Behind::Open(begun - whole);
+        assert_eq!(records(Some(&java), &text[..whole], behind), [0; 0]);
     }
 }

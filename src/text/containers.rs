@@ -223,7 +223,7 @@ fn usual_cri(line: &[u8]) -> Option<(&[u8], LineFacts)> {
         _ => return None,
     };
     let time = Some(OwnTime::in_nanoseconds(time)?);
-    Some((text, LineFacts { time, stream, is_partial: false, severity: None }))
+    Some((text, LineFacts { time, stream, ..LineFacts::default() }))
 }
 
 /// What stands between the time and a text that is whole.
@@ -251,7 +251,7 @@ fn cri_behind(line: &[u8], time: usize) -> Option<(&[u8], LineFacts)> {
         },
         _ => return None,
     };
-    Some((text, LineFacts { time: Some(time), stream, is_partial, severity: None }))
+    Some((text, LineFacts { time: Some(time), stream, is_partial, ..LineFacts::default() }))
 }
 
 /// How long the time is with which a line begins, if it is one of CRI's: the first space stands behind it.
@@ -293,7 +293,7 @@ mod tests {
             time: OwnTime::rfc3339(line.time.as_bytes()),
             stream: ContainerStream::named(line.stream.as_bytes()).unwrap_or_default(),
             is_partial: text.is_none(),
-            severity: None,
+            ..LineFacts::default()
         };
         let text = text.unwrap_or(&line.log);
         Some((text.strip_suffix('\r').unwrap_or(text).as_bytes().to_vec(), facts))
@@ -322,7 +322,9 @@ mod tests {
                 prop_assert_eq!(whole.is_clean, controls == 0);
                 prop_assert_eq!(Some((whole.text.to_vec(), whole.facts)), expected.clone(), "{}", line.escape_ascii());
             }
-            let (mut out, expected) = (Vec::new(), expected.unwrap_or_else(|| (line.clone(), LineFacts::default())));
+            let (mut out, expected) = (Vec::new(), expected.unwrap_or_else(|| {
+                (line.clone(), LineFacts { is_foreign: true, ..LineFacts::default() })
+            }));
             let docker = LineFormat::Docker(StreamSeverities::default());
             let facts = docker.decode(&line, &mut out);
             prop_assert_eq!(&(out, facts), &expected, "{}", line.escape_ascii());

@@ -51,6 +51,8 @@ pub struct LineFacts {
     pub stream: ContainerStream,
     /// Its text goes on with the next line of its stream.
     pub is_partial: bool,
+    /// It has another form, and is no part of any stream.
+    pub is_foreign: bool,
 }
 
 /// A line whose text is whole.
@@ -140,7 +142,7 @@ impl LineFormat {
         let Some(mut facts) = facts else {
             out.truncate(start);
             out.extend_from_slice(line);
-            return LineFacts::default();
+            return LineFacts { is_foreign: true, ..LineFacts::default() };
         };
         if let Self::Docker(severities) | Self::Cri(severities) = self {
             facts.severity = severities.of(facts.stream);
@@ -172,15 +174,19 @@ impl LineFormat {
         }
     }
 
-    /// Whether the text of a line goes on with the next one of its stream, and which that is: what [`Self::decode`] says,
-    /// without the text where that is possible. `scratch` is room to work in.
-    pub(super) fn goes_on(&self, line: &[u8], scratch: &mut Vec<u8>) -> (ContainerStream, bool) {
+    /// Of which stream the text of a line is, and whether it goes on with the next one: what [`Self::decode`] says, without
+    /// the text where that is possible. None: it has no streams. `scratch` is room to work in.
+    pub(super) fn goes_on(
+        &self,
+        line: &[u8],
+        scratch: &mut Vec<u8>,
+    ) -> Option<(ContainerStream, bool)> {
         match self {
-            Self::Json(_) | Self::Encoded(_) => (ContainerStream::Stdout, false),
+            Self::Json(_) | Self::Encoded(_) => None,
             Self::Docker(_) | Self::Cri(_) => {
                 scratch.clear();
                 let facts = self.decode(line, scratch);
-                (facts.stream, facts.is_partial)
+                (!facts.is_foreign).then_some((facts.stream, facts.is_partial))
             }
         }
     }
@@ -250,7 +256,8 @@ mod tests {
         ] {
             let expected = (text.to_owned(), expected.to_owned(), stream, is_partial);
             assert_eq!(decoded(&docker, line), expected, "{line}");
-            assert_eq!(docker.goes_on(line.as_bytes(), &mut Vec::new()).1, is_partial, "{line}");
+            let goes_on = docker.goes_on(line.as_bytes(), &mut Vec::new());
+            assert_eq!(goes_on.is_some_and(|it| it.1), is_partial, "{line}");
         }
     }
 
@@ -305,7 +312,7 @@ mod tests {
             prop_assert_eq!(read_stream == ContainerStream::Stderr, stderr);
             prop_assert_eq!(is_partial, !text.ends_with('\n'));
             let goes_on = docker.goes_on(line.as_bytes(), &mut Vec::new());
-            prop_assert_eq!(goes_on, (read_stream, is_partial));
+            prop_assert_eq!(goes_on, Some((read_stream, is_partial)));
         }
     }
 }

@@ -224,8 +224,13 @@ impl<'a, 'r, 'f> Layered<'a, 'r, 'f> {
             Value::List(nodes) if nodes.iter().all(|node| matches!(node.value, Value::Raw(_))) => {
                 for node in nodes {
                     let text = text_of(node).unwrap_or_default().as_bytes();
-                    let end = text.iter().position(|&b| b == b'=').unwrap_or(text.len());
-                    let value = OsStr::from_bytes(text.get(end + 1..).unwrap_or_default());
+                    let Some(end) = text.iter().position(|&b| b == b'=') else {
+                        let text =
+                            format!("{:?} has no '='; write NAME=VALUE", OsStr::from_bytes(text));
+                        self.problem(&found, node.line, text);
+                        continue;
+                    };
+                    let value = OsStr::from_bytes(&text[end + 1..]);
                     let name = OsStr::from_bytes(&text[..end]);
                     pairs.push((name, node.line, PairValue::Text(value)));
                 }

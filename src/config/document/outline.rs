@@ -77,13 +77,15 @@ impl<'de> Deserializer<'de> for Outline<'_> {
         called: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let is_list = called != name::ONE && called != name::CHOICE;
+        let is_list = called != name::ONE;
         self.names.borrow_mut().keys.push(KeyName { name: self.name, is_list });
         visitor.visit_none()
     }
 
+    /// What may be missing as a whole is a word or a map that says more, which cannot say of itself that it is missing.
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_some(self)
+        self.names.borrow_mut().keys.push(KeyName { name: self.name, is_list: false });
+        visitor.visit_none()
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {

@@ -117,8 +117,13 @@ fn every_key_has_a_variable() {
             ("REMOTE_SYSLOG_FACILITY", "local0"),
             ("REMOTE_SYSLOG_NO_DETACH", "1"),
             ("REMOTE_SYSLOG_HOSTNAME", ""),
+            ("REMOTE_SYSLOG_ENCODING", "latin1"),
+            ("REMOTE_SYSLOG_STRUCTURED_DATA", "env=a=b\nempty="),
         ],
     );
+    assert!(matches!(config.messages.text.format, Some(crate::text::LineFormat::Encoded(_))));
+    let data = &config.messages.structured_data;
+    assert_eq!(data.names().collect::<Vec<_>>(), ["env", "empty"]);
     assert_eq!(followed(&config), [(None, "/a.log".into()), (Some("t"), "/b.log".into())]);
     assert!(config.exclude_files.matches(b"/x.gz"));
     assert_eq!(config.destination.protocol, Protocol::Tcp);
@@ -135,6 +140,7 @@ fn problems_of_flags_and_variables_name_them() {
             ("REMOTE_SYSLOG_FACILITY", "x"),
             ("REMOTE_SYSLOG_TCP", "perhaps"),
             ("REMOTE_SYSLOG_FACILTY", "user"),
+            ("REMOTE_SYSLOG_SEVERITY_FROM", "ERROR\nerr=ERROR"),
         ],
     );
     let starts: Vec<_> = errors.lines().map(|line| line.split(' ').next().unwrap()).collect();
@@ -142,6 +148,7 @@ fn problems_of_flags_and_variables_name_them() {
         starts,
         [
             "REMOTE_SYSLOG_FACILITY:",
+            "REMOTE_SYSLOG_SEVERITY_FROM:",
             "REMOTE_SYSLOG_TCP:",
             "--dest-host:",
             "--new-file-check-interval:",

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ impl Naming<'_> {
 /// Reads the file at `path`. `None`: it could not be read as a whole, and a problem says why.
 pub(super) fn read(path: &Path, naming: &Naming<'_>, findings: &mut Findings) -> Option<Tree> {
     let file = Arc::new(path.to_owned());
-    let text = match contents(path) {
+    let text = match contents(path, naming) {
         Ok(bytes) if bytes.len() as u64 <= LENGTH_MAX => {
             return FileReader { file, findings }.bytes(&bytes);
         }
@@ -58,10 +59,17 @@ pub(super) fn read(path: &Path, naming: &Naming<'_>, findings: &mut Findings) ->
     None
 }
 
-/// What the file holds, or a little more than may be.
-fn contents(path: &Path) -> io::Result<Vec<u8>> {
+/// What the file holds, or a little more than may be. The call may name a pipe, as shells do for what a command writes; for
+/// an included one nobody may ever write.
+fn contents(path: &Path, naming: &Naming<'_>) -> io::Result<Vec<u8>> {
+    let is_included = matches!(naming, Naming::Key(..));
+    let flags = if is_included { libc::O_NONBLOCK } else { 0 };
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if is_included && file.metadata()?.file_type().is_fifo() {
+        return Err(io::Error::other("it is a FIFO"));
+    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(LENGTH_MAX + 1).read_to_end(&mut bytes)?;
+    file.take(LENGTH_MAX + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -106,15 +114,13 @@ impl FileReader<'_> {
         if let Some(line) = document.second {
             self.warn(line, "", "a second document begins here, and is ignored; remove it");
         }
-        for line in document.run_on {
-            let text = "the value goes on in the next line, since the '-' there begins no item; indent all items of a \
-                        list alike, with a blank behind each '-', or put the value in quotes";
-            self.warn(line, "", text);
+        for (line, text) in document.doubts {
+            self.warn(line, "", &text);
         }
         let root = document.root;
         if let Value::Scalar { .. } | Value::List(_) = root.value {
             let text = format!(
-                "the file holds {} where keys belong; write files: and destination:",
+                "the file holds {} where keys belong; write keys such as files: with what belongs to them",
                 root.value.noun()
             );
             self.problem_at(root.line, None, "", text);

@@ -78,8 +78,17 @@ impl Findings {
     /// Warns of a name that is none of the known ones. The text of `unknown` says what it is, `near` the name that was
     /// probably meant, and `meant` the key of that name.
     pub(super) fn misspelt(&mut self, unknown: Problem, near: Option<&str>, meant: Option<&str>) {
-        let remedy = near.map_or("remove it".to_owned(), |near| format!("did you mean {near}?"));
         let Problem { place, key, text } = unknown;
+        let remedy = match near {
+            None => "remove it".to_owned(),
+            // It was written with its dots.
+            Some(near) if near.eq_ignore_ascii_case(&key) => {
+                let mut parts = near.rsplit('.');
+                let (last, section) = (parts.next().unwrap_or(near), parts.next().unwrap_or(near));
+                format!("write {last}: below {section}:, indented")
+            }
+            Some(near) => format!("did you mean {near}?"),
+        };
         if meant == Some(REDACTION) {
             let text = format!("{text}; {remedy} It is refused, for nothing would be redacted");
             return self.problem(Problem::at(place, key, text));

@@ -40,7 +40,8 @@ pub(super) fn nearest<'a>(
     };
     let distances = known.clone().filter(may_be_near).map(|name| (distance(name), name));
     let near = distances.filter(|(d, _)| *d <= allowed).min().map(|(_, name)| name);
-    near.or_else(|| known.find(|name| *name == REDACTION && last(&typed).starts_with("redact")))
+    let is_of_redaction = typed.split('.').any(|part| part.starts_with("redact"));
+    near.or_else(|| known.find(|name| *name == REDACTION && is_of_redaction))
 }
 
 #[cfg(test)]
@@ -63,7 +64,13 @@ mod tests {
         assert_eq!(near("port"), Some("destination.port"));
         assert_eq!(near("destination.hots"), Some("destination.host"));
         assert_eq!(near("new-file-check-interval"), Some("new_file_check_interval"));
-        for typed in ["redact-paterns", "destination.redact_pattern", "Redact", "redacted_words"] {
+        for typed in [
+            "redact-paterns",
+            "destination.redact_pattern",
+            "Redact",
+            "redacted_words",
+            "redact_patterns.card",
+        ] {
             assert_eq!(near(typed), Some("redact_patterns"), "{typed}");
         }
         assert_eq!(near("retries"), None);

@@ -106,7 +106,7 @@ impl<'a> Resolver<'a> {
             mode: self.typed.mode,
             files: if stdin.is_none() { files } else { Vec::new() },
             stdin,
-            exclude_files: self.patterns(&keys.exclude_files),
+            exclude_files: self.path_patterns(&keys.exclude_files),
             follow_links_in: self.directories(&keys.follow_links_in),
             messages,
             rate_limit: self.value(&keys.rate_limit),

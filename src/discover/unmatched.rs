@@ -30,6 +30,11 @@ pub fn mistake(glob: &Glob) -> Option<String> {
     if let Some(bare) = without_quotes(text) {
         return Some(format!("the quotes are part of it; write {}", bare.shown()));
     }
+    if let Some((_, behind)) = path.to_string_lossy().split_once('{')
+        && behind.split_once('}').is_some_and(|(within, _)| within.contains(','))
+    {
+        return Some("braces mean nothing in a glob; write an entry for each".to_owned());
+    }
     if let Some((missing, above)) = missing_directory(path) {
         return Some(format!(
             "there is no directory {}; {} is there",
@@ -88,6 +93,8 @@ mod tests {
         assert!(said("").unwrap().ends_with(&format!("it is a directory; write {star}")));
         assert!(said("a.log /var/log/b.log").unwrap().contains("did you forget a '-'"));
         assert_eq!(said("a file*.log"), None);
+        assert_eq!(said("a{b*,"), None);
+        assert!(said("{a,b}*.log").unwrap().contains("an entry for each"));
         assert!(said("-/var/log/b.log").unwrap().contains("blank after it"));
         assert!(said("'*.log'").unwrap().ends_with(&format!("write {star}.log")));
         assert_eq!(said("it's.log").as_deref(), Some("there is no such file"));

@@ -16,6 +16,7 @@ use serde::de::{Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::super::error::Problem;
+use super::super::keys::REDACTION;
 use super::super::yaml::{Entry, Node, Value};
 use super::access::{FieldValues, Halves, ListAccess, MapWithSpot, PairValue, PairsAccess, Word};
 use super::leaf::{Spot, name};
@@ -144,8 +145,8 @@ impl<'a, 'r, 'f> Layered<'a, 'r, 'f> {
         }
     }
 
-    fn unknown(&self, found: &Said<'_>, (name, line, _): &Entry, fields: &[&'static str]) {
-        let name = self.name_of(name);
+    fn unknown(&self, found: &Said<'_>, (typed, line, _): &Entry, fields: &[&'static str]) {
+        let name = self.name_of(typed);
         let reading = &mut **self.reading.borrow_mut();
         let KeyNames { keys, sections } = &reading.names;
         let is_meant = |known: &String| known.eq_ignore_ascii_case(&name);
@@ -165,13 +166,17 @@ impl<'a, 'r, 'f> Layered<'a, 'r, 'f> {
             let problem = Problem::at(reading.place(found, *line), name, text);
             return reading.findings.problem(problem);
         }
-        let near = if self.is_in_item {
+        let section = typed.rsplit_once('.').map_or("", |(section, _)| section);
+        let has_section = fields.iter().any(|field| field.eq_ignore_ascii_case(section));
+        let near = if has_section && !section.eq_ignore_ascii_case(REDACTION) {
+            Some(&*name)
+        } else if self.is_in_item {
             reading.findings.meant(&name, fields.iter().copied())
         } else {
             let known = keys.iter().map(|key| &key.name).chain(sections).map(String::as_str);
             reading.findings.meant(&name, known)
         };
-        let unknown = Problem::at(reading.place(found, *line), name, "unknown key");
+        let unknown = Problem::at(reading.place(found, *line), name.clone(), "unknown key");
         reading.findings.misspelt(unknown, near, near);
     }
 

@@ -178,8 +178,26 @@ impl Resolver<'_> {
             );
             self.warn(spot, text);
         }
+        if text.contains('\n') {
+            // As YAML has it behind a `|` or `>`.
+            let text = format!(
+                "the newline in {path:?} is part of the name; make each path an item, without '|' or '>'"
+            );
+            self.warn(spot, text);
+        }
         if text.contains(", /") || text.contains(",/") {
             let text = format!("{path:?} is one name, commas included; make each path an item");
+            self.warn(spot, text);
+        }
+    }
+
+    /// What a pattern for paths holds that is rather part of a glob.
+    pub(super) fn warn_of_glob(&mut self, spot: Spot, text: &str) {
+        if text.contains("/*") {
+            let text = format!(
+                "in {text:?} the '*' repeats the '/' before it, for this is RE2 syntax and no glob; write \
+                 '/[^/]*' for a '/' and any name behind it"
+            );
             self.warn(spot, text);
         }
     }

@@ -141,6 +141,14 @@ impl Resolver<'_> {
         words
     }
 
+    /// The patterns of a list for paths.
+    pub(super) fn path_patterns(&mut self, given: &List<Text>) -> Patterns {
+        for Text { text, spot } in given.items() {
+            self.warn_of_glob(*spot, &text.to_string_lossy());
+        }
+        self.patterns(given)
+    }
+
     /// The patterns of a list.
     pub(super) fn patterns(&mut self, given: &List<Text>) -> Patterns {
         let (texts, spots): (Vec<_>, Vec<_>) = self.words(given).into_iter().unzip();

@@ -1,6 +1,9 @@
 //! Included files: what they add, in which order, and what is said of those that are no good.
 
 use std::fs;
+use std::thread;
+
+use rustix::fs::{CWD, Mode, mkfifoat};
 
 use super::sources::followed;
 use super::*;
@@ -83,6 +86,13 @@ fn what_cannot_be_read_is_said_of_the_line_that_names_it() {
             "{at}/c.yml:1: include: {at}/d/a.yml cannot be read (is a directory); check its path and rights"
         )
     );
+    fs::remove_dir(directory.path().join("d/a.yml")).unwrap();
+    let fifo = directory.path().join("d/b.yml");
+    mkfifoat(CWD, &fifo, Mode::RWXU).unwrap();
+    // Who waits for it reads nothing and goes on.
+    thread::spawn(move || fs::write(fifo, ""));
+    let reason = "cannot be read (it is a fifo); check its path and rights";
+    assert_eq!(said(), format!("{at}/c.yml:1: include: {at}/d/b.yml {reason}"));
     fs::write(&file, "files: [/a.log]\ndestination: {host: h}\ninclude:\n- /none.yml\n").unwrap();
     let reason = "cannot be read (no such file or directory); check its path and rights";
     assert_eq!(said(), format!("{at}/c.yml:4: include: /none.yml {reason}"));

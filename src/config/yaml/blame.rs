@@ -1,10 +1,5 @@
 //! Which line is to blame, where the parser notices a mistake only behind it, or none.
 
-use std::iter::{Enumerate, Peekable};
-use std::str::Lines;
-
-use saphyr_parser::{Event, ScalarStyle, Span};
-
 use super::SyntaxError;
 
 const BRACKET: &str =
@@ -14,43 +9,8 @@ const BRACKET_AT_START: &str = "a value that begins with '[' or '{' is a list or
 const ITEM: &str = "an item stands at another indentation than those before it; indent all items of a list by the same \
                     number of spaces";
 
-/// More values that run on are not worth telling.
-const RUN_ON_MAX: usize = 10;
-
 /// Keys with which an item of a list may begin.
 const OF_ITEMS: [&str; 4] = ["path", "pattern", "host", "replace"];
-
-/// Finds values without quotes that go on in a line where an item of a list was meant, it seems: its `-` has no blank
-/// behind it, or another indentation.
-pub(super) struct RunOn<'a> {
-    /// Those that are not passed yet. Values come in the order of the text.
-    lines: Peekable<Enumerate<Lines<'a>>>,
-    /// Where such values begin. No more than is told.
-    pub(super) found: Vec<usize>,
-}
-
-impl<'a> RunOn<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { lines: text.lines().enumerate().peekable(), found: Vec::new() }
-    }
-
-    pub(super) fn look(&mut self, event: &Event<'_>, span: Span) {
-        let (first, last) = (span.start.line(), span.end.line());
-        let is_plain = matches!(event, Event::Scalar(_, ScalarStyle::Plain, ..));
-        if !is_plain || last <= first || self.found.len() == RUN_ON_MAX {
-            return;
-        }
-        let mut runs_on = false;
-        // Lines are counted from 0 here, so this passes the first one.
-        while self.lines.next_if(|(index, _)| *index < first).is_some() {}
-        while let Some((_, typed)) = self.lines.next_if(|(index, _)| *index < last) {
-            runs_on |= typed.trim_start().starts_with('-');
-        }
-        if runs_on {
-            self.found.push(first);
-        }
-    }
-}
 
 /// A line that is neither empty nor a comment.
 #[derive(Clone, Copy)]
@@ -175,7 +135,8 @@ fn is_in_text(line: ContentLine<'_>, text: &str) -> bool {
 /// The bracket or quote that was opened on a line before an error and leads to it.
 fn opened(line: usize, column: usize, info: &str, text: &str) -> Option<SyntaxError> {
     let (brackets, quote) = scanned(text, (line, column));
-    let is_of_brackets = ["flow ", "node content", "placement of ':'", "simple key"];
+    let is_of_brackets =
+        ["flow ", "node content", "placement of ':'", "simple key", "invalid indentation"];
     let bracket = brackets.last().filter(|_| is_of_brackets.iter().any(|it| info.contains(it)));
     let is_of_quotes = info.contains("quoted scalar") || info.contains("simple key");
     let quote = quote.filter(|(_, closed)| is_of_quotes && *closed == line).map(|(place, _)| place);

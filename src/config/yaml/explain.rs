@@ -5,7 +5,7 @@ use saphyr_parser::ScanError;
 use super::{SyntaxError, blame};
 
 /// Reasons of the parser, and the words that help. The first that fits counts.
-const REASONS: [(&str, &str); 11] = [
+const REASONS: [(&str, &str); 12] = [
     (
         "unknown anchor",
         "a value that begins with '*' is an alias for YAML, and there is no such anchor; put a \
@@ -19,6 +19,10 @@ const REASONS: [(&str, &str); 11] = [
     (
         "quoted scalar",
         "a quote is not closed, or text follows behind it; close it, and double a ' inside '…'",
+    ),
+    (
+        "block scalar",
+        "a value that begins with '|' or '>' is a text in the lines below it; put the value in quotes",
     ),
     ("mapping values are not allowed", COLON),
     ("illegal placement of ':'", FLOW),
@@ -53,8 +57,9 @@ pub(super) fn explain(error: &ScanError, text: &str) -> SyntaxError {
         return SyntaxError { line, column, text };
     }
     // The parser notices a missing blank late.
-    let mut near = text.lines().enumerate().skip(line.saturating_sub(3)).take(3);
-    if let Some(error) = near.find_map(|(i, typed)| missing_blank(i + 1, typed)) {
+    let near = || text.lines().enumerate().skip(line.saturating_sub(3)).take(3);
+    let odd = near().find_map(|(i, typed)| odd_blank(i + 1, typed));
+    if let Some(error) = odd.or_else(|| near().find_map(|(i, typed)| missing_blank(i + 1, typed))) {
         return error;
     }
     if let Some(error) = blame::before(line, column, info, text) {
@@ -92,6 +97,19 @@ fn tab(line: usize, info: &str, text: &str) -> Option<SyntaxError> {
         false => before,
     }?;
     let text = "a tab stands in the indentation; indent by spaces".to_owned();
+    Some(SyntaxError { line, column, text })
+}
+
+/// What looks like a blank in the indentation, or behind a `:` or `-`, and is none.
+fn odd_blank(line: usize, typed: &str) -> Option<SyntaxError> {
+    let mut before = ' ';
+    let (column, sign) = (1..).zip(typed.chars()).find(|&(_, sign)| {
+        let is_found = super::is_odd_blank(sign) && " :-".contains(before);
+        before = sign;
+        is_found
+    })?;
+    let code = u32::from(sign);
+    let text = format!("U+{code:04X} stands here, which looks like a blank; write a blank");
     Some(SyntaxError { line, column, text })
 }
 

@@ -4,19 +4,22 @@
 //! different things behind different keys.
 
 mod blame;
+mod doubts;
 mod explain;
+mod merge;
 #[cfg(test)]
 mod tests;
 mod text;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use self::blame::RunOn;
+use self::doubts::{Doubt, Doubts};
 use self::explain::explain;
+use self::merge::merged;
 use self::text::{RATION, Ration, RationedText};
 
 /// A value and the line it begins on, counted from 1.
@@ -72,8 +75,8 @@ pub(super) struct Document {
     pub(super) root: Node,
     /// Where a second document begins; it is not read.
     pub(super) second: Option<usize>,
-    /// Where values begin that go on in the next line, with what begins with a `-` there. No more than is told.
-    pub(super) run_on: Vec<usize>,
+    /// What is probably a mistake.
+    pub(super) doubts: Vec<Doubt>,
 }
 
 /// Deeper than any configuration, and shallow enough for every stack.
@@ -95,7 +98,7 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
     let mut builder = Builder::default();
     let mut root = None;
     let mut second = None;
-    let mut run_on = RunOn::new(text);
+    let mut doubts = Doubts::new(text);
     let ration = Ration::new();
     // Where this stands alone, the text goes on no further than the ration.
     let mut line = 1;
@@ -107,7 +110,7 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
         let (event, span) = event.map_err(|error| explain(&error, text))?;
         line = span.start.line();
         if second.is_none() {
-            run_on.look(&event, span);
+            doubts.look(&event, span);
         }
         match event {
             Event::DocumentStart(_) if root.is_some() && second.is_none() => {
@@ -118,7 +121,7 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
         }
     }
     let root = root.and_then(Rc::into_inner).unwrap_or(Node { line: 1, value: Value::Null });
-    Ok(Document { root, second, run_on: run_on.found })
+    Ok(Document { root, second, doubts: doubts.found })
 }
 
 /// What a list or a value that begins about there is to be told.
@@ -180,7 +183,7 @@ impl Builder {
                 };
                 let value = match kind {
                     OpenKind::List(items) => Value::List(items),
-                    OpenKind::Map(entries, _) => Value::Map(merged(entries)),
+                    OpenKind::Map(entries, _) => Value::Map(merged(entries)?),
                 };
                 self.add(anchor, Node { line, value }, size + 1, span)
             }
@@ -275,23 +278,10 @@ impl Builder {
     }
 }
 
-/// `entries` with what `<<` refers to behind them, except keys that are there already.
-fn merged(entries: Vec<Entry>) -> Vec<Entry> {
-    if entries.iter().all(|entry| entry.0 != "<<") {
-        return entries;
-    }
-    let (merges, mut entries): (Vec<_>, Vec<_>) =
-        entries.into_iter().partition(|entry| entry.0 == "<<");
-    let mut names: HashSet<String> = entries.iter().map(|entry| entry.0.clone()).collect();
-    let maps = merges.iter().flat_map(|(_, _, node)| match &node.value {
-        Value::List(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    });
-    for map in maps {
-        let Value::Map(others) = &map.value else { continue };
-        entries.extend(others.iter().filter(|other| names.insert(other.0.clone())).cloned());
-    }
-    entries
+/// Whether a sign looks like a blank, or like nothing, and is neither for YAML.
+fn is_odd_blank(sign: char) -> bool {
+    let is_nothing = matches!(sign, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}');
+    is_nothing || !sign.is_ascii() && sign.is_whitespace()
 }
 
 fn error(span: Span, text: &str) -> SyntaxError {

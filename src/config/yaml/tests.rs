@@ -257,6 +257,15 @@ fn a_mistake_is_told_of_its_own_line() {
         ("exclude_patterns:\n  - [a-z]+ x\n", 2, "text follows behind it; put the value in quotes"),
         ("files:\n  - *.log\n", 2, "put a glob in quotes"),
         ("hostname: %h\n", 1, "put it in quotes"),
+        ("exclude_patterns:\n  - {\"level\":\"debug\"\ntag: x\n", 2, "'[' or '{' is not closed"),
+        ("exclude_patterns:\n  - |x\n", 2, "put the value in quotes"),
+        ("exclude_patterns:\n  - >x|y\n", 2, "put the value in quotes"),
+        ("files:\u{a0}/a\nhostname: x\n", 1, "U+00A0"),
+        ("files:\n\u{a0} - /a\nhostname: x\n", 2, "U+00A0"),
+        ("destination:\u{a0}\n  host: x\n", 1, "U+00A0"),
+        ("files: /a\n<<: x\n", 2, "a single word stands behind '<<'"),
+        ("files: /a\n<<:\n", 2, "nothing stands behind '<<'"),
+        ("a: &a {b: c}\nd:\n  <<: [*a, x]\n", 3, "a single word stands behind '<<'"),
         ("files:\n  - @40\n", 2, "put it in quotes"),
         ("x: |\n  some text\ntag: a: b\n", 3, "in quotes"),
         ("x: >-\n  text\n    deep text\ntag: a: b\n", 4, "in quotes"),
@@ -269,6 +278,11 @@ fn a_mistake_is_told_of_its_own_line() {
     }
 }
 
+/// The lines of what is told, and a part of it.
+fn doubts(text: &str) -> Vec<(usize, String)> {
+    parse(text).unwrap().doubts
+}
+
 #[test]
 fn an_item_that_goes_on_with_the_one_before_is_noticed() {
     for (text, lines) in [
@@ -279,7 +293,51 @@ fn an_item_that_goes_on_with_the_one_before_is_noticed() {
         ("files:\n  - a - b\n    c\n  - foo - bar\n      baz\n", vec![]),
         ("files:\n  - a - b\n    c\n  - d\n    e\n     - f\n", vec![4]),
         ("files: [/a]\n---\nfiles:\n  - /a\n    - /b\n", vec![]),
+        ("exclude_patterns:\n  - run\n    --verbose\n", vec![]),
     ] {
-        assert_eq!(parse(text).unwrap().run_on, lines, "{text}");
+        let told = doubts(text);
+        assert_eq!(told.iter().map(|(line, _)| *line).collect::<Vec<_>>(), lines, "{text}");
+        assert!(told.iter().all(|(_, text)| text.contains("goes on in the next line")), "{text}");
+    }
+}
+
+#[test]
+fn an_item_that_lacks_its_blank_is_noticed() {
+    for (text, lines) in [
+        ("files:\n  -/a\nhostname: x\n", vec![2]),
+        ("files: # all\n\n  # one\n  -/a\n", vec![4]),
+        ("destination:\n  host: x\nexclude_patterns:\n  -DEBUG\n", vec![4]),
+        ("files:\n  - -/a\n  - path:\n      -/b\n", vec![4]),
+        ("files:\n  - /a\nhostname: -x\ntag:\n  x-y\n", vec![]),
+        ("exclude_patterns:\n  --verbose\n", vec![]),
+        ("exclude_patterns: [\n  -a,\n  -b]\n", vec![]),
+        ("exclude_patterns:\n  '-a'\n", vec![]),
+    ] {
+        let told = doubts(text);
+        assert_eq!(told.iter().map(|(line, _)| *line).collect::<Vec<_>>(), lines, "{text}");
+        assert!(told.iter().all(|(_, text)| text.contains("begins no item")), "{text}");
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_sign_of_yaml_is_noticed() {
+    for (text, expected) in [
+        ("exclude_patterns:\n  - !foo bar\n", Some((2, "put the value in quotes"))),
+        ("exclude_patterns:\n  - !foo\n", Some((2, "put the value in quotes"))),
+        ("hostname: !!str 5\n", None),
+        ("destination:\n\u{a0} host: x\n", Some((2, "U+00A0"))),
+        ("files:\n  - /a\n  - /b\u{200b}\n", Some((3, "U+200B"))),
+        ("files:\n  - “/a”\n", Some((2, "“ (U+201C) is no quote"))),
+        ("files:\n  – /a\n", Some((2, "– (U+2013) begins no item"))),
+        ("files:\n  - /a – b “c” d\n  - '“x”'\n", None),
+    ] {
+        let told = doubts(text);
+        match expected {
+            None => assert_eq!(told, [], "{text}"),
+            Some((line, words)) => {
+                assert_eq!(told.len(), 1, "{text}");
+                assert!(told[0].0 == line && told[0].1.contains(words), "{text}{told:?}");
+            }
+        }
     }
 }

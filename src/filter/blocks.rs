@@ -19,8 +19,17 @@ pub(super) struct BlockScan {
     long: RowSlot,
     short: RowSlot,
     marks: Vec<MarkRule>,
-    /// By which of the rules a byte is a mark, a bit for each.
-    rules: Box<[u8; 256]>,
+    rules: RuleTables,
+}
+
+/// What single bytes say of the rules of marks: one bit for each rule.
+#[derive(Debug, Clone)]
+struct RuleTables {
+    /// By which a byte is a mark.
+    of_mark: Box<[u8; 256]>,
+    /// By which it may stand right before one, and right behind one.
+    before: Box<[u8; 256]>,
+    behind: Box<[u8; 256]>,
 }
 
 /// Rows that consist of the same bytes.
@@ -74,7 +83,11 @@ impl BlockScan {
             long: RowSlot::default(),
             short: RowSlot::default(),
             marks: Vec::new(),
-            rules: Box::new([0; 256]),
+            rules: RuleTables {
+                of_mark: Box::new([0; 256]),
+                before: Box::new([0; 256]),
+                behind: Box::new([0; 256]),
+            },
         })
     }
 
@@ -87,7 +100,7 @@ impl BlockScan {
             Some(mark) => scan.add_mark(mark)?,
             None => scan.add_row(ByteRow::of(pattern)?)?,
         }
-        let marks = scan.rules.map(|rules| rules != 0);
+        let marks = scan.rules.of_mark.map(|rules| rules != 0);
         let none = [false; 256];
         let row = |slot: &RowSlot| slot.rows.first().map_or(none, |row| *row.bytes());
         scan.kinds = ByteKinds::new([&row(&scan.long), &row(&scan.short), &marks])?;
@@ -97,7 +110,7 @@ impl BlockScan {
 
     fn add_mark(&mut self, rule: MarkRule) -> Option<()> {
         let bit = 1u8.checked_shl(self.marks.len() as u32).filter(|_| self.marks.len() < RULES)?;
-        rule.marks().into_iter().for_each(|byte| self.rules[usize::from(byte)] |= bit);
+        self.rules.add(&rule, bit);
         self.marks.push(rule);
         Some(())
     }
@@ -165,20 +178,30 @@ impl BlockScan {
     }
 
     /// The first of the marks with something beside it, of which `marks` tells those from `at` on.
-    #[inline(never)]
+    #[inline]
     fn find_mark(&self, lines: &[u8], from: usize, at: usize, mut marks: u64) -> Option<usize> {
         while marks != 0 {
             let place = at + marks.trailing_zeros() as usize;
             marks &= marks - 1;
-            let mut rules = self.rules[usize::from(lines[place])];
-            while rules != 0 {
-                if self.marks[rules.trailing_zeros() as usize].stands(lines, from, place) {
-                    return Some(place);
-                }
-                rules &= rules - 1;
+            // Nearly all marks have something beside them that no rule has there.
+            let rules = self.rules.at(lines, place);
+            if rules != 0 && self.stands(lines, from, place, rules) {
+                return Some(place);
             }
         }
         None
+    }
+
+    /// Whether the byte at `place` is a mark by any of these `rules`, a bit for each.
+    #[cold]
+    fn stands(&self, lines: &[u8], from: usize, place: usize, mut rules: u8) -> bool {
+        while rules != 0 {
+            if self.marks[rules.trailing_zeros() as usize].stands(lines, from, place) {
+                return true;
+            }
+            rules &= rules - 1;
+        }
+        false
     }
 }
 
@@ -227,6 +250,31 @@ impl RowSlot {
     }
 }
 
+impl RuleTables {
+    fn add(&mut self, rule: &MarkRule, bit: u8) {
+        rule.marks().into_iter().for_each(|byte| self.of_mark[usize::from(byte)] |= bit);
+        for byte in 0..=u8::MAX {
+            let [before, behind] = rule.may_be_beside(byte);
+            self.before[usize::from(byte)] |= if before { bit } else { 0 };
+            self.behind[usize::from(byte)] |= if behind { bit } else { 0 };
+        }
+    }
+
+    /// The rules of which the byte at `place` may be a mark with what is beside it.
+    #[inline]
+    fn at(&self, lines: &[u8], place: usize) -> u8 {
+        match lines.get(place.wrapping_sub(1)..).and_then(|it| it.first_chunk()) {
+            Some(&[before, mark, behind]) => {
+                self.of_mark[usize::from(mark)]
+                    & self.before[usize::from(before)]
+                    & self.behind[usize::from(behind)]
+            }
+            // At the beginning and at the end all are looked at.
+            None => self.of_mark[usize::from(lines[place])],
+        }
+    }
+}
+
 impl MarkRule {
     /// Which bytes are meant.
     fn marks(&self) -> Vec<u8> {
@@ -234,6 +282,15 @@ impl MarkRule {
             Self::Rare(rare) => vec![rare.byte()],
             Self::WordBefore(word) => word.marks().to_vec(),
             Self::Letter(letter) => letter.letters(),
+        }
+    }
+
+    /// Whether this byte may stand right before the mark, and right behind it.
+    fn may_be_beside(&self, byte: u8) -> [bool; 2] {
+        match self {
+            Self::Rare(rare) => rare.may_be_beside(byte),
+            Self::WordBefore(word) => [word.may_be_before(byte), true],
+            Self::Letter(letter) => [true, letter.may_be_behind(byte)],
         }
     }
 

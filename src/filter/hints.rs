@@ -109,6 +109,11 @@ impl RareByte {
         places.find(|&place| self.stands(lines, place))
     }
 
+    /// Whether `byte` may stand right before it, and right behind it.
+    pub(super) fn may_be_beside(&self, byte: u8) -> [bool; 2] {
+        [&self.before, &self.behind].map(|set| set[usize::from(byte)])
+    }
+
     /// Whether what stands beside the byte at `place` may stand there.
     pub(super) fn stands(&self, lines: &[u8], place: usize) -> bool {
         let fits = |at: Option<usize>, set: &[bool; 256]| {
@@ -207,6 +212,11 @@ impl LetterOfWord {
     /// The letters, in either case.
     pub(super) fn letters(&self) -> Vec<u8> {
         self.words.iter().flat_map(|(word, place)| any_case(word[*place])).collect()
+    }
+
+    /// Whether `byte` may stand right behind one of the letters.
+    pub(super) fn may_be_behind(&self, byte: u8) -> bool {
+        self.behind[usize::from(byte)]
     }
 
     /// Whether the letter at `place` is that of a word which begins at or behind `from`.

@@ -63,6 +63,11 @@ impl WordBefore {
         &self.marks
     }
 
+    /// Whether `byte` may stand right before the mark.
+    pub(super) fn may_be_before(&self, byte: u8) -> bool {
+        self.between[usize::from(byte)] || self.ends[0][usize::from(byte)]
+    }
+
     /// Whether a word stands before the mark at `place`, from `from` on.
     #[inline]
     pub(super) fn stands(&self, lines: &[u8], from: usize, place: usize) -> bool {

@@ -96,6 +96,18 @@ impl<const N: usize> ByteKinds<N> {
     }
 }
 
+/// Tells where each newline of `text` is, one behind the other. Where lines are not long, that is quicker than to search
+/// for one after the other.
+#[inline]
+pub(crate) fn each_newline(text: &[u8], tell: impl FnMut(usize)) {
+    #[cfg(target_arch = "x86_64")]
+    if is_fast() {
+        // SAFETY: the processor has what the function is compiled for.
+        return unsafe { x86::each_newline(text, tell) };
+    }
+    memchr::memchr_iter(b'\n', text).for_each(tell);
+}
+
 /// So many bytes of a string are looked at together by [`in_string`].
 pub(crate) const PIECE: usize = 16;
 
@@ -174,6 +186,28 @@ mod x86 {
         let special = _mm_or_si128(_mm_or_si128(quotes, backslashes), controls);
         let (special, wide) = (_mm_movemask_epi8(special), _mm_movemask_epi8(piece));
         InString { special: special as u32, wide: wide as u32 }
+    }
+
+    /// [`super::each_newline`].
+    #[target_feature(enable = "avx2,bmi1,bmi2")]
+    #[inline]
+    pub(super) fn each_newline(text: &[u8], mut tell: impl FnMut(usize)) {
+        let newline = _mm256_set1_epi8(b'\n' as i8);
+        let (blocks, rest) = text.as_chunks::<BLOCK>();
+        let mut at = 0;
+        for block in blocks {
+            let [first, second] = halves(block)
+                .map(|half| _mm256_movemask_epi8(_mm256_cmpeq_epi8(half, newline)) as u32);
+            let mut found = u64::from(first) | u64::from(second) << 32;
+            while found != 0 {
+                tell(at + found.trailing_zeros() as usize);
+                found &= found - 1;
+            }
+            at += BLOCK;
+        }
+        for (place, _) in rest.iter().enumerate().filter(|&(_, &byte)| byte == b'\n') {
+            tell(at + place);
+        }
     }
 
     /// [`ByteKinds::find`].
@@ -294,6 +328,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn each_newline_is_told(text in "([a\n]|[a-z\\x0b]{0,70}){0,40}") {
+            let mut told = Vec::new();
+            each_newline(text.as_bytes(), |at| told.push(at));
+            prop_assert_eq!(told, memchr::memchr_iter(b'\n', text.as_bytes()).collect::<Vec<_>>());
+        }
+
         #[test]
         fn what_stands_in_a_string_is_told(
             piece in proptest::array::uniform16(prop_oneof![any::<u8>(), Just(b'"'), Just(b'\\'), Just(0x1F), Just(b' ')]),

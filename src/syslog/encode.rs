@@ -1,10 +1,9 @@
 //! From the bytes of a line to one frame. Knows no clock: the header comes with its time.
 
-use memchr::memchr_iter;
-
 use super::Framing;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::controls::Controls;
+use crate::vectors::each_newline;
 
 /// Appends frames to batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,29 +55,34 @@ impl Encoder {
         controls: Controls,
         batch: &mut Batch,
     ) -> u64 {
-        let room = self.room(header);
-        // What follows a message stands behind its line already, where it is the newline: both are copied at once.
-        let behind = match self.framing.trailer() {
-            b"\n" => 1,
-            trailer => {
-                debug_assert!(trailer.is_empty(), "{trailer:?}");
-                0
-            }
-        };
         let (mut start, mut cut) = (0, 0);
-        for newline in memchr_iter(b'\n', lines) {
-            let (line, framed) = (&lines[start..newline], &lines[start..newline + behind]);
+        each_newline(lines, |newline| {
+            let line = &lines[start..=newline];
             start = newline + 1;
-            if controls == Controls::Some || line.len() > room {
-                cut += u64::from(self.append(header, line, batch));
-                continue;
-            }
-            self.framing.begin(header.len() + line.len(), &mut batch.bytes);
-            batch.bytes.extend_from_slice(header);
-            batch.bytes.extend_from_slice(framed);
-            batch.frames.push(batch.bytes.len() as u32);
-        }
+            cut += u64::from(match controls {
+                Controls::None => self.append_clean_line(header, line, batch),
+                Controls::Some => self.append(header, &line[..line.len() - 1], batch),
+            });
+        });
         cut
+    }
+
+    /// The same for one line, which ends with its newline and holds none of the characters that would become a space.
+    /// Returns whether it had to be cut.
+    #[inline]
+    pub fn append_clean_line(&self, header: &[u8], line: &[u8], batch: &mut Batch) -> bool {
+        let text = line.len() - 1;
+        if text > self.room(header) {
+            return self.append_clean(header, &line[..text], batch);
+        }
+        self.framing.begin(header.len() + text, &mut batch.bytes);
+        batch.bytes.extend_from_slice(header);
+        // What follows a message stands behind its line already, where it is the newline: both are copied at once.
+        let trailer = self.framing.trailer();
+        debug_assert!(line.ends_with(trailer), "{trailer:?}");
+        batch.bytes.extend_from_slice(&line[..text + trailer.len()]);
+        batch.frames.push(batch.bytes.len() as u32);
+        false
     }
 
     /// Appends one frame of `header` and `line` (without its newline) to `batch`. Returns whether

@@ -49,6 +49,9 @@ impl RenderedHeader {
     }
 }
 
+/// How long a TIMESTAMP in UTC is that tells microseconds.
+const USUAL_TIME: usize = "2026-11-29T10:20:30.123456Z".len();
+
 /// Longest HOSTNAME in octets.
 pub const HOSTNAME_MAX: usize = 255;
 /// Longest APP-NAME in octets.
@@ -113,7 +116,11 @@ impl Header {
             && let Some(before) = out.bytes.get_mut(out.time.clone())
             && before.len() == time.len()
         {
-            before.copy_from_slice(time);
+            match (before.first_chunk_mut::<USUAL_TIME>(), time.first_chunk()) {
+                // Its length is known here, so it is copied without a call.
+                (Some(before), Some(now)) if time.len() == USUAL_TIME => *before = *now,
+                _ => before.copy_from_slice(time),
+            }
             return;
         }
         out.bytes.clear();

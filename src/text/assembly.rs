@@ -46,11 +46,6 @@ impl Assembly {
         Some(whole)
     }
 
-    /// Room for a text; to be [given back](Self::reuse).
-    pub fn room(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.spare)
-    }
-
     /// Takes back the room of a text that is done with.
     pub fn reuse(&mut self, text: Vec<u8>) {
         self.spare = text;

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use memchr::{memchr, memrchr};
 use serde::Deserialize;
 
-use super::formats::{ContainerStream, LineFacts, WholeLine};
-use super::own_time::OwnTime;
+use super::formats::{ContainerStream, LineFacts, TextPlace, WholeLine};
+use super::own_time::{OwnTime, OwnTimeReader};
 use crate::vectors::{PIECE, in_string};
 
 /// A line of Docker's json-file, however it is written.
@@ -51,18 +51,17 @@ pub(super) fn docker(line: &[u8], out: &mut Vec<u8>) -> Option<LineFacts> {
     Some(facts)
 }
 
-/// The same for a line as Docker itself writes it, with the text in `room`, of which nothing else is left.
+/// The same for a line as Docker itself writes it whose text is whole, with the text in `room`, of which nothing else
+/// is left.
 pub(super) fn plain_docker<'a>(line: &[u8], room: &'a mut Vec<u8>) -> Option<WholeLine<'a>> {
-    let DockerText { end, mut facts, mut controls } = docker_as_written(line, room, 0)?;
-    let mut text = &room[..end];
-    match text.strip_suffix(b"\n") {
-        Some(whole) => (text, controls) = (whole, controls.saturating_sub(1)),
-        None => facts.is_partial = true,
-    }
+    let DockerText { end, facts, mut controls } = docker_as_written(line, room, 0)?;
+    let mut text = room[..end].strip_suffix(b"\n")?;
+    controls = controls.saturating_sub(1);
     if let Some(shorter) = text.strip_suffix(b"\r") {
         (text, controls) = (shorter, controls.saturating_sub(1));
     }
-    Some(WholeLine { text, facts, is_clean: controls == 0 })
+    let place = TextPlace::Apart { is_clean: controls == 0 };
+    Some(WholeLine { text, time: facts.time?, stream: facts.stream, severity: None, place })
 }
 
 /// What a line of Docker's says.
@@ -209,21 +208,20 @@ pub(super) fn is_whole_docker(line: &[u8]) -> bool {
 
 /// The text of a line as CRI has it, and what that says. None: it is none.
 pub(super) fn cri(line: &[u8]) -> Option<(&[u8], LineFacts)> {
-    usual_cri(line).or_else(|| cri_behind(line, cri_time(line)?))
+    cri_behind(line, cri_time(line)?)
 }
 
-/// The same for what nearly all lines are: the time has nine digits behind the point, and the text is whole.
+/// The same for what nearly all lines are: the time is in UTC, and the text is whole.
 #[inline]
-fn usual_cri(line: &[u8]) -> Option<(&[u8], LineFacts)> {
-    let (time, rest) = line.split_first_chunk::<{ OwnTime::FORM }>()?;
+pub(super) fn plain_cri<'a>(line: &'a [u8], times: &mut OwnTimeReader) -> Option<WholeLine<'a>> {
+    let (time, rest) = times.leading(line)?;
     let (between, text) = rest.split_first_chunk()?;
     let stream = match between {
         STDOUT_WHOLE => ContainerStream::Stdout,
         STDERR_WHOLE => ContainerStream::Stderr,
         _ => return None,
     };
-    let time = Some(OwnTime::in_nanoseconds(time)?);
-    Some((text, LineFacts { time, stream, ..LineFacts::default() }))
+    Some(WholeLine { text, time, stream, severity: None, place: TextPlace::EndOfLine })
 }
 
 /// What stands between the time and a text that is whole.
@@ -283,7 +281,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::text::formats::WholeLineRoom;
     use crate::text::{LineFormat, StreamSeverities};
+
+    /// As if it had been decoded like any other line.
+    fn told<'a>(whole: &WholeLine<'a>) -> (&'a [u8], LineFacts) {
+        let WholeLine { text, time, stream, severity, .. } = *whole;
+        (text, LineFacts { time: Some(time), stream, severity, ..LineFacts::default() })
+    }
 
     /// What the parser says alone.
     fn parsed(line: &[u8]) -> Option<(Vec<u8>, LineFacts)> {
@@ -319,8 +324,9 @@ mod tests {
             let expected = parsed(&line);
             if let Some(whole) = plain_docker(&line, &mut room) {
                 let controls = whole.text.iter().filter(|byte| matches!(byte, b'\n' | b'\r' | 0)).count();
-                prop_assert_eq!(whole.is_clean, controls == 0);
-                prop_assert_eq!(Some((whole.text.to_vec(), whole.facts)), expected.clone(), "{}", line.escape_ascii());
+                prop_assert_eq!(whole.place, TextPlace::Apart { is_clean: controls == 0 });
+                let (text, facts) = expected.clone().unwrap();
+                prop_assert_eq!(told(&whole), (&text[..], facts), "{}", line.escape_ascii());
             }
             let (mut out, expected) = (Vec::new(), expected.unwrap_or_else(|| {
                 (line.clone(), LineFacts { is_foreign: true, ..LineFacts::default() })
@@ -335,7 +341,7 @@ mod tests {
             time in "(2026-11-29T10:20:30(\\.[0-9]{1,9})?(Z|[+]01:00)|x|)",
             rest in "( std(out|err)| )( [FPX](:[a-zP])?)?( [ a-z]{0,9})?(Z?( stdout)? F)?",
         ) {
-            let (line, mut room) = (format!("{time}{rest}"), Vec::new());
+            let (line, mut room) = (format!("{time}{rest}"), WholeLineRoom::default());
             // The first space is that behind the time.
             let space = memchr(b' ', line.as_bytes());
             let expected = space.and_then(|at| cri_behind(line.as_bytes(), at));
@@ -345,7 +351,8 @@ mod tests {
             let facts = cri.decode(line.as_bytes(), &mut out);
             prop_assert!(!is_whole_cri(line.as_bytes()) || !facts.is_partial, "{}", line);
             if let Some(whole) = cri.decode_whole(line.as_bytes(), &mut room) {
-                prop_assert_eq!((whole.text, whole.facts), (&out[..], facts));
+                prop_assert_eq!(told(&whole), (&out[..], facts));
+                prop_assert!(whole.place == TextPlace::EndOfLine && line.as_bytes().ends_with(whole.text));
             }
         }
     }

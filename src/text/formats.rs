@@ -1,12 +1,11 @@
 //! Logs whose lines hold the text in a form of their own: what container runtimes write, and JSON. Pure.
 
-use memchr::memchr_iter;
-
-use super::containers::{cri, docker, is_whole_cri, is_whole_docker, plain_docker};
+use super::containers::{cri, docker, is_whole_cri, is_whole_docker, plain_cri, plain_docker};
 use super::encoding::{LineEncoding, Wide};
 use super::json::JsonFields;
-use super::own_time::OwnTime;
+use super::own_time::{OwnTime, OwnTimeReader};
 use crate::syslog::Severity;
+use crate::vectors::each_newline;
 
 /// The form of the lines of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,15 +54,38 @@ pub struct LineFacts {
     pub is_foreign: bool,
 }
 
-/// A line whose text is whole.
+/// A line whose text is whole, and that says when it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WholeLine<'a> {
     /// Its text.
     pub text: &'a [u8],
-    /// What it says besides.
-    pub facts: LineFacts,
-    /// LF, CR and NUL stand in the text only where they stand in the line, too.
-    pub is_clean: bool,
+    /// When it was written.
+    pub time: OwnTime,
+    /// By which stream it came.
+    pub stream: ContainerStream,
+    /// What that says of its severity.
+    pub severity: Option<Severity>,
+    /// Where the text stands.
+    pub place: TextPlace,
+}
+
+/// Where the text of a line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextPlace {
+    /// The line ends with it.
+    EndOfLine,
+    /// Apart from the line.
+    Apart {
+        /// It has no LF, CR or NUL.
+        is_clean: bool,
+    },
+}
+
+/// What [`LineFormat::decode_whole`] works with, line after line.
+#[derive(Debug, Default)]
+pub struct WholeLineRoom {
+    text: Vec<u8>,
+    times: OwnTimeReader,
 }
 
 impl StreamSeverities {
@@ -104,7 +126,7 @@ impl LineFormat {
         };
         let (mut last, newline) = (0, self.newline());
         match self.wide() {
-            None => memchr_iter(b'\n', lines).for_each(|at| {
+            None => each_newline(lines, |at| {
                 last = at + 1;
                 tell_to(last, newline);
             }),
@@ -151,18 +173,19 @@ impl LineFormat {
     }
 
     /// The text of a line that is whole, and what [`Self::decode`] says of it, without a copy of the text where none
-    /// is needed; `room` holds it otherwise. None: [`Self::decode`] knows. A time is always said.
-    pub fn decode_whole<'a>(&self, line: &'a [u8], room: &'a mut Vec<u8>) -> Option<WholeLine<'a>> {
-        let (mut line, severities) = match self {
-            Self::Docker(severities) => (plain_docker(line, room)?, severities),
-            Self::Cri(severities) => {
-                let (text, facts) = cri(line)?;
-                (WholeLine { text, facts, is_clean: true }, severities)
-            }
+    /// is needed; `room` holds it otherwise. None: [`Self::decode`] knows.
+    #[inline]
+    pub fn decode_whole<'a>(
+        &self,
+        line: &'a [u8],
+        room: &'a mut WholeLineRoom,
+    ) -> Option<WholeLine<'a>> {
+        let (whole, severities) = match self {
+            Self::Docker(severities) => (plain_docker(line, &mut room.text)?, severities),
+            Self::Cri(severities) => (plain_cri(line, &mut room.times)?, severities),
             Self::Json(_) | Self::Encoded(_) => return None,
         };
-        line.facts.severity = severities.of(line.facts.stream);
-        (!line.facts.is_partial && line.facts.time.is_some()).then_some(line)
+        Some(WholeLine { severity: severities.of(whole.stream), ..whole })
     }
 
     /// Whether it is quick to see that the text of a line does not go on with the next one.

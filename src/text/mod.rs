@@ -17,7 +17,9 @@ mod traces;
 
 pub use self::assembly::{Assembly, Logical};
 pub use self::encoding::{LineEncoding, Wide};
-pub use self::formats::{ContainerStream, LineFacts, LineFormat, StreamSeverities, WholeLine};
+pub use self::formats::{
+    ContainerStream, LineFacts, LineFormat, StreamSeverities, TextPlace, WholeLine, WholeLineRoom,
+};
 pub use self::json::JsonFields;
 pub use self::multiline::{Behind, Join, LinePattern, LineRule, Multiline, join};
 pub use self::own_time::OwnTime;

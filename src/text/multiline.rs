@@ -9,6 +9,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::traces::{Trace, Within};
 use crate::filter::{Finder, FinderSearch, Re2Pattern};
+use crate::vectors::each_newline;
 
 /// How lines are joined.
 #[derive(Debug, Clone)]
@@ -201,7 +202,7 @@ impl Multiline {
         // Where the present message begins, and how many lines it has.
         let (mut begin, mut count) = (0, 0);
         let mut start = 0;
-        for newline in memchr_iter(b'\n', lines) {
+        each_newline(lines, |newline| {
             let end = newline + 1;
             let is_full = count >= self.max_lines || end - begin > self.max_bytes;
             let is_first = count == 0 || is_full;
@@ -213,7 +214,7 @@ impl Multiline {
             }
             count += 1;
             start = end;
-        }
+        });
         let is_complete = match behind {
             Behind::Nothing => true,
             Behind::Open(more) => count >= self.max_lines || start + more - begin > self.max_bytes,

@@ -1,5 +1,7 @@
 //! A time that a line says in the form of RFC 3339, as TIMESTAMP has it (RFC 5424, section 6.2.3). Pure.
 
+use memchr::memchr;
+
 /// Such a time: at most six digits behind the point, without zeros at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwnTime {
@@ -28,10 +30,14 @@ impl OwnTime {
     }
 
     /// The same for what container runtimes write: UTC with nine digits behind the point.
-    pub(super) fn in_nanoseconds(text: &[u8; Self::FORM]) -> Option<Self> {
-        if !Self::has_form(text) || !is_in_range(text.first_chunk()?) {
-            return None;
-        }
+    fn in_nanoseconds(text: &[u8; Self::FORM]) -> Option<Self> {
+        let is_time = Self::has_form(text) && is_in_range(text.first_chunk()?);
+        is_time.then(|| Self::cut(text))
+    }
+
+    /// Such a time, which is known to be one.
+    #[inline]
+    fn cut(text: &[u8; Self::FORM]) -> Self {
         let mut time = Self { bytes: [0; LONGEST], len: 0 };
         time.bytes[..MICROSECONDS].copy_from_slice(&text[..MICROSECONDS]);
         let mut kept = MICROSECONDS;
@@ -46,7 +52,7 @@ impl OwnTime {
         }
         time.bytes[kept] = b'Z';
         time.len = kept as u8 + 1;
-        Some(time)
+        time
     }
 
     fn in_any_form(text: &[u8]) -> Option<Self> {
@@ -111,6 +117,44 @@ impl OwnTime {
         // Some bytes twice.
         let bad = deviation::<0>(text) | deviation::<8>(text) | deviation::<16>(text);
         (bad | deviation::<22>(text)) & HIGH == 0
+    }
+}
+
+/// Reads the times that container runtimes write, one line's after the other's: most are within the same second.
+#[derive(Debug, Default)]
+pub(super) struct OwnTimeReader {
+    /// A date and time up to the second, which are ones.
+    known: [u8; SECONDS],
+}
+
+impl OwnTimeReader {
+    /// The time with which a line begins, as a TIMESTAMP, and what stands behind it. None where it is none in UTC that
+    /// has a space behind it, or has no digits behind the point.
+    #[inline]
+    pub(super) fn leading<'a>(&mut self, line: &'a [u8]) -> Option<(OwnTime, &'a [u8])> {
+        let (time, rest) = line.split_first_chunk()?;
+        match time[OwnTime::FORM - 1] {
+            b'Z' => Some((self.in_nanoseconds(time)?, rest)),
+            _ => self.leading_shorter(line),
+        }
+    }
+
+    fn leading_shorter<'a>(&mut self, line: &'a [u8]) -> Option<(OwnTime, &'a [u8])> {
+        let (time, rest) = line.split_at(memchr(b' ', line)?);
+        Some((self.in_nanoseconds(&padded(time)?)?, rest))
+    }
+
+    /// `text` as a TIMESTAMP, if it is a time in UTC with nine digits behind the point.
+    #[inline]
+    fn in_nanoseconds(&mut self, text: &[u8; OwnTime::FORM]) -> Option<OwnTime> {
+        let seconds = text.first_chunk()?;
+        if *seconds != self.known {
+            let time = OwnTime::in_nanoseconds(text)?;
+            self.known = *seconds;
+            return Some(time);
+        }
+        let bad = deviation::<SECONDS>(text) | deviation::<22>(text);
+        (bad & HIGH == 0).then(|| OwnTime::cut(text))
     }
 }
 
@@ -193,6 +237,17 @@ mod tests {
             prop_assert_eq!(OwnTime::rfc3339(&text), OwnTime::in_any_form(&text));
             if let Ok(text) = <&[u8; OwnTime::FORM]>::try_from(&*text) {
                 prop_assert_eq!(OwnTime::in_nanoseconds(text), OwnTime::in_any_form(text));
+            }
+        }
+
+        #[test]
+        fn times_are_the_same_whatever_was_read_before(
+            texts in proptest::collection::vec(r"2026-11-(29T10:20:30|30T10:20:30|32T1:x)[.:][0-9]{8}[0-9x]Z", 0..9),
+        ) {
+            let mut reader = OwnTimeReader::default();
+            for text in &texts {
+                let text: &[u8; OwnTime::FORM] = text.as_bytes().try_into().unwrap_or(NANOSECONDS);
+                prop_assert_eq!(reader.in_nanoseconds(text), OwnTime::in_any_form(text));
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::syslog::{
     Encoder, Framing, Header, MessagePlace, MessageTime, OwnHeader, RenderedHeader, Severity,
     Timestamps,
 };
-use crate::text::{Assembly, OwnTime, Workspace};
+use crate::text::{Assembly, OwnTime, WholeLineRoom, Workspace};
 
 /// Positions are marked this often within what is read at once: so much comes twice when a
 /// connection ends between two marks and there is no other before the end.
@@ -62,7 +62,7 @@ pub(super) struct Composer {
     /// The header of what is appended, where none has its own.
     pub(super) header: Vec<u8>,
     /// The number of the content that is read, where messages tell it.
-    content: u64,
+    pub(super) content: u64,
     pub(super) own: OwnMessage,
 }
 
@@ -82,6 +82,7 @@ pub(super) struct OwnMessage {
     pub(super) header: RenderedHeader,
     pub(super) work: Workspace,
     pub(super) assembly: Assembly,
+    pub(super) whole: WholeLineRoom,
 }
 
 /// What a record says of itself.

@@ -2,11 +2,12 @@
 
 use memchr::memchr;
 
-use super::composer::{Composer, MARGIN, MessageFormat, OwnFacts, RecordPiece};
+use super::composer::{Composer, MARGIN, MessageFormat, OwnFacts, OwnMessage, RecordPiece};
 use super::reader::Counts;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::controls::Controls;
-use crate::text::{LineFormat, Logical, TextRules, WholeLine};
+use crate::syslog::{MessagePlace, OwnHeader};
+use crate::text::{LineFormat, Logical, TextPlace, TextRules, WholeLine};
 
 impl Composer {
     /// Appends what the records of a piece hold, unless a pattern drops it.
@@ -34,6 +35,7 @@ impl Composer {
     }
 
     /// Appends what a record holds that is one line whose text is whole, with its end. Returns whether it is.
+    #[inline]
     fn append_whole_line(
         &mut self,
         format: MessageFormat<'_>,
@@ -46,23 +48,26 @@ impl Composer {
         if !record.ends.are_lines && memchr(b'\n', record.records) != Some(newline) {
             return false;
         }
-        let mut room = self.own.assembly.room();
         let line = &record.records[..newline];
-        let whole = lines.decode_whole(line, &mut room);
-        if let Some(WholeLine { text, facts, is_clean }) = &whole {
-            let facts = OwnFacts { severity: facts.severity, time: facts.time };
-            self.render_own(format, line, record.offset, facts);
-            let header = self.own.header.bytes();
-            let was_cut = match *is_clean && record.controls == Controls::None {
-                true => self.encoder.append_clean(header, text, batch),
-                false => self.encoder.append(header, text, batch),
-            };
-            counts.lines += 1;
-            counts.cut += u64::from(was_cut);
-        }
-        let is_whole = whole.is_some();
-        self.own.assembly.reuse(room);
-        is_whole
+        let OwnMessage { header, whole, .. } = &mut self.own;
+        let Some(whole) = lines.decode_whole(line, whole) else { return false };
+        let WholeLine { text, time, severity, place, .. } = whole;
+        let at = MessagePlace { content: self.content, offset: record.offset };
+        let own = OwnHeader { timestamp: time.bytes(), severity, place: Some(at) };
+        format.header.render_own(own, header);
+        let (header, encoder) = (header.bytes(), &self.encoder);
+        let was_cut = match (place, record.controls) {
+            (TextPlace::EndOfLine, Controls::None) => {
+                encoder.append_clean_line(header, &record.records[newline - text.len()..], batch)
+            }
+            (TextPlace::Apart { is_clean: true }, Controls::None) => {
+                encoder.append_clean(header, text, batch)
+            }
+            _ => encoder.append(header, text, batch),
+        };
+        counts.lines += 1;
+        counts.cut += u64::from(was_cut);
+        true
     }
 
     /// Appends what one record holds, with its end or without. `is_cut`: there is more of it.

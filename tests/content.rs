@@ -217,6 +217,25 @@ fn places(messages: &[Message]) -> HashSet<&str> {
     messages.iter().map(|message| message.structured_data.as_str()).collect()
 }
 
+#[test]
+fn a_line_in_parts_tells_where_its_first_part_begins() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let lines = ["stdout P a", "stderr F x", "std", "stdout F b", "stdout P c", "stderr P y"];
+    let lines = lines.map(|line| format!("2026-11-29T10:20:30Z {line}\n"));
+    let at = |index: usize| lines[..index].iter().map(String::len).sum::<usize>();
+    let expected = [("x", 1), ("2026-11-29T10:20:30Z std", 2), ("ab", 0), ("c", 4), ("y", 5)];
+    site.append("app.log", lines.concat());
+    let shipper = Shipper::new(&site).follow("app.log").to(&receiver.endpoint());
+    let shipper = shipper.yaml("structured_data: {file: true}\nformat: cri");
+    let mut shipper = shipper.reading_from_start().start();
+    let messages = receiver.wait_for(expected.len());
+    shipper.term();
+    for (message, (text, index)) in messages.iter().zip(expected) {
+        let expected = format!("offset=\"{}\"] {text}", at(index));
+        assert!(message.lossy().ends_with(&expected), "{}: {expected}", message.lossy());
+    }
+}
+
 /// A receiver that keeps what it has not seen yet has each line once, whatever comes again, over several rotations.
 #[test]
 fn by_their_places_a_receiver_drops_repeats_exactly() {

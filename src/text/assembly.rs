@@ -19,12 +19,15 @@ pub struct Logical {
     pub text: Vec<u8>,
     /// What its first part says.
     pub facts: LineFacts,
+    /// Where its first part begins.
+    pub offset: u64,
 }
 
 impl Assembly {
-    /// Takes the next line of a file. Returns what has become whole by it.
-    pub fn take(&mut self, format: &LineFormat, line: &[u8]) -> Option<Logical> {
-        let mut decoded = Logical { text: std::mem::take(&mut self.spare), ..Logical::default() };
+    /// Takes the next line of a file, which begins at `offset`. Returns what has become whole by it.
+    pub fn take(&mut self, format: &LineFormat, line: &[u8], offset: u64) -> Option<Logical> {
+        let text = std::mem::take(&mut self.spare);
+        let mut decoded = Logical { text, offset, ..Logical::default() };
         decoded.text.clear();
         decoded.facts = format.decode(line, &mut decoded.text);
         if decoded.facts.is_foreign {
@@ -113,7 +116,7 @@ pub(super) fn cut_joined(
             open[stream as usize] = is_partial;
         }
         start = end;
-        if let Some(logical) = assembly.take(format, line) {
+        if let Some(logical) = assembly.take(format, line, 0) {
             let at = text.len();
             text.extend_from_slice(&logical.text);
             text[at..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
@@ -194,7 +197,7 @@ mod tests {
         assert_eq!(records(None, &text, Behind::Nothing), [1, 4, 1]);
         let mut assembly = Assembly::default();
         let mut whole = |line: &str| {
-            let logical = assembly.take(&cri(), format!("{TIME} {line}").as_bytes());
+            let logical = assembly.take(&cri(), format!("{TIME} {line}").as_bytes(), 0);
             logical.map(|it| String::from_utf8(it.text).unwrap())
         };
         assert_eq!(whole("stdout P b"), None);
@@ -209,7 +212,7 @@ mod tests {
         let text = log(&["stdout P a", "std", "stdout F b"]);
         assert_eq!(records(None, &text, Behind::Open(0)), [3]);
         let mut assembly = Assembly::default();
-        let texts = text.lines().filter_map(|line| assembly.take(&cri(), line.as_bytes()));
+        let texts = text.lines().filter_map(|line| assembly.take(&cri(), line.as_bytes(), 0));
         let texts: Vec<_> = texts.map(|it| String::from_utf8(it.text).unwrap()).collect();
         assert_eq!(texts, [&*format!("{TIME} std"), "ab"]);
     }

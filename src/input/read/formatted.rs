@@ -86,7 +86,7 @@ impl Composer {
             counts.lines += 1;
             let offset = record.offset + start as u64;
             start = end;
-            let Some(whole) = self.own.assembly.take(lines, line) else { return };
+            let Some(whole) = self.own.assembly.take(lines, line, offset) else { return };
             match (&mut joined, &rules.multiline) {
                 (Some(message), Some(_)) => {
                     message.text.push(b'\n');
@@ -94,15 +94,13 @@ impl Composer {
                 }
                 (None, Some(_)) => joined = Some(whole),
                 (_, None) => {
-                    self.append_logical(format, rules, (whole, offset), is_cut, batch, counts);
+                    self.append_logical(format, rules, whole, is_cut, batch, counts);
                 }
             }
         });
         let rest: Vec<_> = self.own.assembly.rest().collect();
-        for (part, message) in joined.into_iter().chain(rest).enumerate() {
-            // Each at a place of its own.
-            let offset = record.offset + part as u64;
-            self.append_logical(format, rules, (message, offset), is_cut, batch, counts);
+        for message in joined.into_iter().chain(rest) {
+            self.append_logical(format, rules, message, is_cut, batch, counts);
         }
     }
 
@@ -110,7 +108,7 @@ impl Composer {
         &mut self,
         format: MessageFormat<'_>,
         rules: &TextRules,
-        (message, offset): (Logical, u64),
+        message: Logical,
         is_cut: bool,
         batch: &mut Batch,
         counts: &mut Counts,
@@ -119,7 +117,7 @@ impl Composer {
             counts.excluded += 1;
             return;
         }
-        let Logical { text, facts } = message;
+        let Logical { text, facts, offset } = message;
         self.own.work.text = text;
         let severity = rules.apply(&mut self.own.work).or(facts.severity);
         let facts = OwnFacts { severity, time: facts.time };

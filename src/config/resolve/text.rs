@@ -23,7 +23,7 @@ impl Resolver<'_> {
     pub(super) fn text_rules(&mut self, keys: &MessageKeys, base: &TextRules) -> TextRules {
         TextRules {
             format: self.form(keys, base),
-            multiline: self.multiline(&keys.multiline).unwrap_or_else(|| base.multiline.clone()),
+            multiline: self.multiline(&keys.multiline, base.multiline.as_ref()),
             strip_color: self.value(&keys.strip_color).unwrap_or(base.strip_color),
             severity: self.severity_rules(keys).unwrap_or_else(|| Arc::clone(&base.severity)),
             redactions: self.redactions(keys).unwrap_or_else(|| Arc::clone(&base.redactions)),
@@ -219,7 +219,12 @@ impl Resolver<'_> {
         StructuredData::new(params, has_place)
     }
 
-    fn multiline(&mut self, keys: &MultilineKeys) -> Option<Option<Arc<Multiline>>> {
+    /// Whether and how lines are joined, where `base` holds for what is not said.
+    fn multiline(
+        &mut self,
+        keys: &MultilineKeys,
+        base: Option<&Arc<Multiline>>,
+    ) -> Option<Arc<Multiline>> {
         let timeout = self.value(&keys.timeout);
         let max_lines = self.value(&keys.max_lines);
         let max_bytes = self.value(&keys.max_bytes);
@@ -234,9 +239,12 @@ impl Resolver<'_> {
         ];
         let others =
             [keys.timeout.spot(), keys.max_lines.spot(), keys.max_bytes.spot(), keys.join.spot()];
+        if spots.iter().chain(&others).all(Option::is_none) {
+            return base.map(Arc::clone);
+        }
         let mut given = spots.into_iter().flatten();
         match (given.next(), given.next(), others.into_iter().flatten().next()) {
-            (None, _, Some(spot)) => {
+            (None, _, Some(spot)) if base.is_none() => {
                 let text = "nothing says which lines are joined; write start:, continuation: or \
                             preset: beside it";
                 self.problem(spot, text);
@@ -248,17 +256,19 @@ impl Resolver<'_> {
             }
             _ => {}
         }
-        let Some(rule) = rules.into_iter().flatten().next() else {
+        let default = match (rules.into_iter().flatten().next(), base) {
+            (Some(rule), Some(base)) => Multiline { rule, ..Multiline::clone(base) },
+            (Some(rule), None) => Multiline::new(rule),
+            (None, Some(base)) if preset.is_none() => Multiline::clone(base),
             // Each line is a message, whatever holds for others.
-            return preset.is_some().then_some(None);
+            (None, _) => return None,
         };
-        let default = Multiline::new(rule);
-        Some(Some(Arc::new(Multiline {
+        Some(Arc::new(Multiline {
             timeout: timeout.unwrap_or(default.timeout),
             max_lines: max_lines.unwrap_or(default.max_lines),
             max_bytes: max_bytes.unwrap_or(default.max_bytes),
             join: join.unwrap_or(default.join),
             ..default
-        })))
+        }))
     }
 }

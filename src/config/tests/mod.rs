@@ -440,6 +440,24 @@ proptest! {
 }
 
 #[test]
+fn how_lines_are_joined_is_said_key_by_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("c.yml");
+    let text = "multiline: {preset: java, timeout: 7, max_lines: 3}\ndestination: {host: h}\nfiles:\n- /a\n\
+                - {path: /b, multiline: {timeout: 9}}\n- {path: /c, multiline: {start: x, max_lines: 5}}\n";
+    std::fs::write(&path, text).unwrap();
+    let loaded = config(&["-c", path.to_str().unwrap()], &[]);
+    let of = |at: usize| text_summary(&loaded.files[at].messages.text);
+    for (at, expected) in [
+        (0, "joined by Java within 7s, 3 lines"),
+        (1, "joined by Java within 9s, 3 lines"),
+        (2, "joined by start within 7s, 5 lines"),
+    ] {
+        assert!(of(at).contains(expected), "{}", of(at));
+    }
+}
+
+#[test]
 fn what_is_said_of_all_can_be_taken_back_for_some() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("c.yml");

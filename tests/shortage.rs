@@ -201,6 +201,19 @@ fn with_too_few_descriptors_to_run_it_says_which_limit_that_is() {
 }
 
 #[test]
+fn a_check_with_too_few_descriptors_says_which_limit_that_is() {
+    for limit in 5..=12 {
+        let (site, receiver) = (Site::new(), Receiver::tcp());
+        site.append("a.log", "one\n");
+        let shipper = Shipper::new(&site).follow("a.log").to(&receiver.endpoint()).arg("--check");
+        let output = finish(&mut limited(&shipper, &format!("--nofile={limit}")));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{limit}: {output:?}");
+        assert!(said.contains(&format!("may have {limit} files open at once")), "{said}");
+    }
+}
+
+#[test]
 fn a_limit_on_the_size_of_files_ends_nothing() {
     let (site, receiver) = (Site::new(), Receiver::tcp());
     site.append("a.log", "one\n");

@@ -23,7 +23,7 @@ use crate::cli::Cli;
 use crate::config::{self, Config, Listen, Loaded, Mode, NO_LOG, Surroundings};
 use crate::deliver::{root_faults, try_trust, uses_system_roots};
 use crate::exporter;
-use crate::limits::met_by;
+use crate::limits::try_descriptors;
 use crate::pipeline::position::Record;
 use crate::service::detach::{self, Daemon};
 use crate::service::limits;
@@ -212,10 +212,7 @@ fn work(process: Process, mut held: Held, daemon: Option<Daemon>) -> Result<Exit
 
 fn runtime() -> Result<Runtime, Error> {
     limits::raise_open_files();
-    limits::try_descriptors().map_err(|error| {
-        let remedy = met_by(&error).unwrap_or_default();
-        format!("too few files can be opened: {error}; {remedy}")
-    })?;
+    try_descriptors()?;
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 

@@ -44,6 +44,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::cli::{Cli, Inspection};
 use crate::config::Surroundings;
+use crate::limits::met_by;
 use crate::shown::lines;
 
 pub use self::sight::hidden_links;
@@ -70,7 +71,10 @@ pub fn run(cli: &Cli, look: Inspection<'_>) -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("cannot write to standard output: {error}"));
+            complain(&match met_by(&error) {
+                Some(limit) => format!("cannot go on: {error}; {limit}"),
+                None => format!("cannot write to standard output: {error}"),
+            });
             ExitCode::FAILURE
         }
     }

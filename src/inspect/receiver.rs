@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::{BAD, GOOD, HEADING, Out, words};
 use crate::config::{Config, Destination};
 use crate::deliver::{self, Answer, Certificate, Probe, Target, TrustedBy};
+use crate::limits::try_descriptors;
 use crate::shown::{Show, lines};
 use crate::syslog::Framing;
 
@@ -47,6 +48,10 @@ fn one(destination: &Destination, mark: &str, connect: bool, out: Out<'_>) -> io
     writeln!(out, "  {mark}{}, port {port}, {protocol}", host.shown())?;
     // It may take its time until somebody answers, here and below.
     out.flush()?;
+    if let Err(error) = try_descriptors() {
+        writeln!(out, "  {BAD}not resolved{BAD:#}: {error}")?;
+        return Ok(false);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut target = Target::from(destination);
     let (patience, waiting) = patience(target.connect_timeout);

@@ -4,7 +4,7 @@
 mod tasks;
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, pipe};
 
 use rustix::process::{Resource, getrlimit};
 
@@ -30,6 +30,21 @@ pub(crate) fn met_by(error: &io::Error) -> Option<String> {
         )),
         _ => None,
     }
+}
+
+/// How many pairs of descriptors must be left at the start, for the runtimes, signals, inotify, a log and a connection.
+const PAIRS: usize = 6;
+
+/// Whether as many files can be opened as it takes to run at all. tokio panics where a runtime has none left for signals.
+///
+/// # Errors
+/// They cannot: why not, and what to do.
+pub(crate) fn try_descriptors() -> Result<(), String> {
+    let pairs: io::Result<Vec<_>> = (0..PAIRS).map(|_| pipe()).collect();
+    pairs.map(drop).map_err(|error| {
+        let remedy = met_by(&error).unwrap_or_default();
+        format!("too few files can be opened: {error}; {remedy}")
+    })
 }
 
 /// The limit that has kept an instance of inotify from being had.

@@ -1,7 +1,5 @@
 //! What the kernel allows one process.
 
-use std::io::{self, pipe};
-
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Raises the number of files that may be open at once to what the administrator allows at most:
@@ -18,18 +16,6 @@ pub fn raise_open_files() {
         // The lower limit is enough for most.
         Err(error) => tracing::debug!("the limit of open files stays as it is: {error}"),
     }
-}
-
-/// How many pairs of descriptors must be left at the start, for the runtimes, signals, inotify, a log and a connection.
-const PAIRS: usize = 6;
-
-/// Whether as many files can be opened as it takes to run at all. tokio panics where a runtime has none left for signals.
-///
-/// # Errors
-/// They cannot.
-pub fn try_descriptors() -> io::Result<()> {
-    let pairs: io::Result<Vec<_>> = (0..PAIRS).map(|_| pipe()).collect();
-    pairs.map(drop)
 }
 
 #[cfg(test)]

@@ -208,7 +208,10 @@ pub(super) fn is_whole_docker(line: &[u8]) -> bool {
 
 /// The text of a line as CRI has it, and what that says. None: it is none.
 pub(super) fn cri(line: &[u8]) -> Option<(&[u8], LineFacts)> {
-    cri_behind(line, cri_time(line)?)
+    let (text, facts) = cri_behind(line, cri_time(line)?)?;
+    // A terminal ends lines so; a part may go on behind it.
+    let text = text.strip_suffix(b"\r").filter(|_| !facts.is_partial).unwrap_or(text);
+    Some((text, facts))
 }
 
 /// The same for what nearly all lines are: the time is in UTC, and the text is whole.
@@ -221,6 +224,9 @@ pub(super) fn plain_cri<'a>(line: &'a [u8], times: &mut OwnTimeReader) -> Option
         STDERR_WHOLE => ContainerStream::Stderr,
         _ => return None,
     };
+    if text.ends_with(b"\r") {
+        return None;
+    }
     Some(WholeLine { text, time, stream, severity: None, place: TextPlace::EndOfLine })
 }
 

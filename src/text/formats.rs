@@ -314,6 +314,20 @@ mod tests {
                 false,
             ),
             ("hello there", "hello there", "", ContainerStream::Stdout, false),
+            (
+                "2026-11-29T10:20:30.500000000+01:00 stdout F of a terminal\r",
+                "of a terminal",
+                time,
+                ContainerStream::Stdout,
+                false,
+            ),
+            (
+                "2026-11-29T10:20:30.5+01:00 stderr P a\r",
+                "a\r",
+                time,
+                ContainerStream::Stderr,
+                true,
+            ),
         ] {
             let expected = (text.to_owned(), expected.to_owned(), stream, is_partial);
             assert_eq!(decoded(&cri, line), expected, "{line}");

@@ -51,7 +51,15 @@ impl JsonFields {
         object.end().ok()?;
         let message = message?;
         match message.starts_with('"') {
-            true => out.extend_from_slice(text(message)?.as_bytes()),
+            true => {
+                let text = text(message)?;
+                // Newlines at its end are not sent; patterns are not to see them either.
+                let mut rest = &*text;
+                while let Some(line) = rest.strip_suffix('\n') {
+                    rest = line.strip_suffix('\r').unwrap_or(line);
+                }
+                out.extend_from_slice(rest.as_bytes());
+            }
             false => out.extend_from_slice(message.as_bytes()),
         }
         Some(LineFacts {
@@ -174,6 +182,7 @@ mod tests {
         let fields = JsonFields::default();
         let severity = |name: &str| name.parse::<Severity>().ok();
         for (line, text, time, expected) in [
+            (r#"{"level":"warn","msg":"a\r\n\n\r\n"}"#, "a", "", severity("warn")),
             (
                 r#"{"level":"warn","ts":1795947630.5,"msg":"slow\n\tat x"}"#,
                 "slow\n\tat x",

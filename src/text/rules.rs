@@ -151,6 +151,12 @@ impl TextRules {
             strip(text, scratch);
             std::mem::swap(text, scratch);
         }
+        // At the ends of joined lines they are left out in any case.
+        if memchr(b'\n', text).is_some() && memchr(b'\r', text).is_some() {
+            scratch.clear();
+            join(text, b"\n", scratch);
+            std::mem::swap(text, scratch);
+        }
         let severity = self.severity.of(text);
         self.redactions.apply(text, scratch);
         severity
@@ -205,6 +211,20 @@ mod tests {
         work.text.extend_from_slice(b"\x1B[31mERR\x1B[0mOR 4111 1111\x1B[0m 1111 1111");
         assert_eq!(rules().apply(&mut work), "err".parse().ok());
         assert_eq!(work.text, b"ERROR [redacted]");
+    }
+
+    #[test]
+    fn carriage_returns_at_the_ends_of_joined_lines_are_not_seen() {
+        let severity = ("err".parse().unwrap(), Re2Pattern::new("(?m)ERROR$").unwrap());
+        let rules = TextRules {
+            severity: SeverityRules::new(vec![severity]).into(),
+            redactions: Redactions::new(vec![Redaction::new("(?m)pw$", "x").unwrap()]).into(),
+            ..TextRules::default()
+        };
+        let mut work = Workspace::default();
+        work.text.extend_from_slice(b"one\r\n ERROR\r\n a\rpw\r\n two\r");
+        assert_eq!(rules.apply(&mut work), "err".parse().ok());
+        assert_eq!(work.text, b"one\n ERROR\n a\rx\n two");
     }
 
     #[test]

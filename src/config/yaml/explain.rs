@@ -100,17 +100,18 @@ fn tab(line: usize, info: &str, text: &str) -> Option<SyntaxError> {
     Some(SyntaxError { line, column, text })
 }
 
-/// What looks like a blank in the indentation, or behind a `:` or `-`, and is none.
+/// What looks like a blank and is none: in the indentation, behind the `-` of an item, or behind the `:` of a key.
 fn odd_blank(line: usize, typed: &str) -> Option<SyntaxError> {
-    let mut before = ' ';
-    let (column, sign) = (1..).zip(typed.chars()).find(|&(_, sign)| {
-        let is_found = super::is_odd_blank(sign) && " :-".contains(before);
-        before = sign;
-        is_found
-    })?;
+    let leads = |sign: &char| *sign == '-' || sign.is_whitespace() || super::is_odd_blank(*sign);
+    let lead = typed.chars().take_while(leads).count();
+    let key = typed.split(['#', '"', '\'']).next().and_then(|plain| plain.split_once(':'));
+    let behind_key = key.map(|(name, _)| name.chars().count() + 1);
+    let mut signs = (0..).zip(typed.chars());
+    let (at, sign) = signs
+        .find(|&(at, sign)| super::is_odd_blank(sign) && (at < lead || Some(at) == behind_key))?;
     let code = u32::from(sign);
     let text = format!("U+{code:04X} stands here, which looks like a blank; write a blank");
-    Some(SyntaxError { line, column, text })
+    Some(SyntaxError { line, column: at + 1, text })
 }
 
 /// `key:value`, which for YAML is one word.

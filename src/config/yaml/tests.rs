@@ -263,6 +263,8 @@ fn a_mistake_is_told_of_its_own_line() {
         ("files:\u{a0}/a\nhostname: x\n", 1, "U+00A0"),
         ("files:\n\u{a0} - /a\nhostname: x\n", 2, "U+00A0"),
         ("destination:\u{a0}\n  host: x\n", 1, "U+00A0"),
+        ("files:\n  - /a\n  -\u{a0}/b\ntag: x\n", 3, "U+00A0"),
+        ("# all :\u{a0}two \u{a0}of them\nfiles: [/a\ntag: x\n", 2, "'[' or '{' is not closed"),
         ("files: /a\n<<: x\n", 2, "a single word stands behind '<<'"),
         ("files: /a\n<<:\n", 2, "nothing stands behind '<<'"),
         ("a: &a {b: c}\nd:\n  <<: [*a, x]\n", 3, "a single word stands behind '<<'"),

@@ -4,14 +4,15 @@ use std::collections::HashSet;
 
 use super::{Entry, SyntaxError, Value};
 
-/// `entries` with what `<<` refers to behind them, except keys that are there already.
+/// `entries` with what `<<` refers to behind them, except keys that are there already, in whatever case.
 pub(super) fn merged(entries: Vec<Entry>) -> Result<Vec<Entry>, SyntaxError> {
     if entries.iter().all(|entry| entry.0 != "<<") {
         return Ok(entries);
     }
     let (merges, mut entries): (Vec<_>, Vec<_>) =
         entries.into_iter().partition(|entry| entry.0 == "<<");
-    let mut names: HashSet<String> = entries.iter().map(|entry| entry.0.clone()).collect();
+    let folded = |entry: &Entry| entry.0.to_ascii_lowercase();
+    let mut names: HashSet<String> = entries.iter().map(folded).collect();
     for (_, line, node) in &merges {
         let maps = match &node.value {
             Value::List(items) => items.as_slice(),
@@ -25,7 +26,7 @@ pub(super) fn merged(entries: Vec<Entry>) -> Result<Vec<Entry>, SyntaxError> {
                 );
                 return Err(SyntaxError { line: *line, column: 1, text });
             };
-            entries.extend(others.iter().filter(|other| names.insert(other.0.clone())).cloned());
+            entries.extend(others.iter().filter(|other| names.insert(folded(other))).cloned());
         }
     }
     Ok(entries)

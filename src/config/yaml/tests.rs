@@ -58,6 +58,12 @@ fn a_tab_behind_a_key_separates_as_a_space_does() {
 }
 
 #[test]
+fn what_is_written_wins_over_what_is_merged_in_whatever_case() {
+    let merged = tree("a: &a {tag: x, facility: mail}\nb: {Tag: y, <<: *a}\n");
+    assert!(shape(&merged).ends_with(r#"b:{Tag:"y",facility:"mail"}}"#), "{}", shape(&merged));
+}
+
+#[test]
 fn a_tab_within_a_value_stays() {
     for text in ["a: 'x:\ty'", "a: \"x:\ty\"", "a: x\ty", "a: |\n  x:\ty\n"] {
         let Value::Map(entries) = tree(text) else { panic!("{text}") };

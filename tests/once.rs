@@ -165,6 +165,18 @@ fn nothing_to_ship_is_soon_done() {
 }
 
 #[test]
+fn a_message_is_waited_for_longer_than_the_receiver() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("a.log", "failed\n\tat x\n");
+    let shipper = Shipper::new(&site).follow("a.log").reading_from_start().arg("--once");
+    let shipper =
+        shipper.yaml("connect_timeout: 1\nwrite_timeout: 1\nmultiline: {preset: java, timeout: 4}");
+    let output = shipper.to(&receiver.endpoint()).output();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(receiver.texts(), ["failed\\n\tat x"]);
+}
+
+#[test]
 fn nothing_that_can_be_followed_is_a_failure() {
     let (site, receiver) = (Site::new(), Receiver::tcp());
     let text = said(&once(&site, &receiver).output(), 1);

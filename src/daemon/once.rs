@@ -46,14 +46,19 @@ impl ProgressWatch {
     pub(super) fn new(config: &Config, meters: &Meters, health: &Health) -> Self {
         let is_once = config.mode == Mode::Once;
         let to = &config.destination;
+        // Each of them may be asked in vain before one takes messages.
+        let receivers: Duration =
+            config.destinations().map(|to| to.connect_timeout + to.stall_limit()).sum();
+        // Nor does anything move while it is waited for what a message may go on with.
+        let joined = config.files.iter().filter_map(|file| file.messages.text.multiline.as_ref());
+        let joining = joined.map(|multiline| multiline.timeout).max().unwrap_or_default();
         Self {
             is_once,
             meters: meters.clone(),
             health: health.clone(),
             started: Instant::now(),
             over_udp: to.protocol == Protocol::Udp,
-            // Each of them may be asked in vain before one takes messages.
-            patience: config.destinations().map(|to| to.connect_timeout + to.stall_limit()).sum(),
+            patience: receivers + joining,
             bar: (is_once && stderr().is_terminal()).then(bar),
         }
     }

@@ -157,6 +157,17 @@ fn whoever_waits_for_a_proxied_connection_is_told_for_how_long() {
 }
 
 #[test]
+fn a_proxied_connection_is_waited_for_longer_than_a_receiver() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", "one\n");
+    let shipper = once(&site, &receiver).env("REMOTE_SYSLOG_DESTINATION_PROXIED", "true");
+    let shipper = shipper.yaml("connect_timeout: 1\nwrite_timeout: 1");
+    let mut child = Guarded(shipper.foreground().spawn().unwrap());
+    let status = wait_exit(&mut child.0, Duration::from_secs(60)).expect("it ends by itself");
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
 fn nothing_to_ship_is_soon_done() {
     let (site, receiver) = (Site::new(), Receiver::tcp());
     site.append("empty.log", "");

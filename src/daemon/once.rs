@@ -29,6 +29,9 @@ pub(super) enum OnceEnd {
     GivenUp,
 }
 
+/// Behind a proxy the close of a connection is awaited until it is 30 s old, and then what comes of it.
+const PROXIED: Duration = Duration::from_secs(35);
+
 /// Watches a run that ends by itself.
 pub(super) struct ProgressWatch {
     is_once: bool,
@@ -52,13 +55,14 @@ impl ProgressWatch {
         // Nor does anything move while it is waited for what a message may go on with.
         let joined = config.files.iter().filter_map(|file| file.messages.text.multiline.as_ref());
         let joining = joined.map(|multiline| multiline.timeout).max().unwrap_or_default();
+        let proving = if to.proxied { PROXIED } else { Duration::ZERO };
         Self {
             is_once,
             meters: meters.clone(),
             health: health.clone(),
             started: Instant::now(),
             over_udp: to.protocol == Protocol::Udp,
-            patience: receivers + joining,
+            patience: receivers + joining + proving,
             bar: (is_once && stderr().is_terminal()).then(bar),
         }
     }

@@ -53,8 +53,9 @@ impl ProgressWatch {
         let receivers: Duration =
             config.destinations().map(|to| to.connect_timeout + to.stall_limit()).sum();
         // Nor does anything move while it is waited for what a message may go on with.
-        let joined = config.files.iter().filter_map(|file| file.messages.text.multiline.as_ref());
-        let joining = joined.map(|multiline| multiline.timeout).max().unwrap_or_default();
+        let texts = config.files.iter().map(|file| &file.messages.text);
+        let joined = texts.filter(|text| text.cuts_records()).map(|text| text.join_timeout());
+        let joining = joined.max().unwrap_or_default();
         let proving = if to.proxied { PROXIED } else { Duration::ZERO };
         Self {
             is_once,

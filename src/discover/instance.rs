@@ -17,8 +17,6 @@ use crate::sys::AsyncInotify;
 const BUFFER: usize = 16 << 10;
 /// An event without a name has so many bytes; with one, a multiple of that.
 const EVENT: usize = 16;
-/// The longest name, and its NUL.
-const EVENT_MAX: usize = EVENT + 256;
 
 /// The instance, listened to until this is dropped.
 pub(super) struct Instance {
@@ -52,8 +50,8 @@ async fn listen(mut inotify: AsyncInotify, inbox: Arc<Inbox>) {
     loop {
         let take_all = |events: Events<'_>| {
             let size: usize = events.map(|told| take(&told, &inbox)).sum();
-            // Had there been one more, it would have had room.
-            size + EVENT_MAX > BUFFER
+            // Had there been one more, it would have had room, however long its name.
+            size > BUFFER / 2
         };
         if let Err(error) = inotify.read(&mut buffer, take_all).await {
             return inbox.end(error);

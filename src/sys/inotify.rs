@@ -52,6 +52,8 @@ impl AsyncInotify {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use inotify::WatchMask;
 
     use super::*;
@@ -81,7 +83,8 @@ mod tests {
                     inotify.read(&mut buffer, take).await.unwrap();
                 }
             };
-            tokio::join!(read, write);
+            let both = async { tokio::join!(read, write) };
+            tokio::time::timeout(Duration::from_secs(20), both).await.expect("it is told");
             assert_eq!(names, [Some(number.to_string().into())]);
         }
     }

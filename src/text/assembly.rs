@@ -126,10 +126,9 @@ pub(super) fn cut_joined(
             borders.push((text.len() as u32, start as u32));
         }
     });
-    // Of the line that is begun it is not known how much text it has.
-    let parts = assembly.rest().map(|logical| logical.text.len()).sum();
+    // Of the line that comes next it is not known how much text it has: what is begun may be that of another stream.
     let behind_text = match behind {
-        Behind::Open(_) => Behind::Open(parts),
+        Behind::Open(_) => Behind::Open(0),
         Behind::Nothing => Behind::Nothing,
     };
     let mut logical_ends = Vec::new();
@@ -242,5 +241,9 @@ mod tests {
         let whole = text[..begun].rfind('\n').unwrap() + 1;
         let behind = Behind::Open(begun - whole);
         assert_eq!(records(Some(&java), &text[..whole], behind), [0; 0]);
+        // Nor does what the other stream has begun.
+        let text = log(&["stderr F ERROR failed", "stdout P a part that is long", "stderr F \ta"]);
+        let begun = text.rfind(TIME).unwrap();
+        assert_eq!(records(Some(&java), &text[..begun], Behind::Open(0)), [0; 0]);
     }
 }

@@ -214,9 +214,20 @@ pub(super) fn cri(line: &[u8]) -> Option<(&[u8], LineFacts)> {
     Some((text, facts))
 }
 
-/// The same for what nearly all lines are: the time is in UTC, and the text is whole.
+/// The same for a line whose text is whole.
 #[inline]
-pub(super) fn plain_cri<'a>(line: &'a [u8], times: &mut OwnTimeReader) -> Option<WholeLine<'a>> {
+pub(super) fn whole_cri<'a>(line: &'a [u8], times: &mut OwnTimeReader) -> Option<WholeLine<'a>> {
+    plain_cri(line, times).or_else(|| {
+        let (text, facts) = cri_behind(line, cri_time(line)?)?;
+        let is_whole = !facts.is_partial && !text.ends_with(b"\r");
+        let (time, stream) = (facts.time.filter(|_| is_whole)?, facts.stream);
+        Some(WholeLine { text, time, stream, severity: None, place: TextPlace::EndOfLine })
+    })
+}
+
+/// The same for what containerd writes: the time is in UTC.
+#[inline]
+fn plain_cri<'a>(line: &'a [u8], times: &mut OwnTimeReader) -> Option<WholeLine<'a>> {
     let (time, rest) = times.leading(line)?;
     let (between, text) = rest.split_first_chunk()?;
     let stream = match between {
@@ -308,6 +319,22 @@ mod tests {
         };
         let text = text.unwrap_or(&line.log);
         Some((text.strip_suffix('\r').unwrap_or(text).as_bytes().to_vec(), facts))
+    }
+
+    #[test]
+    fn whole_lines_need_no_copy_whatever_their_time() {
+        let cri = LineFormat::Cri(StreamSeverities::default());
+        let mut room = WholeLineRoom::default();
+        for time in ["10:20:30.123456789Z", "10:20:30.12Z", "10:20:30Z", "10:20:30.123456789+00:00"]
+        {
+            let line = format!("2026-11-29T{time} stdout F text");
+            let whole = cri.decode_whole(line.as_bytes(), &mut room).unwrap();
+            assert_eq!((whole.text, whole.place), (&b"text"[..], TextPlace::EndOfLine), "{line}");
+        }
+        for rest in ["stdout P text", "stdout F text\r", "other"] {
+            let line = format!("2026-11-29T10:20:30Z {rest}");
+            assert_eq!(cri.decode_whole(line.as_bytes(), &mut room), None, "{line}");
+        }
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Logs whose lines hold the text in a form of their own: what container runtimes write, and JSON. Pure.
 
-use super::containers::{cri, docker, is_whole_cri, is_whole_docker, plain_cri, plain_docker};
+use super::containers::{cri, docker, is_whole_cri, is_whole_docker, plain_docker, whole_cri};
 use super::encoding::{LineEncoding, Wide};
 use super::json::JsonFields;
 use super::own_time::{OwnTime, OwnTimeReader};
@@ -182,7 +182,7 @@ impl LineFormat {
     ) -> Option<WholeLine<'a>> {
         let (whole, severities) = match self {
             Self::Docker(severities) => (plain_docker(line, &mut room.text)?, severities),
-            Self::Cri(severities) => (plain_cri(line, &mut room.times)?, severities),
+            Self::Cri(severities) => (whole_cri(line, &mut room.times)?, severities),
             Self::Json(_) | Self::Encoded(_) => return None,
         };
         Some(WholeLine { severity: severities.of(whole.stream), ..whole })

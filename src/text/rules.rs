@@ -151,8 +151,8 @@ impl TextRules {
             strip(text, scratch);
             std::mem::swap(text, scratch);
         }
-        // At the ends of joined lines they are left out in any case.
-        if memchr(b'\n', text).is_some() && memchr(b'\r', text).is_some() {
+        // The ends of lines that are joined are no text, and neither are empty ones behind the last.
+        if memchr(b'\n', text).is_some() {
             scratch.clear();
             join(text, b"\n", scratch);
             std::mem::swap(text, scratch);

@@ -168,13 +168,17 @@ impl<'a, 'r, 'f> Layered<'a, 'r, 'f> {
         }
         let section = typed.rsplit_once('.').map_or("", |(section, _)| section);
         let has_section = fields.iter().any(|field| field.eq_ignore_ascii_case(section));
-        let near = if has_section && !section.eq_ignore_ascii_case(REDACTION) {
-            Some(&*name)
-        } else if self.is_in_item {
+        let meant = if self.is_in_item {
             reading.findings.meant(&name, fields.iter().copied())
         } else {
             let known = keys.iter().map(|key| &key.name).chain(sections).map(String::as_str);
             reading.findings.meant(&name, known)
+        };
+        // A key that is known, but for its section above it.
+        let is_dotted = has_section && keys.iter().any(|key| key.name.eq_ignore_ascii_case(typed));
+        let near = match meant {
+            Some(meant) if !is_dotted || meant == REDACTION => Some(meant),
+            _ => Some(&*name).filter(|_| is_dotted),
         };
         let unknown = Problem::at(reading.place(found, *line), name.clone(), "unknown key");
         reading.findings.misspelt(unknown, near, near);

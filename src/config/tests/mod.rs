@@ -295,6 +295,12 @@ fn what_is_nearly_a_redaction_is_refused_wherever_it_stands() {
         ("redact_pattern: [card]\n".to_owned(), "redact_pattern"),
         ("redact: [card]\n".to_owned(), "redact"),
         ("files: [{path: /a, Redact-Paterns: [card]}]\n".to_owned(), "files.Redact-Paterns"),
+        ("files.redact_patterns: [card]\n".to_owned(), "files.redact_patterns"),
+        ("destination.redact_pattern: [card]\n".to_owned(), "destination.redact_pattern"),
+        (
+            "files: [{path: /a, multiline.redact_patterns: [card]}]\n".to_owned(),
+            "files.multiline.redact_patterns",
+        ),
         ("destination:\n  redact_patern: [card]\n".to_owned(), "destination.redact_patern"),
         ("destination:\n  redact_patterns: [card]\n".to_owned(), "destination.redact_patterns"),
         (format!("{many}redact_pattern: [card]\n"), "redact_pattern"),

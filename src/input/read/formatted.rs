@@ -89,6 +89,9 @@ impl Composer {
             let Some(whole) = self.own.assembly.take(lines, line, offset) else { return };
             match (&mut joined, &rules.multiline) {
                 (Some(message), Some(_)) => {
+                    if message.facts.is_foreign {
+                        message.facts = whole.facts;
+                    }
                     message.text.push(b'\n');
                     message.text.extend_from_slice(&whole.text);
                 }

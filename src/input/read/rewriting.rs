@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 use super::composer::{Composer, MARGIN, MessageFormat, OwnFacts, OwnMessage, RecordPiece};
 use super::reader::Counts;
@@ -157,7 +157,10 @@ impl Composer {
         work.text.clear();
         work.text.extend_from_slice(seen);
         let facts = OwnFacts { severity: rules.apply(work), time: None };
-        work.text.extend_from_slice(&text[seen.len()..]);
+        // Of several lines no end is sent.
+        if !rules.cuts_records() || memchr(b'\n', text).is_none() {
+            work.text.extend_from_slice(&text[seen.len()..]);
+        }
         if !mark.is_empty() {
             work.text.splice(..0, mark.iter().copied());
         }

@@ -10,7 +10,9 @@ use crate::input::read::content::{Stat, open};
 use crate::pipeline::position::SourceId;
 use crate::syslog::Header;
 use crate::text::PathTemplate;
-use crate::text::{LineRule, Multiline, Redaction, Redactions, TextRules, Trace};
+use crate::text::{
+    LineFormat, LineRule, Multiline, Redaction, Redactions, StreamSeverities, TextRules, Trace,
+};
 
 /// A file that is written and read.
 struct Log {
@@ -424,6 +426,38 @@ fn read_last(log: &mut Log) {
     let mut place = ReadPlace { content, position, pending, format, bound, size, source, modified };
     log.reader.read_undecided(&mut place, &mut log.batch).unwrap();
     log.read_all();
+}
+
+#[test]
+fn a_joined_message_has_no_blank_at_its_end_whatever_is_replaced_in_it() {
+    let end = crate::filter::Re2Pattern::new(r"^\s*$").unwrap();
+    let multiline = Multiline::new(LineRule::Continuation(crate::text::LinePattern::new(end)));
+    let redactions = Redactions::new(vec![Redaction::new("pw=x$", "[redacted]").unwrap()]).into();
+    let rules = TextRules { multiline: Some(multiline.into()), redactions, ..TextRules::default() };
+    for text in ["a pw=x\r\n\r\nb\n", "a pw=x\n\nb\n", "a pw=x\nb\n"] {
+        let mut log = Log::new(None).with_rules(rules.clone());
+        log.append(text.as_bytes());
+        log.read_all();
+        assert_eq!(log.texts(), [b"a [redacted]"], "{text:?}");
+    }
+}
+
+#[test]
+fn a_line_of_another_form_says_nothing_of_the_message_it_stands_in() {
+    let severities = StreamSeverities { stderr: "err".parse().ok(), stdout: None };
+    let time = "2026-11-29T10:20:30Z";
+    let rules = TextRules {
+        format: Some(LineFormat::Cri(severities)),
+        multiline: Some(joining(9).multiline.unwrap()),
+        ..TextRules::default()
+    };
+    let mut log = Log::new(None).with_rules(rules);
+    log.append(
+        format!("{time} stderr P a\nodd\n{time} stderr F b\n{time} stderr F c\n").as_bytes(),
+    );
+    log.read_all();
+    let frame = String::from_utf8(log.batch.bytes.clone()).unwrap();
+    assert!(frame.starts_with(&format!("<11>1 {time} h t")) && frame.contains("odd"), "{frame}");
 }
 
 proptest! {

@@ -124,9 +124,11 @@ async fn open(target: &Target) -> Result<Link, ConnectError> {
     Link::open(target, &Arc::default()).await
 }
 
+/// On a busy machine an answer to a close may come too late to prove anything, and the next connections are watched for
+/// some seconds before they are used.
 async fn accept(listener: &TcpListener, acceptor: &TlsAcceptor) -> TlsStream<TcpStream> {
-    let (stream, _) = within(5, listener.accept()).await.unwrap();
-    within(5, acceptor.accept(stream)).await.unwrap()
+    let (stream, _) = within(30, listener.accept()).await.unwrap();
+    within(30, acceptor.accept(stream)).await.unwrap()
 }
 
 /// Reads all; that there is no `close_notify` at the end does not matter.
@@ -440,7 +442,7 @@ async fn sessions_are_resumed_over_handovers() {
             sending.confirmed(number + 1).await;
         }
         sending.batches.send(numbered(3..4, WIDTH)).await.unwrap();
-        let kinds = within(20, receiver).await.unwrap();
+        let kinds = within(60, receiver).await.unwrap();
         let resumed = kinds[1..].iter().all(|kind| *kind == HandshakeKind::Resumed);
         assert!(kinds[0] == HandshakeKind::Full && resumed, "{kinds:?}");
     }

@@ -98,24 +98,23 @@ impl Inbox {
     }
 
     /// Takes what the kernel tells.
-    pub(super) fn take<Name: AsRef<OsStr>>(&self, told: &Told<Name>) {
-        let name = told.name.as_ref().map(AsRef::as_ref);
+    pub(super) fn take(&self, told: &Told<OsString>) {
         let mut state = self.state();
         let InboxState { directories, events, pending } = &mut *state;
         pending.overflow |= told.mask.contains(EventMask::Q_OVERFLOW);
         // Unknown: it was not watched yet when that happened, or is not any more.
         let (kind, directory) = (ChangeKind::of(told.mask), directories.get_mut(&told.wd));
         if let (Some(kind), Some(directory)) = (kind, directory) {
-            if let (ChangeKind::Changed, Some(name), Some(events)) = (kind, name, events)
+            if let (ChangeKind::Changed, Some(name), Some(events)) = (kind, &told.name, events)
                 && directory.known.get(name).is_some_and(|looks| pass_on(looks, events))
             {
                 return;
             }
-            if let (ChangeKind::Gone, Some(name)) = (kind, name) {
+            if let (ChangeKind::Gone, Some(name)) = (kind, &told.name) {
                 directory.known.remove(name);
             }
             for path in &directory.paths {
-                let path = name.map_or_else(|| path.clone(), |name| path.join(name));
+                let path = told.name.as_ref().map_or_else(|| path.clone(), |name| path.join(name));
                 pending.push(path, kind);
             }
         }

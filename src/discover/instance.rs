@@ -1,22 +1,19 @@
 //! The inotify instance, and the task that listens to it.
 
-use std::ffi::OsStr;
-use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::task::Poll;
 
-use inotify::{Event, Events, Inotify, Watches};
+use futures_util::{FutureExt, StreamExt};
+use inotify::{EventStream, Inotify, Watches};
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::inbox::Inbox;
-use crate::sys::AsyncInotify;
 
 /// What is read from the kernel at once: some hundred events.
 const BUFFER: usize = 16 << 10;
-/// An event without a name has so many bytes; with one, a multiple of that.
-const EVENT: usize = 16;
+/// How many events are taken before those who were told have their turn.
+const EVENTS: usize = 256;
 
 /// The instance, listened to until this is dropped.
 pub(super) struct Instance {
@@ -33,51 +30,35 @@ impl Instance {
     pub(super) fn new(inbox: Arc<Inbox>, listening: &Handle) -> io::Result<Self> {
         let inotify = Inotify::init()?;
         let watches = inotify.watches();
-        let inotify = {
+        let stream = {
             let _within = listening.enter();
-            AsyncInotify::new(inotify)?
+            inotify.into_event_stream(vec![0; BUFFER])?
         };
         let token = CancellationToken::new();
-        let listen = listen(inotify, inbox);
+        let listen = listen(stream, inbox);
         listening.spawn(token.clone().run_until_cancelled_owned(listen));
         Ok(Self { watches, _listening: token.drop_guard() })
     }
 }
 
 /// Passes on what the kernel tells, until it fails.
-async fn listen(mut inotify: AsyncInotify, inbox: Arc<Inbox>) {
-    let mut buffer = vec![0; BUFFER];
+async fn listen(mut stream: EventStream<Vec<u8>>, inbox: Arc<Inbox>) {
+    let mut count: usize = 0;
     loop {
-        let take_all = |events: Events<'_>| {
-            let size: usize = events.map(|told| take(&told, &inbox)).sum();
-            // Had there been one more, it would have had room, however long its name.
-            size > BUFFER / 2
+        let (told, has_waited) = match stream.next().now_or_never() {
+            Some(told) => (told, false),
+            None => (stream.next().await, true),
         };
-        if let Err(error) = inotify.read(&mut buffer, take_all).await {
-            return inbox.end(error);
+        match told {
+            Some(Ok(told)) => inbox.take(&told),
+            Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Some(Err(error)) => return inbox.end(error),
+            None => return inbox.end(io::ErrorKind::UnexpectedEof.into()),
         }
+        count = count.wrapping_add(1);
         // Most often it is a single line: it is sent before the kernel is asked for more.
-        give_way().await;
-    }
-}
-
-/// Passes on one event. Returns how many bytes it took, as inotify(7) has it.
-fn take(told: &Event<&OsStr>, inbox: &Inbox) -> usize {
-    inbox.take(told);
-    let name = told.name.map_or(0, |name| (name.len() + 1).next_multiple_of(EVENT));
-    EVENT + name
-}
-
-/// Lets the other tasks of this thread have their turn. tokio's `yield_now` would ask the kernel first for what else
-/// there is.
-async fn give_way() {
-    let mut has_given = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut has_given, true) {
-            return Poll::Ready(());
+        if has_waited || count.is_multiple_of(EVENTS) {
+            tokio::task::yield_now().await;
         }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+    }
 }

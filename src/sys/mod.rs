@@ -2,14 +2,12 @@
 //! sound.
 
 mod fork;
-mod inotify;
 mod lease;
 mod memory;
 mod size;
 mod tcp;
 
 pub(crate) use fork::{Side, fork};
-pub(crate) use inotify::AsyncInotify;
 pub(crate) use lease::has_writer;
 pub(crate) use memory::{give_back_heap, keep_heap_small};
 pub(crate) use size::outlive_large_files;

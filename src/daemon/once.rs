@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{Instant, interval};
 
 use crate::config::{Config, Mode, Protocol};
-use crate::deliver::Outcome;
+use crate::deliver::{Outcome, YOUNG};
 use crate::health::Health;
 use crate::health::metrics::Meters;
 use crate::service::log;
@@ -29,8 +29,8 @@ pub(super) enum OnceEnd {
     GivenUp,
 }
 
-/// Behind a proxy the close of a connection is awaited until it is 30 s old, and then what comes of it.
-const PROXIED: Duration = Duration::from_secs(35);
+/// Behind a proxy a connection is not closed before it is so old, and then it is awaited what comes of that.
+const PROXIED: Duration = YOUNG.saturating_add(Duration::from_secs(5));
 
 /// Watches a run that ends by itself.
 pub(super) struct ProgressWatch {

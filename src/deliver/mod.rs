@@ -82,6 +82,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::fast_path::FastPath;
 pub use self::print::{print, printing_encoder};
 pub use self::probe::{Answer, Probe, probe, resolve};
+pub use self::transport::ending::YOUNG;
 pub use self::transport::refusal::certificate::{Certificate, CertificateKey};
 pub use self::transport::relp::RelpLimits;
 pub use self::transport::roots::{root_faults, uses_system_roots};

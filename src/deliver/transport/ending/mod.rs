@@ -19,7 +19,7 @@ pub(in crate::deliver) use self::trial::{Approach, Passed, Suspicion, Trial};
 
 /// Behind a proxy our own close is not sent on a connection that has been in use for less than this. One
 /// that ends sooner may be a proxy's that has no server.
-const YOUNG: Duration = Duration::from_secs(30);
+pub const YOUNG: Duration = Duration::from_secs(30);
 /// A connection that has been in use for so long has somebody who understands at its end. A proxy
 /// gives up a server that does not answer when its connect time-out is over, and with haproxy's usual
 /// retries four times that: 20 s as Debian sets it up, 40 s as Red Hat does, 120 s on pfSense.

@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::formats::LineFacts;
+use super::multiline::without_newlines_behind;
 use super::own_time::OwnTime;
 use crate::syslog::Severity;
 
@@ -52,13 +53,8 @@ impl JsonFields {
         let message = message?;
         match message.starts_with('"') {
             true => {
-                let text = text(message)?;
                 // Newlines at its end are not sent; patterns are not to see them either.
-                let mut rest = &*text;
-                while let Some(line) = rest.strip_suffix('\n') {
-                    rest = line.strip_suffix('\r').unwrap_or(line);
-                }
-                out.extend_from_slice(rest.as_bytes());
+                out.extend_from_slice(without_newlines_behind(text(message)?.as_bytes()));
             }
             false => out.extend_from_slice(message.as_bytes()),
         }

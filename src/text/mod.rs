@@ -21,7 +21,9 @@ pub use self::formats::{
     ContainerStream, LineFacts, LineFormat, StreamSeverities, TextPlace, WholeLine, WholeLineRoom,
 };
 pub use self::json::JsonFields;
-pub use self::multiline::{Behind, Join, LinePattern, LineRule, Multiline, join};
+pub use self::multiline::{
+    Behind, Join, LinePattern, LineRule, Multiline, join, without_newlines_behind,
+};
 pub use self::own_time::OwnTime;
 pub use self::redact::{REDACTED, Redaction, RedactionError, Redactions};
 pub use self::rules::{TextRules, TextSearch, Workspace};

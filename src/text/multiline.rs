@@ -124,9 +124,7 @@ pub fn join(message: &[u8], between: &[u8], out: &mut Vec<u8>) {
     if memchr(b'\n', message).is_some() {
         rest = rest.strip_suffix(b"\r").unwrap_or(rest);
     }
-    while let Some(line) = rest.strip_suffix(b"\n") {
-        rest = line.strip_suffix(b"\r").unwrap_or(line);
-    }
+    rest = without_newlines_behind(rest);
     let mut start = 0;
     for newline in memchr_iter(b'\n', rest) {
         let line = &rest[start..newline];
@@ -135,6 +133,15 @@ pub fn join(message: &[u8], between: &[u8], out: &mut Vec<u8>) {
         start = newline + 1;
     }
     out.extend_from_slice(&rest[start..]);
+}
+
+/// `text` without the ends of lines at its end.
+#[must_use]
+pub fn without_newlines_behind(mut text: &[u8]) -> &[u8] {
+    while let Some(line) = text.strip_suffix(b"\n") {
+        text = line.strip_suffix(b"\r").unwrap_or(line);
+    }
+    text
 }
 
 /// What follows whole lines.

@@ -9,7 +9,7 @@ use super::reader::Counts;
 use crate::filter::without_byte_order_mark;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::controls::Controls;
-use crate::text::{TextRules, TextSearch, join};
+use crate::text::{TextRules, TextSearch, join, without_newlines_behind};
 
 impl Composer {
     /// Appends the whole `lines` of a piece, of which all the records are searched. Returns how many had to
@@ -169,11 +169,4 @@ impl Composer {
         }
         self.append_text(format, rules, (line, offset), facts, batch)
     }
-}
-
-fn without_newlines_behind(mut text: &[u8]) -> &[u8] {
-    while let Some(shorter) = text.strip_suffix(b"\n") {
-        text = shorter;
-    }
-    text
 }

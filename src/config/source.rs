@@ -155,11 +155,22 @@ pub(super) fn warn_of_misspelt(variables: &Variables, names: &KeyNames, findings
         };
         let names_of_variables: Vec<_> =
             known.iter().map(|k| k[VARIABLE_PREFIX.len()..].to_lowercase()).collect();
-        if let Some(near) = findings.meant(rest, names_of_variables.iter().map(String::as_str)) {
-            let near = format!("{VARIABLE_PREFIX}{}", near.to_ascii_uppercase());
+        let near = findings.meant(rest, names_of_variables.iter().map(String::as_str));
+        let near = near.map(|near| format!("{VARIABLE_PREFIX}{}", near.to_ascii_uppercase()));
+        if let Some(near) = near.or_else(|| in_section(rest, names)) {
             let unknown = Problem::at(Place::Variable(name.to_owned()), "", "unknown variable");
             let meant = names.keys.iter().find(|key| variable(&key.name) == near);
             findings.misspelt(unknown, Some(&near), meant.map(|key| key.name.as_str()));
         }
     }
+}
+
+/// The variable of a key in a section, where only the key was named, or only the section. (A port alone is what Kubernetes
+/// says of that service.)
+fn in_section(rest: &str, names: &KeyNames) -> Option<String> {
+    let mut keys =
+        names.keys.iter().filter_map(|key| key.name.split_once('.').map(|parts| (key, parts)));
+    let is_meant = |part: &str| part.eq_ignore_ascii_case(rest) && part != "port";
+    keys.find(|(_, (section, key))| is_meant(section) || is_meant(key))
+        .map(|(key, _)| variable(&key.name))
 }

@@ -246,3 +246,26 @@ fn durations_have_limits_that_timers_can_hold() {
     let week = Duration::from_secs(7 * 24 * 3600);
     assert_eq!((destination.connect_timeout, destination.write_timeout), (week, week));
 }
+
+#[test]
+fn a_variable_without_its_section_is_warned_of() {
+    let warnings = |name: &str| {
+        let loaded = try_load(&FLAGS, &[(name, "x")]).unwrap();
+        loaded.warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    for (written, meant) in [
+        ("HOST", "DESTINATION_HOST"),
+        ("TOKEN", "DESTINATION_TOKEN"),
+        ("DESTINATION", "DESTINATION_HOST"),
+        ("MULTILINE", "MULTILINE_START"),
+    ] {
+        let expected = format!(
+            "REMOTE_SYSLOG_{written}: unknown variable, ignored; did you mean REMOTE_SYSLOG_{meant}?"
+        );
+        assert_eq!(warnings(&format!("REMOTE_SYSLOG_{written}")), [expected]);
+    }
+    // What Kubernetes says of a service that is called remote-syslog.
+    for name in ["PORT", "SERVICE_HOST", "SERVICE_PORT", "PORT_514_TCP", "PORT_514_TCP_ADDR"] {
+        assert!(warnings(&format!("REMOTE_SYSLOG_{name}")).is_empty(), "{name}");
+    }
+}

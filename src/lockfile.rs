@@ -114,7 +114,7 @@ pub(crate) fn open(path: &Path, mode: u32) -> io::Result<File> {
     safe_open::open(path, OFlags::RDWR | OFlags::CREATE, Mode::from_raw_mode(mode), Last::Refuse)
 }
 
-/// Whether `file` is one in which nothing would be lost by writing a process id.
+/// Whether `file` is one in which nothing would be lost by writing a process id: it holds one number at most.
 pub(crate) fn holds_at_most_a_pid(mut file: &File) -> bool {
     let mut start = Vec::new();
     // A crash of the machine may leave NULs.
@@ -123,6 +123,7 @@ pub(crate) fn holds_at_most_a_pid(mut file: &File) -> bool {
         && file.take(64).read_to_end(&mut start).is_ok()
         && file.rewind().is_ok()
         && start.len() < 64
+        && start.split(blank).filter(|word| !word.is_empty()).count() <= 1
         && start.iter().all(|byte| byte.is_ascii_digit() || blank(byte))
 }
 

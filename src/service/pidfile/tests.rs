@@ -45,9 +45,11 @@ fn a_second_instance_is_told_of_the_first() {
 fn a_file_of_another_kind_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log_files.yml");
-    fs::write(&path, "files: []\n").unwrap();
-    assert!(matches!(at(&path), Err(PidFileError::NotAPidFile { .. })));
-    assert_eq!(fs::read_to_string(&path).unwrap(), "files: []\n");
+    for text in ["files: []\n", "12 34\n", "1\n2\n"] {
+        fs::write(&path, text).unwrap();
+        assert!(matches!(at(&path), Err(PidFileError::NotAPidFile { .. })));
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
     let link = dir.path().join("link");
     std::os::unix::fs::symlink(&path, &link).unwrap();
     assert!(matches!(at(&link), Err(PidFileError::Unwritable { .. })));

@@ -13,7 +13,7 @@ impl Sending {
 
 /// Reads one connection to its end and closes it.
 async fn read_one(listener: TcpListener) -> Vec<u64> {
-    let (mut stream, _) = within(10, listener.accept()).await.unwrap();
+    let (mut stream, _) = within(30, listener.accept()).await.unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.unwrap();
     frames(&bytes)
@@ -44,8 +44,8 @@ async fn one_that_takes_nothing_does_not_keep_it() {
     let ((old, old_address), (new, new_address)) = (listen().await, listen().await);
     let sending = Sending::to(target(old_address));
     sending.feed(0..50_000, 500);
-    let (stalled, _) = within(10, old.accept()).await.unwrap();
-    within(10, stalled.peek(&mut [0])).await.unwrap();
+    let (stalled, _) = within(30, old.accept()).await.unwrap();
+    within(30, stalled.peek(&mut [0])).await.unwrap();
     sending.move_to(target(new_address));
     let new = tokio::spawn(read_one(new));
     assert_eq!(sending.finish().await, (Outcome::default(), 50_000));
@@ -63,7 +63,7 @@ async fn datagrams_follow_lines_that_nobody_took() {
     sending.move_to(Target { transport: TransportKind::Udp, encoder, ..to });
     let mut datagram = [0; 2048];
     for number in 0..100 {
-        let length = within(10, socket.recv(&mut datagram)).await.unwrap();
+        let length = within(30, socket.recv(&mut datagram)).await.unwrap();
         let text = std::str::from_utf8(&datagram[..length]).unwrap();
         assert_eq!((length, text.trim().parse()), (WIDTH - 1, Ok(number)));
     }
@@ -87,7 +87,7 @@ async fn lines_follow_datagrams_that_nobody_took() {
     let (listener, address) = listen().await;
     sending.move_to(target(address));
     let receiver = tokio::spawn(async move {
-        let (mut stream, _) = within(10, listener.accept()).await.unwrap();
+        let (mut stream, _) = within(30, listener.accept()).await.unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.unwrap();
         bytes

@@ -287,7 +287,7 @@ async fn what_another_way_has_not_proven_moves_to_it_and_back() {
     let receiver = RelpReceiver { each: 1_000, ..RelpReceiver::new(|_| "450 not now") };
     receiver.serve(listener);
     let sending = Sending::to(target(silent));
-    within(5, sending.feed(0..300, 100)).await.unwrap();
+    within(30, sending.feed(0..300, 100)).await.unwrap();
     sending.retarget.send(over_relp(address, LIMITS).into()).unwrap();
     while receiver.seen.lock().unwrap().got.is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;

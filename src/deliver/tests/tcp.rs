@@ -13,7 +13,7 @@ use super::*;
 async fn read_until_empty(stream: &mut TcpStream, at_least: usize, into: &mut Vec<u8>) {
     let enough = into.len() + at_least;
     while into.len() < enough {
-        assert!(within(10, stream.read_buf(into)).await.unwrap() > 0);
+        assert!(within(30, stream.read_buf(into)).await.unwrap() > 0);
     }
     // Past tokio, which may not know yet that there is more.
     let mut more = [0; 65_536];
@@ -66,7 +66,7 @@ async fn a_receiver_may_come_late() {
     sending.feed(0..100, 10);
     sleep(Duration::from_millis(200)).await;
     let listener = TcpListener::bind(address).await.unwrap();
-    let (mut stream, _) = within(5, listener.accept()).await.unwrap();
+    let (mut stream, _) = within(30, listener.accept()).await.unwrap();
     let finished = tokio::spawn(sending.finish());
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.unwrap();
@@ -80,7 +80,7 @@ async fn a_close_while_nothing_is_sent_is_noticed_at_once() {
     let (listener, address) = listen().await;
     let _sending = Sending::to(target(address));
     for _ in 0..2 {
-        let (stream, _) = within(1, listener.accept()).await.unwrap();
+        let (stream, _) = within(30, listener.accept()).await.unwrap();
         drop(stream);
     }
 }
@@ -98,14 +98,14 @@ async fn closes_in_good_order_under_load_cost_neither_loss_nor_duplicates() {
     let receiver = tokio::spawn(async move {
         let mut arrived = Vec::new();
         for round in 0..5 {
-            let (mut stream, _) = within(10, listener.accept()).await.unwrap();
+            let (mut stream, _) = within(30, listener.accept()).await.unwrap();
             let mut bytes = Vec::new();
             read_until_empty(&mut stream, MUCH + 12_345 * round, &mut bytes).await;
             stream.shutdown().await.unwrap();
-            within(10, stream.read_to_end(&mut bytes)).await.unwrap();
+            within(30, stream.read_to_end(&mut bytes)).await.unwrap();
             arrived.extend(frames(&bytes));
         }
-        let (mut stream, _) = within(10, listener.accept()).await.unwrap();
+        let (mut stream, _) = within(30, listener.accept()).await.unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.unwrap();
         arrived.extend(frames(&bytes));
@@ -127,7 +127,7 @@ async fn sudden_closes_under_load_lose_nothing() {
     let receiver = tokio::spawn(async move {
         let mut arrived = Vec::new();
         for round in 0..5 {
-            let (mut stream, _) = within(10, listener.accept()).await.unwrap();
+            let (mut stream, _) = within(30, listener.accept()).await.unwrap();
             let mut bytes = Vec::new();
             if round % 2 == 0 {
                 read_until_empty(&mut stream, MUCH, &mut bytes).await;
@@ -139,7 +139,7 @@ async fn sudden_closes_under_load_lose_nothing() {
             drop(stream);
             arrived.extend(frames(&bytes));
         }
-        let (mut stream, _) = within(10, listener.accept()).await.unwrap();
+        let (mut stream, _) = within(30, listener.accept()).await.unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.unwrap();
         arrived.extend(frames(&bytes));
@@ -156,7 +156,7 @@ async fn a_fin_with_an_rst_behind_it_proves_nothing() {
     let (listener, address) = listen().await;
     let sending = Sending::to(target(address));
     sending.feed(0..12_100, 100);
-    let (mut stream, _) = within(10, listener.accept()).await.unwrap();
+    let (mut stream, _) = within(30, listener.accept()).await.unwrap();
     let mut bytes = vec![0; MUCH - 10_000];
     stream.read_exact(&mut bytes).await.unwrap();
     // It counts as understood, all is acknowledged, and some is unread.
@@ -164,7 +164,7 @@ async fn a_fin_with_an_rst_behind_it_proves_nothing() {
     stream.shutdown().await.unwrap();
     sleep(Duration::from_millis(50)).await;
     drop(stream);
-    let (stream, _) = within(10, listener.accept()).await.unwrap();
+    let (stream, _) = within(30, listener.accept()).await.unwrap();
     let (rest, reached) = read_on(stream, &listener, sending).await;
     let arrived = [frames(&bytes), rest].concat();
     assert_eq!((tally(&arrived, 12_100).0, reached), (0, 12_100));
@@ -207,7 +207,7 @@ async fn a_receiver_that_stalls_is_waited_for_and_memory_stays_flat() {
     let (listener, address) = listen().await;
     let sending = Sending::to(target(address));
     let fed = sending.feed(0..400_000, 1000);
-    let (stream, _) = within(1, listener.accept()).await.unwrap();
+    let (stream, _) = within(30, listener.accept()).await.unwrap();
     // It takes no more once the buffers of both kernels are full.
     let free = sending.batches.clone();
     let (mut room, mut unchanged) = (free.capacity(), 0);
@@ -227,13 +227,13 @@ async fn what_was_acknowledged_but_never_read_is_sent_again() {
     let (listener, address) = listen().await;
     let sending = Sending::to(target(address));
     sending.feed(0..200, 10);
-    let (mut stream, _) = within(1, listener.accept()).await.unwrap();
+    let (mut stream, _) = within(30, listener.accept()).await.unwrap();
     let mut bytes = vec![0; 20 * WIDTH];
     stream.read_exact(&mut bytes).await.unwrap();
     sleep(Duration::from_millis(100)).await;
     drop(stream); // The kernel sends RST: the rest is unread.
     let finished = tokio::spawn(sending.finish());
-    let (mut stream, _) = within(2, listener.accept()).await.unwrap();
+    let (mut stream, _) = within(30, listener.accept()).await.unwrap();
     stream.read_to_end(&mut bytes).await.unwrap();
     drop(stream);
     assert_eq!(tally(&frames(&bytes), 200), (0, 20));
@@ -246,8 +246,8 @@ async fn write_timeout_gives_up_a_receiver_that_takes_nothing() {
     let sending =
         Sending::to(Target { stall_limit: Duration::from_millis(300), ..target(address) });
     sending.feed(0..200_000, 1000);
-    let (first, _) = within(1, listener.accept()).await.unwrap();
-    let (mut second, _) = within(5, listener.accept()).await.unwrap();
+    let (first, _) = within(30, listener.accept()).await.unwrap();
+    let (mut second, _) = within(30, listener.accept()).await.unwrap();
     let mut bytes = vec![0; 50 * WIDTH];
     second.read_exact(&mut bytes).await.unwrap();
     assert_eq!(frames(&bytes)[0], 0);
@@ -260,7 +260,7 @@ async fn one_that_accepts_and_closes_is_not_hammered() {
     let sending = Sending::to(target(address));
     sending.feed(0..1000, 10);
     let (began, mut accepted) = (Instant::now(), 0);
-    while began.elapsed() < Duration::from_millis(1500) {
+    while accepted < 2 || began.elapsed() < Duration::from_millis(1500) {
         if timeout(Duration::from_millis(100), listener.accept()).await.is_ok() {
             accepted += 1;
         }
@@ -275,12 +275,12 @@ async fn one_that_reads_and_resets_is_not_hammered() {
     let sending = Sending::to(target(address));
     sending.feed(0..400_000, 1000);
     let (began, mut accepted) = (Instant::now(), 0);
-    while began.elapsed() < Duration::from_millis(1500) {
+    while accepted < 2 || began.elapsed() < Duration::from_millis(1500) {
         if let Ok(Ok((mut stream, _))) =
             timeout(Duration::from_millis(100), listener.accept()).await
         {
             accepted += 1;
-            within(5, stream.read_exact(&mut vec![0; 200_000])).await.unwrap();
+            within(30, stream.read_exact(&mut vec![0; 200_000])).await.unwrap();
             set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
         }
     }
@@ -295,7 +295,7 @@ async fn told_to_leave_it_waits_for_the_receiver_to_have_read_all() {
     for _ in 0..5 {
         let sending = Sending::to(target(address));
         let feeding = sending.feed(next..next + 100_000, 100);
-        let (mut stream, _) = within(1, listener.accept()).await.unwrap();
+        let (mut stream, _) = within(30, listener.accept()).await.unwrap();
         let mut bytes = Vec::new();
         read_until_empty(&mut stream, 500_000, &mut bytes).await;
         sending.leave.cancel();
@@ -315,13 +315,16 @@ async fn told_to_leave_it_waits_for_the_receiver_to_have_read_all() {
 async fn told_to_leave_without_a_connection_it_leaves_at_once() {
     let address = nobody();
     let sending = Sending::to(target(address));
-    sending.feed(0..10, 10);
-    sleep(Duration::from_millis(50)).await;
+    sending.feed(0..10, 10).await.unwrap();
+    while sending.batches.capacity() < sending.batches.max_capacity() {
+        sleep(Duration::from_millis(1)).await;
+    }
     let began = Instant::now();
     sending.leave.cancel();
     let (outcome, _) = sending.finish().await;
     assert_eq!(outcome, Outcome { messages: 10 });
-    assert!(began.elapsed() < Duration::from_millis(500));
+    // Less than what it gives a receiver to close.
+    assert!(began.elapsed() < Duration::from_secs(2));
 }
 
 /// A sender with more to send than there is room for.
@@ -329,8 +332,8 @@ async fn to_one_that_takes_nothing() -> (Sending, TcpStream) {
     let (listener, address) = listen().await;
     let sending = Sending::to(target(address));
     sending.feed(0..200_000, 1000);
-    let (stream, _) = within(1, listener.accept()).await.unwrap();
-    within(1, stream.peek(&mut [0])).await.unwrap();
+    let (stream, _) = within(30, listener.accept()).await.unwrap();
+    within(30, stream.peek(&mut [0])).await.unwrap();
     sleep(Duration::from_millis(300)).await;
     (sending, stream)
 }
@@ -341,7 +344,7 @@ async fn what_is_not_confirmed_in_time_does_not_arrive_later() {
     let (sending, mut stream) = to_one_that_takes_nothing().await;
     sending.leave.cancel();
     assert!(sending.finish().await.0.messages > 0);
-    let ended = within(5, stream.read_to_end(&mut Vec::new())).await;
+    let ended = within(30, stream.read_to_end(&mut Vec::new())).await;
     assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
 }
 
@@ -357,7 +360,8 @@ async fn told_to_leave_it_does_not_wait_longer_for_a_receiver_that_half_closes()
         stream.shutdown().await.unwrap();
     };
     let ((outcome, reached), ()) = tokio::join!(sending.finish(), half_closes);
-    assert!(told.elapsed() < Duration::from_millis(3700), "{:?}", told.elapsed());
+    // To wait as long again from then on would take 5.3 s.
+    assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
     assert!(outcome.messages > 0 && reached == 0, "{outcome:?} {reached}");
 }
 
@@ -366,13 +370,13 @@ async fn what_a_half_closed_receiver_still_reads_is_not_sent_again() {
     let (listener, address) = listen().await;
     let sending = Sending::to(target(address));
     let feeding = sending.feed(0..200_000, 1000);
-    let (mut stream, _) = within(1, listener.accept()).await.unwrap();
+    let (mut stream, _) = within(30, listener.accept()).await.unwrap();
     let mut bytes = vec![0; 12_000 * WIDTH];
     stream.read_exact(&mut bytes).await.unwrap();
     stream.shutdown().await.unwrap();
     stream.read_to_end(&mut bytes).await.unwrap();
     drop(stream);
-    let (stream, _) = within(2, listener.accept()).await.unwrap();
+    let (stream, _) = within(30, listener.accept()).await.unwrap();
     let (rest, reached) = read_on(stream, &listener, sending).await;
     let arrived = [frames(&bytes), rest].concat();
     assert_eq!((tally(&arrived, 200_000), reached), ((0, 0), 200_000));
@@ -407,7 +411,7 @@ async fn what_is_unproven_for_an_interval_is_proven_by_our_own_close() {
     sending.confirmed(20).await;
     let (arrived, listener) = receiver.await.unwrap();
     assert_eq!(tally(&arrived, 20), (0, 0));
-    let (_idle, _) = within(10, listener.accept()).await.unwrap();
+    let (_idle, _) = within(30, listener.accept()).await.unwrap();
     let more = timeout(Duration::from_secs(3), listener.accept()).await;
     assert!(more.is_err(), "with nothing unproven there is nothing to hand over for");
 }
@@ -421,7 +425,7 @@ async fn one_that_never_closes_gets_it_again_less_and_less_often() {
     sending.feed(0..10, 1);
     let (mut kept, mut arrived) = (Vec::new(), 0);
     let began = Instant::now();
-    while began.elapsed() < 10 * second {
+    while arrived < 2 || began.elapsed() < 10 * second {
         if let Ok(Ok((mut stream, _))) = timeout(second / 10, listener.accept()).await {
             let mut bytes = vec![0; 10 * WIDTH];
             if timeout(second, stream.read_exact(&mut bytes)).await.is_ok() {
@@ -441,17 +445,17 @@ async fn one_that_half_closes_at_accept_is_read_on_by() {
     let sending = Sending::to(target(address));
     sending.feed(0..10, 1);
     // The first connection may have taken something by then.
-    let (mut first, _) = within(5, listener.accept()).await.unwrap();
+    let (mut first, _) = within(30, listener.accept()).await.unwrap();
     first.shutdown().await.unwrap();
-    let (mut stream, _) = within(5, listener.accept()).await.unwrap();
+    let (mut stream, _) = within(30, listener.accept()).await.unwrap();
     stream.shutdown().await.unwrap();
     let mut bytes = vec![0; 10 * WIDTH];
-    within(10, stream.read_exact(&mut bytes)).await.unwrap();
+    within(30, stream.read_exact(&mut bytes)).await.unwrap();
     sending.feed(10..30, 1);
     bytes.resize(30 * WIDTH, 0);
-    within(10, stream.read_exact(&mut bytes[10 * WIDTH..])).await.unwrap();
+    within(30, stream.read_exact(&mut bytes[10 * WIDTH..])).await.unwrap();
     let finished = tokio::spawn(sending.finish());
-    assert_eq!(within(10, stream.read(&mut [0])).await.unwrap(), 0);
+    assert_eq!(within(30, stream.read(&mut [0])).await.unwrap(), 0);
     drop(stream);
     assert_eq!(tally(&frames(&bytes), 30), (0, 0));
     assert_eq!(finished.await.unwrap(), (Outcome::default(), 30));
@@ -468,10 +472,10 @@ async fn a_worker_with_a_limit_makes_progress() {
     let worker = async {
         let mut arrived = Vec::new();
         while arrived.last().is_none_or(|&last| last + 1 < COUNT) {
-            let (mut stream, _) = within(10, listener.accept()).await.unwrap();
+            let (mut stream, _) = within(30, listener.accept()).await.unwrap();
             let mut bytes = Vec::new();
             while bytes.len() < 100 * WIDTH {
-                if within(10, stream.read_buf(&mut bytes)).await.unwrap_or(0) == 0 {
+                if within(30, stream.read_buf(&mut bytes)).await.unwrap_or(0) == 0 {
                     break;
                 }
             }
@@ -497,15 +501,15 @@ async fn one_that_closes_right_after_the_first_messages_has_not_understood_them(
     sending.feed(0..100, 100);
     // The first connection gets all, those that follow it one message.
     for count in [100, 1, 1] {
-        let (mut stream, _) = within(10, listener.accept()).await.unwrap();
+        let (mut stream, _) = within(30, listener.accept()).await.unwrap();
         let mut bytes = Vec::new();
         read_until_empty(&mut stream, count as usize * WIDTH, &mut bytes).await;
         assert_eq!(frames(&bytes), (0..count).collect::<Vec<_>>());
     }
-    let (mut stream, _) = within(10, listener.accept()).await.unwrap();
+    let (mut stream, _) = within(30, listener.accept()).await.unwrap();
     let finished = tokio::spawn(sending.finish());
     let mut bytes = Vec::new();
-    within(10, stream.read_to_end(&mut bytes)).await.unwrap();
+    within(30, stream.read_to_end(&mut bytes)).await.unwrap();
     drop(stream);
     assert_eq!(tally(&frames(&bytes), 100), (0, 0));
     assert_eq!(finished.await.unwrap().1, 100);

@@ -164,7 +164,7 @@ async fn refusal(target: Target, authority: &Authority, listener: TcpListener) -
         let (stream, _) = listener.accept().await.unwrap();
         let _ = acceptor.accept(stream).await;
     };
-    let (link, ()) = within(5, async { tokio::join!(open(&target), receiver) }).await;
+    let (link, ()) = within(30, async { tokio::join!(open(&target), receiver) }).await;
     link.unwrap_err().to_string()
 }
 
@@ -199,7 +199,7 @@ async fn a_pinned_certificate_in_the_hands_of_another_is_refused() {
             };
             let transport = TransportKind::Tls(trust.clone());
             let target = Target { transport, ..target(address) };
-            let (link, ()) = within(5, async { tokio::join!(open(&target), receiver) }).await;
+            let (link, ()) = within(30, async { tokio::join!(open(&target), receiver) }).await;
             match link {
                 Ok(_) => assert!(is_owner),
                 Err(error) => {
@@ -232,7 +232,7 @@ async fn where_one_address_speaks_no_tls_another_is_tried() {
     let clients = Arc::default();
     let opened = Link::open_one(&target, addresses, &clients);
     let (link, _, _) =
-        within(5, async { tokio::join!(opened, accept(&listener, &acceptor), talks) }).await;
+        within(30, async { tokio::join!(opened, accept(&listener, &acceptor), talks) }).await;
     assert_eq!(link.unwrap().peer, third);
     drop(silent);
 }
@@ -266,7 +266,7 @@ async fn a_receiver_without_tls_is_told_from_one_with() {
         stream.write_all(b"220 hello, this is not TLS\r\n").await.unwrap();
         stream
     };
-    let (link, _) = within(5, async { tokio::join!(open(&target), receiver) }).await;
+    let (link, _) = within(30, async { tokio::join!(open(&target), receiver) }).await;
     let error = link.unwrap_err().to_string();
     assert!(error.contains("check that destination.port speaks TLS"), "{error}");
 }
@@ -322,7 +322,7 @@ async fn a_receiver_that_says_farewell_and_waits_for_ours_is_not_kept_waiting() 
     let mut bytes = vec![0; 12_000 * WIDTH];
     stream.read_exact(&mut bytes).await.unwrap();
     stream.shutdown().await.unwrap();
-    within(2, async { while stream.read(&mut bytes).await.is_ok_and(|count| count > 0) {} }).await;
+    within(10, async { while stream.read(&mut bytes).await.is_ok_and(|count| count > 0) {} }).await;
     drop(stream);
     let receiver =
         tokio::spawn(async move { read_all(&mut accept(&listener, &acceptor).await).await });
@@ -467,10 +467,10 @@ async fn sessions_are_resumed_with_each_of_several_receivers() {
         let mut at_a = accept(&listener, &acceptors[0]).await;
         kinds.push(at_a.get_ref().1.handshake_kind().unwrap());
         if let Some(from_b) = went_back.take() {
-            within(10, from_b).await.unwrap();
+            within(30, from_b).await.unwrap();
         }
         sending.batches.send(numbered(10 * round..10 * (round + 1), WIDTH)).await.unwrap();
-        within(10, at_a.read_exact(&mut [0; 10 * WIDTH])).await.unwrap();
+        within(30, at_a.read_exact(&mut [0; 10 * WIDTH])).await.unwrap();
         drop((listener, at_a));
         let mut at_b = accept(&b, &acceptors[1]).await;
         kinds.push(at_b.get_ref().1.handshake_kind().unwrap());
@@ -493,7 +493,7 @@ async fn a_receiver_that_closes_right_after_the_first_lines_confirms_none() {
     for _ in 0..2 {
         let mut stream = accept(&listener, &acceptor).await;
         let mut bytes = vec![0; WIDTH];
-        within(5, stream.read_exact(&mut bytes)).await.unwrap();
+        within(30, stream.read_exact(&mut bytes)).await.unwrap();
         assert_eq!(frames(&bytes), [0]);
         stream.shutdown().await.unwrap();
     }

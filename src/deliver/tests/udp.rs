@@ -13,7 +13,7 @@ async fn receive(socket: &UdpSocket, until: u64) -> Vec<u64> {
     let mut arrived = Vec::new();
     let mut datagram = [0; 2048];
     while arrived.last().is_none_or(|&last| last + 1 < until) {
-        let length = within(10, socket.recv(&mut datagram)).await.unwrap();
+        let length = within(30, socket.recv(&mut datagram)).await.unwrap();
         arrived.extend(frames(&datagram[..length]));
         assert_eq!(length, WIDTH, "one frame makes one datagram");
     }

@@ -106,7 +106,8 @@ fn worker(limit: usize) {
     let behind = worker.report(writer.written()).missing;
     let written = writer.stop();
     worker.wait_all(written);
-    shipper.wait_warning(&["has ended each of the last three connections"]);
+    // Either that it has ended the last three, or that many have ended within a minute.
+    shipper.wait_warning(&["What an end leaves unproven is sent again"]);
     shipper.term();
     let report = worker.report(written);
     println!("a limit of {limit} lines: {behind} behind after 20 s; {report}");

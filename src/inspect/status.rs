@@ -200,7 +200,7 @@ fn patiently(
     config: Option<&Config>,
     daemon: Option<Holder>,
 ) -> (Vec<File>, Vec<String>) {
-    let known: HashSet<_> = records.iter().map(|r| number(r.reached.source.inode)).collect();
+    let numbers: HashSet<_> = records.iter().map(|r| number(r.reached.source.inode)).collect();
     let (matching, silent) = config.map(matching).unzip();
     let silent: Vec<String> = silent.unwrap_or_default();
     let known_paths: Vec<_> = by_path(records).into_iter().map(Arc::new).collect();
@@ -224,19 +224,20 @@ fn patiently(
     let mut files: Vec<_> = of_path
         .map(|(known, said)| said.unwrap_or_else(|| File::without_answer(known.path.clone())))
         .collect();
-    // What an entry without an answer matches is not known.
-    let is_named = |file: &File| match &matching {
-        Some(paths) => !silent.is_empty() || is_among(paths, PathBuf::as_path, &file.path),
-        None => true,
-    };
-    for file in &mut files {
-        if file.standing == Standing::Followed && !is_named(file) {
-            file.standing = Standing::Unnamed;
+    if let Some(matching) = matching {
+        let paths = || matching.iter().map(PathBuf::as_path);
+        let known = || known_paths.iter().map(|known| known.path.as_path());
+        // What an entry without an answer matches is not known.
+        if silent.is_empty() {
+            let unnamed = files.iter_mut().zip(are_among(known(), paths())).filter(|(_, is)| !is);
+            let followed = unnamed.filter(|(file, _)| file.standing == Standing::Followed);
+            followed.for_each(|(file, _)| file.standing = Standing::Unnamed);
         }
+        let are_known = are_among(paths(), known());
+        let with_known = matching.into_iter().zip(are_known);
+        let new = with_known.filter(|(_, is_known)| !is_known).map(|(path, _)| path);
+        files.extend(unknown_of(new.collect(), numbers));
     }
-    let is_known = |path: &PathBuf| is_among(&known_paths, |known| &known.path, path);
-    let new = matching.into_iter().flatten().filter(|path| !is_known(path));
-    files.extend(unknown_of(new.collect(), known));
     (sorted(files), silent)
 }
 
@@ -271,9 +272,17 @@ fn by_path(records: Vec<Record>) -> Vec<KnownPath> {
     known
 }
 
-/// Whether `path` is that of one of these, which are in the order of their spelling.
-fn is_among<T>(sorted: &[T], path_of: impl Fn(&T) -> &Path, path: &Path) -> bool {
-    sorted.binary_search_by(|it| by_spelling(path_of(it), path)).is_ok()
+/// Which of `paths` are among `others`, where both are in the order of their spelling.
+fn are_among<'a>(
+    paths: impl Iterator<Item = &'a Path>,
+    others: impl Iterator<Item = &'a Path>,
+) -> Vec<bool> {
+    let mut others = others.peekable();
+    let is_among = |path| {
+        while others.next_if(|other| by_spelling(other, path).is_lt()).is_some() {}
+        others.peek().is_some_and(|other| by_spelling(other, path).is_eq())
+    };
+    paths.map(is_among).collect()
 }
 
 /// The paths that the configuration names now, in the order of their spelling, and the entries of which
@@ -370,4 +379,26 @@ fn file(
     // The first sight of a new file is no delivery: what waits longest tells.
     file.moved = behind.into_iter().min().or(file.moved);
     file
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn who_is_among_others_is_told_of_each(
+            paths: BTreeSet<u8>,
+            others: BTreeSet<u8>,
+        ) {
+            let spelled = |set: &BTreeSet<u8>| -> Vec<_> { set.iter().map(|it| PathBuf::from(format!("/{it:03}"))).collect() };
+            let all = (spelled(&paths), spelled(&others));
+            let said = are_among(all.0.iter().map(PathBuf::as_path), all.1.iter().map(PathBuf::as_path));
+            prop_assert_eq!(said, paths.iter().map(|it| others.contains(it)).collect::<Vec<_>>());
+        }
+    }
 }

@@ -7,6 +7,10 @@ use jiff::Timestamp;
 
 /// "512 B", "1.5 KiB".
 pub(super) fn bytes(count: u64) -> String {
+    // What the library says as well, but by way of a fraction.
+    if count < 1024 {
+        return format!("{count} B");
+    }
     format_size(count, FormatSizeOptions::from(BINARY).decimal_places(1))
 }
 

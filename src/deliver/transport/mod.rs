@@ -247,8 +247,9 @@ impl Memory {
             }
             _ if impression.is_trusted => self.suspicion = None,
             Why::Unread | Why::Farewell | Why::Broken(_) => {
-                if let Some(suspicion) = &mut self.suspicion {
-                    suspicion.burst = impression.burst.unwrap_or(suspicion.burst).failed();
+                // Where it got none yet, as from a process that was just killed, none was too large.
+                if let (Some(suspicion), Some(burst)) = (&mut self.suspicion, impression.burst) {
+                    suspicion.burst = burst.failed();
                 }
             }
             Why::Closed if impression.proven == impression.taken => {
@@ -387,5 +388,19 @@ mod tests {
         memory.note(&reset, ended(4, 4));
         let grown = Duration::from_secs(2) * 9 / 8;
         assert_eq!(memory.hands_over_within, Some(grown), "once in a while");
+    }
+
+    #[test]
+    fn a_reset_before_anything_was_sent_makes_no_burst_smaller() {
+        let reset = Why::Broken(io::ErrorKind::ConnectionReset.into());
+        let mut memory = Memory::default();
+        memory.note(&unproven(1), ended(1, 1));
+        let bursts = |memory: &Memory| memory.suspicion.map(|it| it.burst);
+        // Made to a process that was killed before it was accepted.
+        memory.note(&reset, Impression { taken: 0, ..ended(0, 0) });
+        assert_eq!(bursts(&memory), Some(Burst::default()));
+        let burst = Some(Burst::default());
+        memory.note(&reset, Impression { burst, ..ended(1, 1) });
+        assert_eq!(bursts(&memory), burst.map(Burst::failed));
     }
 }

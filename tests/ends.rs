@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::support::peers::{Peer, SyslogNg};
 use crate::support::{
-    Endpoint, Numbered, Reopen, Report, SOON, Shipper, Site, Transport, lines, own_address,
+    Endpoint, Numbered, Reopen, Report, SOON, Shipper, Site, Transport, lines, own_address, threads,
 };
 
 /// A receiver of which each connection is served as `serve` says. It lives until the process ends.
@@ -29,6 +29,7 @@ impl Custom {
         let (stored, accepted) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(0)));
         let (into, count, serve) = (stored.clone(), accepted.clone(), Arc::new(serve));
         thread::spawn(move || {
+            threads::go_first();
             for stream in listener.incoming().flatten() {
                 *count.lock().unwrap() += 1;
                 let (into, serve) = (into.clone(), serve.clone());
@@ -78,16 +79,26 @@ impl Custom {
 fn read_until(
     stream: &mut TcpStream,
     stored: &Mutex<Vec<u8>>,
+    is_enough: impl FnMut(usize) -> bool,
+) {
+    read_on_until(stream, stored, &mut Vec::new(), is_enough);
+}
+
+/// The same where a line is `unfinished` since what was read before.
+fn read_on_until(
+    stream: &mut TcpStream,
+    stored: &Mutex<Vec<u8>>,
+    unfinished: &mut Vec<u8>,
     mut is_enough: impl FnMut(usize) -> bool,
 ) {
-    let (mut unfinished, mut lines, mut buffer) = (Vec::new(), 0, vec![0; 64 << 10]);
+    let (mut lines, mut buffer) = (0, vec![0; 64 << 10]);
     while !is_enough(lines) {
         let Ok(count @ 1..) = stream.read(&mut buffer) else { return };
         unfinished.extend_from_slice(&buffer[..count]);
         if let Some(end) = unfinished.iter().rposition(|&byte| byte == b'\n') {
             let rest = unfinished.split_off(end + 1);
             lines += unfinished.iter().filter(|&&byte| byte == b'\n').count();
-            stored.lock().unwrap().extend(std::mem::replace(&mut unfinished, rest));
+            stored.lock().unwrap().extend(std::mem::replace(unfinished, rest));
         }
     }
 }
@@ -236,12 +247,13 @@ fn has_ended(stream: &TcpStream) -> bool {
 fn one_that_shuts_down_and_closes_with_messages_unread_loses_nothing() {
     let site = Site::new();
     let receiver = Custom::start(|mut stream, stored| {
-        read_until(&mut stream, stored, |lines| lines >= 12_000);
+        let mut unfinished = Vec::new();
+        read_on_until(&mut stream, stored, &mut unfinished, |lines| lines >= 12_000);
         // Some more arrives, and is not read.
         thread::sleep(Duration::from_millis(50));
         if has_ended(&stream) {
             // Behind both FINs no RST comes: risk 2 of docs/reliability.md.
-            read_until(&mut stream, stored, |_| false);
+            read_on_until(&mut stream, stored, &mut unfinished, |_| false);
         }
         let _ = stream.shutdown(Shutdown::Both);
     });

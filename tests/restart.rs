@@ -92,11 +92,12 @@ fn term_under_load_repeats_nothing() {
         let receiver = Receiver::new(transport);
         let mut shipper = shipper(&site, &receiver);
         let writer = Numbered::start(&site.path("app.log"), RATE, Reopen::Never);
+        // Before it follows the file it may not know TERM yet.
+        shipper.wait_following("app.log");
         for _ in 0..5 {
             writer.wait_for_more(RATE / 4);
             shipper.term();
             writer.wait_for_more(RATE / 10);
-            // Before it follows the file it may not know TERM yet.
             shipper.restart_following();
         }
         let written = writer.stop();

@@ -39,6 +39,8 @@ impl Rotation {
         let log = site.append("app.log", "");
         let Some(logrotate) = Logrotate::new(&site, &log, self.directives) else { return };
         let mut shipper = shipper(&site, &receiver);
+        // What is rotated away before that is not looked for at a first start.
+        shipper.wait_following("app.log");
         let writer = Numbered::start(&log, RATE, self.reopen);
         for time in 1..=self.times {
             writer.wait_for_more(self.every);

@@ -14,7 +14,7 @@ use crate::support::{
 const STEP_LINES: u64 = (16 << 10) / 52 + 1;
 /// A file that was seen for the first time is known after a KILL as soon as positions have been
 /// saved: a second later, and some more on a busy machine.
-const SAVED: Duration = Duration::from_millis(1_500);
+const SAVED: Duration = Duration::from_secs(3);
 /// Milliseconds until what was written has been seen, on a busy machine.
 const SEEN: u64 = 150;
 const LOG: &str = "app.log";

@@ -17,6 +17,7 @@ use super::connection::{End, Shared, State, serve};
 use super::endpoint::{Endpoint, Transport, own_address};
 use super::message::Message;
 use super::report::number;
+use super::threads;
 
 /// The receiver. It listens from [`Receiver::new`] on, until it is dropped.
 pub struct Receiver {
@@ -329,6 +330,7 @@ fn accept(
     shared: &Arc<Shared>,
     tls: Option<&Arc<ServerConfig>>,
 ) {
+    threads::go_first();
     listener.set_nonblocking(true).unwrap();
     while !stop.load(Ordering::Relaxed) {
         match listener.accept() {
@@ -345,6 +347,7 @@ fn accept(
 }
 
 fn collect(socket: &UdpSocket, stop: &AtomicBool, shared: &Shared) {
+    threads::go_first();
     socket.set_read_timeout(Some(LOOK)).unwrap();
     let mut buffer = vec![0; 65_536];
     while !stop.load(Ordering::Relaxed) {

@@ -57,6 +57,7 @@ fn down(c: &Conditions, gz: bool) -> Outcome {
     let (site, mut receiver) = (Site::new(), c.receiver());
     let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
     let writer = Numbered::start_wide(&site.path(LOG), c.rate, Reopen::AtOnce);
+    shipper.wait_following(LOG);
     writer.wait_for_more(c.lines_in(0.5));
     receiver.down(End::Clean);
     let (began, away) = (Instant::now(), Duration::from_secs(if c.long { 60 } else { 6 }));
@@ -86,6 +87,7 @@ pub fn renamed(c: &Conditions) -> Outcome {
     let (site, receiver) = (Site::new(), c.receiver());
     let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
     let writer = c.writer(&site, Reopen::Within(Duration::from_secs(2)));
+    shipper.wait_following(LOG);
     for time in 1..=10 {
         writer.wait_for_more(c.lines_in(0.2));
         rename(&site);
@@ -109,6 +111,7 @@ fn copied(c: &Conditions, gz: bool) -> Outcome {
     let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
     // Enough for the connection's buffers to be full.
     let writer = Numbered::start_wide(&site.path(LOG), c.rate, Reopen::Never);
+    shipper.wait_following(LOG);
     writer.wait_for_more(c.lines_in(0.5));
     receiver.stall();
     for _ in 0..2 {
@@ -149,6 +152,7 @@ fn while_down(c: &Conditions, times: u32, gz: bool) -> Outcome {
     let (site, receiver) = (Site::new(), c.receiver());
     let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
     let writer = c.writer(&site, Reopen::AtOnce);
+    shipper.wait_following(LOG);
     writer.wait_for_more(c.lines_in(0.5));
     shipper.term();
     for time in 1..=times {

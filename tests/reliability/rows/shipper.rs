@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use crate::outcome::Outcome;
-use crate::stand::{Conditions, STEP, conclude, lines};
+use crate::stand::{Conditions, LOG, STEP, conclude, lines};
 use crate::support::{End, Numbered, Reopen, Site, wait_until};
 
 const TIMES: u64 = 5;
@@ -19,6 +19,7 @@ pub fn terminated(c: &Conditions) -> Outcome {
     let (site, receiver) = (Site::new(), c.receiver());
     let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
     let writer = c.writer(&site, Reopen::Never);
+    shipper.wait_following(LOG);
     for _ in 0..TIMES {
         writer.wait_for_more(c.lines_in(0.7));
         shipper.term();
@@ -36,6 +37,7 @@ pub fn killed(c: &Conditions) -> Outcome {
     let (site, receiver) = (Site::new(), c.receiver());
     let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
     let writer = c.writer(&site, Reopen::Never);
+    shipper.wait_following(LOG);
     let mut unsaved = 0;
     for _ in 0..TIMES {
         writer.wait_for_more(c.lines_in(1.5));
@@ -75,7 +77,8 @@ pub fn udp(c: &Conditions) -> Outcome {
     let (site, mut receiver) = (Site::new(), c.receiver());
     let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
     let rate = c.rate.min(1_000);
-    let writer = Numbered::start(&site.path(crate::stand::LOG), rate, Reopen::Never);
+    let writer = Numbered::start(&site.path(LOG), rate, Reopen::Never);
+    shipper.wait_following(LOG);
     for _ in 0..TIMES {
         writer.wait_for_more(rate / 2);
         shipper.term();

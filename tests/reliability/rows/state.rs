@@ -45,6 +45,7 @@ fn trouble(c: &Conditions, begin: impl Fn(&Path), end: impl Fn(&Path)) -> Outcom
     );
     let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
     let writer = c.writer(&site, Reopen::AtOnce);
+    shipper.wait_following(LOG);
     writer.wait_for_more(c.lines_in(1.5));
     begin(&state);
     writer.wait_for_more(c.lines_in(2.0));

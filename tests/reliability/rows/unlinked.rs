@@ -16,6 +16,7 @@ pub fn deleted(c: &Conditions) -> Outcome {
     let (site, receiver) = (Site::new(), c.receiver());
     let mut shipper = c.shipper(&site, &receiver.endpoint()).start();
     let writer = Numbered::start_wide(&site.path(LOG), c.rate, Reopen::Never);
+    shipper.wait_following(LOG);
     writer.wait_for_more(c.lines_in(0.5));
     receiver.stall();
     writer.wait_for_more(c.lines_in(2.0));

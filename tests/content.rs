@@ -34,10 +34,10 @@ fn shipped_by(
     count: usize,
 ) -> Vec<Message> {
     let site = Site::new();
-    let before = peer.messages().len();
+    let before = peer.count();
     site.append("app.log", log);
     let mut shipper = ready(Shipper::new(&site).follow("app.log").reading_from_start()).start();
-    wait_until("the peer has understood all", SOON, || peer.messages().len() >= before + count);
+    wait_until("the peer has understood all", SOON, || peer.count() >= before + count);
     shipper.term();
     let messages = peer.messages().split_off(before);
     assert_eq!(messages.len(), count, "{messages:?}");

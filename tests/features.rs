@@ -126,7 +126,7 @@ fn pipe_through(way: &Way) {
 /// Everything over one way, and what the receiver understood of it, message by message.
 fn assert_understood(peer: &impl Peer, way: &Way) {
     let site = Site::new();
-    let before = peer.messages().len();
+    let before = peer.count();
     write_logs(&site);
     let fifo = make_fifo(&site, "fifo");
     let entries = FEATURES.iter().map(|it| (it.file, it.entry)).chain([("fifo", STREAM_SETTINGS)]);
@@ -140,9 +140,7 @@ fn assert_understood(peer: &impl Peer, way: &Way) {
     let of_files = FEATURES.iter().flat_map(|it| it.expected).map(|it| (it, it.app_name));
     let all = of_files.chain(of_streams("fifo")).chain(of_streams("stdin"));
     let mut expected: Vec<_> = all.map(|(it, name)| way.expected(it, name)).collect();
-    wait_until("the peer has understood all", SOON, || {
-        peer.messages().len() >= before + expected.len()
-    });
+    wait_until("the peer has understood all", SOON, || peer.count() >= before + expected.len());
     shipper.term();
     let messages = peer.messages().split_off(before);
     let mut told: Vec<_> = messages.iter().map(|it| way.told(it, &site)).collect();

@@ -136,11 +136,11 @@ fn rsyslogd_is_stopped_and_syslog_ng_has_the_rest() {
         let to = [a.endpoint(transport), b.endpoint(transport)];
         let mut running = shipper(&site, &to, &["failback: 2s"]).start();
         let writer = Numbered::start(&site.path("app.log"), 1000, Reopen::Never);
-        wait_until("rsyslogd reads", SOON, || a.messages().len() > 500);
+        wait_until("rsyslogd reads", SOON, || a.count() > 500);
         a.term();
-        let before = a.messages().len();
+        let before = a.count();
         took_over(&running, &to[1], &to[0]);
-        wait_until("syslog-ng reads", SOON, || b.messages().len() > 500);
+        wait_until("syslog-ng reads", SOON, || b.count() > 500);
         a.restart();
         went_back(&running, &to[0]);
         writer.wait_for_more(1000);
@@ -186,7 +186,7 @@ fn each_is_trusted_and_shown_what_is_given_for_it() {
     let call = || Shipper::new(&site).follow("app.log").yaml(&keys).reading_from_start();
     site.append("app.log", lines(1..=COUNT));
     let mut running = call().start();
-    wait_until("rsyslogd has them", SOON, || a.messages().len() as u64 >= COUNT);
+    wait_until("rsyslogd has them", SOON, || a.count() as u64 >= COUNT);
     // What is for the one that is not in use counts as well.
     fs::write(&authority_of_b, "half a file").unwrap();
     running.wait_log(&["destination.hosts[1].ca_file: ", "b.pem", "it holds no certificate"]);
@@ -224,11 +224,11 @@ fn a_hub_behind_a_proxy_is_restarted_and_the_next_one_has_it_meanwhile() {
     let mut running = shipper(&site, &to, &["failback: 2s"]).start();
     let writer = Numbered::start(&site.path("app.log"), 500, Reopen::Never);
     for _ in 0..2 {
-        let before = a.messages().len();
-        wait_until("a writes", 2 * SOON, || a.messages().len() > before + 200);
+        let before = a.count();
+        wait_until("a writes", 2 * SOON, || a.count() > before + 200);
         a.kill();
-        let before = b.messages().len();
-        wait_until("b writes", 2 * SOON, || b.messages().len() > before + 200);
+        let before = b.count();
+        wait_until("b writes", 2 * SOON, || b.count() > before + 200);
         a.restart();
         went_back(&running, &to[0]);
     }

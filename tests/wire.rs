@@ -39,7 +39,7 @@ fn expected(line: &[u8]) -> Vec<u8> {
 #[track_caller]
 fn ship_to(peer: &impl Peer, to: &Endpoint, framing: &str, lines: &[&[u8]]) -> Vec<Message> {
     let site = Site::new();
-    let before = peer.messages().len();
+    let before = peer.count();
     let lines_with_ends: Vec<u8> = lines.iter().flat_map(|&line| [line, b"\n"].concat()).collect();
     site.append("app.log", lines_with_ends);
     let mut shipper = Shipper::new(&site)
@@ -50,7 +50,7 @@ fn ship_to(peer: &impl Peer, to: &Endpoint, framing: &str, lines: &[&[u8]]) -> V
         .reading_from_start()
         .start();
     let goal = before + lines.len();
-    wait_until("the peer has understood all", SOON, || peer.messages().len() >= goal);
+    wait_until("the peer has understood all", SOON, || peer.count() >= goal);
     shipper.term();
     let messages = peer.messages().split_off(before);
     assert_eq!(messages.len(), lines.len(), "one message a line");
@@ -146,7 +146,7 @@ fn counted_messages_are_delivered_exactly_once() {
     let Some(peer) = SyslogNg::start() else { return };
     for transport in [Transport::Tcp, Transport::Tls] {
         let site = Site::new();
-        let before = peer.messages().len();
+        let before = peer.count();
         let once = || {
             let shipper = Shipper::new(&site).follow("app.log");
             let shipper = shipper.to(&peer.counting_endpoint(transport));
@@ -162,7 +162,7 @@ fn counted_messages_are_delivered_exactly_once() {
         // Nothing is left.
         once();
         let goal = before + 3 * EACH as usize;
-        wait_until("all is stored", SOON, || peer.messages().len() >= goal);
+        wait_until("all is stored", SOON, || peer.count() >= goal);
         let stored = peer.messages().split_off(before);
         assert_eq!(stored.len() as u64, 3 * EACH, "over {}", transport.name());
         for (message, n) in stored.iter().zip(1..) {

@@ -72,8 +72,8 @@ fn rsyslogd(c: &Conditions, pausing: bool) -> Outcome {
     wait_for(&rsyslogd, written);
     let mut seen = None;
     // rsyslogd writes in the background.
-    while seen != Some(rsyslogd.messages().len()) {
-        seen = Some(rsyslogd.messages().len());
+    while seen != Some(rsyslogd.count()) {
+        seen = Some(rsyslogd.count());
         sleep(Duration::from_secs(3));
     }
     let rss = shipper.peak_rss();
@@ -100,7 +100,7 @@ pub(super) fn wait_for(rsyslogd: &Rsyslogd, written: u64) {
     let (mut seen, mut changed) = (0, Instant::now());
     while seen < written && changed.elapsed() < QUIET {
         sleep(Duration::from_millis(500));
-        let now = rsyslogd.messages().len() as u64;
+        let now = rsyslogd.count() as u64;
         if now != seen {
             (seen, changed) = (now, Instant::now());
         }

@@ -131,8 +131,8 @@ pub fn hub_behind_proxy(c: &Conditions) -> Outcome {
     let mut shipper = shipper.shipping_to(&to, &[SOON_BACK]).start();
     let writer = c.writer(&site, Reopen::Never);
     let writes_more = |hub: &Rsyslogd| {
-        let before = hub.messages().len();
-        wait_until("it writes more", QUIET, || hub.messages().len() > before + 200);
+        let before = hub.count();
+        wait_until("it writes more", QUIET, || hub.count() > before + 200);
     };
     for _ in 0..3 {
         writes_more(&a);

@@ -23,7 +23,10 @@ mod sockets;
 mod syslog_ng;
 mod unpack;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::endpoint::Endpoint;
 use super::{Message, skip};
@@ -51,6 +54,8 @@ pub trait Peer {
     fn counting_endpoint(&self, transport: super::Transport) -> Endpoint;
     /// The messages as it understood them and wrote them to its own file.
     fn messages(&self) -> Vec<Message>;
+    /// How many those are.
+    fn count(&self) -> usize;
 }
 
 /// Its messages as frames of the form that [`super::Report`] reads.
@@ -72,6 +77,33 @@ fn read_fields(path: &PathBuf) -> Vec<Message> {
         start = end + END.len();
     }
     messages
+}
+
+/// How many messages such a file has. It only grows, so that each is counted once, however often it is asked.
+#[derive(Debug, Default)]
+struct Tally(Mutex<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    messages: usize,
+    bytes: u64,
+}
+
+impl Tally {
+    fn of(&self, path: &Path) -> usize {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut new = Vec::new();
+        if let Ok(mut file) = File::open(path) {
+            file.seek(SeekFrom::Start(counted.bytes)).unwrap();
+            file.read_to_end(&mut new).unwrap();
+        }
+        let before = counted.bytes;
+        for end in memchr::memmem::find_iter(&new, END) {
+            counted.messages += 1;
+            counted.bytes = before + (end + END.len()) as u64;
+        }
+        counted.messages
+    }
 }
 
 fn parse_fields(line: &[u8]) -> Message {

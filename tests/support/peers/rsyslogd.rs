@@ -12,7 +12,7 @@ use super::super::shipper::Shipper;
 use super::service::Service;
 use super::sockets::free_port;
 use super::unpack::{Program, RSYSLOG, RSYSLOG_RELP, RSYSLOG_TLS};
-use super::{Peer, read_fields};
+use super::{Peer, Tally, read_fields};
 
 /// A running rsyslogd.
 pub struct Rsyslogd {
@@ -27,6 +27,7 @@ pub struct Rsyslogd {
     imtcp: Imtcp,
     certificates: Certificates,
     service: Service,
+    tally: Tally,
 }
 
 /// What its input for RELP is to be like.
@@ -109,6 +110,7 @@ impl Rsyslogd {
             imtcp,
             certificates: Certificates::new(ip),
             service: Service::new("rsyslogd"),
+            tally: Tally::default(),
         };
         peer.restart();
         Some(peer)
@@ -247,6 +249,10 @@ impl Peer for Rsyslogd {
 
     fn messages(&self) -> Vec<Message> {
         read_fields(&self.output())
+    }
+
+    fn count(&self) -> usize {
+        self.tally.of(&self.output())
     }
 }
 

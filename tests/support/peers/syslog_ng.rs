@@ -11,7 +11,7 @@ use super::super::endpoint::{Endpoint, Transport, own_address};
 use super::service::Service;
 use super::sockets::free_port;
 use super::unpack::{Program, SYSLOG_NG};
-use super::{Peer, read_fields};
+use super::{Peer, Tally, read_fields};
 
 /// A running syslog-ng.
 pub struct SyslogNg {
@@ -25,6 +25,7 @@ pub struct SyslogNg {
     counting_ports: [u16; 2],
     certificates: Certificates,
     service: Service,
+    tally: Tally,
 }
 
 impl SyslogNg {
@@ -53,6 +54,7 @@ impl SyslogNg {
             verify,
             certificates: Certificates::new(ip),
             service: Service::new("syslog-ng"),
+            tally: Tally::default(),
         };
         peer.run();
         Some(peer)
@@ -157,5 +159,9 @@ impl Peer for SyslogNg {
 
     fn messages(&self) -> Vec<Message> {
         read_fields(&self.output())
+    }
+
+    fn count(&self) -> usize {
+        self.tally.of(&self.output())
     }
 }

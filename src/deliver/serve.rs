@@ -138,10 +138,9 @@ impl Sender {
         self.note_end(&mut *old, why);
         old.abort();
         next.take_turn(self.course.memory());
-        if self.ledger.is_settled() {
-            self.course.memory_mut().failed_handovers = 0;
-        } else {
-            self.course.memory_mut().failed_handovers += 1;
+        let is_settled = self.ledger.is_settled();
+        self.course.memory_mut().own_close(is_settled);
+        if !is_settled {
             self.report.handed_over_in_vain(why, self.ledger.written_bytes());
         }
         let mut session = self.begin(next);

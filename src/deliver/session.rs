@@ -87,10 +87,8 @@ impl Sender {
                     && !matches!(why, Why::NotClosing | Why::LateAnswer(_) | Why::Unreachable(_));
             self.note_end(&mut *transport, &why);
             match &why {
-                Why::NotClosing | Why::LateAnswer(_) => {
-                    self.course.memory_mut().failed_handovers += 1
-                }
-                Why::Closed | Why::Renewed => self.course.memory_mut().failed_handovers = 0,
+                Why::NotClosing | Why::LateAnswer(_) => self.course.memory_mut().own_close(false),
+                Why::Closed | Why::Renewed => self.course.memory_mut().own_close(true),
                 _ => {}
             }
             if why.is_suspicious() {

@@ -217,6 +217,11 @@ pub(super) struct Memory {
 }
 
 impl Memory {
+    /// A handover, or another close of ours, has proven all that was sent; or it has not.
+    pub(super) fn own_close(&mut self, proves: bool) {
+        self.failed_handovers = if proves { 0 } else { self.failed_handovers + 1 };
+    }
+
     /// Takes note of how a connection ended.
     pub(super) fn note(&mut self, why: &Why, impression: Impression) {
         self.refusals = impression.refusals;

@@ -11,6 +11,7 @@ use tokio::time::{Instant, interval};
 use crate::config::{Config, Mode, Protocol};
 use crate::deliver::{Outcome, YOUNG};
 use crate::health::Health;
+use crate::health::loss::Reason;
 use crate::health::metrics::Meters;
 use crate::service::log;
 use crate::shown::Show;
@@ -142,6 +143,8 @@ impl ProgressWatch {
             let files = if unreadable == 1 { "file" } else { "files" };
             let why = format!("{unreadable} {files} could not be read: see the warnings above");
             (format!("{shipped}; {why}"), ExitCode::FAILURE)
+        } else if is_complete && let Some(refused) = refused(&self.meters) {
+            (format!("{shipped}; {refused}"), ExitCode::FAILURE)
         } else if is_complete {
             (shipped, ExitCode::SUCCESS)
         } else {
@@ -193,6 +196,16 @@ impl OnceAmount {
         let done = (u128::from(self.read) * u128::from(self.confirmed)).checked_div(messages);
         let done = done.map_or(self.read, |done| u64::try_from(done).unwrap_or(self.read));
         (done, self.read.saturating_add(self.unread))
+    }
+}
+
+/// What is to be said of messages that the receiver has refused for good. They count as confirmed, for they are not sent
+/// again.
+pub(super) fn refused(meters: &Meters) -> Option<String> {
+    match meters.sending.losses.lines(Reason::Rejected) {
+        0 => None,
+        1 => Some("1 of them was refused and is lost: see the warning above".to_owned()),
+        many => Some(format!("{many} of them were refused and are lost: see the warning above")),
     }
 }
 

@@ -6,7 +6,7 @@ use humansize::{BINARY, format_size};
 use tokio::time::Instant;
 use tracing::info;
 
-use super::once::{OnceEnd, are, counted};
+use super::once::{OnceEnd, are, counted, refused};
 use crate::config::{Config, Protocol};
 use crate::deliver::Outcome;
 use crate::health::metrics::Meters;
@@ -36,6 +36,10 @@ impl PipedRun {
         let how = if self.over_udp { "sent over UDP" } else { "confirmed" };
         let confirmed = format!("standard input: {messages} ({bytes}) {how} in {seconds:.1} s");
         if end == OnceEnd::Done && left.messages == 0 {
+            if let Some(refused) = refused(&self.meters) {
+                log::last_words(&format!("{confirmed}; {refused}"));
+                return ExitCode::FAILURE;
+            }
             info!("{confirmed}");
             // What could not be read is named above.
             return if reading.unreadable.get() > 0 {

@@ -75,6 +75,7 @@ impl Sender {
             };
             // What was acknowledged last may prove more, or that the receiver was reading.
             self.ledger.confirm_up_to(session.transport.last_proof());
+            self.tell_given_up(&mut *session.transport);
             self.settle_accounts();
             match (session.next, end) {
                 (Next::Due(next), End::Lost(why)) if !self.control.is_called_away() => {
@@ -164,10 +165,9 @@ impl Sender {
         transport.write(&mut self.ledger).map_err(End::Lost)?;
         let now = Instant::now();
         let proven = transport.advance(now).map_err(End::Lost)?;
-        if let Some(answer) = transport.take_given_up() {
-            self.report.given_up(&answer);
-        }
         self.ledger.confirm_up_to(proven);
+        self.tell_given_up(&mut **transport);
+        let transport = &mut session.transport;
         if !session.is_reported && transport.is_reached() {
             session.is_reported = true;
             let back_at = self.course.due_back_at();
@@ -186,6 +186,13 @@ impl Sender {
         self.part_if_wanted(session, now)?;
         self.control.beat.turn();
         Ok(())
+    }
+
+    /// Tells and counts a message that the receiver has refused for good: it is confirmed, and lost.
+    fn tell_given_up(&mut self, transport: &mut dyn Transport) {
+        if let Some(answer) = transport.take_given_up() {
+            self.report.given_up(&answer);
+        }
     }
 
     /// Takes what waits in the channel, so that many small batches are written together.

@@ -122,7 +122,7 @@ impl Losses {
     }
 
     /// How many lines were lost for that reason, as far as they could be counted.
-    #[cfg(test)]
+    #[must_use]
     pub(crate) fn lines(&self, reason: Reason) -> u64 {
         self.lines.with_label_values(&[reason.label()]).get()
     }

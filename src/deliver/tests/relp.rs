@@ -19,6 +19,8 @@ struct RelpReceiver {
     each: usize,
     /// It ends each connection after so many messages, without an answer to the last.
     ends_after: usize,
+    /// It ends each connection with the answer by which it refuses a message.
+    ends_refusing: bool,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -36,7 +38,13 @@ struct Seen {
 impl RelpReceiver {
     fn new(answers: impl Fn(u64) -> &'static str + Send + Sync + 'static) -> Self {
         let seen = Arc::default();
-        Self { answers: Arc::new(answers), each: 1, ends_after: usize::MAX, seen }
+        Self {
+            answers: Arc::new(answers),
+            each: 1,
+            ends_after: usize::MAX,
+            ends_refusing: false,
+            seen,
+        }
     }
 
     /// Takes connections for ever.
@@ -105,8 +113,15 @@ impl RelpReceiver {
             if said.starts_with("200") {
                 self.seen.lock().unwrap().taken.push(message);
             }
-            let answer = format!("{number} rsp {} {said}\n", said.len());
+            let mut answer = format!("{number} rsp {} {said}\n", said.len());
+            let is_over = self.ends_refusing && !said.starts_with("200");
+            if is_over {
+                answer += "0 serverclose 0\n";
+            }
             let _ = stream.write_all(answer.as_bytes()).await;
+            if is_over {
+                let _ = stream.shutdown().await;
+            }
         }
     }
 
@@ -203,10 +218,19 @@ async fn what_is_not_answered_is_sent_again() {
 
 #[tokio::test]
 async fn a_message_that_is_refused_for_good_is_given_up() {
+    is_given_up(false).await;
+}
+
+#[tokio::test]
+async fn nor_is_that_overlooked_where_the_receiver_ends_the_session_with_it() {
+    is_given_up(true).await;
+}
+
+async fn is_given_up(ends_refusing: bool) {
     const BAD: u64 = 150;
     let (listener, address) = listen().await;
     let refuse = |n| if n == BAD { "500 not this one" } else { "200 OK" };
-    let receiver = RelpReceiver::new(refuse);
+    let receiver = RelpReceiver { ends_refusing, ..RelpReceiver::new(refuse) };
     receiver.serve(listener);
     let sending = Sending::to(over_relp(address, LIMITS));
     let losses = sending.losses.clone();

@@ -164,6 +164,8 @@ pub(in crate::deliver) struct Peer {
     /// The receive buffer; the window is what is free of it.
     pub(in crate::deliver) buffer: usize,
     pub(in crate::deliver) hangs: bool,
+    /// The network takes away what comes from now on: no more than this is acknowledged.
+    pub(in crate::deliver) cut_off_at: Option<u64>,
     has_our_fin: bool,
     /// It has sent FIN, it has sent RST, and no process has the socket any more.
     pub(in crate::deliver) fin: bool,
@@ -214,6 +216,7 @@ impl Peer {
             said: Vec::new(),
             buffer: rng.usize(20_000..200_000),
             hangs: false,
+            cut_off_at: None,
             has_our_fin: false,
             fin: kind == Kind::HalfCloser,
             rst: false,

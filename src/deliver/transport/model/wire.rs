@@ -198,7 +198,7 @@ impl Wire for Model {
 
     fn look(&mut self) -> io::Result<Look> {
         let peer = lock(&self.peer);
-        let acked = peer.bytes.len() as u64;
+        let acked = peer.cut_off_at.unwrap_or(peer.bytes.len() as u64);
         Ok(Look {
             acked,
             wire_acked: acked,
@@ -210,7 +210,7 @@ impl Wire for Model {
             ),
             round_trip: Duration::from_millis(1),
             least_round_trip: Duration::from_millis(1),
-            resending: false,
+            resending: peer.cut_off_at.is_some(),
             closed: peer.rst || peer.fin && peer.has_our_fin,
         })
     }

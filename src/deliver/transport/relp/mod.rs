@@ -203,7 +203,11 @@ impl<W: Wire> Relp<W> {
         let now = Instant::now();
         self.began.get_or_insert(now);
         self.waiting_since.get_or_insert(now);
-        self.look_at.get_or_insert(now + LOOK);
+        if self.look_at.is_none() {
+            // Nothing was to be acknowledged until now.
+            self.acknowledged.1 = now;
+            self.look_at = Some(now + LOOK);
+        }
     }
 
     /// Asks the kernel whether the network still takes what is sent.
@@ -384,5 +388,67 @@ impl<W: Wire> Transport for Relp<W> {
             refusals: self.session.refusals(),
             ..Impression::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::time::{advance, sleep};
+
+    use super::*;
+    use crate::deliver::TransportKind;
+    use crate::deliver::testing::numbered;
+    use crate::deliver::transport::model::{Kind, Model, Oracle, Peer, WIDTH, lock};
+    use crate::syslog::{Encoder, Framing};
+
+    const LIMITS: RelpLimits = RelpLimits { window: 10, last_number: RelpLimits::LAST_NUMBER };
+
+    fn target() -> Target {
+        Target {
+            host: "127.0.0.1".to_owned(),
+            port: 1,
+            transport: TransportKind::Relp { trust: None, limits: LIMITS },
+            encoder: Encoder::new(Framing::Relp, None),
+            connect_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(30),
+            stall_limit: Duration::from_secs(300),
+            proof_interval: Duration::from_secs(300),
+            proxied: false,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_acknowledged_late_behind_a_long_pause_breaks_nothing() {
+        let (mut rng, mut oracle) = (fastrand::Rng::with_seed(1), Oracle::default());
+        let peer = Peer::shared(&mut rng, Kind::Relp(usize::MAX), 0, &Arc::default());
+        let (target, memory) = (target(), Memory::default());
+        let answering = async {
+            sleep(Duration::from_millis(1)).await;
+            lock(&peer).turn(usize::MAX, &mut oracle);
+        };
+        let opening = Relp::begin(Model::new(&peer), &target, LIMITS, &memory);
+        let (relp, ()) = tokio::join!(opening, answering);
+        let (mut relp, mut ledger) = (relp.unwrap(), Ledger::default());
+        ledger.connected();
+        ledger.push(target.encoder.reframe(&numbered(0..1, WIDTH)));
+        relp.write(&mut ledger).unwrap();
+        lock(&peer).turn(usize::MAX, &mut oracle);
+        relp.listen().unwrap();
+        advance(Duration::from_secs(60)).await;
+        assert!(relp.advance(Instant::now()).unwrap() > 0);
+        // What is sent now does not arrive.
+        let sent = relp.taken;
+        lock(&peer).cut_off_at = Some(sent);
+        ledger.push(target.encoder.reframe(&numbered(1..2, WIDTH)));
+        relp.write(&mut ledger).unwrap();
+        for _ in 0..29 {
+            advance(LOOK).await;
+            relp.advance(Instant::now()).unwrap();
+        }
+        advance(LOOK).await;
+        let silent = relp.advance(Instant::now());
+        assert!(matches!(silent, Err(Why::TimedOut(time)) if time == target.write_timeout));
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Contents {
     pub(super) has_header: bool,
     /// Why not all of it is.
     pub(super) problem: Option<FileProblem>,
+    /// There is no such file.
+    pub(super) is_missing: bool,
 }
 
 /// Why a file cannot be relied on.

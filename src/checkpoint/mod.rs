@@ -120,12 +120,29 @@ impl Store {
             }
             Err(LockError::Io(_)) => None,
         };
-        // One that cannot be read says nothing against the other.
-        let sound = |name| look_into(dir, name).unwrap_or_else(|_| Contents::none());
-        let recent = sound(RECENT);
-        let table = assemble(sound(BASE), recent);
+        let mut is_sound = true;
+        let mut load = |name, consequence: &str| {
+            // One that cannot be read says nothing against the other.
+            let contents = look_into(dir, name).unwrap_or_else(|_| {
+                is_sound = false;
+                Contents::none()
+            });
+            if let Some(problem) = &contents.problem {
+                is_sound = false;
+                tracing::warn!("{}; {consequence}", describe(&dir.join(name), problem));
+            }
+            contents
+        };
+        let base = load(BASE, LOST);
+        let recent = load(RECENT, consequence_beside(&base));
+        if is_sound && lacks_base(&base, &recent) {
+            is_sound = false;
+            warn_of_missing_base(dir);
+        }
+        let table = assemble(base, recent);
         let records = table.records();
-        Ok((Self { home: None, _lock: lock, table, globs: globs::read(dir) }, records))
+        let globs = if is_sound { globs::read(dir) } else { None };
+        Ok((Self { home: None, _lock: lock, table, globs }, records))
     }
 
     /// Positions that nobody keeps: every file is new.
@@ -183,8 +200,12 @@ pub fn open(dir: &Path) -> Result<(Store, Vec<Record>), StateError> {
         Ok(contents)
     };
     let base = load(BASE, LOST)?;
-    let recent = load(RECENT, if base.loaded.changes.is_empty() { LOST } else { OLDER })?;
-    let is_sound = base.problem.is_none() && recent.problem.is_none();
+    let recent = load(RECENT, consequence_beside(&base))?;
+    let mut is_sound = base.problem.is_none() && recent.problem.is_none();
+    if lacks_base(&base, &recent) {
+        is_sound = false;
+        warn_of_missing_base(dir);
+    }
     let mut table = assemble(base, recent);
     table.renew_base();
     let records = table.records();
@@ -241,13 +262,30 @@ fn look_into(dir: &Path, name: &str) -> Result<Contents, ReadError> {
     }
 }
 
+/// What follows from damage of what has changed since `base`.
+fn consequence_beside(base: &Contents) -> &'static str {
+    if base.loaded.changes.is_empty() { LOST } else { OLDER }
+}
+
+/// Whether what has changed since is there, and what it changes is not: then that was removed, for it is
+/// written first.
+fn lacks_base(base: &Contents, recent: &Contents) -> bool {
+    base.is_missing && !recent.is_missing
+}
+
+fn warn_of_missing_base(dir: &Path) {
+    let (base, recent) = (dir.join(BASE), dir.join(RECENT));
+    tracing::warn!("{} is gone, and {} is there; {LOST}", base.shown(), recent.shown());
+}
+
 /// One table of the two files.
 fn assemble(base: Contents, mut recent: Contents) -> Table {
     if !recent.has_header {
         recent.loaded.generation = base.loaded.generation;
     }
     // What was kept aside is no longer on disk: all of it must be written.
-    let incomplete = base.problem.is_some() || recent.problem.is_some();
+    let has_problem = base.problem.is_some() || recent.problem.is_some();
+    let incomplete = has_problem || lacks_base(&base, &recent);
     let mut table = Table::loaded(base.loaded, recent.loaded);
     if incomplete {
         table.need_base();
@@ -317,7 +355,7 @@ fn remedy(error: &io::Error) -> Cow<'static, str> {
 impl Contents {
     /// Of a file that is not there.
     fn none() -> Self {
-        Self { has_header: true, ..Self::default() }
+        Self { has_header: true, is_missing: true, ..Self::default() }
     }
 }
 

@@ -432,3 +432,41 @@ async fn where_nothing_can_be_saved_a_second_instance_is_refused_all_the_same() 
     drop(unsaved);
     Store::unsaved(dir.path()).unwrap();
 }
+
+#[tokio::test]
+async fn globs_count_only_beside_positions_that_are_all_there() {
+    let dir = TempDir::new().unwrap();
+    let globs = FollowedGlobs { files: vec!["/log/*".to_owned()], exclude_files: Vec::new() };
+    let mut first: Vec<_> = (0..20_000).map(|id| reached(id, 1)).collect();
+    first.push(Update::Followed(Arc::new(globs.clone())));
+    lifetime(&dir, first).await;
+    lifetime(&dir, vec![reached(77, 2)]).await;
+    let paths = [BASE, RECENT].map(|name| dir.path().join(name));
+    let sound = paths.clone().map(|path| fs::read(path).unwrap());
+    let damaged = sound.clone().map(|mut bytes| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        Some(bytes)
+    });
+    let [base, recent] = sound.map(Some);
+    let [damaged_base, damaged_recent] = damaged;
+    let cases = [
+        (base.clone(), recent.clone(), true),
+        (base.clone(), None, true),
+        (None, recent.clone(), false),
+        (damaged_base, recent, false),
+        (base, damaged_recent, false),
+    ];
+    for (at, (base, recent, is_sound)) in cases.into_iter().enumerate() {
+        let restore = || {
+            for (path, bytes) in paths.iter().zip([&base, &recent]) {
+                let _ = fs::remove_file(path);
+                bytes.iter().for_each(|bytes| fs::write(path, bytes).unwrap());
+            }
+        };
+        restore();
+        let expected = is_sound.then_some(&globs);
+        assert_eq!(Store::unsaved(dir.path()).unwrap().0.last_globs(), expected, "{at}");
+        assert_eq!(open(dir.path()).unwrap().0.last_globs(), expected, "{at}");
+    }
+}

@@ -129,6 +129,13 @@ impl Ledger {
         self.next_entry().into_iter().flat_map(|entry| entry.frames(self.written))
     }
 
+    /// How long the next frame is, where nothing of it was written.
+    pub(super) fn whole_frame(&self) -> Option<usize> {
+        let entry = self.next_entry()?;
+        let is_whole = entry.frame_start(self.written) == self.written;
+        entry.frames(self.written).next().filter(|_| is_whole).map(<[u8]>::len)
+    }
+
     /// The same, each with where it ends, counted from where the connection began. What is written
     /// over a part of one must not be longer than that part.
     pub(super) fn frames_to_stamp(&mut self) -> impl Iterator<Item = (u64, &mut [u8])> {

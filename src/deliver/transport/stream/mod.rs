@@ -230,6 +230,9 @@ impl<W: Wire> Transport for Stream<W> {
         }
         if has_written {
             self.went_on();
+        } else {
+            // Where nothing of what has come since fits in the burst.
+            self.ration_is_written(Instant::now());
         }
         result
     }

@@ -75,6 +75,9 @@ impl World {
         let now = Instant::now();
         if self.closes.is_none() {
             self.stream.write(&mut self.ledger)?;
+            // Bursts are longer than a frame.
+            let is_over = self.stream.rations.are_used_up();
+            assert!(!is_over || self.stream.taken % WIDTH as u64 == 0, "{:?}", self.stream);
         }
         let proven = self.stream.advance(now)?;
         self.ledger.confirm_up_to(proven);

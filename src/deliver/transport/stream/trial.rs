@@ -42,6 +42,18 @@ impl Rations {
     }
 }
 
+impl Rations {
+    /// A burst ends before a frame that does not fit in it any more: a receiver that closes behind it would be left
+    /// with a part of a message. One that is longer than a whole burst goes out in parts.
+    fn end_before(&mut self, frame: Option<usize>) {
+        if let (Some(left), Some(burst), Some(frame)) = (self.left, self.burst, frame)
+            && left < frame.min(burst.bytes)
+        {
+            self.left = Some(0);
+        }
+    }
+}
+
 impl<W: Wire> Stream<W> {
     /// How many bytes of what `ledger` has may be written now: on trial those of one message, then
     /// those of a burst.
@@ -49,6 +61,9 @@ impl<W: Wire> Stream<W> {
         if matches!(self.state, State::Alone) && self.rations.left.is_none() {
             self.rations.left = ledger.unwritten_frames().next().map(<[u8]>::len);
             return self.rations.left.unwrap_or(0);
+        }
+        if self.rations.are_limited() {
+            self.rations.end_before(ledger.whole_frame());
         }
         self.rations.left.unwrap_or(usize::MAX)
     }

@@ -71,6 +71,109 @@ fn a_tab_within_a_value_stays() {
     }
 }
 
+/// Reads `layout` with each kind of word and bracket; it has to be what `line` is. `W` stands for a word, `X` for
+/// another, `(` and `)` for the brackets.
+fn assert_layout(layout: &str, line: &str) {
+    for quote in ["", "'", "\""] {
+        for (brackets, colon) in [("[]", ""), ("{}", ": 1")] {
+            let written = |text: &str| {
+                text.replace('W', &format!("{quote}/a b{quote}{colon}"))
+                    .replace('X', &format!("{quote}c{quote}{colon}"))
+                    .replace('(', &brackets[..1])
+                    .replace(')', &brackets[1..])
+            };
+            let (layout, line) = (written(layout), written(line));
+            assert_eq!(shape(&tree(&layout)), shape(&tree(&line)), "{layout}");
+        }
+    }
+}
+
+#[test]
+fn brackets_may_stand_as_far_to_the_left_as_one_likes() {
+    for (layout, line) in [
+        ("files: (\n  W\n)\nd: x\n", "files: (W)\nd: x\n"),
+        ("files: (\n  W,\n  X,\n)\n", "files: (W, X)\n"),
+        ("files: (\nW,\nX\n)\n", "files: (W, X)\n"),
+        ("files: (\r\n  W\r\n)\r\n", "files: (W)\n"),
+        ("files: (\n)\n", "files: ()\n"),
+        ("files: ( # (\n  W, # '\n\n# )\n  X\n)\n", "files: (W, X)\n"),
+        ("files: (W,\nX)\ne: (X,\nW)\n", "files: (W, X)\ne: (X, W)\n"),
+        ("d:\n  hosts: (\n    W\n  )\n  p: 1\n", "d:\n  hosts: (W)\n  p: 1\n"),
+        ("d:\n  hosts: (\nW\n)\n", "d:\n  hosts: (W)\n"),
+        ("f:\n- p: x\n  e: (\n    W\n  )\n- y\n", "f:\n- p: x\n  e: (W)\n- y\n"),
+        ("f:\n  - e: (\n    W\n  )\n    p: x\n", "f:\n  - e: (W)\n    p: x\n"),
+        ("f:\n- (\nW\n)\n- - (\n)\n", "f:\n- (W)\n- - ()\n"),
+        ("f:\n  (\nW\n)\n", "f:\n  (W)\n"),
+        ("files: (\n\tW,\n\tX\n\t)\n", "files: (W, X)\n"),
+        ("d:\n  hosts: (\n\tW\n  )\n", "d:\n  hosts: (W)\n"),
+        ("? a\n: (\nW\n)\n", "? a\n: (W)\n"),
+        ("a: &x (\nW\n)\nb: *x\n", "a: &x (W)\nb: *x\n"),
+        ("'a': (\nW\n)\n", "'a': (W)\n"),
+    ] {
+        assert_layout(layout, line);
+    }
+    for (layout, line) in [
+        ("a: [\n\"b\nc\n\n d\\\n e\"\n]\n", "a: [\"b c\\nde\"]\n"),
+        ("a: {\n\"b\":[\n'c'\n],\n\"d\":\"e\"\n}\n", "a: {\"b\": ['c'], \"d\": \"e\"}\n"),
+        // What stands around it keeps its meaning.
+        ("a: |\n  don't [\n  x\n   ]\nb: [\n'c'\n]\n", "a: \"don't [\\nx\\n ]\\n\"\nb: ['c']\n"),
+        ("a: |\n  x: [\n   ]\nb: [\n'c'\n]\n", "a: \"x: [\\n ]\\n\"\nb: ['c']\n"),
+        (
+            "- |\n x: [\n  ]\n- a: |\n   [\n    ]\n  b: [\n'c'\n]\n",
+            "- \"x: [\\n ]\\n\"\n- a: \"[\\n ]\\n\"\n  b: ['c']\n",
+        ),
+        ("a: x\n  [y\nb: [\n'c'\n]\n", "a: x [y\nb: ['c']\n"),
+        ("a: it's [x\nb: [\n'c'\n]\n", "a: it's [x\nb: ['c']\n"),
+    ] {
+        assert_eq!(shape(&tree(layout)), shape(&tree(line)), "{layout}");
+    }
+}
+
+#[test]
+fn an_apostrophe_may_have_a_backslash() {
+    for (text, plain) in [
+        (r#"a: "don\'t""#, r#"a: "don't""#),
+        (r#"a: ["\'x\'", '\', "\\\'", "\\'"]"#, r#"a: ["'x'", '\', "\\'", "\\'"]"#),
+        ("a: [\n\"don\\'t\"\n]", r#"a: ["don't"]"#),
+        ("a: \"x\n  don\\'t\"\nb: \"\\'\"", "a: \"x don't\"\nb: \"'\""),
+    ] {
+        assert_eq!(shape(&tree(text)), shape(&tree(plain)), "{text}");
+    }
+    for text in [r#"a: "\d""#, r#"a: "\'\d""#] {
+        assert!(parse(text).unwrap_err().text.contains("an escape that YAML does not know"));
+    }
+}
+
+#[test]
+fn what_is_written_anew_is_told_by_its_own_column() {
+    for (text, place) in [
+        ("a: [\n'b'\n]\nc: \"\\d\"\n", (4, 4)),
+        ("a: [\n'b', \"\\d\"\n]\n", (2, 6)),
+        (r#"a: ["\'", "\'", "\d"]"#, (1, 17)),
+        ("files: [\n\"/a\"\ntag: x\n", (1, 8)),
+        ("files: [\n\"/a\"\n---\nb: ]\n", (1, 8)),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert_eq!((error.line, error.column), place, "{text}{error:?}");
+    }
+}
+
+proptest! {
+    /// Only what is refused is written anew. That it would not change anything else shows that it knows what it reads.
+    #[test]
+    fn what_is_written_anew_means_the_same(words in proptest::collection::vec(0usize..30, 0..30)) {
+        const WORDS: [&str; 30] = [
+            "a: ", "b:", "c", "d", "\n", "\n", "\n  ", "\n    ", "\n- ", "\n  - ", "- ", "[", "]", "{", "}",
+            ", ", "'", "\"", " # e", "|\n", ">-\n", "x", "&a ", "*a ", "!t ", "\\", "\t", "''", "? ", ": ",
+        ];
+        let text: String = words.into_iter().map(|i| WORDS[i]).collect();
+        if let (Ok(old), Some(new)) = (read(&text), Rewritten::of(&text)) {
+            let read_anew = read(&new.text).map(|it| shape(&it.root.value));
+            prop_assert_eq!(read_anew.ok(), Some(shape(&old.root.value)), "{}", new.text);
+        }
+    }
+}
+
 /// A configuration whose lines from the second on can be indented anew.
 const LINES: [&str; 12] = [
     "files:",
@@ -128,7 +231,7 @@ fn cost(work: impl Fn()) -> Duration {
 type Family = fn(usize) -> String;
 
 /// Each makes a text that is about proportional to `n`.
-const FAMILIES: [(&str, Family); 16] = [
+const FAMILIES: [(&str, Family); 18] = [
     ("keys", |n| {
         (0..n).fold(String::new(), |mut out, i| {
             writeln!(out, "key_{i}: 1").unwrap();
@@ -154,6 +257,8 @@ const FAMILIES: [(&str, Family); 16] = [
     ("one long line", |n| format!("a: {}", "b ".repeat(n))),
     ("one long value", |n| format!("a: {}", "b\n  ".repeat(n))),
     ("one long quoted value", |n| format!("a: '{}'", "b\n\n  ".repeat(n))),
+    ("layouts", |n| "a: [\n'b'\n]\n".repeat(n)),
+    ("a layout", |n| format!("{}a: [\n{}]", " ".repeat(40), "'b',\n".repeat(n))),
     ("tabs", |n| format!("{}  - b", "\tb\n".repeat(n))),
 ];
 

@@ -3,6 +3,7 @@
 mod advice;
 mod lists;
 mod messages;
+mod patterns;
 mod receivers;
 mod stdin;
 mod text;

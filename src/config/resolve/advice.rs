@@ -8,7 +8,6 @@ use super::super::document::leaf::{Choice, List, One, Spot};
 use super::super::value::MESSAGE_MIN;
 use super::super::{Config, FileEntry, Protocol};
 use super::{DEFAULT_PORT, Resolver};
-use crate::filter::PatternError;
 use crate::glob::Component;
 use crate::syslog::{Framing, Header};
 use crate::text::PathTemplate;
@@ -189,56 +188,6 @@ impl Resolver<'_> {
             let text = format!("{path:?} is one name, commas included; make each path an item");
             self.warn(spot, text);
         }
-    }
-
-    /// What a pattern for paths holds that is rather part of a glob.
-    pub(super) fn warn_of_glob(&mut self, spot: Spot, text: &str) {
-        if text.contains("/*") {
-            let text = format!(
-                "in {text:?} the '*' repeats the '/' before it, for this is RE2 syntax and no glob; write \
-                 '/[^/]*' for a '/' and any name behind it"
-            );
-            self.warn(spot, text);
-        }
-    }
-
-    /// What a pattern for lines holds that is no part of one.
-    pub(super) fn warn_of_pattern(&mut self, spot: Spot, text: &str) {
-        if let Some(bare) = text.strip_suffix('\n') {
-            // As YAML has it behind a `|`.
-            let text = format!(
-                "the newline at the end of {text:?} is part of the pattern, and no line has one; write \
-                 '{bare}', or |- in the place of |"
-            );
-            self.warn(spot, text);
-        }
-        let within = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
-        if let Some(within) = within.filter(|within| !within.is_empty()) {
-            let text = format!(
-                "the slashes around {text:?} are part of the pattern; write {within:?} if they are \
-                 not meant"
-            );
-            self.warn(spot, text);
-        }
-    }
-}
-
-/// What is wrong with a pattern, and how to write what was probably meant where it is none.
-pub(super) fn no_pattern(of_files: bool, error: &PatternError) -> String {
-    match error.is_too_large {
-        true => error.to_string(),
-        false => format!("{error}; {}", pattern_remedy(of_files, &error.pattern)),
-    }
-}
-
-fn pattern_remedy(of_files: bool, text: &str) -> String {
-    match text.strip_prefix('*') {
-        Some(end) if of_files => format!(
-            "write RE2 syntax, not a glob: what ends like this is '{}$'",
-            regex_syntax::escape(end)
-        ),
-        Some(end) => format!("write RE2 syntax, in which {end:?} alone matches it anywhere"),
-        None => "write RE2 syntax, with a \\ before a literal sign".to_owned(),
     }
 }
 

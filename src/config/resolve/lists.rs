@@ -8,7 +8,7 @@ use super::super::document::FileItem;
 use super::super::document::leaf::{Choice, List, Spot, Text};
 use super::super::{FileEntry, Messages, entry};
 use super::messages::PathGroups;
-use super::{Resolver, advice, not_utf8};
+use super::{Resolver, not_utf8, patterns};
 use crate::filter::Patterns;
 use crate::glob::Glob;
 use crate::syslog::APP_NAME_MAX;
@@ -156,7 +156,7 @@ impl Resolver<'_> {
             for error in errors {
                 let spot = spots[error.index];
                 let of_files = self.typed.spots.name(spot) == "exclude_files";
-                self.problem(spot, advice::no_pattern(of_files, &error));
+                self.problem(spot, patterns::no_pattern(of_files, &error));
             }
             Patterns::default()
         })

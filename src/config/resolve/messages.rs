@@ -76,7 +76,9 @@ impl Resolver<'_> {
         for Text { text, spot } in given.items() {
             self.warn_of_pattern(*spot, &text.to_string_lossy());
         }
-        self.patterns(given)
+        let patterns = self.patterns(given);
+        self.warn_of_all(given, &patterns);
+        patterns
     }
 
     /// Warns of what is allowed, and probably not meant.

@@ -7,7 +7,7 @@ use super::super::document::meaning::PatternText;
 use super::super::document::{MessageKeys, MultilineKeys, RedactionMap};
 use super::super::keys::nearest;
 use super::super::value;
-use super::{Resolver, advice, not_utf8};
+use super::{Resolver, not_utf8, patterns};
 use crate::filter::{PatternError, Re2Pattern};
 use crate::syslog::{Severity, StructuredData, param_name};
 use crate::text::{
@@ -155,7 +155,7 @@ impl Resolver<'_> {
     }
 
     fn no_pattern<T>(&mut self, spot: Spot, error: &PatternError) -> Option<T> {
-        self.problem(spot, advice::no_pattern(false, error));
+        self.problem(spot, patterns::no_pattern(false, error));
         None
     }
 

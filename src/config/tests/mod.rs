@@ -263,6 +263,12 @@ fn what_is_probably_not_meant_is_warned_of() {
         ("hostname: ${HOSTNAME}", "the $ stands for itself"),
         ("exclude_patterns: [ /health/ ]", r#"write "health" if"#),
         ("include_patterns:\n- |\n  ^ERROR\n", "no line has one; write '^ERROR', or |-"),
+        (
+            "exclude_patterns: [ x, 'foo|' ]",
+            r#""foo|" matches every line, so that no line is sent"#,
+        ),
+        ("exclude_patterns: [ '(DEBUG|TRACE|)' ]", "so that no line is sent"),
+        ("include_patterns: [ 'ERROR|' ]", "so that every line is kept"),
         ("redact_patterns: [ E-Mail ]", "write email for the preset, or {pattern: E-Mail}"),
         ("redact_patterns: [ cards ]", "write card for the preset"),
     ] {
@@ -274,6 +280,21 @@ fn what_is_probably_not_meant_is_warned_of() {
         let to = format!("destination: {{host: h, protocol: {protocol}, port: {port}}}");
         let warnings = warnings(&format!("files: [/a.log]\n{to}"));
         assert!(warnings[0].contains("go there unencrypted"), "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_pattern_with_a_condition_is_not_warned_of() {
+    for patterns in ["'^$'", r"'^\s*$'", "'^[^a]*$'", "a, b|c, '^'", r"'\b'"] {
+        // Only a '^' alone matches every line.
+        let warnings = warnings(&format!(
+            "files: [/a.log]\ndestination: {{host: h}}\nexclude_patterns: [{patterns}]\n"
+        ));
+        assert_eq!(
+            warnings.len(),
+            usize::from(patterns.contains("'^'")),
+            "{patterns}: {warnings:?}"
+        );
     }
 }
 

@@ -77,7 +77,11 @@ impl World {
             self.stream.write(&mut self.ledger)?;
             // Bursts are longer than a frame.
             let is_over = self.stream.rations.are_used_up();
-            assert!(!is_over || self.stream.taken.is_multiple_of(WIDTH as u64), "{:?}", self.stream);
+            assert!(
+                !is_over || self.stream.taken.is_multiple_of(WIDTH as u64),
+                "{:?}",
+                self.stream
+            );
         }
         let proven = self.stream.advance(now)?;
         self.ledger.confirm_up_to(proven);

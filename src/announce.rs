@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -14,6 +14,8 @@ use crate::service::systemd;
 
 /// How often the line of status is renewed.
 const STATUS: Duration = Duration::from_secs(2);
+/// How often it is tried again to tell of the end.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Speaks to systemd until `stop`, if it listens.
 pub async fn run(meters: Meters, health: Health, stop: CancellationToken) {
@@ -25,6 +27,10 @@ pub async fn run(meters: Meters, health: Health, stop: CancellationToken) {
         () = speak(&meters, &health) => {}
     }
     systemd::stopping();
+    // The end of the process ends this.
+    while !systemd::catch_up() {
+        sleep(RETRY).await;
+    }
 }
 
 async fn speak(meters: &Meters, health: &Health) {
@@ -47,9 +53,10 @@ async fn speak(meters: &Meters, health: &Health) {
                 }
             }
             _ = tell.tick() => {
+                // Of a reload, perhaps.
+                systemd::catch_up();
                 let status = pace.status(meters);
-                if status != told {
-                    systemd::status(&status);
+                if status != told && systemd::status(&status) {
                     told = status;
                 }
             }

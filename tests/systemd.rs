@@ -129,6 +129,34 @@ fn the_watchdog_is_fed_while_there_is_no_receiver() {
     assert_eq!(shipper.log_lines(&["does not answer"]).count(), 0, "{}", shipper.log());
 }
 
+/// A manager that starts itself anew, or hangs, reads nothing for a while.
+#[test]
+fn one_that_takes_nothing_keeps_nobody_waiting_and_is_told_of_a_reload_later() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let manager = Manager::new(&site);
+    let filler = UnixDatagram::unbound().unwrap();
+    filler.set_nonblocking(true).unwrap();
+    let fill = || while filler.send_to(b"FILLER=1", site.path("notify")).is_ok() {};
+    site.append("a.log", "one\n");
+    let shipper = shipper(&site, &receiver).reading_from_start();
+    let mut shipper = shipper.env("WATCHDOG_USEC", LIMIT.as_micros().to_string()).start();
+    manager.hears_of(&["READY=1"]);
+    receiver.wait_for_text("one");
+    fill();
+    for count in 1..=3 {
+        shipper.signal(rustix::process::Signal::HUP);
+        wait_until("it is loaded anew", SOON, || {
+            shipper.log_lines(&["the configuration is loaded anew"]).count() == count
+        });
+    }
+    site.append("a.log", "two\n");
+    receiver.wait_for_text("two");
+    manager.hears_of(&["RELOADING=1", "MONOTONIC_USEC="]);
+    manager.hears_of(&["READY=1"]);
+    fill();
+    shipper.term();
+}
+
 #[test]
 fn a_configuration_that_is_refused_is_told_with_an_end_that_is_not_tried_again() {
     let (site, receiver) = (Site::new(), Receiver::tcp());

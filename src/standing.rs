@@ -2,14 +2,15 @@
 //! socket beside the positions, which only its own user and root may use. It costs nothing while
 //! nobody asks.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{Mode, fchmod};
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
@@ -26,6 +27,8 @@ const NAME: &str = "status";
 const PATIENCE: Duration = Duration::from_secs(1);
 /// An answer is not longer than this.
 const LONGEST: u64 = 64 << 10;
+/// So many may have asked before they are answered.
+const BACKLOG: i32 = 128;
 
 /// How things stand with the receiver. Times are in seconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,10 +143,13 @@ fn bind(dir: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(&path)?;
-    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    // Its file is made with these rights. Changed afterwards, by its path, it might be another's.
+    fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    net::bind(&socket, &SocketAddrUnix::new(&path)?)?;
+    net::listen(&socket, BACKLOG)?;
+    Ok(UnixListener::from(socket))
 }
 
 async fn serve(listener: &tokio::net::UnixListener, meters: &Meters) {
@@ -171,6 +177,8 @@ pub fn ask(dir: &Path) -> Option<ReceiverStanding> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
     use crate::health::connection::FirstReceiver;
 
@@ -194,6 +202,8 @@ mod tests {
                 None => sleep(Duration::from_millis(5)).await,
             }
         };
+        let mode = fs::metadata(deep.join(NAME)).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600, "nobody else may ask");
         assert!(!first.connected && first.error.is_none() && first.unproven == 0, "{first:?}");
         meters.failed(Some("b:1"), "dns", &"gone");
         meters.reached("a:1".to_owned());

@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
 
 use crate::support::{Receiver, SOON, Shipper, Site, finish, skip, wait_until};
@@ -108,6 +109,28 @@ fn root_appends_to_no_file_that_another_has_its_log_lead_to() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(name) && said.contains("symbolic link"), "{said}");
     }
+    assert_eq!(fs::read_to_string(victim).unwrap(), "SECRET victim\n");
+}
+
+#[test]
+fn what_another_has_put_into_its_own_state_directory_neither_leads_root_anywhere_nor_keeps_it() {
+    if !is_root() {
+        return;
+    }
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    let victim = secret(&site, "victim");
+    site.append("app.log", "one\n");
+    let state = site.make_dir("state");
+    chown(&state, Some(THEIRS), None).unwrap();
+    link(&site, victim.clone(), state.join("refused.tmp"));
+    mkfifoat(CWD, state.join("globs"), Mode::RUSR | Mode::WUSR).unwrap();
+    let shipper = || Shipper::new(&site).follow("app.log").to(&receiver.endpoint());
+    let running = shipper().reading_from_start().start();
+    receiver.wait_for_text("one");
+    shipper().yaml("facility: loacl0").write_config();
+    running.signal(Signal::HUP);
+    wait_until("it is told", SOON, || state.join("refused").exists());
+    assert!(fs::read_to_string(state.join("refused")).unwrap().contains("loacl0"));
     assert_eq!(fs::read_to_string(victim).unwrap(), "SECRET victim\n");
 }
 

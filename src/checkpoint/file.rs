@@ -5,11 +5,13 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::format::{self, FORMAT, FileHeader, Line, VERSION};
 use super::table::{Loaded, Snapshot};
 use crate::pipeline::shared_path::Neighbours;
+use crate::safe_open::{self, Last};
 use crate::shown::Show;
 
 /// What a file holds.
@@ -57,6 +59,21 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Contents>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// What the small file at `path` holds, up to `most` bytes. Whoever owns the directory may have put
+/// anything there: a link is not followed, and nobody is waited for, should it be a pipe.
+///
+/// # Errors
+/// It cannot be read, or is no regular file.
+pub(super) fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = safe_open::open(path, OFlags::RDONLY, Mode::empty(), Last::Refuse)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    let mut text = Vec::new();
+    file.take(most).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// Reads what [`write()`] has written, and of anything else the lines that are sound.
@@ -277,6 +294,21 @@ mod tests {
         assert_eq!(fs::metadata(dir.path().join("positions")).unwrap().mode() & 0o777, 0o600);
         assert!(read(&dir.path().join("nothing")).unwrap().is_none());
         assert!(read(dir.path()).unwrap().unwrap().problem.is_some());
+    }
+
+    #[test]
+    fn of_a_small_file_only_so_much_is_read_and_of_anything_else_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let [file, link, pipe] = ["file", "link", "pipe"].map(|name| dir.path().join(name));
+        fs::write(&file, "abcdef").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, Mode::RUSR, 0)
+            .unwrap();
+        assert_eq!(read_small(&file, 4).unwrap(), b"abcd");
+        assert_eq!(read_small(&file, 9).unwrap(), b"abcdef");
+        for path in [&*link, &*pipe, dir.path()] {
+            assert!(read_small(path, 9).is_err(), "{}", path.display());
+        }
     }
 
     proptest! {

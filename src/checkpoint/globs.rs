@@ -1,6 +1,5 @@
 //! The file that keeps the globs of the last run, beside the positions.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -9,11 +8,13 @@ use crate::pipeline::globs::FollowedGlobs;
 
 /// The file's name in the state directory.
 const NAME: &str = "globs";
+/// More is not read of it.
+const LONGEST: u64 = 64 << 20;
 
 /// The globs that the last run kept in `dir`. None where it kept none, or they cannot be read: files
 /// are then told apart by their times of birth.
 pub(super) fn read(dir: &Path) -> Option<FollowedGlobs> {
-    serde_json::from_slice(&fs::read(dir.join(NAME)).ok()?).ok()
+    serde_json::from_slice(&file::read_small(&dir.join(NAME), LONGEST).ok()?).ok()
 }
 
 /// Keeps `globs` in `dir`, atomically and durably.
@@ -29,6 +30,8 @@ pub(super) fn write(dir: &Path, globs: &FollowedGlobs) -> Result<(), file::Write
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -96,7 +96,7 @@ impl LockedFile {
     pub(crate) fn is_at(&self, path: &Path) -> bool {
         let there = fs::symlink_metadata(path).map(|there| (there.dev(), there.ino()));
         let here = self.file.metadata().map(|here| (here.dev(), here.ino()));
-        let pid = || File::open(path).ok().and_then(|mut file| pid_in(&mut file));
+        let pid = || read(path).and_then(|mut file| pid_in(&mut file));
         matches!((there, here), (Ok(there), Ok(here)) if there == here)
             || pid() == Some(std::process::id())
     }
@@ -112,6 +112,13 @@ impl LockedFile {
 /// be a pipe.
 pub(crate) fn open(path: &Path, mode: u32) -> io::Result<File> {
     safe_open::open(path, OFlags::RDWR | OFlags::CREATE, Mode::from_raw_mode(mode), Last::Refuse)
+}
+
+/// Opens the file to read it. Another may have put something else in its place: a symlink is not
+/// followed, and nobody is waited for, should it be a pipe.
+fn read(path: &Path) -> Option<File> {
+    let file = safe_open::open(path, OFlags::RDONLY, Mode::empty(), Last::Refuse).ok()?;
+    file.metadata().is_ok_and(|metadata| metadata.is_file()).then_some(file)
 }
 
 /// Whether `file` is one in which nothing would be lost by writing a process id: it holds one number at most.
@@ -144,7 +151,7 @@ pub struct Holder {
 /// Who holds the file at `path`, by what the kernel shows of its locks. To try the lock would
 /// turn away an instance that starts at this moment.
 pub(crate) fn holder(path: &Path) -> Option<Holder> {
-    let mut file = File::open(path).ok()?;
+    let mut file = read(path)?;
     let metadata = file.metadata().ok()?;
     let (device, inode) = (metadata.dev(), metadata.ino());
     let written = pid_in(&mut file);
@@ -222,6 +229,21 @@ mod tests {
         // Other file systems show another device in the list of locks.
         let Some(holder) = holder(&path) else { return };
         assert_eq!(holder.pid, Some(std::process::id()));
+    }
+
+    #[test]
+    fn what_another_has_put_in_its_place_is_neither_waited_for_nor_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let mut held = LockedFile::open(&path, 0o600).unwrap();
+        held.write_pid().unwrap();
+        let moved = dir.path().join("moved");
+        fs::rename(&path, &moved).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+        assert!(!held.is_at(&path) && holder(&path).is_none());
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&moved, &path).unwrap();
+        assert!(!held.is_at(&path) && holder(&path).is_none());
     }
 
     #[test]

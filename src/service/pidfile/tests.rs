@@ -56,6 +56,18 @@ fn a_file_of_another_kind_is_left_alone() {
 }
 
 #[test]
+fn a_pipe_in_its_place_does_not_keep_the_process_from_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.pid");
+    let mut pid_file = at(&path).unwrap();
+    pid_file.write_pid().unwrap();
+    fs::remove_file(&path).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+    pid_file.remove();
+    assert!(path.exists(), "it is another's");
+}
+
+#[test]
 fn what_another_has_put_in_its_place_is_not_removed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.pid");

@@ -142,7 +142,10 @@ impl<'a> Resolver<'a> {
         let protocol = protocols.clone().find(|protocol| protocol.has_tls());
         let protocol = protocol.or_else(|| protocols.clone().next()).unwrap_or(common);
         let framing = self.framing(protocol);
-        self.tell_consequences();
+        match &receivers {
+            Some(receivers) => self.tell_consequences(receivers.iter().map(|it| it.protocol)),
+            None => self.tell_consequences([common].into_iter()),
+        }
         let stream = self.value(&keys.tcp_max_line_length);
         let datagram = self.value(&keys.udp_max_line_length);
         let relp = self.value(&keys.relp_max_line_length);

@@ -10,7 +10,7 @@ use super::document::reader::Tree;
 use super::document::spots::SourceOrigin;
 use super::error::{Place, Problem};
 use super::findings::Findings;
-use super::keys::{VARIABLE_PREFIX, variable};
+use super::keys::{VARIABLE_PREFIX, meant_by, variable};
 use super::yaml::{Entry, Node, Value};
 use crate::cli::Cli;
 
@@ -146,7 +146,8 @@ pub(super) fn environment(variables: &Variables, names: &KeyNames) -> Tree {
 /// begin with our prefix and mean something else.
 pub(super) fn warn_of_misspelt(variables: &Variables, names: &KeyNames, findings: &mut Findings) {
     let known: Vec<_> = names.keys.iter().map(|key| variable(&key.name)).collect();
-    for name in variables.keys().filter_map(|name| name.to_str()) {
+    for (name, value) in variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value)))
+    {
         let is_known = |name: &str| {
             name == CONFIG_FILE_VARIABLE || known.iter().any(|k| *k == name.replace('.', "_"))
         };
@@ -155,7 +156,8 @@ pub(super) fn warn_of_misspelt(variables: &Variables, names: &KeyNames, findings
         };
         let names_of_variables: Vec<_> =
             known.iter().map(|k| k[VARIABLE_PREFIX.len()..].to_lowercase()).collect();
-        let near = findings.meant(rest, names_of_variables.iter().map(String::as_str));
+        let sought = meant_by(rest, Some(value));
+        let near = findings.meant(&sought, names_of_variables.iter().map(String::as_str));
         let near = near.map(|near| format!("{VARIABLE_PREFIX}{}", near.to_ascii_uppercase()));
         if let Some(near) = near.or_else(|| in_section(rest, names)) {
             let unknown = Problem::at(Place::Variable(name.to_owned()), "", "unknown variable");

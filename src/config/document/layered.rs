@@ -16,7 +16,7 @@ use serde::de::{Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::super::error::Problem;
-use super::super::keys::REDACTION;
+use super::super::keys::{REDACTION, meant_by};
 use super::super::yaml::{Entry, Node, Value};
 use super::access::{FieldValues, Halves, ListAccess, MapWithSpot, PairValue, PairsAccess, Word};
 use super::leaf::{Spot, name};
@@ -145,7 +145,7 @@ impl<'a, 'r, 'f> Layered<'a, 'r, 'f> {
         }
     }
 
-    fn unknown(&self, found: &Said<'_>, (typed, line, _): &Entry, fields: &[&'static str]) {
+    fn unknown(&self, found: &Said<'_>, (typed, line, node): &Entry, fields: &[&'static str]) {
         let name = self.name_of(typed);
         let reading = &mut **self.reading.borrow_mut();
         let KeyNames { keys, sections } = &reading.names;
@@ -168,11 +168,12 @@ impl<'a, 'r, 'f> Layered<'a, 'r, 'f> {
         }
         let section = typed.rsplit_once('.').map_or("", |(section, _)| section);
         let has_section = fields.iter().any(|field| field.eq_ignore_ascii_case(section));
+        let sought = meant_by(&name, text_of(node));
         let meant = if self.is_in_item {
-            reading.findings.meant(&name, fields.iter().copied())
+            reading.findings.meant(&sought, fields.iter().copied())
         } else {
             let known = keys.iter().map(|key| &key.name).chain(sections).map(String::as_str);
-            reading.findings.meant(&name, known)
+            reading.findings.meant(&sought, known)
         };
         // A key that is known, but for its section above it.
         let is_dotted = has_section && keys.iter().any(|key| key.name.eq_ignore_ascii_case(typed));

@@ -22,15 +22,16 @@ const SHORT_TEXT: usize = MESSAGE_MIN / 2;
 const LONGEST_TIME: &str = "2026-11-29T12:00:00.123456+01:00";
 
 impl Resolver<'_> {
-    /// Says what follows from it that a key was misspelt.
-    pub(super) fn tell_consequences(&mut self) {
-        let to = &self.daemon().destination.own;
-        let (has_protocol, has_port) =
-            (self.spot_of_protocol().is_some(), to.port.spot().is_some());
+    /// Says what follows from it that a key was misspelt, where messages go by these protocols.
+    pub(super) fn tell_consequences(&mut self, mut protocols: impl Iterator<Item = Protocol>) {
+        let has_port = self.daemon().destination.own.port.spot().is_some();
         let mut tell = |key, text: &str| self.findings.add_consequence(key, text);
-        if !has_protocol {
-            let text = "As it stands, messages go over UDP, unencrypted";
-            ["destination.protocol", "tcp", "tls"].into_iter().for_each(|key| tell(key, text));
+        if let Some(open) = protocols.find(|protocol| !protocol.has_tls()) {
+            let name = open.name().to_ascii_uppercase();
+            let text = format!("As it stands, messages go over {name}, unencrypted");
+            // The last one stands in an item of destination.hosts.
+            let keys = ["destination.protocol", "tcp", "tls", "protocol"];
+            keys.into_iter().for_each(|key| tell(key, &text));
         }
         if !has_port {
             let text = format!("As it stands, messages go to port {DEFAULT_PORT}");

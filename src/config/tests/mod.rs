@@ -284,6 +284,62 @@ fn what_is_probably_not_meant_is_warned_of() {
 }
 
 #[test]
+fn a_key_is_known_by_what_others_call_it() {
+    const OPEN: &str = " As it stands, messages go over UDP, unencrypted";
+    let protocol = format!("did you mean destination.protocol?{OPEN}");
+    let tls = format!("did you mean tls?{OPEN}");
+    for (to, top, entry, remedy) in [
+        ("prot: tls", "", "", &*protocol),
+        ("prot: 1514", "", "", "did you mean destination.port?"),
+        ("proto: tls", "", "", &protocol),
+        ("transport: tls", "", "", &protocol),
+        ("ssl: true", "", "", &protocol),
+        ("use_tls: true", "", "", &protocol),
+        ("", "proto: tls", "", &protocol),
+        ("", "SSL: true", "", &tls),
+        ("", "use-tls: true", "", &tls),
+        ("timeout: 5", "", "", "did you mean connect_timeout?"),
+        ("", "timeout: 5", "", "did you mean connect_timeout?"),
+        ("hostname: x", "", "", "did you mean destination.host?"),
+        ("server: x", "", "", "did you mean destination.host?"),
+        ("", "address: x", "", "did you mean destination.host?"),
+        ("", "exclude: [x]", "", "did you mean exclude_patterns?"),
+        ("", "exclude_lines: [x]", "", "did you mean exclude_patterns?"),
+        ("", "exclude_file: [x]", "", "did you mean exclude_files?"),
+        ("", "include_files: [x]", "", "did you mean files?"),
+        ("", "include_lines: [x]", "", "did you mean include_patterns?"),
+        ("", "", "exclude: [x]", "did you mean exclude_patterns?"),
+        ("", "", "includes: [x]", "remove it"),
+    ] {
+        let warnings = warnings(&format!(
+            "files: [{{path: /a.log, {entry}}}]\ndestination: {{host: h, port: 1, {to}}}\n{top}\n"
+        ));
+        let told = [format!("unknown key, ignored; {remedy}")];
+        assert_eq!(warnings, told, "{to}{top}{entry}");
+    }
+    let listed =
+        "files: [/a.log]\ndestination: {protocol: tcp, hosts: [{host: h, port: 1, proto: tls}]}\n";
+    let open = "did you mean protocol? As it stands, messages go over TCP, unencrypted";
+    assert!(warnings(listed)[0].ends_with(open), "{:?}", warnings(listed));
+    let variable = |name: &str, value: &str| {
+        let loaded = try_load(&["-dh", "/a.log"], &[(name, value)]).unwrap();
+        loaded.warnings.iter().map(|warning| warning.text.clone()).collect::<Vec<_>>()
+    };
+    for (name, meant) in [
+        ("DESTINATION_PROTO", "DESTINATION_PROTOCOL"),
+        ("DESTINATION_PROT", "DESTINATION_PROTOCOL"),
+        ("USE_TLS", "TLS"),
+        ("EXCLUDE", "EXCLUDE_PATTERNS"),
+        ("SERVER", "DESTINATION_HOST"),
+    ] {
+        let told = variable(&format!("REMOTE_SYSLOG_{name}"), "tls");
+        let remedy = format!("unknown variable, ignored; did you mean REMOTE_SYSLOG_{meant}?");
+        assert!(told.len() == 1 && told[0].starts_with(&remedy), "{told:?}");
+        assert_eq!(told[0].ends_with(OPEN), meant.contains("PROTOCOL") || meant == "TLS");
+    }
+}
+
+#[test]
 fn a_pattern_with_a_condition_is_not_warned_of() {
     for patterns in ["'^$'", r"'^\s*$'", "'^[^a]*$'", "a, b|c, '^'", r"'\b'"] {
         // Only a '^' alone matches every line.

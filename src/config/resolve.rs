@@ -146,6 +146,7 @@ impl<'a> Resolver<'a> {
             Some(receivers) => self.tell_consequences(receivers.iter().map(|it| it.protocol)),
             None => self.tell_consequences([common].into_iter()),
         }
+        self.warn_of_token();
         let stream = self.value(&keys.tcp_max_line_length);
         let datagram = self.value(&keys.udp_max_line_length);
         let relp = self.value(&keys.relp_max_line_length);

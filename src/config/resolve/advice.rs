@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use super::super::document::FileItem;
-use super::super::document::leaf::{Choice, List, One, Spot};
+use super::super::document::leaf::{Choice, List, One, Spot, Text};
+use super::super::error::Place;
 use super::super::value::MESSAGE_MIN;
 use super::super::{Config, FileEntry, Protocol};
 use super::{DEFAULT_PORT, Resolver};
@@ -154,12 +155,28 @@ impl Resolver<'_> {
 
     /// Nothing replaces variables in a file.
     pub(super) fn warn_of_variable(&mut self, spot: Spot, text: &str) {
-        let begins =
-            |rest: &str| rest.starts_with(|c: char| c == '{' || c == '(' || c.is_ascii_uppercase());
-        if text.match_indices('$').any(|(at, _)| begins(&text[at + 1..])) {
+        if text.match_indices('$').any(|(at, _)| begins_variable(&text[at..])) {
             let text = format!("in {text:?} the $ stands for itself; write the value out");
             self.warn(spot, text);
         }
+    }
+
+    /// What a token holds that was not meant to be one. It is not shown, and a $ in the middle of one may be part of it.
+    pub(super) fn warn_of_token(&mut self) {
+        let Some(Text { text, spot }) = self.daemon().destination.own.token.typed() else { return };
+        let (text, is_flag) = (text.to_string_lossy(), self.is_of_flag(*spot));
+        if begins_variable(&text) {
+            self.warn(*spot, "the $ at its beginning stands for itself; write the value out");
+        }
+        // As clusters of short flags are read, and as pflag reads them.
+        if let Some(meant) = ["tls", "tcp"].into_iter().find(|it| is_flag && it[1..] == *text) {
+            let text = format!("-{meant} is -t {text}, which is a token; write --{meant}");
+            self.warn(*spot, text);
+        }
+    }
+
+    fn is_of_flag(&self, spot: Spot) -> bool {
+        matches!(self.typed.spots.place(spot), Place::Flag(_))
     }
 
     /// What a path holds that only a shell or YAML would take away.
@@ -190,6 +207,11 @@ impl Resolver<'_> {
             self.warn(spot, text);
         }
     }
+}
+
+fn begins_variable(text: &str) -> bool {
+    let begins = |c: char| c == '{' || c == '(' || c.is_ascii_uppercase();
+    text.strip_prefix('$').is_some_and(|name| name.starts_with(begins))
 }
 
 /// The bytes of the longest header that is certain to occur.

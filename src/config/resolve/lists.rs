@@ -88,6 +88,7 @@ impl Resolver<'_> {
             }
         };
         self.advise_on_name(spot, &tag, &PathGroups::None, APP_NAME_MAX);
+        self.warn_of_variable(spot, tag.text());
         Some(Arc::new(Messages { tag: Some(tag), ..Messages::clone(of_all) }))
     }
 

@@ -85,6 +85,7 @@ impl Resolver<'_> {
     fn advise(&mut self, keys: &MessageKeys, messages: &Messages, groups: &PathGroups) {
         if let (Some(spot), Some(tag)) = (keys.tag.spot(), &messages.tag) {
             self.advise_on_name(spot, tag, groups, APP_NAME_MAX);
+            self.warn_of_variable(spot, tag.text());
         }
         if let Some(spot) = keys.hostname.spot() {
             let hostname = &messages.hostname;

@@ -212,7 +212,10 @@ impl Resolver<'_> {
                 continue;
             }
             match param_name(name_text) {
-                Ok(()) => params.push((name_text.to_owned(), value)),
+                Ok(()) => {
+                    self.warn_of_variable(name.spot, &value);
+                    params.push((name_text.to_owned(), value));
+                }
                 Err(error) => self.problem(name.spot, error),
             }
         }

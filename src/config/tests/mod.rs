@@ -261,6 +261,9 @@ fn what_is_probably_not_meant_is_warned_of() {
         ("files: [ ~/a.log ]", "the ~ stands for itself"),
         ("files: [ /home/$USER/a.log ]", "the $ stands for itself"),
         ("hostname: ${HOSTNAME}", "the $ stands for itself"),
+        ("tag: $APP", "the $ stands for itself"),
+        ("files: [ $APP=/a.log ]", "the $ stands for itself"),
+        ("structured_data: {env: $ENV}", "the $ stands for itself"),
         ("exclude_patterns: [ /health/ ]", r#"write "health" if"#),
         ("include_patterns:\n- |\n  ^ERROR\n", "no line has one; write '^ERROR', or |-"),
         (
@@ -280,6 +283,27 @@ fn what_is_probably_not_meant_is_warned_of() {
         let to = format!("destination: {{host: h, protocol: {protocol}, port: {port}}}");
         let warnings = warnings(&format!("files: [/a.log]\n{to}"));
         assert!(warnings[0].contains("go there unencrypted"), "{warnings:?}");
+    }
+}
+
+#[test]
+fn what_is_probably_no_token_is_warned_of() {
+    let told = |arguments: &[&str], token: &str| {
+        let arguments = [&["-dh", "/a.log"], arguments].concat();
+        let loaded = try_load(&arguments, &[("REMOTE_SYSLOG_DESTINATION_TOKEN", token)]).unwrap();
+        loaded.warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let variable = "the $ at its beginning stands for itself; write the value out";
+    for token in ["${TOKEN}", "$TOKEN"] {
+        assert_eq!(told(&[], token), [format!("REMOTE_SYSLOG_DESTINATION_TOKEN: {variable}")]);
+    }
+    let flag = "--dest-token: -tls is -t ls, which is a token; write --tls";
+    assert_eq!(told(&["-tls"], ""), [flag]);
+    assert_eq!(told(&["-tcp"], ""), [flag.replace("ls", "cp")]);
+    for (arguments, token) in
+        [(&[][..], "ls"), (&[], "a$TOKEN"), (&["-tlsx"], ""), (&["--tls", "-p6514"], "")]
+    {
+        assert!(told(arguments, token).is_empty(), "{arguments:?} {token}");
     }
 }
 

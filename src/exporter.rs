@@ -211,7 +211,7 @@ impl Page {
     async fn text(&self) -> prometheus::Result<Vec<u8>> {
         let _turn = self.turn.lock().await;
         let mut families = self.meters.gather();
-        let help = "Lines of its own log that were lost, for nothing took them in time.";
+        let help = "Lines of its own log that nothing took in time, or that could not be written.";
         let lost = IntCounter::new("remote_syslog_log_lost_lines_total", help)?;
         lost.inc_by(log::lost_lines());
         families.extend(lost.collect());

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use crate::support::{
@@ -151,6 +152,40 @@ fn detached_it_logs_to_debug_log_file() {
     wait_until("the log names the file", SOON, || {
         fs::read_to_string(&own_log).is_ok_and(|text| text.contains(log.to_str().unwrap()))
     });
+    daemon.term();
+}
+
+#[test]
+fn lines_of_its_log_that_cannot_be_written_are_counted() {
+    let (site, receiver, metrics) = (Site::new(), Receiver::tcp(), crate::metrics::address());
+    site.append("app.log", "one\n");
+    let pid_file = site.path("a.pid");
+    let keys = format!("debug_log_file: /dev/full\nmetrics_listen: '{metrics}'");
+    let mut command = shipper(&site, &receiver).yaml(&keys).command();
+    let daemon = Daemon::start(command.arg("--pid-file").arg(&pid_file), &pid_file);
+    receiver.wait_for_text("one");
+    wait_until("they are counted", SOON, || {
+        let said = crate::metrics::scrape(metrics);
+        let count =
+            said.lines().find_map(|it| it.strip_prefix("remote_syslog_log_lost_lines_total "));
+        count.is_some_and(|count| count != "0")
+    });
+    daemon.term();
+}
+
+#[test]
+fn a_full_pipe_in_the_place_of_its_log_keeps_nobody_waiting() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", "one\n");
+    let (own_log, pid_file) = (site.path("own.log"), site.path("a.pid"));
+    mkfifoat(CWD, &own_log, Mode::RUSR | Mode::WUSR).unwrap();
+    let pipe = rustix::fs::open(&own_log, OFlags::RDWR | OFlags::NONBLOCK, Mode::empty()).unwrap();
+    while rustix::io::write(&pipe, &[b'.'; 4096]).is_ok() {}
+    // A warning is to be written at once.
+    let keys = format!("debug_log_file: {}\nno_such_key: 1", own_log.display());
+    let mut command = shipper(&site, &receiver).yaml(&keys).command();
+    let daemon = Daemon::start(command.arg("--pid-file").arg(&pid_file), &pid_file);
+    receiver.wait_for_text("one");
     daemon.term();
 }
 

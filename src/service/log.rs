@@ -31,9 +31,10 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, reload};
 
 use self::limit::Limit;
+use self::output::LineEnd;
 pub use self::output::show_progress;
 pub use self::queue::lost_lines;
-use self::queue::{Queue, QueuePlace, QueuePlaces};
+use self::queue::{LostLines, Queue, QueuePlace, QueuePlaces};
 use crate::safe_open::{self, Last};
 use crate::shown::{Show, escaped};
 use crate::threads;
@@ -127,7 +128,7 @@ pub fn init(target: LogTarget, filter: &str) -> Result<LogControl, LogError> {
         LogTarget::File(path) => Some(path),
     };
     let file = path.as_deref().map(open).transpose()?;
-    let queue = Queue::new(Box::new(QueuePlaces(file)));
+    let queue = Queue::new(Box::new(QueuePlaces::new(file)));
     let to_stderr = queue.writer(QueuePlace::Stderr);
     if path.is_some() {
         let file = layer(Style::Full, queue.writer(QueuePlace::File), false);
@@ -158,11 +159,10 @@ fn open(path: &Path) -> Result<File, LogError> {
 pub fn start_writer() {
     let Some(queue) = QUEUE.get() else { return };
     threads::start("log", || {
-        queue.serve(|lost| {
-            let s = if lost == 1 { "" } else { "s" };
-            tracing::warn!(
-                "{lost} line{s} of this log could not be written, for nothing took them in time"
-            );
+        queue.serve(|LostLines { count, why }| {
+            let s = if count == 1 { "" } else { "s" };
+            let why = why.unwrap_or_else(|| "nothing took them in time".to_owned());
+            tracing::warn!("{count} line{s} of this log could not be written: {why}");
         });
     });
 }
@@ -191,7 +191,7 @@ pub fn last_words(text: &str) {
             let _ = queue.writer(QueuePlace::Stderr).write_all(text.as_bytes());
             queue.flush(LAST_WORDS);
         }
-        None => drop(output::write_to_stderr(text.as_bytes())),
+        None => drop(output::write_to_stderr(text.as_bytes(), &mut LineEnd::Whole)),
     }
 }
 

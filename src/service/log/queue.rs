@@ -2,12 +2,14 @@
 //!
 //! A terminal that is stopped, a pipe that nobody reads or a journal that hangs takes nothing, and
 //! whoever writes there waits for as long as that lasts. So lines go into a queue that has a bound,
-//! and a thread of its own writes them; those that find no room are counted. Until that thread runs
-//! (a fork may follow) whoever logs also writes, as far as nobody has to wait for it.
+//! and a thread of its own writes them; those that find no room are counted, and so are those that
+//! cannot be written (the disk is full). Until that thread runs (a fork may follow) whoever logs also
+//! writes, as far as nobody has to wait for it.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,15 +17,15 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::output;
+use super::output::{self, LineEnd};
 
 /// How many bytes of lines wait at most.
 const ROOM: usize = 256 << 10;
 
-/// How many lines of this process's log found no room.
+/// How many lines of this process's log found no room, or could not be written.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
-/// How many lines of the log were lost because nobody took them.
+/// How many lines of the log were lost: nobody took them, or they could not be written.
 #[must_use]
 pub fn lost_lines() -> u64 {
     LOST.load(Ordering::Relaxed)
@@ -58,6 +60,17 @@ impl QueueItem {
     }
 }
 
+impl QueueState {
+    /// Notes what became of a line for `place`.
+    fn note(&mut self, place: QueuePlace, written: io::Result<()>) {
+        let failed = &mut self.failed[place as usize];
+        match written {
+            Ok(()) => self.lost.take_in(std::mem::take(failed)),
+            Err(error) => failed.add(Some(&error)),
+        }
+    }
+}
+
 /// The queue, for all who hold a clone of it.
 #[derive(Clone)]
 pub(super) struct Queue(Arc<QueueShared>);
@@ -75,10 +88,37 @@ struct QueueShared {
 struct QueueState {
     waiting: VecDeque<QueueItem>,
     bytes: usize,
-    /// Lines that found no room, and of which that was not said yet.
-    lost: u64,
+    /// Lines that are lost, and of which that can be said now.
+    lost: LostLines,
+    /// Those that standard error and the file did not take. It is said when the same place takes one again:
+    /// where nothing can be written, saying so fails as well.
+    failed: [LostLines; 2],
     has_writer: bool,
     is_writing: bool,
+}
+
+/// Lines that are lost.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct LostLines {
+    pub(super) count: u64,
+    /// Why the last that could not be written was not.
+    pub(super) why: Option<String>,
+}
+
+impl LostLines {
+    /// One more.
+    fn add(&mut self, error: Option<&io::Error>) {
+        self.count += 1;
+        if let Some(error) = error {
+            self.why = Some(error.to_string());
+        }
+        LOST.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn take_in(&mut self, other: Self) {
+        self.count += other.count;
+        self.why = other.why.or(self.why.take());
+    }
 }
 
 /// What lines are written to.
@@ -90,28 +130,46 @@ pub(super) trait LogOut: Send {
 }
 
 /// Standard error, and the file if there is one.
-pub(super) struct QueuePlaces(pub(super) Option<File>);
+pub(super) struct QueuePlaces {
+    file: Option<File>,
+    end_of_file: LineEnd,
+    end_of_stderr: LineEnd,
+}
+
+impl QueuePlaces {
+    pub(super) fn new(file: Option<File>) -> Self {
+        Self { file, end_of_file: LineEnd::Whole, end_of_stderr: LineEnd::Whole }
+    }
+}
 
 impl LogOut for QueuePlaces {
     fn write(&mut self, place: QueuePlace, text: &[u8]) -> io::Result<()> {
-        match (place, &mut self.0) {
-            (QueuePlace::Stderr, _) => output::write_to_stderr(text),
-            (QueuePlace::File, Some(file)) => file.write_all(text),
+        match (place, &mut self.file) {
+            (QueuePlace::Stderr, _) => output::write_to_stderr(text, &mut self.end_of_stderr),
+            (QueuePlace::File, Some(file)) => output::write_line(file, text, &mut self.end_of_file),
             (QueuePlace::File, None) => Ok(()),
         }
     }
 
     fn reopened(&mut self, file: File) {
-        self.0 = Some(file);
+        (self.file, self.end_of_file) = (Some(file), LineEnd::Whole);
     }
 
     fn is_open(&self, place: QueuePlace, patience: Duration) -> bool {
-        let patience = Timespec::try_from(patience).ok();
-        let stderr = io::stderr();
-        let mut waited = [PollFd::new(&stderr, PollFlags::OUT)];
-        // One that is closed takes everything, and tells so.
-        place == QueuePlace::File || !matches!(poll(&mut waited, patience.as_ref()), Ok(0))
+        match (place, &self.file) {
+            (QueuePlace::Stderr, _) => takes_more(io::stderr(), patience),
+            // It may be a pipe.
+            (QueuePlace::File, Some(file)) => takes_more(file, patience),
+            (QueuePlace::File, None) => true,
+        }
     }
+}
+
+/// Whether `out` takes something within `patience`. What is closed takes everything, and tells so.
+fn takes_more(out: impl AsFd, patience: Duration) -> bool {
+    let patience = Timespec::try_from(patience).ok();
+    let mut waited = [PollFd::new(&out, PollFlags::OUT)];
+    !matches!(poll(&mut waited, patience.as_ref()), Ok(0))
 }
 
 impl Queue {
@@ -134,8 +192,7 @@ impl Queue {
         {
             let mut state = self.state();
             if state.bytes + text.len() > self.0.room && !state.waiting.is_empty() {
-                state.lost += 1;
-                LOST.fetch_add(1, Ordering::Relaxed);
+                state.lost.add(None);
                 return;
             }
             state.bytes += text.len();
@@ -205,7 +262,18 @@ impl Queue {
                 return;
             }
             let Some(item) = self.take() else { return };
-            write(&mut **out, item);
+            self.write(&mut **out, item);
+        }
+    }
+
+    fn write(&self, out: &mut dyn LogOut, item: QueueItem) {
+        match item {
+            QueueItem::Line(place, text) => {
+                let written = out.write(place, &text);
+                self.state().note(place, written);
+            }
+            QueueItem::Reopened(file) => out.reopened(file),
+            QueueItem::Draw(draw) => draw(),
         }
     }
 
@@ -217,15 +285,15 @@ impl Queue {
     }
 
     /// Writes whatever comes, for as long as the process runs; for a thread of its own. `tell` is
-    /// called with the number of lines that were lost, as soon as others are taken again.
-    pub(super) fn serve(&self, tell: impl Fn(u64)) {
+    /// called with the lines that were lost, as soon as others are taken again.
+    pub(super) fn serve(&self, tell: impl Fn(LostLines)) {
         loop {
             let item = {
                 let mut state = self.state();
                 state.has_writer = true;
                 state.is_writing = false;
                 self.0.written.notify_all();
-                while state.waiting.is_empty() && state.lost == 0 {
+                while state.waiting.is_empty() && state.lost.count == 0 {
                     state = self.0.came.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
                 state.is_writing = true;
@@ -236,7 +304,7 @@ impl Queue {
             match item {
                 Some(item) => {
                     let mut out = self.0.out.lock().unwrap_or_else(PoisonError::into_inner);
-                    write(&mut **out, item);
+                    self.write(&mut **out, item);
                 }
                 None => {
                     let lost = std::mem::take(&mut self.state().lost);
@@ -253,15 +321,6 @@ impl Queue {
     /// What writes lines for `place`.
     pub(super) fn writer(&self, place: QueuePlace) -> Lines {
         Lines { queue: self.clone(), place }
-    }
-}
-
-fn write(out: &mut dyn LogOut, item: QueueItem) {
-    match item {
-        // A log that cannot be written has nowhere to say so.
-        QueueItem::Line(place, text) => drop(out.write(place, &text)),
-        QueueItem::Reopened(file) => out.reopened(file),
-        QueueItem::Draw(draw) => draw(),
     }
 }
 

@@ -463,15 +463,43 @@ fn what_keeps_the_daemon_from_starting_is_told_before() {
     site.append("app.log", "one\n");
     let taken = crate::metrics::address();
     let _taken = TcpListener::bind(taken).unwrap();
-    for (yaml, said) in [
-        ("pid_file: /nonexistent/x.pid".to_owned(), "pid_file: cannot write /nonexistent/x.pid"),
-        ("debug_log_file: /tmp".to_owned(), "debug_log_file: cannot write /tmp: it is a directory"),
-        (format!("metrics_listen: '{taken}'"), "metrics_listen: cannot listen on"),
+    for (yaml, said, is_fault) in [
+        (
+            "pid_file: /nonexistent/x.pid".to_owned(),
+            "pid_file: cannot write /nonexistent/x.pid",
+            true,
+        ),
+        (
+            "debug_log_file: /tmp".to_owned(),
+            "debug_log_file: cannot write /tmp: it is a directory",
+            true,
+        ),
+        ("metrics_listen: 192.0.2.1:9600".to_owned(), "metrics_listen: cannot listen on", true),
+        // It may be another one of ours that has it.
+        (format!("metrics_listen: '{taken}'"), "metrics_listen: cannot listen on", false),
     ] {
         let shipper = Shipper::new(&site).follow("app.log").to(&receiver.endpoint()).yaml(&yaml);
         let output = check(&shipper, &[]);
-        let warning = format!("warning: {said}");
-        assert!(stdout(&output).contains(&warning), "{}", stdout(&output));
+        let kind = if is_fault { "no start" } else { "warning" };
+        assert!(stdout(&output).contains(&format!("{kind}: {said}")), "{}", stdout(&output));
+        assert_eq!(stdout(&output).contains("\nFault: the daemon cannot start: "), is_fault);
+        assert_eq!(output.status.success(), !is_fault, "{yaml}");
         assert!(!finish(&mut shipper.command()).status.success(), "{yaml}");
     }
+}
+
+#[test]
+fn what_only_root_may_do_is_no_fault_to_a_check_by_others() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("app.log", "one\n");
+    let closed = site.path("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
+    let yaml = format!("pid_file: {}/x.pid", closed.display());
+    let shipper = Shipper::new(&site).follow("app.log").to(&receiver.endpoint()).yaml(&yaml);
+    let mut command = shipper.command();
+    command.arg("--check");
+    let output = finish(&mut as_nobody(command, &site));
+    assert!(stdout(&output).contains("warning: pid_file: cannot write"), "{}", stdout(&output));
+    assert!(output.status.success(), "{}", stdout(&output));
 }

@@ -43,8 +43,13 @@ pub(super) fn no_positions(dir: &Path, error: &ReadError) -> String {
 
 /// Why nothing can be written to the file or directory `path`, if so.
 pub(super) fn unwritable(path: &Path) -> Option<String> {
+    write_error(path).map(|error| explain(path, &error))
+}
+
+/// The same, not in words.
+pub(super) fn write_error(path: &Path) -> Option<io::Error> {
     let needed = if path.is_dir() { Access::WRITE_OK | Access::EXEC_OK } else { Access::WRITE_OK };
-    access(path, needed).err().map(|error| explain(path, &error.into()))
+    access(path, needed).err().map(io::Error::from)
 }
 
 /// What stands in the way to `path`.

@@ -20,8 +20,8 @@ use crate::deliver::{root_faults, try_trust, uses_system_roots};
 use crate::safe_open::follow_links_in;
 use crate::shown::{Show, lines};
 
-/// Shows what the configuration leads to. False if it has errors, if nothing can be followed, or
-/// if the receiver cannot be found (with `connect`: be reached).
+/// Shows what the configuration leads to. False if it has errors, if the daemon could not start, if nothing can be
+/// followed, or if the receiver cannot be found (with `connect`: be reached).
 pub(super) fn run(
     cli: &Cli,
     around: &Surroundings,
@@ -48,11 +48,6 @@ pub(super) fn run(
         warnings += warn(&hidden, out)?;
     }
     let asked = config.clone();
-    let obstacles = ask(move || start::obstacles(&asked)).unwrap_or_else(|| {
-        let hangs = "pid_file, debug_log_file or state_dir: their file system does not answer";
-        vec![hangs.to_owned()]
-    });
-    let asked = config.clone();
     let trust = ask(move || try_trust(&asked)).unwrap_or_else(|| {
         Err("destination: the file system of its certificates does not answer".to_owned())
     });
@@ -62,9 +57,8 @@ pub(super) fn run(
     if let Err(error) = &trust {
         writeln!(out, "  {BAD}no TLS{BAD:#}: {}", lines(error))?;
     }
-    for obstacle in obstacles {
-        warnings += warn(&obstacle, out)?;
-    }
+    let start = start::show(config, out)?;
+    warnings += start.warnings;
     let state = answers::positions(&config.state_dir);
     let records = state.as_ref().map_or(&[][..], |reading| &reading.records);
     let entries = files::find(config, records);
@@ -86,6 +80,7 @@ pub(super) fn run(
     warnings += positions(&config.state_dir, state, out)?;
     let faults = [
         (tally.followed == 0, "nothing can be followed"),
+        (start.is_fault, "the daemon cannot start"),
         (trust.is_err(), "there can be no connection over TLS"),
         (
             !reachable && connect,

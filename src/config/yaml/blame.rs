@@ -1,6 +1,7 @@
 //! Which line is to blame, where the parser notices a mistake only behind it, or none.
 
 use super::SyntaxError;
+use super::lenient::is_border;
 
 const BRACKET: &str =
     "a '[' or '{' is not closed; close it, or put a text that begins so in quotes";
@@ -138,6 +139,10 @@ fn opened(line: usize, column: usize, info: &str, text: &str) -> Option<SyntaxEr
     let is_of_brackets =
         ["flow ", "node content", "placement of ':'", "simple key", "invalid indentation"];
     let bracket = brackets.last().filter(|_| is_of_brackets.iter().any(|it| info.contains(it)));
+    // Where it is closed behind the error, something else is wrong.
+    let end = text.lines().enumerate().skip(line).find(|(_, typed)| is_border(typed));
+    let end = (end.map_or(usize::MAX, |(index, _)| index + 1), 0);
+    let bracket = bracket.filter(|place| scanned(text, end).0.contains(place));
     let is_of_quotes = info.contains("quoted scalar") || info.contains("simple key");
     let quote = quote.filter(|(_, closed)| is_of_quotes && *closed == line).map(|(place, _)| place);
     let (&(opened, at), words) =

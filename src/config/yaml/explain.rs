@@ -2,7 +2,8 @@
 
 use saphyr_parser::ScanError;
 
-use super::{SyntaxError, blame};
+use super::lenient::is_of_block;
+use super::{Refusal, SyntaxError, blame, read};
 
 /// Reasons of the parser, and the words that help. The first that fits counts.
 const REASONS: [(&str, &str); 12] = [
@@ -78,10 +79,13 @@ pub(super) fn explain(error: &ScanError, text: &str) -> SyntaxError {
 /// Where the parser says that it met a tab, its place is where the value began that the tab cuts
 /// short. Else it went on for a while, as if the line belonged to what stands before it.
 fn tab(line: usize, info: &str, text: &str) -> Option<SyntaxError> {
-    let indented = text.lines().enumerate().filter_map(|(i, typed)| {
+    let says_so = info.contains("tab");
+    let lines = text.lines().zip(is_of_block(text)).enumerate();
+    let indented = lines.filter_map(|(i, (typed, is_of_block))| {
         let content = typed.trim_start();
         let at = typed[..typed.len() - content.len()].find('\t')?;
-        (!content.is_empty() && !content.starts_with('#')).then_some((i + 1, at + 1))
+        let is_content = !content.is_empty() && !content.starts_with('#');
+        (is_content && (says_so || is_of_block)).then_some((i + 1, at + 1))
     });
     let mut before = None;
     let mut behind = None;
@@ -92,12 +96,36 @@ fn tab(line: usize, info: &str, text: &str) -> Option<SyntaxError> {
         }
     }
     let is_on_line = before.is_some_and(|(at, _)| at == line);
-    let (line, column) = match info.contains("tab") && !is_on_line {
+    let (at, column) = match says_so && !is_on_line {
         true => behind.or(before),
         false => before,
     }?;
-    let text = "a tab stands in the indentation; indent by spaces".to_owned();
-    Some(SyntaxError { line, column, text })
+    let text = (says_so || leads_to(at, line, text))
+        .then(|| "a tab stands in the indentation; indent by spaces".to_owned())?;
+    Some(SyntaxError { line: at, column, text })
+}
+
+/// Whether tabs in the indentation of a line lead to an error on a line: with blanks in their place the parser gets further.
+fn leads_to(tabbed: usize, error: usize, text: &str) -> bool {
+    let lines: Vec<&str> = text.lines().collect();
+    let content = lines[tabbed - 1].trim_start();
+    let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let is_content = |line: &&&str| !line.trim().is_empty() && !line.trim().starts_with('#');
+    let above = lines[..tabbed - 1].iter().rev().find(is_content).map_or(0, |line| blanks(line));
+    let indentation = &lines[tabbed - 1][..lines[tabbed - 1].len() - content.len()];
+    let as_wide = |width: usize| indentation.replace('\t', &" ".repeat(width)).len();
+    // As wide as editors show a tab, and as its neighbours would have it.
+    let widths = [as_wide(1), as_wide(2), as_wide(4), as_wide(8), above, above + 2, 0];
+    widths.into_iter().any(|width| {
+        let indented = format!("{}{content}", " ".repeat(width));
+        let mut lines = lines.clone();
+        lines[tabbed - 1] = &indented;
+        match read(&lines.join("\n")) {
+            Ok(_) => true,
+            Err(Refusal::Scan(further)) => further.marker().line() > error,
+            Err(Refusal::Told(further)) => further.line > error,
+        }
+    })
 }
 
 /// What looks like a blank and is none: in the indentation, behind the `-` of an item, or behind the `:` of a key.

@@ -83,6 +83,16 @@ fn changed(text: &str, changes: &[Change]) -> String {
     out
 }
 
+/// For each line of a text whether it is indented as a block is: it is no part of brackets, quotes, or what stands behind a
+/// `|` or `>`.
+pub(super) fn is_of_block(text: &str) -> impl Iterator<Item = bool> {
+    let mut scan = Scan::default();
+    (1..).zip(text.lines()).map(move |(number, line)| {
+        scan.line(number, line);
+        scan.is_of_block
+    })
+}
+
 /// Goes through a text just far enough to tell `[ ]` and quotes from those that are part of a value.
 #[derive(Default)]
 struct Scan {
@@ -107,6 +117,8 @@ struct Scan {
     has_key: bool,
     /// A value without quotes has begun on the line, outside brackets.
     is_plain: bool,
+    /// The line is indented as a block is, see [`is_of_block`].
+    is_of_block: bool,
 }
 
 impl Scan {
@@ -117,8 +129,12 @@ impl Scan {
             self.forget_open();
             (self.quote, self.text_from) = (None, None);
         }
-        if self.quote.is_none() && self.depth == 0 {
-            if is_blank || self.text_from.is_some_and(|from| indent >= from) {
+        self.is_of_block = self.quote.is_none() && self.depth == 0;
+        if self.is_of_block {
+            let is_text = self.text_from.is_some_and(|from| indent >= from);
+            // Only the parser knows for certain where a value without quotes goes on.
+            self.is_of_block = !is_text || self.is_plain;
+            if is_blank || is_text {
                 return;
             }
             (self.may_begin, self.is_closed, self.text_from) = (true, false, None);
@@ -242,7 +258,7 @@ impl Scan {
 }
 
 /// Whether the line ends a document, or begins one.
-fn is_border(line: &str) -> bool {
+pub(super) fn is_border(line: &str) -> bool {
     let behind = line.strip_prefix("---").or_else(|| line.strip_prefix("..."));
     behind.is_some_and(|behind| behind.chars().next().is_none_or(is_blank))
 }

@@ -142,6 +142,17 @@ pub(super) fn environment(variables: &Variables, names: &KeyNames) -> Tree {
     tree.build()
 }
 
+/// What a variable is called that has the name of a flag, not of its key.
+const BY_FLAGS: [(&str, &str); 7] = [
+    ("CONFIGFILE", "CONFIG_FILE"),
+    ("CONFIG", "CONFIG_FILE"),
+    ("DEST_HOST", "DESTINATION_HOST"),
+    ("DEST_PORT", "DESTINATION_PORT"),
+    ("DEST_TOKEN", "DESTINATION_TOKEN"),
+    ("DEBUG_LOG_CFG", "DEBUG_LOG_FILE"),
+    ("LOG", "LOG_LEVELS"),
+];
+
 /// Only near misses are named: a Kubernetes service called "remote-syslog" sets variables that
 /// begin with our prefix and mean something else.
 pub(super) fn warn_of_misspelt(variables: &Variables, names: &KeyNames, findings: &mut Findings) {
@@ -154,10 +165,16 @@ pub(super) fn warn_of_misspelt(variables: &Variables, names: &KeyNames, findings
         let Some(rest) = name.strip_prefix(VARIABLE_PREFIX).filter(|_| !is_known(name)) else {
             continue;
         };
-        let names_of_variables: Vec<_> =
-            known.iter().map(|k| k[VARIABLE_PREFIX.len()..].to_lowercase()).collect();
+        let names_of_variables: Vec<_> = known
+            .iter()
+            .map(String::as_str)
+            .chain([CONFIG_FILE_VARIABLE])
+            .map(|known| known[VARIABLE_PREFIX.len()..].to_lowercase())
+            .collect();
+        let by_flag = BY_FLAGS.iter().find(|(flag, _)| flag.eq_ignore_ascii_case(rest));
         let sought = meant_by(rest, Some(value));
         let near = findings.meant(&sought, names_of_variables.iter().map(String::as_str));
+        let near = by_flag.map(|(_, meant)| *meant).or(near);
         let near = near.map(|near| format!("{VARIABLE_PREFIX}{}", near.to_ascii_uppercase()));
         if let Some(near) = near.or_else(|| in_section(rest, names)) {
             let unknown = Problem::at(Place::Variable(name.to_owned()), "", "unknown variable");

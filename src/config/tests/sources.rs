@@ -258,12 +258,22 @@ fn a_variable_without_its_section_is_warned_of() {
         ("TOKEN", "DESTINATION_TOKEN"),
         ("DESTINATION", "DESTINATION_HOST"),
         ("MULTILINE", "MULTILINE_START"),
+        ("CONFIGFILE", "CONFIG_FILE"),
+        ("CONFIG", "CONFIG_FILE"),
+        ("CONFIG_FIEL", "CONFIG_FILE"),
+        ("DEST_HOST", "DESTINATION_HOST"),
+        ("DEST_TOKEN", "DESTINATION_TOKEN"),
+        ("DEBUG_LOG_CFG", "DEBUG_LOG_FILE"),
+        ("LOG", "LOG_LEVELS"),
     ] {
         let expected = format!(
             "REMOTE_SYSLOG_{written}: unknown variable, ignored; did you mean REMOTE_SYSLOG_{meant}?"
         );
         assert_eq!(warnings(&format!("REMOTE_SYSLOG_{written}")), [expected]);
     }
+    let port = "REMOTE_SYSLOG_DEST_PORT: unknown variable, ignored; did you mean \
+                REMOTE_SYSLOG_DESTINATION_PORT? As it stands, messages go to port 514";
+    assert_eq!(warnings("REMOTE_SYSLOG_DEST_PORT"), [port]);
     // What Kubernetes says of a service that is called remote-syslog.
     for name in ["PORT", "SERVICE_HOST", "SERVICE_PORT", "PORT_514_TCP", "PORT_514_TCP_ADDR"] {
         assert!(warnings(&format!("REMOTE_SYSLOG_{name}")).is_empty(), "{name}");

@@ -1,6 +1,7 @@
 //! What is allowed, and probably not meant: a warning says what follows, and what to write.
 
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::super::document::FileItem;
@@ -68,17 +69,24 @@ impl Resolver<'_> {
                      destination.port, or give --dest-port"
                 ),
             ),
-            (Protocol::Udp | Protocol::Tcp, Some(port)) if port.text == *TLS_PORT.to_string() => (
-                Some(port.spot),
-                format!(
-                    "{TLS_PORT} is the port of syslog over TLS, and messages go there unencrypted; \
-                     write destination.protocol: tls, or give --tls"
-                ),
-            ),
-            _ => return,
+            (_, Some(port)) => return self.warn_of_tls_port(protocol, port),
+            (_, None) => return,
         };
         if let Some(spot) = spot {
             self.warn(spot, text);
+        }
+    }
+
+    /// Warns of the port of TLS where there is none.
+    pub(super) fn warn_of_tls_port(&mut self, protocol: Protocol, port: &Text) {
+        let is_open = matches!(protocol, Protocol::Udp | Protocol::Tcp);
+        let ends = port.text.as_bytes().rsplit(|byte| *byte == b':').next();
+        if is_open && ends == Some(TLS_PORT.to_string().as_bytes()) {
+            let text = format!(
+                "{TLS_PORT} is the port of syslog over TLS, and messages go there unencrypted; \
+                 write destination.protocol: tls, or give --tls"
+            );
+            self.warn(port.spot, text);
         }
     }
 

@@ -1,5 +1,8 @@
 //! The receivers: one by `destination.host`, or several in order by `destination.hosts`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::super::balance;
 use super::super::document::ReceiverMap;
 use super::super::document::leaf::{Choice, One, Spot, Text};
@@ -103,23 +106,28 @@ impl Resolver<'_> {
             self.problem(hosts, "no receiver is named; write each as HOST:PORT");
         }
         let mut found: Vec<(Receiver, Spot)> = Vec::new();
+        let mut listed = HashMap::new();
         for (place, item) in to.hosts.items().iter().enumerate() {
             let read = match item {
                 Choice::Text(text) => self.listed(text).map(|(host, port)| {
+                    self.warn_of_tls_port(common, text);
                     let tls = TlsGiven::default();
                     (Receiver { host, port, protocol: common, tls }, text.spot)
                 }),
                 Choice::Map(spot, map) => self.described((place, *spot), map, common),
             };
             let Some((receiver, spot)) = read else { continue };
-            let name = receiver.name();
-            if let Some((_, first)) = found.iter().find(|(other, _)| other.name() == name) {
-                let first = self.typed.spots.place(*first);
-                let text = format!("{name} is listed already ({first}); remove one of them");
-                self.problem(spot, text);
-                continue;
+            match listed.entry(receiver.name()) {
+                Entry::Occupied(other) => {
+                    let (name, first) = (other.key(), self.typed.spots.place(*other.get()));
+                    let text = format!("{name} is listed already ({first}); remove one of them");
+                    self.problem(spot, text);
+                }
+                Entry::Vacant(place) => {
+                    place.insert(spot);
+                    found.push((receiver, spot));
+                }
             }
-            found.push((receiver, spot));
         }
         let is_whole = !found.is_empty() && found.len() == to.hosts.items().len();
         self.refuse_mixture(&found);
@@ -169,6 +177,9 @@ impl Resolver<'_> {
         let tls = self.tls(&map.shared, protocol, Some(place));
         self.lacks(spot, &keys.host, "a receiver has no host; write host: and its name");
         self.lacks(spot, &keys.port, "a receiver has no port; write port: and its port");
+        if let Some(port) = keys.port.typed() {
+            self.warn_of_tls_port(protocol, port);
+        }
         let at = keys.protocol.spot().unwrap_or(spot);
         Some((Receiver { host: host?, port: port?, protocol, tls }, at))
     }

@@ -284,6 +284,18 @@ fn what_is_probably_not_meant_is_warned_of() {
         let warnings = warnings(&format!("files: [/a.log]\n{to}"));
         assert!(warnings[0].contains("go there unencrypted"), "{warnings:?}");
     }
+    for (hosts, count) in [
+        ("protocol: tcp, hosts: ['127.0.0.1:6514']", 1),
+        ("protocol: tcp, hosts: ['[::1]:6514', {host: a, port: 6514}]", 2),
+        ("protocol: tls, hosts: ['a:6514', {host: b, port: 6514, protocol: tcp}]", 1),
+        ("protocol: tls, hosts: ['a:6514', {host: b, port: 6514}]", 0),
+        ("protocol: tcp, hosts: ['a:514', {host: b, port: 6514, protocol: tls}]", 0),
+        ("protocol: tcp, hosts: ['a:16514', '[::6514]:514']", 0),
+    ] {
+        let warnings = warnings(&format!("files: [/a.log]\ndestination: {{{hosts}}}"));
+        let is_told = warnings.iter().all(|text| text.contains("go there unencrypted"));
+        assert!(is_told && warnings.len() == count, "{hosts}: {warnings:?}");
+    }
 }
 
 #[test]
@@ -444,7 +456,7 @@ fn no_configuration_takes_more_than_in_proportion_to_its_length() {
     fn numbered(n: usize, text: fn(usize) -> String) -> String {
         (0..n).map(text).collect()
     }
-    let families: [(&str, Family); 10] = [
+    let families: [(&str, Family); 11] = [
         ("unknown keys", Box::new(|n| numbered(n, |i| format!("unknown_key_{i}: 1\n")))),
         ("near misses", Box::new(|n| numbered(n, |i| format!("tcp_max_line_lengt{i}: 1\n")))),
         ("near redactions", Box::new(|n| numbered(n, |i| format!("redact_pat_{i}: 1\n")))),
@@ -466,6 +478,15 @@ fn no_configuration_takes_more_than_in_proportion_to_its_length() {
             Box::new(|n| {
                 let list = "/a, ".repeat(n / 100);
                 format!("x: &x [{list}]\n{}", "files: *x\n".repeat(n))
+            }),
+        ),
+        (
+            "receivers",
+            Box::new(|n| {
+                let hosts = numbered(n, |i| format!("  - a{i}:514\n"));
+                format!(
+                    "files: [/a]\ndestination:\n  protocol: tcp\n  balance: true\n  hosts:\n{hosts}"
+                )
             }),
         ),
         ("one long key", Box::new(|n| format!("? {}\n: 1\n", "hostname".repeat(n)))),

@@ -86,7 +86,9 @@ impl<'a> ListAccess<'a, '_, '_> {
                     "an item with a ':' in it is a map for YAML; put it in quotes".to_owned()
                 }
                 Value::List(_) => {
-                    "a list stands inside the list; put text that begins with '[' in quotes".into()
+                    "a list stands inside the list; write one '-' before each item, and put text that \
+                     begins with '[' in quotes"
+                        .into()
                 }
                 Value::Null | Value::Scalar { .. } if is_of_files => {
                     "an item is empty; write a path, or remove the '-'".into()

@@ -113,20 +113,22 @@ pub(super) fn before(line: usize, column: usize, info: &str, text: &str) -> Opti
 fn missing_colon(line: ContentLine<'_>, text: &str) -> Option<SyntaxError> {
     let typed = line.item().unwrap_or(line.typed);
     let name = typed.split_whitespace().next()?;
-    let is_name = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    if line.has_colon() || !is_name || line.item().is_some() && !OF_ITEMS.contains(&name) {
+    let is_name = name.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
+    let is_of_items = || OF_ITEMS.iter().any(|key| key.eq_ignore_ascii_case(name));
+    if line.has_colon() || !is_name || line.item().is_some() && !is_of_items() {
         return None;
     }
-    if is_in_text(line, text) {
+    if is_in_text(line.number, text) {
         return None;
     }
     Some(line.error(format!("a ':' is missing; write '{name}: ' and then the value")))
 }
 
-/// Whether the line is part of a text that one before it has begun.
-fn is_in_text(line: ContentLine<'_>, text: &str) -> bool {
-    let mut indent = line.indent;
-    content_up_to(text, line.number).any(|above| {
+/// Whether a line with content is part of a text that one before it has begun.
+pub(super) fn is_in_text(number: usize, text: &str) -> bool {
+    let mut content = content_up_to(text, number);
+    let Some(mut indent) = content.next().map(|line| line.indent) else { return false };
+    content.any(|above| {
         let is_around = above.indent < indent;
         indent = indent.min(above.indent);
         is_around && above.begins_text()

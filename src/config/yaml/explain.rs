@@ -6,7 +6,7 @@ use super::lenient::is_of_block;
 use super::{Refusal, SyntaxError, blame, read};
 
 /// Reasons of the parser, and the words that help. The first that fits counts.
-const REASONS: [(&str, &str); 12] = [
+const REASONS: [(&str, &str); 14] = [
     (
         "unknown anchor",
         "a value that begins with '*' is an alias for YAML, and there is no such anchor; put a \
@@ -35,6 +35,15 @@ const REASONS: [(&str, &str); 12] = [
     ),
     ("flow ", FLOW),
     ("node content", FLOW),
+    (
+        "comments must be separated",
+        "a '#' stands right behind a value; write a blank before it where a comment begins, or put all of the value in \
+         quotes",
+    ),
+    (
+        "misplaced bracket",
+        "this bracket closes none; remove it, or put a text that holds one in quotes",
+    ),
 ];
 
 const COLON: &str = "a ': ' stands inside a value, or the indentation is off; put the value in \
@@ -60,7 +69,9 @@ pub(super) fn explain(error: &ScanError, text: &str) -> SyntaxError {
     // The parser notices a missing blank late.
     let near = || text.lines().enumerate().skip(line.saturating_sub(3)).take(3);
     let odd = near().find_map(|(i, typed)| odd_blank(i + 1, typed));
-    if let Some(error) = odd.or_else(|| near().find_map(|(i, typed)| missing_blank(i + 1, typed))) {
+    let missing = || near().filter_map(|(i, typed)| missing_blank(i + 1, typed));
+    let missing = || missing().find(|error| !blame::is_in_text(error.line, text));
+    if let Some(error) = odd.or_else(missing) {
         return error;
     }
     if let Some(error) = blame::before(line, column, info, text) {
@@ -145,7 +156,7 @@ fn odd_blank(line: usize, typed: &str) -> Option<SyntaxError> {
 /// `key:value`, which for YAML is one word.
 fn missing_blank(line: usize, typed: &str) -> Option<SyntaxError> {
     let (name, value) = typed.split_once(':')?;
-    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    let is_name = |c: char| c.is_ascii_alphabetic() || c == '_';
     if name.trim().is_empty() || !name.trim().chars().all(is_name) {
         return None;
     }

@@ -16,12 +16,12 @@ mod text;
 use std::ffi::OsString;
 use std::rc::Rc;
 
-use saphyr_parser::{Event, Parser, ScanError, Span};
+use saphyr_parser::{Parser, ScanError, Span};
 
 use self::builder::Builder;
 use self::doubts::{Doubt, Doubts};
 use self::explain::explain;
-use self::lenient::Rewritten;
+use self::lenient::{Rewritten, is_border};
 use self::text::{RATION, Ration, RationedText};
 
 /// A value and the line it begins on, counted from 1.
@@ -119,22 +119,46 @@ impl Refusal {
 
 /// Reads the first document of `text`.
 pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
+    let (text, second) = first_document(text);
     let refusal = match read(text) {
-        Ok(document) => return Ok(document),
+        Ok(document) => return Ok(Document { second, ..document }),
         Err(refusal) => refusal,
     };
     let reason = if let Refusal::Scan(error) = &refusal { error.info() } else { "" };
     match Some(reason).filter(|it| Rewritten::may_help(it)).and_then(|_| Rewritten::of(text)) {
-        Some(new) => read(&new.text).map_err(|refusal| new.back(refusal.told(&new.text))),
+        Some(new) => match read(&new.text) {
+            Ok(document) => Ok(Document { second, ..document }),
+            Err(refusal) => Err(new.back(refusal.told(&new.text))),
+        },
         None => Err(refusal.told(text)),
     }
 }
 
-/// Reads the first document of `text` as the parser has it.
+/// The first document of a text, and the line on which there is another one. What is wrong with that does no harm.
+fn first_document(text: &str) -> (&str, Option<usize>) {
+    let (mut at, mut has_begun, mut end) = (0, false, None);
+    for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+        let typed = line.trim_start_matches('\u{FEFF}').trim_end();
+        let (is_border, is_start) = (is_border(typed), typed.starts_with("---"));
+        let content = typed.strip_prefix("...").filter(|_| is_border).unwrap_or(typed).trim_start();
+        let is_content = !content.is_empty() && !content.starts_with('#');
+        if has_begun && is_border && end.is_none() {
+            end = Some(at);
+        }
+        match end {
+            Some(end) if is_content => return (&text[..end], Some(number)),
+            Some(_) => {}
+            None => has_begun |= is_border && is_start || is_content && !typed.starts_with('%'),
+        }
+        at += line.len();
+    }
+    (&text[..end.unwrap_or(text.len())], None)
+}
+
+/// Reads the one document of `text` as the parser has it.
 fn read(text: &str) -> Result<Document, Refusal> {
     let mut builder = Builder::default();
     let mut root = None;
-    let mut second = None;
     let mut doubts = Doubts::new(text);
     let ration = Ration::new();
     // Where this stands alone, the text goes on no further than the ration.
@@ -146,19 +170,11 @@ fn read(text: &str) -> Result<Document, Refusal> {
         ration.renew();
         let (event, span) = event.map_err(Refusal::Scan)?;
         line = span.start.line();
-        if second.is_none() {
-            doubts.look(&event, span);
-        }
-        match event {
-            Event::DocumentStart(_) if root.is_some() && second.is_none() => {
-                second = Some(span.start.line());
-            }
-            _ if second.is_some() => {}
-            event => root = builder.take(event, span)?.or(root),
-        }
+        doubts.look(&event, span);
+        root = builder.take(event, span)?.or(root);
     }
     let root = root.and_then(Rc::into_inner).unwrap_or(Node { line: 1, value: Value::Null });
-    Ok(Document { root, second, doubts: doubts.found })
+    Ok(Document { root, second: None, doubts: doubts.found })
 }
 
 /// What a list or a value that begins about there is to be told.

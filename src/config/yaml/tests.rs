@@ -351,6 +351,13 @@ fn a_mistake_is_told_of_its_own_line() {
         ("files:\n  - path: /a\n    tag b\n  - /c\n", 3, "write 'tag: '"),
         ("files:\n  - path /a\n    tag: b\n", 2, "write 'path: '"),
         ("files: [/a]\nhostname:x\ntag: x\n", 2, "a blank is missing"),
+        ("files: [/a]\ndestination:\n  Host:127.0.0.1\n  port: 5\n", 3, "write 'Host: '"),
+        ("files: [/a]\nHostname web1\ntag: x\n", 2, "write 'Hostname: '"),
+        ("files:\n  - Path /a\n    tag: b\n", 2, "write 'Path: '"),
+        ("a:\n  - |\n    x\n    error:foo\n - bar\n", 5, "indent all items"),
+        ("destination:\n  host: \"a\"# note\nfiles: x\n", 2, "write a blank before it"),
+        ("files:\n  - /a\n}\n", 3, "closes none"),
+        ("files: [/a]\ndestination: {host: a}}\n", 2, "closes none"),
         ("destination:\n  host: x\n port: 5\n", 3, "check the indentation"),
         ("destination:\n  host: x\n    port: 5\n", 3, "align it"),
         ("destination:\n\thost: x\n", 2, "a tab stands"),
@@ -462,4 +469,30 @@ fn what_only_looks_like_a_sign_of_yaml_is_noticed() {
             }
         }
     }
+}
+
+#[test]
+fn only_the_first_document_is_read() {
+    for (text, second) in [
+        ("files: [/a]\n", None),
+        ("\u{feff}# x\n%YAML 1.2\n---\nfiles: [/a]\n...\n\n# notes\n...\n", None),
+        ("--- # x\nfiles: [/a]\n", None),
+        ("--- {files: [/a]}\n", None),
+        ("files: [/a]\n---\n", Some(2)),
+        ("---\nfiles: [/a]\n---\n@x: [\n", Some(3)),
+        ("files: [/a]\r\n--- [\r\n", Some(2)),
+        ("files: [/a]\n---\n}\n---\n", Some(2)),
+        ("files: [/a]\n...\n\nnotes: a: b\n", Some(4)),
+        ("files: [/a]\n... notes\n", Some(2)),
+        ("files: [/a]\n...\n%x\n---\n", Some(3)),
+    ] {
+        let document = parse(text).unwrap_or_else(|error| panic!("{text}{error:?}"));
+        assert_eq!(shape(&document.root.value), r#"{files:["/a"]}"#, "{text}");
+        assert_eq!(document.second, second, "{text}");
+    }
+    assert_eq!(
+        shape(&tree("a: ---\nb: |\n  ---\n  ...\nc: ...x\n")),
+        r#"{a:"---",b:'"---\n...\n",c:"...x"}"#
+    );
+    assert!(parse("files: [/a\n---\nb: ]\n").is_err());
 }

@@ -96,7 +96,7 @@ prot: 1
             "0:2: port: a map stands where one value belongs; write one",
             "0:3: section: a single word stands where keys belong; write them below, indented, with \
              a blank behind each ':'",
-            "0:4: items: a list stands inside the list; put text that begins with '[' in quotes",
+            "0:4: items: a list stands inside the list; write one '-' before each item, and put text that begins with '[' in quotes",
             "0:4: items.word: a list stands where a word belongs; write one",
             "0:4: items: an empty pattern matches everything; write one, or remove the '-'",
             "0:5: words: an item with a ':' in it is a map for YAML; put it in quotes",

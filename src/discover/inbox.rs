@@ -44,9 +44,11 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// What changes is told to `events` from now on.
+    /// What changes is told to `events` from now on. What follows from it is not what it was before.
     pub(super) fn connect(&self, events: Sender<Vec<Event>>) {
-        self.state().events = Some(events);
+        let mut state = self.state();
+        state.directories.values_mut().for_each(|entry| entry.known.clear());
+        state.events = Some(events);
     }
 
     /// Events of `id` are about `directory`, too.
@@ -267,6 +269,19 @@ mod tests {
         fixture.take(EventMask::MODIFY, "n");
         let both = [("/d/n".into(), ChangeKind::Changed), ("/e/n".into(), ChangeKind::Changed)];
         assert_eq!(fixture.changes(), both);
+    }
+
+    #[test]
+    fn what_was_learnt_is_not_told_to_who_comes_after() {
+        let fixture = Fixture::new();
+        let (before, after) = (channel(1), channel(1));
+        fixture.inbox.connect(before.0);
+        fixture.inbox.learn(&fixture.id, OsStr::new("n"), vec![("/d/n".into(), 7)]);
+        let (sender, mut events) = after;
+        fixture.inbox.connect(sender);
+        fixture.take(EventMask::MODIFY, "n");
+        assert!(events.try_recv().is_err());
+        assert_eq!(fixture.changes(), [("/d/n".into(), ChangeKind::Changed)]);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Sequences that once went wrong.
 
 use std::fs;
+use std::io::Write;
 
+use super::writer::text;
 use super::*;
 
 fn assert_exact(rotation: Rotation, ops: &[Op]) {
@@ -671,5 +673,49 @@ fn what_is_taken_back_before_anything_was_read_does_not_begin_anew() {
         without,
     ];
     let world = run_kind(Rotation::Rename, Kind { banner: 1500, is_dated: false }, &ops);
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn an_old_worker_is_waited_for_though_its_rotated_file_is_deleted() {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(3);
+    world.deliver_all();
+    world.rename(true);
+    let number = world.written.len() as u64;
+    world.written.push(number);
+    let mut new = append(&world.path("app.log"));
+    new.write_all(text(number).as_bytes()).unwrap();
+    world.stamp(&new);
+    world.deliver_all();
+    fs::remove_file(world.path("app.log.1")).unwrap();
+    for _ in 0..20 {
+        world.pass(10);
+        world.read_all();
+    }
+    world.write_lines(1);
+    world.deliver_all();
+    assert_eq!(world.received, world.written);
+}
+
+#[test]
+fn a_log_whose_directory_is_away_for_more_than_a_minute_goes_on_where_it_was() {
+    let mut world = World::new(Rotation::Rename);
+    world.write_lines(3);
+    world.deliver_all();
+    // Its descriptor is given back.
+    for _ in 0..40 {
+        world.pass(20);
+    }
+    let away = world.path("away");
+    fs::create_dir(&away).unwrap();
+    fs::rename(world.path("app.log"), away.join("app.log")).unwrap();
+    for _ in 0..80 {
+        world.read_all();
+        world.pass(10);
+    }
+    fs::rename(away.join("app.log"), world.path("app.log")).unwrap();
+    world.write_lines(2);
+    world.settle();
     assert_eq!(world.received, world.written);
 }

@@ -69,6 +69,10 @@ impl FollowedPath {
         let may_linger = shared.may_linger && is_last_older && !is_awaited;
         let patience = match (newer, medium) {
             (Newer::Nothing | Newer::Empty, Medium::Deleted) if may_linger => it.deleted_patience(),
+            // It takes no more room than that writer's descriptor does.
+            (Newer::Begun, Medium::Deleted) if may_linger && it.has_writer() == Some(true) => {
+                OLD_WORKER
+            }
             (_, Medium::Deleted) => LATE_WRITER,
             (Newer::Begun, _) if may_linger => OLD_WORKER,
             (Newer::Begun, _) => LATE_WRITER,
@@ -298,6 +302,11 @@ impl FollowedPath {
             None => "is not to be found any more".to_owned(),
             Some(error) => format!("cannot be read ({error})"),
         };
+        if error.is_none() && generation.position.offset > 0 {
+            // Its file system may be mounted again.
+            let (source, position) = (Arc::clone(&generation.source), generation.position);
+            context.shared.ownership.note_read(source, position);
+        }
         if let Some((lost, amount)) = generation.may_lack() {
             let reason = if error.is_none() { Reason::Removed } else { Reason::Unreadable };
             context.effects.losses.push((reason, amount));

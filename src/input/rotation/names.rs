@@ -28,6 +28,15 @@ fn is_month(word: &[u8]) -> bool {
 const BACKUPS: [&[u8]; 8] =
     [b"bak", b"backup", b"orig", b"save", b"saved", b"prev", b"previous", b"copy"];
 
+/// What flexi_logger calls the file that it writes to, up to the extension: `app_rCURRENT.log` becomes
+/// `app_r00003.log`, or `app_r2026-11-23_10-20-30.log`.
+const FLEXI_CURRENT: &[u8] = b"_rCURRENT";
+/// What stands before the number there.
+const FLEXI: &[u8] = b"_r";
+
+/// What may stand behind a date: why lumberjack's successor has rotated, and that it is UTC.
+const BEHIND_DATE: [&[u8]; 4] = [b"-size", b"-time", b"-manual", b"Z"];
+
 /// How many letters and digits mkstemp(3) chooses for a name.
 const RANDOM: usize = 6;
 
@@ -42,6 +51,8 @@ enum Form<'a> {
     Inserted(&'a [u8]),
     /// A date stands before the log's own name: `2026-11-23-app.log`.
     Dated,
+    /// What flexi_logger makes of its current file: `app_r00003.log`.
+    Flexi,
     /// The time of a file that was called `current`: `@4000000067a1b2c31dcd6500.s`.
     Tai64,
 }
@@ -63,6 +74,12 @@ impl Form<'_> {
             return Some(Form::Tai64);
         }
         let (stem, extension) = split(base);
+        if let Some(own) = stem.strip_suffix(FLEXI_CURRENT)
+            && let Some(rest) = plain.strip_prefix(own).and_then(|it| it.strip_prefix(FLEXI))
+            && rest.strip_suffix(extension).is_some_and(is_digits)
+        {
+            return Some(Form::Flexi);
+        }
         let middle = plain.strip_prefix(stem).and_then(|rest| rest.strip_suffix(extension));
         let middle = middle.filter(|text| !extension.is_empty() && is_stamp(text));
         middle.map(Form::Inserted)
@@ -71,7 +88,7 @@ impl Form<'_> {
     /// Whether no other log is called so. A mere number before the extension may belong to another.
     fn is_telling(self) -> bool {
         match self {
-            Self::Compressed | Self::Dated | Self::Tai64 => true,
+            Self::Compressed | Self::Dated | Self::Tai64 | Self::Flexi => true,
             Self::Appended([b'.', digits @ ..]) if digits.iter().all(u8::is_ascii_digit) => true,
             Self::Appended(stamp) if is_backup(stamp) => true,
             Self::Appended(stamp) | Self::Inserted(stamp) => {
@@ -107,7 +124,8 @@ pub(in crate::input) fn is_rotation_of(base: &OsStr, name: &OsStr) -> bool {
 pub(in crate::input) fn beginnings(base: &OsStr) -> impl Iterator<Item = &[u8]> {
     let base = base.as_bytes();
     let tai64 = (base == CURRENT).then_some(&b"@"[..]);
-    std::iter::once(split(base).0).chain(tai64)
+    let stem = split(base).0;
+    std::iter::once(stem.strip_suffix(FLEXI_CURRENT).unwrap_or(stem)).chain(tai64)
 }
 
 /// A name without the extension of a compressed file.
@@ -186,8 +204,15 @@ fn base_names(name: &[u8]) -> Vec<Vec<u8>> {
         if is_leading_date(&plain[..at]) {
             bases.push(plain[at..].to_vec());
         }
-        if middle.get(at..).is_some_and(is_stamp) && !extension.is_empty() {
+        let Some(stamp) = middle.get(at..) else { continue };
+        if is_stamp(stamp) && !extension.is_empty() {
             bases.push([&middle[..at], extension].concat());
+        }
+        if stamp.strip_prefix(FLEXI).is_some_and(is_digits) {
+            bases.push([&middle[..at], FLEXI_CURRENT, extension].concat());
+        }
+        if plain[at..].strip_prefix(FLEXI).is_some_and(is_digits) {
+            bases.push([&plain[..at], FLEXI_CURRENT].concat());
         }
     }
     bases
@@ -242,7 +267,13 @@ pub(in crate::input) fn are_kin(one: &Path, other: &Path) -> bool {
 /// Whether `text` is a number, a date or a word for one, with what stands before it.
 fn is_stamp(text: &[u8]) -> bool {
     let stamp = without_separators(text);
-    stamp.len() < text.len() && (is_word(stamp) || is_digits(stamp))
+    stamp.len() < text.len() && (is_word(stamp) || is_digits(without_reason(stamp)))
+}
+
+/// A stamp without what stands behind its date.
+fn without_reason(stamp: &[u8]) -> &[u8] {
+    let date = BEHIND_DATE.iter().find_map(|behind| stamp.strip_suffix(*behind));
+    date.filter(|date| is_date(date)).unwrap_or(stamp)
 }
 
 fn without_separators(text: &[u8]) -> &[u8] {

@@ -61,6 +61,8 @@ pub(super) struct Suspect {
     pub(super) inode: Option<Inode>,
     /// When it is looked at again.
     pub(super) look_at: Instant,
+    /// Until then it may go on growing.
+    pub(super) until: Instant,
 }
 
 /// In which numbers of files a path stands.

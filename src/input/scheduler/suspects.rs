@@ -20,6 +20,8 @@ use crate::shown::Show;
 
 /// A copy counts as complete when it has not grown for so long.
 const COMPLETE: Duration = Duration::from_secs(1);
+/// For no longer it is waited for that. One that goes on growing is held against what is read by what it has until then.
+const GROWING: Duration = Duration::from_secs(60);
 /// The same for one that gets another name when it is complete, and comes over a network perhaps.
 const COMPLETE_UNNAMED: Duration = Duration::from_secs(10);
 
@@ -58,8 +60,13 @@ impl Scheduler {
             Some(_) => effects = slot.path.disown(&mut self.shared),
             None => slot.path.put_aside(&mut self.shared),
         }
-        slot.origin =
-            Origin::Suspect(Box::new(Suspect { originals, size, inode, look_at: now + quiet }));
+        slot.origin = Origin::Suspect(Box::new(Suspect {
+            originals,
+            size,
+            inode,
+            look_at: now + quiet,
+            until: now + GROWING,
+        }));
         slot.is_pending = true;
         self.take_in(effects);
         self.wake_at(id, now + quiet);
@@ -170,7 +177,8 @@ impl Scheduler {
         }
         let stat = Stat::at(&path).ok();
         let size = stat.map_or(0, |stat| stat.size);
-        if stat.is_some() && std::mem::replace(&mut suspect.size, size) != size {
+        let has_grown = std::mem::replace(&mut suspect.size, size) != size;
+        if stat.is_some() && has_grown && now < suspect.until {
             suspect.look_at = now + quiet;
             self.wake_at(id, now + quiet);
             return false;

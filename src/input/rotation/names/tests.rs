@@ -4,9 +4,9 @@ use proptest::prelude::*;
 proptest! {
     #[test]
     fn the_bases_of_a_name_are_those_that_it_is_a_rotation_of(
-        base in "[a.1-]{1,5}|current",
+        base in "[a.1-]{1,5}|current|[a.]{0,2}_rCURRENT",
         front in "(2026-11-23[.-]?|@4000000067a1b2c31dcd6500)?",
-        stamp in "([._-]{0,2}([1.-]{0,3}|old|Mon|Sunday|bak|save-?1))?(\\.~1~)?",
+        stamp in "([._-]{0,2}([1.-]{0,3}|old|Mon|Sunday|bak|save-?1|2026-11-23(-size|Z)?))?(\\.~1~)?",
         ext in "(\\.a|\\.s)?",
         gz in "(\\.gz|\\.zst)?",
     ) {
@@ -16,6 +16,7 @@ proptest! {
             (format!("{base}{ext}"), format!("{base}{stamp}{ext}{gz}")),
             (base.clone(), format!("{front}{base}{stamp}{ext}{gz}")),
             (base.clone(), format!("{front}{ext}{gz}")),
+            (format!("{base}_rCURRENT{ext}"), format!("{base}_r1{stamp}{ext}{gz}")),
         ] {
             prop_assume!(!name.is_empty());
             let is_base = bases(Path::new(&name)).contains(&PathBuf::from(&base));
@@ -53,6 +54,10 @@ fn a_mere_number_does_not_tell() {
         "app.log.~12~",
         "app-Sunday.log",
         "app__2026-11-29_00-00-00.log",
+        "app-2026-12-01T05-00-00.000.log",
+        "app-2026-12-01T05-00-00.000-size.log.gz",
+        "app-2026-12-01T05-00-00.000-time.log",
+        "app.log.20261201T170000Z",
         "app.log__2026-11-29",
         "2026-11-29-app.log",
         "20261129_app.log.zst",
@@ -193,4 +198,19 @@ fn an_editor_makes_backups() {
             .into_iter()
             .all(|it| backed_up(it).is_none())
     );
+}
+
+#[test]
+fn the_current_file_of_flexi_logger_gets_a_number_or_a_date() {
+    let is = |base: &str, name: &str| is_telling_sibling_of(Path::new(base), Path::new(name));
+    for name in ["app_r00000.log", "app_r00012.log.gz", "app_r2026-11-23_10-20-30.log"] {
+        assert!(is("app_rCURRENT.log", name), "{name}");
+        assert!(bases(Path::new(name)).contains(&"app_rCURRENT.log".into()), "{name}");
+        assert!(beginnings("app_rCURRENT.log".as_ref()).any(|it| name.as_bytes().starts_with(it)));
+    }
+    for name in
+        ["app_rabbit.log", "app_r.log", "app_r00000.txt", "b_r00000.log", "app_rCURRENT.log"]
+    {
+        assert!(!is("app_rCURRENT.log", name), "{name}");
+    }
 }

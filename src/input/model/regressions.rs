@@ -719,3 +719,28 @@ fn a_log_whose_directory_is_away_for_more_than_a_minute_goes_on_where_it_was() {
     world.settle();
     assert_eq!(world.received, world.written);
 }
+
+#[test]
+fn a_log_of_another_program_that_looks_like_a_copy_and_never_pauses_is_read_after_a_minute() {
+    let kind = Kind { banner: 200, is_dated: false };
+    let mut world = World::of(Rotation::RenameWithinGlob, kind);
+    world.write_banner();
+    world.deliver_all();
+    let mut other = world.new_file(&world.path("app.log.1"));
+    other.write_all(world.banner.as_bytes()).unwrap();
+    world.banners[0] += 1;
+    for second in 0..70 {
+        let number = world.written.len() as u64;
+        world.written.push(number);
+        other.write_all(text(number).as_bytes()).unwrap();
+        world.stamp(&other);
+        world.read_all();
+        world.pass(9);
+        while !world.unconfirmed.is_empty() {
+            world.confirm();
+        }
+        assert!(second < 68 || !world.received.is_empty());
+    }
+    world.settle();
+    assert_eq!(world.received, world.written);
+}

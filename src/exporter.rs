@@ -46,9 +46,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{}: metrics_listen: cannot listen on {}: {source}; name another port, or end what uses this \
-     one",
-    .listen.place, .listen.address
+    "{}: metrics_listen: cannot listen on {}: {source}; {}",
+    .listen.place, .listen.address, remedy(.source.kind())
 )]
 pub struct ListenError {
     listen: Listen,
@@ -64,6 +63,15 @@ pub fn bind(listen: &Listen) -> Result<TcpListener, ListenError> {
     let listener = TcpListener::bind(listen.address)
         .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
     listener.map_err(|source| ListenError { listen: listen.clone(), source })
+}
+
+fn remedy(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::AddrInUse => "name another port, or end what uses this one",
+        io::ErrorKind::AddrNotAvailable => "name an address of this host, or a port alone",
+        io::ErrorKind::PermissionDenied => "name a port from 1024 up, or start it as root",
+        _ => "name another address, or a port alone",
+    }
 }
 
 impl ListenError {
@@ -248,6 +256,19 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_to_be_done_depends_on_what_is_wrong() {
+        let told = |address: std::net::SocketAddr| {
+            let place = crate::config::Place::Flag("--flag");
+            bind(&Listen { address, hosts: Vec::new(), place }).unwrap_err().to_string()
+        };
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = told(taken.local_addr().unwrap());
+        assert!(taken.ends_with("; name another port, or end what uses this one"), "{taken}");
+        let other = told("192.0.2.1:9600".parse().unwrap());
+        assert!(other.ends_with("; name an address of this host, or a port alone"), "{other}");
+    }
 
     #[test]
     fn only_addresses_localhost_and_what_was_allowed_are_welcome() {

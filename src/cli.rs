@@ -74,6 +74,7 @@ pub struct Cli {
 
     /// Configuration file [default: /etc/log_files.yml]
     #[arg(short, long = "configfile", value_name = "FILE", help_heading = "Files")]
+    #[arg(allow_hyphen_values = true)]
     pub config_file: Option<OsString>,
     /// Read files unknown at start, or this one, from the beginning
     #[arg(long, help_heading = "Files", action = ArgAction::Append)]
@@ -97,6 +98,7 @@ pub struct Cli {
     pub dest_port: Option<String>,
     /// Token to send with every message; others can see it here
     #[arg(short = 't', long, value_name = "TOKEN", help_heading = "Receiver")]
+    #[arg(allow_hyphen_values = true)]
     pub dest_token: Option<String>,
     /// Send over TCP, unencrypted; wins over --tls [default: UDP]
     #[arg(long, help_heading = "Receiver")]
@@ -111,6 +113,7 @@ pub struct Cli {
 
     /// What the messages are tagged with [default: the file's name]
     #[arg(long, value_name = "NAME", help_heading = "Messages")]
+    #[arg(allow_hyphen_values = true)]
     pub tag: Option<String>,
     /// Facility of the messages [default: user]
     #[arg(short, long, value_name = "NAME", help_heading = "Messages")]
@@ -120,6 +123,7 @@ pub struct Cli {
     pub severity: Option<String>,
     /// Host name in the messages [default: this host's]
     #[arg(long, value_name = "NAME", help_heading = "Messages")]
+    #[arg(allow_hyphen_values = true)]
     pub hostname: Option<String>,
 
     /// Stay in the foreground and log to stderr
@@ -137,12 +141,15 @@ pub struct Cli {
     pub user: Option<String>,
     /// File for the process id [default: see Paths, when detached]
     #[arg(long, value_name = "FILE", help_heading = "Daemon")]
+    #[arg(allow_hyphen_values = true)]
     pub pid_file: Option<OsString>,
     /// Saved positions, one directory per instance [default: see Paths]
     #[arg(long, value_name = "DIR", help_heading = "Daemon")]
+    #[arg(allow_hyphen_values = true)]
     pub state_dir: Option<OsString>,
     /// Own log when in the background [default: /dev/null]
     #[arg(long = "debug-log-cfg", value_name = "FILE", help_heading = "Daemon")]
+    #[arg(allow_hyphen_values = true)]
     pub debug_log_file: Option<OsString>,
     /// What to log, in remote_syslog2's form or tracing's.
     #[arg(long = "log", value_name = "LEVELS", help_heading = "Daemon")]
@@ -252,6 +259,21 @@ impl Cli {
         paths.map(OsString::as_os_str).filter(|path| !path.is_empty())
     }
 
+    /// Whether a word is one of the flags.
+    #[must_use]
+    pub fn is_flag(word: &OsStr) -> bool {
+        let Some(name) = word.to_str().and_then(|word| word.strip_prefix('-')) else {
+            return false;
+        };
+        let command = Self::command();
+        command.get_arguments().any(|flag| {
+            let short = flag.get_short().map(String::from);
+            let long = name.strip_prefix('-');
+            short.is_some_and(|short| short == name)
+                || long.is_some_and(|long| flag.get_long() == Some(long))
+        })
+    }
+
     /// Reads the command line, the program's own name first.
     ///
     /// # Errors
@@ -265,6 +287,7 @@ impl Cli {
             // It may show an argument, such as the name of a file.
             let escaped = arguments.iter().map(|argument| lines_of(argument));
             let mut error = Self::try_parse_from(escaped).err().unwrap_or(error);
+            suggest(&mut error);
 
             // For a wrong value, clap leaves the usage out.
             if error.use_stderr() {
@@ -273,6 +296,26 @@ impl Cli {
             }
             error
         })
+    }
+}
+
+/// Flags as others call them.
+const OTHER_NAMES: [(&str, &str); 7] = [
+    ("--host", "--dest-host"),
+    ("--port", "--dest-port"),
+    ("--token", "--dest-token"),
+    ("--config", "--configfile"),
+    ("--debug-log-file", "--debug-log-cfg"),
+    ("--log-levels", "--log"),
+    ("--foreground", "--no-detach"),
+];
+
+/// Names the flag that was meant. That what follows `--` is no flag is no help: it would be a file.
+fn suggest(error: &mut clap::Error) {
+    error.remove(ContextKind::Suggested);
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else { return };
+    if let Some((_, meant)) = OTHER_NAMES.iter().find(|(other, _)| other == typed) {
+        error.insert(ContextKind::SuggestedArg, ContextValue::String((*meant).to_owned()));
     }
 }
 
@@ -380,6 +423,28 @@ mod tests {
             assert!(text.matches("Usage: remote_syslog [OPTIONS]").count() == 1, "{text}");
         }
         assert!(try_parse(&["--nonsense"]).unwrap_err().to_string().contains("'--nonsense'"));
+    }
+
+    #[test]
+    fn a_flag_by_another_name_is_told_by_its_own() {
+        for (bad, meant) in [("--port", "--dest-port"), ("--host=a", "--dest-host")] {
+            let text = try_parse(&[bad, "514"]).unwrap_err().to_string();
+            assert!(text.contains(&format!("a similar argument exists: '{meant}'")), "{text}");
+        }
+        for bad in ["--port", "--nonsense", "-x"] {
+            let text = try_parse(&[bad]).unwrap_err().to_string();
+            assert!(!text.contains("'-- -"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_may_begin_with_a_dash() {
+        let cli = parse(&["-t", "-abc", "--hostname", "-x", "-D", "--tag", "--tls", "a.log"]);
+        assert_eq!(cli.dest_token.as_deref(), Some("-abc"));
+        assert_eq!(cli.hostname.as_deref(), Some("-x"));
+        assert_eq!((cli.no_detach, cli.tls, cli.tag.as_deref()), (Some(true), None, Some("--tls")));
+        assert_eq!(cli.files, ["a.log"]);
+        assert_eq!(try_parse(&["-p", "-1"]).unwrap_err().exit_code(), 2);
     }
 
     #[test]

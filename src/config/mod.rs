@@ -111,7 +111,7 @@ fn typed(cli: &Cli, around: &Surroundings, findings: &mut Findings) -> resolve::
     let place = if path.exists() { Place::File } else { Place::NoFile };
     let blame = file.as_ref().map(|_| place(Arc::new(path)));
     let names = outline::of::<FileKeys>();
-    let [flags, arguments] = [source::flags(cli), source::arguments(cli)];
+    let (flags, arguments) = (source::flags(cli, findings), source::arguments(cli));
     let variables = source::environment(&around.variables, &names);
     let spots = Spots::default();
     let mut reader = SourceReader { findings, spots, names, is_included: false };

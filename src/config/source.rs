@@ -56,8 +56,8 @@ impl TreeBuilder {
     }
 }
 
-/// The settings that were given as flags.
-pub(super) fn flags(cli: &Cli) -> Tree {
+/// The settings that were given as flags. Warns of a value that is a flag itself: it has no effect as one.
+pub(super) fn flags(cli: &Cli, findings: &mut Findings) -> Tree {
     let mut tree = TreeBuilder::default();
     let texts = [
         ("destination.host", "--dest-host", &cli.dest_host),
@@ -71,16 +71,23 @@ pub(super) fn flags(cli: &Cli) -> Tree {
         ("log_levels", "--log", &cli.log_levels),
         ("user", "--user", &cli.user),
     ];
-    for (key, flag, text) in texts {
-        tree.add_text(key, text.as_deref().unwrap_or_default(), Place::Flag(flag));
-    }
     let paths = [
         ("state_dir", "--state-dir", &cli.state_dir),
         ("pid_file", "--pid-file", &cli.pid_file),
         ("debug_log_file", "--debug-log-cfg", &cli.debug_log_file),
     ];
-    for (key, flag, path) in paths {
-        tree.add_text(key, path.as_deref().unwrap_or_default(), Place::Flag(flag));
+    let texts = texts.iter().map(|(key, flag, text)| (key, flag, text.as_deref().map(OsStr::new)));
+    let paths = paths.iter().map(|(key, flag, path)| (key, flag, path.as_deref()));
+    for (key, flag, word) in texts.chain(paths) {
+        let word = word.unwrap_or_default();
+        if Cli::is_flag(word) {
+            let text = format!(
+                "{word:?} is taken for its value; write the value, or {flag}={}",
+                word.display()
+            );
+            findings.warn(Problem::at(Place::Flag(flag), "", text));
+        }
+        tree.add_text(key, word, Place::Flag(flag));
     }
     let switches = [
         ("poll", "--poll", cli.poll),

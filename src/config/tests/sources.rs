@@ -162,6 +162,28 @@ fn problems_of_flags_and_variables_name_them() {
 }
 
 #[test]
+fn a_flag_in_the_place_of_a_value_is_warned_of() {
+    for (arguments, told) in [
+        (
+            ["-t", "--tls"],
+            Some(
+                "--dest-token: \"--tls\" is taken for its value; write the value, or --dest-token=--tls",
+            ),
+        ),
+        (
+            ["--pid-file", "-D"],
+            Some("--pid-file: \"-D\" is taken for its value; write the value, or --pid-file=-D"),
+        ),
+        (["-t", "-tls"], None),
+        (["--hostname", "-"], None),
+    ] {
+        let warnings = try_load(&with(&arguments), &[]).unwrap().warnings;
+        let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(warnings, Vec::from_iter(told), "{arguments:?}");
+    }
+}
+
+#[test]
 fn nothing_at_all_says_what_is_missing() {
     assert_eq!(
         errors(&[], &[]),

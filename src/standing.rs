@@ -111,8 +111,9 @@ pub struct Answering {
 impl Drop for Answering {
     fn drop(&mut self) {
         self.task.abort();
+        let socket = std::mem::take(&mut self.socket);
         // One that is left behind answers nobody.
-        let _ = fs::remove_file(&self.socket);
+        let _ = threads::within(PATIENCE, "tell", move || fs::remove_file(socket));
     }
 }
 

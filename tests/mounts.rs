@@ -6,10 +6,10 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::metrics;
-use crate::support::{Mounted, Receiver, SOON, Shipper, Site, wait_until};
+use crate::support::{Guarded, Mounted, Receiver, SOON, Shipper, Site, wait_exit, wait_until};
 
 /// A site with logs on this machine, `here/*.log`, and on another, `there/*.log`.
 fn site() -> Option<(Site, Mounted)> {
@@ -116,6 +116,34 @@ fn to_stop_it_waits_for_none() {
     let mut texts = receiver.texts();
     texts.sort_unstable();
     assert_eq!(texts, ["here 1", "here 2", "there 1", "there 2"]);
+}
+
+/// Neither for positions nor for the pid file. (What it has open there itself the kernel waits for.)
+#[test]
+fn to_stop_it_does_not_wait_for_what_is_its_own_either() {
+    for (state, pid) in [("own", "a.pid"), ("state", "own/a.pid")] {
+        let (site, receiver) = (Site::new(), Receiver::tcp());
+        let (own, source) = (site.make_dir("own"), site.make_dir("source"));
+        site.append("a.log", "one\n");
+        let shipper = Shipper::new(&site).follow("a.log").to(&receiver.endpoint());
+        let mut command = shipper.reading_from_start().proving().command();
+        command.args(["-D", "--state-dir"]).arg(site.path(state));
+        command.arg("--pid-file").arg(site.path(pid)).stderr(Stdio::null());
+        let mut running = Guarded(command.spawn().unwrap());
+        receiver.wait_for_text("one");
+        // Saving would make the directory anew.
+        let positions = ["positions", "positions.recent"].map(|name| site.path(state).join(name));
+        let is_saved =
+            |path| fs::read_to_string(path).is_ok_and(|text| text.contains("\"offset\":4"));
+        wait_until("the position is saved", SOON, || positions.iter().any(is_saved));
+        assert!(site.path(pid).exists() && site.path(state).join("status").exists());
+        fs::rename(&own, site.path("before")).unwrap();
+        let Some(mounted) = Mounted::new(&source, &site.make_dir("own")) else { return };
+        mounted.hang();
+        kill_process(Pid::from_child(&running.0), Signal::TERM).unwrap();
+        let status = wait_exit(&mut running.0, Duration::from_secs(20));
+        assert!(status.is_some_and(|status| status.success()), "{state}, {pid}");
+    }
 }
 
 #[test]

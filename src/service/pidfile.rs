@@ -9,10 +9,12 @@ use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::config;
 use crate::lockfile::{self, LockError, LockedFile};
 use crate::shown::Show;
+use crate::threads;
 
 /// What is behind the name of the pid file in that of its lock.
 const LOCK: &str = ".lock";
@@ -101,6 +103,8 @@ pub enum PidFileError {
     },
 }
 
+/// How long the end of the process waits for the file system.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How often it is tried to take a file that is gone when it is locked: an instance that stops
 /// removes it, and one after the other may.
 const TRIES: usize = 3;
@@ -210,9 +214,18 @@ impl PidFile {
     /// Removes the file at a clean stop, unless another has taken its place. Where the directory
     /// is not ours (any more), an empty file says as well that nothing runs.
     pub fn remove(self) {
-        self.shown.remove();
-        if let Some(lock) = self.lock {
-            lock.remove();
+        let path = self.shown.path.clone();
+        let removed = threads::within(PATIENCE, "remove", move || {
+            self.shown.remove();
+            if let Some(lock) = self.lock {
+                lock.remove();
+            }
+        });
+        if removed.is_none() {
+            tracing::warn!(
+                "the pid file {} cannot be removed: its file system does not answer; remove it by hand",
+                path.shown()
+            );
         }
     }
 }

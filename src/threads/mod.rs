@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -54,6 +54,21 @@ pub(crate) fn run<T: Send + 'static>(
     };
     POOL.start(Task { name, work: Box::new(question) });
     result
+}
+
+/// Does `work` on a thread that is called `name` meanwhile, and waits for what comes of it, but no longer
+/// than `patience`: for the end of the process, which no file system may put off.
+pub(crate) fn within<T: Send + 'static>(
+    patience: Duration,
+    name: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (answer, result) = mpsc::channel();
+    start(name, move || {
+        // Whoever asked may have gone meanwhile.
+        let _ = answer.send(work());
+    });
+    result.recv_timeout(patience).ok()
 }
 
 /// A piece of work that waits for a thread.

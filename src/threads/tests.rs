@@ -1,5 +1,4 @@
 use std::process::Command;
-use std::sync::mpsc;
 use std::time::Instant;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -77,6 +76,14 @@ fn a_thread_has_the_name_of_its_work() {
     let name_now = || std::fs::read_to_string("/proc/thread-self/comm").unwrap();
     pool().start(task(move || said.send(name_now()).unwrap()));
     assert_eq!(name.recv_timeout(Duration::from_secs(20)).unwrap(), "test\n");
+}
+
+#[test]
+fn what_takes_too_long_is_left() {
+    let (hold, held) = mpsc::channel::<()>();
+    assert_eq!(within(Duration::from_secs(20), "test", || 7), Some(7));
+    assert_eq!(within(Duration::from_millis(1), "test", move || held.recv()), None);
+    drop(hold);
 }
 
 const MARK: &str = "TEST_NO_THREAD";

@@ -213,6 +213,21 @@ fn a_check_with_too_few_descriptors_says_which_limit_that_is() {
     }
 }
 
+/// Where no thread can be had, nothing hangs: it is looked without one.
+#[test]
+fn a_check_and_a_status_without_threads_say_what_there_is() {
+    let (site, receiver) = (Site::new(), Receiver::tcp());
+    site.append("a.log", "one\n");
+    for (flag, said) in [("--check", "a.log, 4 B"), ("--status", "a.log")] {
+        let shipper = Shipper::new(&site).follow("a.log").to(&receiver.endpoint()).arg(flag);
+        let command = as_another_user(&site, &shipper, 64_908, Some(1));
+        let Some(mut command) = command else { return };
+        let output = finish(&mut command);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains(said) && !text.contains("answer"), "{text} {output:?}");
+    }
+}
+
 #[test]
 fn a_limit_on_the_size_of_files_ends_nothing() {
     let (site, receiver) = (Site::new(), Receiver::tcp());

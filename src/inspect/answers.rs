@@ -7,6 +7,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -92,17 +93,29 @@ pub(super) fn positions(dir: &Path) -> Result<StateReading, ReadError> {
     })
 }
 
-/// Runs `work` on a thread; hands out its clock, once it runs.
+/// Runs `work` on a thread; hands out its clock, once it runs. Where no thread can be had, the one who
+/// asks does it: that something does not answer is rarer than that, and would not be true.
 fn start(work: impl FnOnce() + Send + 'static) -> Receiver<ClockId> {
     let (sender, clock) = mpsc::channel();
-    // Where no thread can be had nothing is asked, and so there is no answer.
-    let _ = thread::Builder::new().name("look".to_owned()).spawn(move || {
+    let work = Arc::new(Mutex::new(Some(work)));
+    let same = Arc::clone(&work);
+    let started = thread::Builder::new().name("look".to_owned()).spawn(move || {
         // The clock of a thread as the kernel counts them: clock_getres(2), `CPUCLOCK_SCHED` of one.
         let id = (!gettid().as_raw_nonzero().get() << 3) | 6;
         let _ = sender.send(ClockId::from_raw(id));
-        work();
+        run(&same);
     });
+    if started.is_err() {
+        run(&work);
+    }
     clock
+}
+
+fn run(work: &Mutex<Option<impl FnOnce()>>) {
+    let taken = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(work) = taken {
+        work();
+    }
 }
 
 /// Waits as long as the thread with that clock gets on.

@@ -1,10 +1,12 @@
 //! The meters over HTTP, for Prometheus: `GET /metrics` in its text format
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +34,7 @@ use crate::health::metrics::Meters;
 use crate::inspect::delivered;
 use crate::limits;
 use crate::service::log;
+use crate::shown::Show;
 use crate::threads;
 
 /// Of so many files it is told how far each is behind: those furthest behind.
@@ -244,12 +247,20 @@ impl Page {
         let gauges = IntGaugeVec::new(Opts::new(name, help), &["path"])?;
         for file in files.iter().take(FILES_MAX) {
             let behind = i64::try_from(file.behind().unwrap_or(0)).unwrap_or(i64::MAX);
-            gauges.with_label_values(&[&file.path.to_string_lossy()]).set(behind);
+            gauges.with_label_values(&[&label(&file.path)]).set(behind);
         }
         // It puts them in order.
         let registry = Registry::new();
         registry.register(Box::new(gauges))?;
         Ok(registry.gather())
+    }
+}
+
+/// What stands for `path` among the labels. They are UTF-8; no two paths are one there.
+fn label(path: &Path) -> Cow<'_, str> {
+    match path.to_str() {
+        Some(text) => Cow::Borrowed(text),
+        None => Cow::Owned(path.shown().to_string()),
     }
 }
 

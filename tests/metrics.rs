@@ -1,9 +1,11 @@
 //! `metrics_listen`: what Prometheus scrapes, judged by promtool, and the examples that use it.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -100,6 +102,32 @@ fn they_count_what_has_been_done() {
     assert_eq!(value(&now, "remote_syslog_connected"), Some(0.0));
     let at = "remote_syslog_last_connection_failure_timestamp_seconds{kind=\"refused\"}";
     assert!(value(&now, at).unwrap() > 1.7e9);
+}
+
+#[test]
+fn names_that_are_not_utf8_are_told_apart() {
+    let (site, mut receiver) = (Site::new(), Receiver::tcp());
+    let metrics = address();
+    receiver.down(End::Reset);
+    for (byte, count) in [(0xfe, 5), (0xff, 9)] {
+        let name = [b"a", &[byte][..], b".log"].concat();
+        site.append(OsStr::from_bytes(&name), "x\n".repeat(count));
+    }
+    let shipper = Shipper::new(&site).follow("*.log").to(&receiver.endpoint());
+    let shipper = shipper.reading_from_start().yaml(&format!("metrics_listen: '{metrics}'"));
+    let _running = shipper.start();
+    let dir = site.dir().display().to_string();
+    let behind = |now: &str, byte: &str| {
+        // The label's own backslash is doubled there.
+        value(
+            now,
+            &format!("remote_syslog_file_behind_bytes{{path=\"$'{dir}/a\\\\x{byte}.log'\"}}"),
+        )
+    };
+    wait_until("both are told", SOON, || {
+        let now = get(metrics, "/metrics").unwrap_or_default();
+        behind(&now, "fe") == Some(10.0) && behind(&now, "ff") == Some(18.0)
+    });
 }
 
 #[test]

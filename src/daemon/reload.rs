@@ -14,7 +14,7 @@ use crate::deliver::try_trust;
 use crate::exporter::{self, Exporter, ListenError};
 use crate::service::log::{self, LogError};
 use crate::service::systemd;
-use crate::threads;
+use crate::threads::{self, Latest};
 
 /// A configuration that is being read: that may block, on a file system or on the list of users.
 pub(super) struct Loading {
@@ -175,7 +175,10 @@ impl Working {
 
 /// Tells those who ask by `--status` what became of a reload.
 pub(super) fn tell(state_dir: PathBuf, refusal: Option<String>) {
-    threads::start("tell", move || checkpoint::tell_refusal(&state_dir, refusal.as_deref()));
+    static TELL: Latest<(PathBuf, Option<String>)> = Latest::new();
+    TELL.start("tell", (state_dir, refusal), |(state_dir, refusal)| {
+        checkpoint::tell_refusal(&state_dir, refusal.as_deref());
+    });
 }
 
 /// Names what takes a restart to change, and is not yet as in `new`.

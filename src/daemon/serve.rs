@@ -27,7 +27,7 @@ use crate::service::log::{self, LogControl};
 use crate::service::signals::{self, Hangup, Request, Signals};
 use crate::shown::Show;
 use crate::standing::{self, Answering};
-use crate::threads;
+use crate::threads::{self, Latest};
 
 /// How many threads stay, so that all goes on where no more can be had: two for reading and
 /// discovering, one for the log, two for what is short, such as saving positions and resolving names.
@@ -197,8 +197,8 @@ async fn reserve_threads(stop: &CancellationToken) -> Result<(), Error> {
 /// Names the symbolic links that lead where this process does not see. (Of entries that do the stage
 /// says so that looks for files.) It walks through directories.
 pub(super) fn warn_of_hidden(config: &Config) {
-    let config = config.clone();
-    threads::start("look", move || {
+    static LOOK: Latest<Config> = Latest::new();
+    LOOK.start("look", config.clone(), |config| {
         inspect::hidden_links(&config).iter().for_each(|hidden| warn!("{hidden}"));
     });
 }

@@ -71,6 +71,49 @@ pub(crate) fn within<T: Send + 'static>(
     result.recv_timeout(patience).ok()
 }
 
+/// Work of one kind, of which only what came last counts: one piece of it is done at a time, so that no more
+/// than one thread waits where a file system does not answer.
+pub(crate) struct Latest<T>(Mutex<LatestState<T>>);
+
+enum LatestState<T> {
+    Idle,
+    /// One is at work, and what came last meanwhile is next.
+    Busy(Option<T>),
+}
+
+impl<T: Send + 'static> Latest<T> {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(LatestState::Idle))
+    }
+
+    /// Has `work` done with `item`, as soon as it is not at work. What waits for that already is left out.
+    pub(crate) fn start(&'static self, name: &'static str, item: T, work: fn(T)) {
+        match &mut *lock(&self.0) {
+            LatestState::Busy(next) => return *next = Some(item),
+            state => *state = LatestState::Busy(None),
+        }
+        start(name, move || {
+            let mut item = Some(item);
+            while let Some(now) = item {
+                work(now);
+                item = self.next();
+            }
+        });
+    }
+
+    fn next(&self) -> Option<T> {
+        let mut state = lock(&self.0);
+        let next = match &mut *state {
+            LatestState::Busy(next) => next.take(),
+            LatestState::Idle => None,
+        };
+        if next.is_none() {
+            *state = LatestState::Idle;
+        }
+        next
+    }
+}
+
 /// A piece of work that waits for a thread.
 struct Task {
     name: &'static str,

@@ -86,6 +86,31 @@ fn what_takes_too_long_is_left() {
     drop(hold);
 }
 
+#[test]
+fn of_work_of_one_kind_one_is_done_at_a_time_and_then_the_last_that_came() {
+    type Item = (u32, mpsc::Sender<u32>, mpsc::Receiver<()>);
+    static LATEST: Latest<Item> = Latest::new();
+    let (begin, begun) = mpsc::channel();
+    let ask = |number| {
+        let (hold, held) = mpsc::channel();
+        LATEST.start("test", (number, begin.clone(), held), |(number, begin, held)| {
+            begin.send(number).unwrap();
+            assert!(held.recv().is_err());
+        });
+        hold
+    };
+    let first = ask(1);
+    assert_eq!(begun.recv_timeout(Duration::from_secs(20)), Ok(1));
+    let later = [ask(2), ask(3), ask(4)];
+    assert!(begun.try_recv().is_err());
+    drop(first);
+    assert_eq!(begun.recv_timeout(Duration::from_secs(20)), Ok(4));
+    drop(later);
+    wait_until(|| matches!(*lock(&LATEST.0), LatestState::Idle));
+    drop(ask(5));
+    assert_eq!(begun.recv_timeout(Duration::from_secs(20)), Ok(5));
+}
+
 const MARK: &str = "TEST_NO_THREAD";
 
 /// Limits hold for a whole user, so this runs in a process of its own that is nobody's else.

@@ -55,6 +55,17 @@ impl Include {
         &self.directory
     }
 
+    /// Of a glob, the first directory on the way to its files that is not there. It asks the file system.
+    pub(super) fn missing(&self) -> Option<&Path> {
+        if self.glob.is_literal() {
+            return None;
+        }
+        let is_missing = |path: &&Path| {
+            fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        };
+        self.directory.ancestors().take_while(is_missing).last()
+    }
+
     /// The files that are there, by name. Names that begin with a dot are for those who write it. It asks the file
     /// system.
     ///

@@ -138,6 +138,14 @@ fn included(
                 let directory = include.directory().shown();
                 format!("{directory} cannot be listed ({error}); check its rights")
             });
+            if let Some(missing) = include.missing().filter(|_| found.is_ok()) {
+                let text = format!(
+                    "there is no directory {}, so that nothing is included; check the path, or make it",
+                    missing.shown()
+                );
+                let place = reader.spots.place(*spot);
+                reader.findings.warn(Problem::of(reader.spots.name(*spot), &place, text));
+            }
             items.push(include);
             found
         });

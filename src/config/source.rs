@@ -13,6 +13,7 @@ use super::findings::Findings;
 use super::keys::{VARIABLE_PREFIX, meant_by, variable};
 use super::yaml::{Entry, Node, Value};
 use crate::cli::Cli;
+use crate::shown::Show;
 
 /// A tree in the making: keys by their names, each value with a place of its own.
 #[derive(Debug, Default)]
@@ -83,7 +84,7 @@ pub(super) fn flags(cli: &Cli, findings: &mut Findings) -> Tree {
         if Cli::is_flag(word) {
             let text = format!(
                 "{word:?} is taken for its value; write the value, or {flag}={}",
-                word.display()
+                word.shown()
             );
             findings.warn(Problem::at(Place::Flag(flag), "", text));
         }

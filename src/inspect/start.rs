@@ -22,14 +22,14 @@ struct Obstacle {
 }
 
 /// What was told.
-pub(super) struct Told {
+pub(super) struct StartReport {
     pub(super) warnings: usize,
     /// The daemon cannot start, whoever starts it.
     pub(super) is_fault: bool,
 }
 
 /// Tells what would keep the daemon from starting.
-pub(super) fn show(config: &Config, out: Out<'_>) -> io::Result<Told> {
+pub(super) fn show(config: &Config, out: Out<'_>) -> io::Result<StartReport> {
     let asked = config.clone();
     let obstacles = ask(move || obstacles(&asked)).unwrap_or_else(|| {
         let text = "pid_file, debug_log_file or state_dir: their file system does not answer";
@@ -42,7 +42,7 @@ pub(super) fn show(config: &Config, out: Out<'_>) -> io::Result<Told> {
         }
     }
     let warnings = obstacles.iter().filter(|obstacle| obstacle.is_ours).count();
-    Ok(Told { warnings, is_fault: warnings < obstacles.len() })
+    Ok(StartReport { warnings, is_fault: warnings < obstacles.len() })
 }
 
 fn obstacles(config: &Config) -> Vec<Obstacle> {

@@ -51,6 +51,27 @@ fn entries_are_added_by_name_behind_those_of_the_main_file() {
 }
 
 #[test]
+fn a_directory_that_is_not_there_is_warned_of() {
+    let loaded = |glob: &str| {
+        try_load(&["-dh", "/a.log"], &[("REMOTE_SYSLOG_INCLUDE", glob)]).map(|it| it.warnings)
+    };
+    let directory = directory(&[]);
+    let at = directory.path().display();
+    for (glob, missing) in [("none/*.yml", "none"), ("d/x/y/*.yml", "d/x")] {
+        let warnings = loaded(&format!("{at}/{glob}")).unwrap();
+        let expected = format!(
+            "REMOTE_SYSLOG_INCLUDE: there is no directory {at}/{missing}, so that nothing is included; \
+             check the path, or make it"
+        );
+        assert_eq!(warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+    }
+    assert_eq!(loaded(&format!("{at}/d/*.yml")).unwrap(), []);
+    // Of a file it is an error.
+    let refused = loaded(&format!("{at}/none/a.yml")).unwrap_err().to_string();
+    assert!(refused.contains("cannot be read") && refused.lines().count() == 1, "{refused}");
+}
+
+#[test]
 fn errors_name_the_included_file_and_its_line() {
     let (directory, loaded) = try_with(&[
         ("a.yml", "files:\n- a=b=c\nfacilty: x\nFacility: user\ndestination: {host: x}\n"),

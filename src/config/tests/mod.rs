@@ -170,7 +170,11 @@ fn fixtures_are_read_as_expected() {
 fn examples_have_neither_errors_nor_warnings() {
     for path in files_in(EXAMPLES, "yml").into_iter().chain(files_in(EXAMPLES, "example")) {
         match try_load(&["-c", path.to_str().unwrap()], &[]) {
-            Ok(loaded) => assert_eq!(loaded.warnings, [], "{}", path.display()),
+            Ok(mut loaded) => {
+                // What is included is not on this machine.
+                loaded.warnings.retain(|warning| warning.key != "include");
+                assert_eq!(loaded.warnings, [], "{}", path.display());
+            }
             Err(errors) => panic!("{errors}"),
         }
     }

@@ -9,7 +9,7 @@ use super::merge::merged;
 use super::{Entry, MAX_DEPTH, MAX_KEYS, MAX_SHARED, MAX_VALUES, Node, SyntaxError, Value, error};
 
 /// A list or map that is not complete yet.
-struct Open {
+struct OpenValue {
     anchor: usize,
     line: usize,
     /// How many values are in it, those of aliases included.
@@ -25,7 +25,7 @@ enum OpenKind {
 
 #[derive(Default)]
 pub(super) struct Builder {
-    open: Vec<Open>,
+    open: Vec<OpenValue>,
     /// Each with the number of values in it, itself included.
     anchors: HashMap<usize, (Rc<Node>, usize)>,
     /// How many values aliases have brought so far.
@@ -57,7 +57,7 @@ impl Builder {
                 self.begin(anchor, OpenKind::Map(Vec::new(), None), span)
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                let Some(Open { anchor, line, size, kind }) = self.open.pop() else {
+                let Some(OpenValue { anchor, line, size, kind }) = self.open.pop() else {
                     return Ok(None);
                 };
                 let value = match kind {
@@ -76,13 +76,13 @@ impl Builder {
         kind: OpenKind,
         span: Span,
     ) -> Result<Option<Rc<Node>>, SyntaxError> {
-        if let Some(Open { kind: OpenKind::Map(_, None), .. }) = self.open.last() {
+        if let Some(OpenValue { kind: OpenKind::Map(_, None), .. }) = self.open.last() {
             return Err(error(span, "a list or map stands where a key belongs; quote the key"));
         }
         if self.open.len() == MAX_DEPTH {
             return Err(error(span, "lists and maps are nested too deeply; nest them less"));
         }
-        self.open.push(Open { anchor, line: span.start.line(), size: 0, kind });
+        self.open.push(OpenValue { anchor, line: span.start.line(), size: 0, kind });
         Ok(None)
     }
 
@@ -126,7 +126,7 @@ impl Builder {
         size: usize,
         span: Span,
     ) -> Result<Option<Rc<Node>>, SyntaxError> {
-        let Some(Open { kind, size: whole, .. }) = self.open.last_mut() else {
+        let Some(OpenValue { kind, size: whole, .. }) = self.open.last_mut() else {
             return Ok(Some(node));
         };
         *whole = whole.saturating_add(size);

@@ -16,20 +16,20 @@ const LEAD_MAX: usize = 64;
 pub(super) struct Rewritten {
     pub(super) text: String,
     /// In the order of the text.
-    changes: Vec<Change>,
+    changes: Vec<Edit>,
 }
 
 /// Blanks in front of a line, or a `\` that was taken out of it.
-struct Change {
+struct Edit {
     /// From 1.
     line: usize,
     /// How many characters of the line stand before it, and how many bytes.
     column: usize,
     offset: usize,
-    kind: ChangeKind,
+    kind: EditKind,
 }
 
-enum ChangeKind {
+enum EditKind {
     Blanks(usize),
     NoBackslash,
 }
@@ -42,7 +42,7 @@ impl Rewritten {
 
     /// `None`: there is nothing to change.
     pub(super) fn of(text: &str) -> Option<Self> {
-        let mut scan = Scan { room: text.len(), ..Scan::default() };
+        let mut scan = BracketScan { room: text.len(), ..BracketScan::default() };
         for (number, line) in (1..).zip(text.lines()) {
             scan.line(number, line);
         }
@@ -56,23 +56,23 @@ impl Rewritten {
         let mut column = error.column;
         for change in self.changes.iter().filter(|change| change.line == error.line) {
             match change.kind {
-                ChangeKind::Blanks(count) => column = column.saturating_sub(count).max(1),
-                ChangeKind::NoBackslash => column += usize::from(column > change.column),
+                EditKind::Blanks(count) => column = column.saturating_sub(count).max(1),
+                EditKind::NoBackslash => column += usize::from(column > change.column),
             }
         }
         SyntaxError { column, ..error }
     }
 }
 
-fn changed(text: &str, changes: &[Change]) -> String {
+fn changed(text: &str, changes: &[Edit]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut changes = changes.iter().peekable();
     for (number, line) in (1..).zip(text.split_inclusive('\n')) {
         let mut from = 0;
         while let Some(change) = changes.next_if(|change| change.line == number) {
             match change.kind {
-                ChangeKind::Blanks(count) => out.extend(std::iter::repeat_n(' ', count)),
-                ChangeKind::NoBackslash => {
+                EditKind::Blanks(count) => out.extend(std::iter::repeat_n(' ', count)),
+                EditKind::NoBackslash => {
                     out.push_str(&line[from..change.offset]);
                     from = change.offset + 1;
                 }
@@ -86,7 +86,7 @@ fn changed(text: &str, changes: &[Change]) -> String {
 /// For each line of a text whether it is indented as a block is: it is no part of brackets, quotes, or what stands behind a
 /// `|` or `>`.
 pub(super) fn is_of_block(text: &str) -> impl Iterator<Item = bool> {
-    let mut scan = Scan::default();
+    let mut scan = BracketScan::default();
     (1..).zip(text.lines()).map(move |(number, line)| {
         scan.line(number, line);
         scan.is_of_block
@@ -95,8 +95,8 @@ pub(super) fn is_of_block(text: &str) -> impl Iterator<Item = bool> {
 
 /// Goes through a text just far enough to tell `[ ]` and quotes from those that are part of a value.
 #[derive(Default)]
-struct Scan {
-    changes: Vec<Change>,
+struct BracketScan {
+    changes: Vec<Edit>,
     /// How many blanks may still be added.
     room: usize,
     /// The quote in which the text is.
@@ -121,7 +121,7 @@ struct Scan {
     is_of_block: bool,
 }
 
-impl Scan {
+impl BracketScan {
     fn line(&mut self, number: usize, line: &str) {
         let indent = line.chars().take_while(|c| *c == ' ').count();
         let is_blank = line.chars().all(is_blank);
@@ -154,8 +154,8 @@ impl Scan {
         let blanks = (lead + 2).saturating_sub(indent);
         if blanks > 0 && blanks <= self.room {
             self.room -= blanks;
-            let kind = ChangeKind::Blanks(blanks);
-            self.changes.push(Change { line: number, column: 0, offset: 0, kind });
+            let kind = EditKind::Blanks(blanks);
+            self.changes.push(Edit { line: number, column: 0, offset: 0, kind });
         }
     }
 
@@ -173,8 +173,8 @@ impl Scan {
             match (self.quote, sign) {
                 (Some('"'), '\\') => {
                     if next == '\'' {
-                        let kind = ChangeKind::NoBackslash;
-                        self.changes.push(Change { line: number, column, offset, kind });
+                        let kind = EditKind::NoBackslash;
+                        self.changes.push(Edit { line: number, column, offset, kind });
                     }
                     signs.next();
                 }

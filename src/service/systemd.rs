@@ -68,7 +68,7 @@ fn with_manager<T>(tell: impl FnOnce(&mut Manager) -> T) -> Option<T> {
     static MANAGER: OnceLock<Option<Mutex<Manager>>> = OnceLock::new();
     let manager = MANAGER.get_or_init(|| {
         let manager = Manager::at(&std::env::var_os(SOCKET)?);
-        manager.inspect_err(|error| cannot_tell(error)).ok().map(Mutex::new)
+        manager.inspect_err(cannot_tell).ok().map(Mutex::new)
     });
     let mut manager = manager.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
     Some(tell(&mut manager))

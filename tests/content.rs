@@ -181,6 +181,63 @@ fn the_severity_is_what_the_line_says_without_its_colours() {
     }
 }
 
+/// Lines as a file of that form has them, and the setting that says so.
+fn in_form(form: &str, lines: &[&str]) -> (Vec<u8>, String) {
+    let each = |line: &&str| match form {
+        "docker" => {
+            format!(r#"{{"log":"{line}\n","stream":"stdout","time":"2026-11-29T10:20:30Z"}}"#)
+        }
+        "cri" => format!("2026-11-29T10:20:30.000000000Z stdout F {line}"),
+        _ => line.to_string(),
+    };
+    let end = if form == "returns" { "\r\n" } else { "\n" };
+    let text: String = lines.iter().map(|line| each(line) + end).collect();
+    match form {
+        "utf-16le" => {
+            (text.encode_utf16().flat_map(u16::to_le_bytes).collect(), format!("encoding: {form}"))
+        }
+        "docker" | "cri" => (text.into_bytes(), format!("format: {form}")),
+        _ => (text.into_bytes(), String::new()),
+    }
+}
+
+#[test]
+fn lines_that_are_joined_are_judged_and_redacted_alike_in_every_form() {
+    let lines = [
+        "0 first",
+        "1 a",
+        " secret b",
+        "2 x KEY-----",
+        "zzz",
+        "-----END",
+        "3 noise",
+        " e",
+        "4 last",
+    ];
+    let rules = "multiline: {start: '^\\d'}\nredact_patterns: ['KEY-----\\n(?s:.*)-----END']";
+    for form in ["lines", "returns", "docker", "cri", "utf-16le"] {
+        let (log, setting) = in_form(form, &lines);
+        for (patterns, expected) in [
+            (
+                "exclude_patterns: ['^ secret', '^3 noise$']",
+                &["0 first", "2 x [redacted]", "4 last"][..],
+            ),
+            ("include_patterns: ['^zzz$', 'last$']", &["2 x [redacted]", "4 last"]),
+        ] {
+            let (site, receiver) = (Site::new(), Receiver::tcp());
+            fs::write(site.path("app.log"), &log).unwrap();
+            let shipper = Shipper::new(&site).follow("app.log").to(&receiver.endpoint());
+            let shipper = shipper.yaml(&format!("{rules}\n{patterns}\n{setting}"));
+            let output = shipper.reading_from_start().arg("--once").output();
+            assert!(output.status.success(), "{form}: {output:?}");
+            // A carriage return at the end of a single line goes out as a blank.
+            let texts = receiver.texts();
+            let texts: Vec<_> = texts.iter().map(|text| text.trim_end()).collect();
+            assert_eq!(texts, expected, "{form}, {patterns}");
+        }
+    }
+}
+
 #[test]
 fn structured_data_arrives_beside_the_token() {
     let token = |shipper: Shipper| shipper.env("REMOTE_SYSLOG_DESTINATION_TOKEN", "ABC");

@@ -46,6 +46,14 @@ impl LineFilter {
         !self.include.is_empty() && !self.include.drops(line) || self.exclude.drops(line)
     }
 
+    /// The same of a text that was joined of several lines: any of them must match, and none.
+    #[must_use]
+    pub fn drops_record(&self, text: &[u8]) -> bool {
+        let lines = || text.split(|&byte| byte == b'\n');
+        !self.include.is_empty() && !lines().any(|line| self.include.drops(line))
+            || lines().any(|line| self.exclude.drops(line))
+    }
+
     /// What is sent of whole `lines`, each with its newline.
     #[must_use]
     pub fn kept<'a>(&'a self, lines: &'a [u8]) -> KeptLines<'a> {

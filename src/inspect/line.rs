@@ -77,7 +77,12 @@ fn show_one(messages: &Messages, line: &[u8], of: &str, out: Out<'_>) -> io::Res
     }
     let mut work = Workspace::default();
     work.text = seen.into_owned();
+    // Patterns do not see the carriage return at the end.
+    let has_return = work.text.pop_if(|last| *last == b'\r').is_some();
     let severity = messages.text.apply(&mut work).or(of_form);
+    if has_return {
+        work.text.push(b'\r');
+    }
     if work.text != line {
         writeln!(out, "  text: {}", String::from_utf8_lossy(&work.text).shown())?;
     }

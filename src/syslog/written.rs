@@ -136,7 +136,10 @@ impl TimeStart {
     }
 
     fn is_at(self, line: &[u8], at: usize) -> bool {
-        let is_first = || at == 0 || !line[at - 1].is_ascii_alphanumeric();
+        let is_first = || {
+            let before = &line[..at];
+            !before.last().is_some_and(u8::is_ascii_alphanumeric) || is_behind_color(before)
+        };
         match self {
             Self::Sign(sign) => line[at] == sign,
             Self::Digit => line[at].is_ascii_digit() && is_first(),
@@ -144,6 +147,14 @@ impl TimeStart {
             Self::Anything => true,
         }
     }
+}
+
+/// Whether a line ends with a sequence that sets colours, as terminals take it (ECMA-48, section 8.3.117).
+fn is_behind_color(line: &[u8]) -> bool {
+    let is_parameter = |byte: &&u8| byte.is_ascii_digit() || **byte == b';';
+    let Some(sequence) = line.strip_suffix(b"m") else { return false };
+    let parameters = sequence.iter().rev().take_while(is_parameter).count();
+    sequence[..sequence.len() - parameters].ends_with(b"\x1B[")
 }
 
 /// What may stand between a `%` and its letter.

@@ -206,10 +206,22 @@ fn padded(text: &[u8]) -> Option<[u8; OwnTime::FORM]> {
 fn is_in_range(seconds: &[u8; SECONDS]) -> bool {
     let number = |at: usize| (seconds[at] - b'0') * 10 + (seconds[at + 1] - b'0');
     (1..=12).contains(&number(5))
-        && (1..=31).contains(&number(8))
+        && (1..=days(number(5), number(0), number(2))).contains(&number(8))
         && number(11) < 24
         && number(14) < 60
         && number(17) < 60
+}
+
+/// How many days a month has, in the year of these two digits and two more (the Gregorian calendar, RFC 3339,
+/// appendix C).
+fn days(month: u8, century: u8, year: u8) -> u8 {
+    let is_leap = if year == 0 { century.is_multiple_of(4) } else { year.is_multiple_of(4) };
+    match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
 }
 
 fn is_offset(offset: &[u8]) -> bool {
@@ -267,6 +279,8 @@ mod tests {
             ("2026-11-29T10:20:30.123456789Z", "2026-11-29T10:20:30.123456Z"),
             ("2026-11-29T10:20:30.100000000-03:30", "2026-11-29T10:20:30.1-03:30"),
             ("2026-11-29T10:20:30.000000+00:00", "2026-11-29T10:20:30+00:00"),
+            ("2024-02-29T10:20:30Z", "2024-02-29T10:20:30Z"),
+            ("2000-02-29T10:20:30Z", "2000-02-29T10:20:30Z"),
         ] {
             assert_eq!(text(given).as_deref(), Some(expected));
         }
@@ -277,6 +291,9 @@ mod tests {
             "2026-11-29T10:20:30",
             "2026-11-29T10:20:60Z",
             "2026-13-29T10:20:30Z",
+            "2026-02-29T10:20:30Z",
+            "2100-02-29T10:20:30Z",
+            "2026-11-31T10:20:30Z",
             "2026-11-29T24:20:30Z",
             "2026-11-29T10:20:30.Z",
             "2026-11-29T10:20:30+1:00",

@@ -1,11 +1,21 @@
 //! What is hidden in many logs, by name. Pure.
 
+use std::ops::Range;
+
 /// What a preset redacts.
 pub(super) struct RedactionPreset {
     pub(super) pattern: &'static str,
     pub(super) replacement: &'static str,
     /// Tells what is meant from what only looks like it.
-    pub(super) is_meant: fn(&[u8]) -> bool,
+    pub(super) meant: Meant,
+}
+
+/// Where in what a pattern matches, from a place on, something stands that is meant.
+pub(super) type Meant = fn(&[u8], usize) -> Option<Range<usize>>;
+
+/// All that matches is meant.
+pub(super) fn whole(text: &[u8], from: usize) -> Option<Range<usize>> {
+    (from == 0).then_some(0..text.len())
 }
 
 /// The names of all there are.
@@ -14,33 +24,74 @@ pub const NAMES: [&str; 5] = ["card", "email", "ipv4", "bearer", "password"];
 /// Between quotes or up to what ends a word. What stands before it stays, and so do the quotes.
 const PASSWORD: &str = concat!(
     r#"((?:[Pp][Aa][Ss][Ss](?:[Ww][Oo][Rr][Dd]|[Ww][Dd]|[Pp][Hh][Rr][Aa][Ss][Ee])|[Pp][Ww][Dd]|[Ss][Ee][Cc][Rr][Ee][Tt]"#,
-    r#"|[Tt][Oo][Kk][Ee][Nn]|[Aa][Pp][Ii][_-]?[Kk][Ee][Yy])\\?["']?\s*[:=]\s*)"#,
-    r#"(?:(")(?:[^"\\]|\\.)*(")|(')(?:[^'\\]|\\.)*(')|[^\s"',;&]+)"#,
+    r#"|[Tt][Oo][Kk][Ee][Nn]|[Aa][Pp][Ii][_-]?[Kk][Ee][Yy])\\?["']?\s*(?::=|=>|==|[:=])\s*\[?)"#,
+    // Quotes within what is quoted itself, quotes, and what has none, or one that is not closed.
+    r#"(?:(\\+")(?:[^"\\]|\\+[^"\\])*(\\+")|(")(?:[^"\\]|\\.)*(")|(')(?:[^'\\]|\\.)*(')"#,
+    r#"|["'\\]*[^\s"',;&]+)"#,
 );
 
 /// The preset of that name.
 pub(super) fn of(name: &str) -> Option<RedactionPreset> {
-    let (pattern, replacement, is_meant): (_, _, fn(&[u8]) -> bool) = match name {
+    let (pattern, replacement, meant): (_, _, Meant) = match name {
         // ISO/IEC 7812: 13 to 19 digits as they are in use, the last of which makes the sum right.
-        "card" => (r"\b[0-9](?:[ -]?[0-9]){12,18}\b", "[redacted]", adds_up),
+        "card" => (r"\b[0-9](?:[ -]?[0-9]){12,}\b", "[redacted]", card),
         "email" => (
             r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}",
             "[redacted]",
-            |_| true,
+            whole,
         ),
         "ipv4" => (
             r"\b(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\b",
             "[redacted]",
-            |_| true,
+            whole,
         ),
         // RFC 6750, section 2.1: b64token.
         "bearer" => {
-            (r"(\b[Bb][Ee][Aa][Rr][Ee][Rr]\s+)[A-Za-z0-9._~+/-]+=*", "${1}[redacted]", |_| true)
+            (r"(\b[Bb][Ee][Aa][Rr][Ee][Rr]\s+)[A-Za-z0-9._~+/-]+=*", "${1}[redacted]", whole)
         }
-        "password" => (PASSWORD, "$1$2$4[redacted]$3$5", |_| true),
+        "password" => (PASSWORD, "$1$2$4$6[redacted]$3$5$7", whole),
         _ => return None,
     };
-    Some(RedactionPreset { pattern, replacement, is_meant })
+    Some(RedactionPreset { pattern, replacement, meant })
+}
+
+/// The lengths of the groups in which card numbers are printed.
+const CARD_GROUPS: [&[usize]; 4] = [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]];
+
+/// A card number in a row of digits, in which other numbers may stand beside it: all of it, a group of digits, or
+/// groups as they are printed.
+fn card(text: &[u8], from: usize) -> Option<Range<usize>> {
+    let is_card = |range: &Range<usize>| {
+        let text = &text[range.clone()];
+        let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
+        (13..=19).contains(&digits) && adds_up(text)
+    };
+    let all = 0..text.len();
+    if from == 0 && is_card(&all) {
+        return Some(all);
+    }
+    let groups = digit_groups(text, from);
+    (0..groups.len()).find_map(|first| {
+        let groups = &groups[first..];
+        let printed = CARD_GROUPS.iter().filter(|lengths| {
+            groups.len() >= lengths.len()
+                && groups.iter().zip(**lengths).all(|(it, &len)| it.len() == len)
+        });
+        let mut counts = printed.map(|lengths| lengths.len()).chain([1]);
+        counts.find_map(|count| Some(groups[0].start..groups[count - 1].end).filter(is_card))
+    })
+}
+
+/// The groups of digits in `text` from `from` on.
+fn digit_groups(text: &[u8], from: usize) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    for at in (from..text.len()).filter(|&at| text[at].is_ascii_digit()) {
+        match groups.last_mut().filter(|group| group.end == at) {
+            Some(group) => group.end = at + 1,
+            None => groups.push(at..at + 1),
+        }
+    }
+    groups
 }
 
 /// Whether the digits of `text` add up as those of a card number do (ISO/IEC 7812-1, annex B; "Luhn").

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::filter::{Finder, FinderSearch, PatternError, Re2Pattern, Spans};
-use crate::text::presets;
+use crate::text::presets::{self, Meant};
 
 /// What stands in the place of what was matched, unless it is said otherwise.
 pub const REDACTED: &str = "[redacted]";
@@ -24,8 +24,8 @@ pub struct Redaction {
     /// Finds what it may match.
     finder: Finder,
     replacement: Vec<ReplacementPart>,
-    /// Whether what is matched is meant.
-    is_meant: fn(&[u8]) -> bool,
+    /// What is meant of what is matched.
+    meant: Meant,
 }
 
 /// A part of a replacement.
@@ -66,7 +66,7 @@ impl Redaction {
         let pattern = Re2Pattern::new(pattern)?;
         let replacement = parts(&pattern, replacement)?;
         let finder = Finder::new([&pattern]);
-        Ok(Self { pattern, preset: None, finder, replacement, is_meant: |_| true })
+        Ok(Self { pattern, preset: None, finder, replacement, meant: presets::whole })
     }
 
     /// The names of the presets.
@@ -78,7 +78,7 @@ impl Redaction {
         let preset = presets::of(name)?;
         let redaction = Self::new(preset.pattern, preset.replacement).ok()?;
         let name = Self::PRESETS.into_iter().find(|known| *known == name);
-        Some(Self { is_meant: preset.is_meant, preset: name, ..redaction })
+        Some(Self { meant: preset.meant, preset: name, ..redaction })
     }
 
     /// The preset, or the pattern as it was written.
@@ -94,8 +94,8 @@ impl Redaction {
             return false;
         }
         let mut done = 0;
-        let mut replace = |whole: Range<usize>, spans: &Spans| {
-            out.extend_from_slice(&text[done..whole.start]);
+        let mut replace = |meant: Range<usize>, spans: &Spans| {
+            out.extend_from_slice(&text[done..meant.start]);
             for part in &self.replacement {
                 match part {
                     ReplacementPart::Text(bytes) => out.extend_from_slice(bytes),
@@ -105,12 +105,15 @@ impl Redaction {
                     }
                 }
             }
-            done = whole.end;
+            done = meant.end;
         };
         self.pattern.each_match(text, |spans| {
             let whole = spans.first().cloned().flatten().filter(|whole| !whole.is_empty());
-            if let Some(whole) = whole.filter(|whole| (self.is_meant)(&text[whole.clone()])) {
-                replace(whole, spans);
+            let Some(whole) = whole else { return };
+            let mut from = 0;
+            while let Some(meant) = (self.meant)(&text[whole.clone()], from) {
+                from = meant.end;
+                replace(whole.start + meant.start..whole.start + meant.end, spans);
             }
         });
         if done > 0 {
@@ -252,9 +255,23 @@ mod tests {
         {
             assert_eq!(preset("card", &format!("paid by {card}.")), "paid by [redacted].");
         }
-        for other in
-            ["4111111111111112", "1234567890123", "x4111111111111111", "41111111111111110000"]
-        {
+        for (line, expected) in [
+            ("10:20:30 4111111111111111", "10:20:30 [redacted]"),
+            ("2026-11-29 4111111111111111 x", "2026-11-29 [redacted] x"),
+            ("paid 4111111111111111 200 OK", "paid [redacted] 200 OK"),
+            ("paid 4111-1111-1111-1111 200", "paid [redacted] 200"),
+            ("paid 4111 1111 1111 1111 2 items", "paid [redacted] 2 items"),
+            ("3782 822463 10005 4111111111111111 12/28", "[redacted] [redacted] 12/28"),
+        ] {
+            assert_eq!(preset("card", line), expected);
+        }
+        for other in [
+            "4111111111111112",
+            "1234567890123",
+            "x4111111111111111",
+            "41111111111111110000",
+            "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16",
+        ] {
             let line = format!("id {other}.");
             assert_eq!(preset("card", &line), line);
         }
@@ -280,6 +297,15 @@ mod tests {
             ("api_key = k,secret:s", "api_key = [redacted],secret:[redacted]"),
             ("&access_token=t&b", "&access_token=[redacted]&b"),
             ("the password is good", "the password is good"),
+            (r#"{"msg":"{\"password\":\"a b\"}"}"#, r#"{"msg":"{\"password\":\"[redacted]\"}"}"#),
+            (r#"{"log":"password=\"hunter2\" ok\n"}"#, r#"{"log":"password=\"[redacted]\" ok\n"}"#),
+            (r#""password"=>"hunter2""#, r#""password"=>"[redacted]""#),
+            ("Password => hunter2", "Password => [redacted]"),
+            (r#"password := "hunter2""#, r#"password := "[redacted]""#),
+            (r#"password == "hunter2""#, r#"password == "[redacted]""#),
+            (r#""password": ["hunter2"]"#, r#""password": ["[redacted]"]"#),
+            ("password=\"hunter2", "password=[redacted]"),
+            ("password='hunter2 x", "password=[redacted] x"),
         ] {
             assert_eq!(preset("password", given), expected);
         }
@@ -290,6 +316,8 @@ mod tests {
     fn presets_leave_what_the_document_says() {
         for (name, text) in [
             ("card", "4111.1111.1111.1111"),
+            ("card", "id 7 411111 1111111111 2"),
+            ("ipv4", "client_10.0.0.1"),
             ("card", "4111  1111  1111  1111"),
             ("email", "user@\u{D68C}\u{C0AC}.kr"),
             ("ipv4", "2001:db8::1"),
@@ -312,7 +340,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_that_is_secret_is_left(
-            parts in proptest::collection::vec(("[a-z =:\"\u{E9}]{0,9}", 0usize..5, any::<bool>()), 0..9),
+            parts in proptest::collection::vec(("[a-z =:\"\u{E9}]{0,9}", 0usize..5, any::<bool>(), "([0-9]{1,3}[ -])?"), 0..9),
         ) {
             let secrets = [
                 "4111111111111111", "jane.doe@mail.example.com", "192.168.17.250",
@@ -324,9 +352,10 @@ mod tests {
             let rules = names.map(|name| Redaction::preset(name).unwrap());
             let redactions = Redactions::new(rules.to_vec());
             let mut text = Vec::new();
-            for (around, secret, is_bad) in &parts {
+            for (around, secret, is_bad, beside) in &parts {
                 text.extend_from_slice(around.as_bytes());
                 text.extend_from_slice(if *is_bad { b" \xFF " } else { b" " });
+                text.extend_from_slice(beside.as_bytes());
                 text.extend_from_slice(secrets[*secret].as_bytes());
                 text.push(b' ');
             }

@@ -93,7 +93,8 @@ pub(super) fn opening<'a>(
     if !input.eat("?") {
         return Ok(GroupOpening::Numbered(flags, None));
     }
-    if input.eat("P<") || input.eat("<") {
+    let is_look_behind = input.starts_with("<=") || input.starts_with("<!");
+    if input.eat("P<") || !is_look_behind && input.eat("<") {
         return name(start, input).map(|name| GroupOpening::Numbered(flags, Some(name)));
     }
     switches(start, input, flags)

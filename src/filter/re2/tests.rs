@@ -192,6 +192,8 @@ fn what_go_refuses_is_refused_with_the_piece_that_is_meant() {
             "'{3}' repeats something more than 1000 times, alone or with others around it",
         ),
         ("(?=a)", "'(?=…' opens no kind of group; RE2 has no look-around and no comments"),
+        ("(?<=a)b", "'(?<…' opens no kind of group; RE2 has no look-around and no comments"),
+        ("(?<!a)b", "'(?<…' opens no kind of group; RE2 has no look-around and no comments"),
         ("(?i-)", "'(?i-)…' opens no kind of group; RE2 has no look-around and no comments"),
         ("(?x)", "'(?x…' opens no kind of group; RE2 has no look-around and no comments"),
         ("(?P<>a)", "'(?P<>' is no name of a group; it takes letters, digits and '_'"),

@@ -116,7 +116,12 @@ impl Composer {
         batch: &mut Batch,
         counts: &mut Counts,
     ) {
-        if format.settings.filter.drops(&message.text) {
+        let filter = &format.settings.filter;
+        let is_dropped = match rules.multiline {
+            Some(_) => filter.drops_record(&message.text),
+            None => filter.drops(&message.text),
+        };
+        if is_dropped {
             counts.excluded += 1;
             return;
         }

@@ -55,13 +55,18 @@ impl Composer {
         let count = |lines: &[u8]| memchr_iter(b'\n', lines).count() as u64;
         counts.lines += count(piece.records);
         let crosses_lines = rules.crosses_lines();
+        // Patterns see a newline between two lines, whatever stands there.
+        let has_returns = piece.controls == Controls::Some;
+        let is_other = |record: &[u8]| {
+            (crosses_lines || has_returns && memchr(b'\r', record).is_some()) && count(record) > 1
+        };
         let mut start = 0;
         for end in piece.ends.within() {
             let record = &piece.records[start..end];
             if judge.keeps(start, end) {
                 let is_changed = search.may_change(start, end)
                     || piece.is_start() && start == 0
-                    || crosses_lines && count(record) > 1;
+                    || is_other(record);
                 let was_cut = match is_changed {
                     true => self.append_line(format, rules, piece, start..end - 1, false, batch),
                     false => self.append_unchanged(format, rules, piece, start..end - 1, batch),

@@ -40,6 +40,10 @@ fn times_are_found_as_logs_have_them() {
         // Log4j and Python: a comma, local time.
         ("%Y-%m-%d %H:%M:%S,%f", "2026-11-28 10:20:30,123 INFO up", "2026-11-28T08:20:30.123Z"),
         ("%F %T", "WARN 2026-11-28 10:20:30 up", "2026-11-28T08:20:30Z"),
+        // Coloured, and a word that is none.
+        ("%F %T", "\x1B[90m2026-11-28 10:20:30\x1B[0m INFO up", "2026-11-28T08:20:30Z"),
+        ("%F %T", "\x1B[1;90m2026-11-28 10:20:30\x1B[0m INFO up", "2026-11-28T08:20:30Z"),
+        ("%F %T", "[0m2026-11-27 10:20:30 2026-11-28 10:20:30", "2026-11-28T08:20:30Z"),
         // syslog (RFC 3164), with the day padded either way.
         ("%b %e %H:%M:%S", "Nov  9 10:20:30 web1 cron[1]: up", "2026-11-09T08:20:30Z"),
         ("%b %d %H:%M:%S", "Nov 28 10:20:30 web1 cron[1]: up", "2026-11-28T08:20:30Z"),

@@ -86,11 +86,17 @@ pub fn holds_archive(file: &File) -> bool {
 pub(super) struct Ongoing {
     file: File,
     offset: u64,
+    /// So many bytes were read since something has come of them.
+    fruitless: u64,
 }
+
+/// What gives nothing for so long is read no further: it would take time without end, of a sparse file for
+/// example. No compression of a text comes near that.
+const FRUITLESS: u64 = 64 << 20;
 
 impl Ongoing {
     pub(super) fn new(file: File) -> Self {
-        Self { file, offset: 0 }
+        Self { file, offset: 0, fruitless: 0 }
     }
 }
 
@@ -98,6 +104,10 @@ impl Read for Ongoing {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read_at(buffer, self.offset)?;
         self.offset += count as u64;
+        self.fruitless += count as u64;
+        if self.fruitless > FRUITLESS {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         match count {
             0 if !buffer.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
             count => Ok(count),
@@ -152,8 +162,21 @@ impl Decoder {
     /// Gives the next bytes; 0 at the end of the member.
     ///
     /// # Errors
-    /// `WouldBlock` where the file ends before the member does.
+    /// `WouldBlock` where the file ends before the member does, `InvalidData` where it is none, or nothing comes of
+    /// very much of it.
     pub(super) fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        let count = self.decode(output)?;
+        if count > 0 {
+            let reader = match &mut self.state {
+                CodecState::Gzip(decoder) => decoder.get_mut(),
+                CodecState::Stepwise { reader, .. } => reader,
+            };
+            reader.get_mut().fruitless = 0;
+        }
+        Ok(count)
+    }
+
+    fn decode(&mut self, output: &mut [u8]) -> io::Result<usize> {
         let (reader, decoder, may_owe, is_over) = match &mut self.state {
             CodecState::Gzip(decoder) => return decoder.read(output),
             CodecState::Stepwise { reader, decoder, may_owe, is_over } => {

@@ -37,6 +37,8 @@ pub(in crate::input) enum Defect {
 /// How much is kept to go back in: half of it at least.
 const WINDOW: usize = 1 << 20;
 const STEP: usize = 128 << 10;
+/// No file has so many members in a row that hold nothing: to begin one takes as long as many lines do.
+const EMPTY_MEMBERS: u32 = 1000;
 /// Whoever compresses a file adds to it more often than that.
 const STALLED: Duration = Duration::from_secs(30);
 
@@ -151,7 +153,7 @@ impl CompressedReader {
             return Err(io::ErrorKind::InvalidData.into());
         }
         self.defect = None;
-        loop {
+        for _ in 0..EMPTY_MEMBERS {
             let Some(decoder) = &mut self.decoder else { return Ok(0) };
             match decoder.read(&mut self.window[end..]) {
                 Ok(0) => {
@@ -167,6 +169,8 @@ impl CompressedReader {
                 }
             }
         }
+        self.defect = Some(Defect::Corrupt);
+        Err(io::ErrorKind::InvalidData.into())
     }
 }
 

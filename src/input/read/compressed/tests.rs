@@ -146,6 +146,33 @@ fn a_damaged_file_is_read_so_far_and_padding_is_left_out() {
 }
 
 #[test]
+fn what_holds_nothing_for_very_long_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    for (codec, extension) in CODECS {
+        let path = dir.path().join(format!("log.1.{extension}"));
+        let (empty, text) = (compress(codec, b""), compress(codec, b"line\n"));
+        for (members, defect) in [(500, None), (20_000, Some(Defect::Corrupt))] {
+            std::fs::write(&path, [&text[..], &empty.repeat(members), &text].concat()).unwrap();
+            let (content, found) = read(&mut opened(&path), 0);
+            assert_eq!(found, defect, "{codec:?}");
+            let expected = if defect.is_none() { "line\nline\n" } else { "line\n" };
+            assert_eq!(content, expected.as_bytes(), "{codec:?}");
+        }
+    }
+    // A frame that is to be skipped (RFC 8878, section 3.1.2), of which nothing is on disk.
+    let path = dir.path().join("log.1.zst");
+    for (size, defect) in [(1u32 << 20, None), (1 << 30, Some(Defect::Corrupt))] {
+        let head = [&[0x50, 0x2a, 0x4d, 0x18], &size.to_le_bytes()[..]].concat();
+        std::fs::write(&path, &head).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        let end = head.len() as u64 + u64::from(size);
+        std::os::unix::fs::FileExt::write_all_at(&file, &compress(Codec::Zstd, b"x"), end).unwrap();
+        let (content, found) = read(&mut opened(&path), 0);
+        assert_eq!((content.len(), found), (usize::from(defect.is_none()), defect));
+    }
+}
+
+#[test]
 fn what_ends_too_early_is_given_up_when_it_has_not_grown_for_long() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log.1.gz");

@@ -24,7 +24,7 @@ use super::{
     Config, Destination, Listen, Loaded, Mode, PidFilePlace, Protocol, Surroundings, TlsSettings,
     entry,
 };
-use crate::syslog::{Framing, field};
+use crate::syslog::Framing;
 
 pub(super) use receivers::uses_hosts;
 
@@ -242,19 +242,6 @@ impl<'a> Resolver<'a> {
         let text = typed.text.to_str().ok_or_else(|| not_utf8(&typed.text));
         let value = text.and_then(M::parse);
         value.map_err(|error| self.problem(typed.spot, error)).ok()
-    }
-
-    /// Header fields are made valid when they are sent; that the receiver sees another name
-    /// should be no surprise.
-    fn warn_of_change(&mut self, spot: Spot, name: &str, max: usize) {
-        let sent = field(name, max);
-        if sent != name {
-            let text = format!(
-                "{name:?} is sent as {sent:?}; write at most {max} printable ASCII characters, \
-                 none of them a blank"
-            );
-            self.warn(spot, text);
-        }
     }
 
     fn switch(&mut self, given: &One<Switch>) -> bool {

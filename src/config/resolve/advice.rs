@@ -11,7 +11,7 @@ use super::super::value::MESSAGE_MIN;
 use super::super::{Config, FileEntry, Protocol};
 use super::{DEFAULT_PORT, Resolver};
 use crate::glob::Component;
-use crate::syslog::{Framing, Header};
+use crate::syslog::{Framing, Header, field};
 use crate::text::PathTemplate;
 
 /// The port of syslog over TLS (RFC 5425, section 4.1).
@@ -159,6 +159,19 @@ impl Resolver<'_> {
         let included = self.typed.included.entries.iter().flat_map(List::items);
         let mut items = keys.files.items().iter().chain(included);
         of_all.or_else(|| items.find_map(of_entry)).or(keys.destination.own.token.spot())
+    }
+
+    /// Header fields are made valid when they are sent; that the receiver sees another name
+    /// should be no surprise.
+    pub(super) fn warn_of_change(&mut self, spot: Spot, name: &str, max: usize) {
+        let sent = field(name, max);
+        if sent != name {
+            let text = format!(
+                "{name:?} is sent as {sent:?}; write at most {max} printable ASCII characters, \
+                 none of them a blank"
+            );
+            self.warn(spot, text);
+        }
     }
 
     /// Nothing replaces variables in a file.

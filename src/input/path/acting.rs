@@ -31,10 +31,8 @@ const DELETED: Duration = Duration::from_secs(120);
 /// By then it is known what a deleted file was copied to: a path that names a copy is told from a new log
 /// within a second or two.
 const COPIED: Duration = Duration::from_secs(3);
-/// What part of the time that a rotated file was quiet is let pass before it is looked at again: no event tells of
-/// what comes late. Thousands are rotated at once, and each look costs as much as a line.
-const PART: u32 = 3;
-/// How soon and how rarely that is, whatever part it is.
+/// How soon and how rarely a file is looked at of which no event tells. Thousands are rotated at once, and each
+/// look costs as much as a line.
 const SOON: Duration = Duration::from_millis(250);
 const RARELY: Duration = Duration::from_secs(15);
 /// How long to wait with a file that cannot be read.
@@ -99,7 +97,7 @@ impl FollowedPath {
         let Some(it) = self.get(which) else { return Step::Next(None) };
         let (phase, medium) = (it.phase(), it.medium());
         let quiet_for = it.quiet(now);
-        let (again, settled) = (quiet_for / PART, it.quiet_at(UNFINISHED_QUIET));
+        let (again, settled) = (quiet_for / 8, it.quiet_at(UNFINISHED_QUIET));
         let missing_until = it.quiet_at(NO_SUCCESSOR);
         let quiet = self.quiet(which, newer, medium, context);
         match action(Situation { phase, progress, newer, medium, quiet }) {

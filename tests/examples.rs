@@ -47,6 +47,7 @@ fn every_example_prints_messages_of_each_of_its_files() {
             text = text.replace(&format!("\"{top}"), &format!("\"{root}{top}"));
         }
         let file = site.append("example.yml", text);
+        fs::create_dir_all(site.path("etc/log_files.d")).unwrap();
         let cli = Cli::read(["remote_syslog", "-c", file.to_str().unwrap()]).unwrap();
         let loaded = config::load(&cli, &Surroundings::of_process().unwrap());
         let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));

@@ -104,7 +104,7 @@ pub enum PidFileError {
 }
 
 /// How long the end of the process waits for the file system.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is tried to take a file that is gone when it is locked: an instance that stops
 /// removes it, and one after the other may.
 const TRIES: usize = 3;

@@ -1,5 +1,6 @@
 //! What is hidden in many logs, by name. Pure.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// What a preset redacts.
@@ -58,6 +59,9 @@ pub(super) fn of(name: &str) -> Option<RedactionPreset> {
 /// The lengths of the groups in which card numbers are printed.
 const CARD_GROUPS: [&[usize]; 4] = [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]];
 
+/// How many groups those have at most.
+const MOST_GROUPS: usize = 5;
+
 /// A card number in a row of digits, in which other numbers may stand beside it: all of it, a group of digits, or
 /// groups as they are printed.
 fn card(text: &[u8], from: usize) -> Option<Range<usize>> {
@@ -70,28 +74,36 @@ fn card(text: &[u8], from: usize) -> Option<Range<usize>> {
     if from == 0 && is_card(&all) {
         return Some(all);
     }
-    let groups = digit_groups(text, from);
-    (0..groups.len()).find_map(|first| {
-        let groups = &groups[first..];
-        let printed = CARD_GROUPS.iter().filter(|lengths| {
+    let mut ahead = digit_groups(text, from);
+    // No more than a card may have, so that a row of many is gone through once.
+    let mut groups: VecDeque<_> = ahead.by_ref().take(MOST_GROUPS).collect();
+    while let Some(first) = groups.front() {
+        let is_printed = |lengths: &&&[usize]| {
             groups.len() >= lengths.len()
                 && groups.iter().zip(**lengths).all(|(it, &len)| it.len() == len)
-        });
-        let mut counts = printed.map(|lengths| lengths.len()).chain([1]);
-        counts.find_map(|count| Some(groups[0].start..groups[count - 1].end).filter(is_card))
-    })
+        };
+        let mut counts =
+            CARD_GROUPS.iter().filter(is_printed).map(|lengths| lengths.len()).chain([1]);
+        let found =
+            counts.find_map(|count| Some(first.start..groups[count - 1].end).filter(is_card));
+        if found.is_some() {
+            return found;
+        }
+        groups.pop_front();
+        groups.extend(ahead.next());
+    }
+    None
 }
 
 /// The groups of digits in `text` from `from` on.
-fn digit_groups(text: &[u8], from: usize) -> Vec<Range<usize>> {
-    let mut groups: Vec<Range<usize>> = Vec::new();
-    for at in (from..text.len()).filter(|&at| text[at].is_ascii_digit()) {
-        match groups.last_mut().filter(|group| group.end == at) {
-            Some(group) => group.end = at + 1,
-            None => groups.push(at..at + 1),
-        }
-    }
-    groups
+fn digit_groups(text: &[u8], from: usize) -> impl Iterator<Item = Range<usize>> {
+    let mut at = from;
+    std::iter::from_fn(move || {
+        let start = at + text[at..].iter().position(u8::is_ascii_digit)?;
+        let digits = text[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        at = start + digits;
+        Some(start..at)
+    })
 }
 
 /// Whether the digits of `text` add up as those of a card number do (ISO/IEC 7812-1, annex B; "Luhn").

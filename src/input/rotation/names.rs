@@ -34,8 +34,9 @@ const FLEXI_CURRENT: &[u8] = b"_rCURRENT";
 /// What stands before the number there.
 const FLEXI: &[u8] = b"_r";
 
-/// What may stand behind a date: why lumberjack's successor has rotated, and that it is UTC.
-const BEHIND_DATE: [&[u8]; 4] = [b"-size", b"-time", b"-manual", b"Z"];
+/// What may stand behind a date: why lumberjack's successor has rotated, that it is UTC, and that logrotate has found it
+/// in its way (`findings/logrotate-moves-what-is-in-its-way.sh`).
+const BEHIND_DATE: [&[u8]; 5] = [b"-size", b"-time", b"-manual", b"Z", b".backup"];
 
 /// How many letters and digits mkstemp(3) chooses for a name.
 const RANDOM: usize = 6;
@@ -74,10 +75,12 @@ impl Form<'_> {
             return Some(Form::Tai64);
         }
         let (stem, extension) = split(base);
-        if let Some(own) = stem.strip_suffix(FLEXI_CURRENT)
-            && let Some(rest) = plain.strip_prefix(own).and_then(|it| it.strip_prefix(FLEXI))
-            && rest.strip_suffix(extension).is_some_and(is_digits)
-        {
+        let is_flexi = |(stem, extension): (&[u8], &[u8])| {
+            let own = stem.strip_suffix(FLEXI_CURRENT);
+            let rest = own.and_then(|own| plain.strip_prefix(own)?.strip_prefix(FLEXI));
+            rest.and_then(|rest| rest.strip_suffix(extension)).is_some_and(is_digits)
+        };
+        if is_flexi((stem, extension)) || is_flexi((base, b"")) {
             return Some(Form::Flexi);
         }
         let middle = plain.strip_prefix(stem).and_then(|rest| rest.strip_suffix(extension));
@@ -204,15 +207,15 @@ fn base_names(name: &[u8]) -> Vec<Vec<u8>> {
         if is_leading_date(&plain[..at]) {
             bases.push(plain[at..].to_vec());
         }
+        if plain[at..].strip_prefix(FLEXI).is_some_and(is_digits) {
+            bases.push([&plain[..at], FLEXI_CURRENT].concat());
+        }
         let Some(stamp) = middle.get(at..) else { continue };
         if is_stamp(stamp) && !extension.is_empty() {
             bases.push([&middle[..at], extension].concat());
         }
         if stamp.strip_prefix(FLEXI).is_some_and(is_digits) {
             bases.push([&middle[..at], FLEXI_CURRENT, extension].concat());
-        }
-        if plain[at..].strip_prefix(FLEXI).is_some_and(is_digits) {
-            bases.push([&plain[..at], FLEXI_CURRENT].concat());
         }
     }
     bases

@@ -6,7 +6,7 @@ proptest! {
     fn the_bases_of_a_name_are_those_that_it_is_a_rotation_of(
         base in "[a.1-]{1,5}|current|[a.]{0,2}_rCURRENT",
         front in "(2026-11-23[.-]?|@4000000067a1b2c31dcd6500)?",
-        stamp in "([._-]{0,2}([1.-]{0,3}|old|Mon|Sunday|bak|save-?1|2026-11-23(-size|Z)?))?(\\.~1~)?",
+        stamp in "([._-]{0,2}([1.-]{0,3}|old|Mon|Sunday|bak|save-?1|2026-11-23(-size|Z|\\.backup)?))?(\\.~1~)?",
         ext in "(\\.a|\\.s)?",
         gz in "(\\.gz|\\.zst)?",
     ) {
@@ -58,6 +58,7 @@ fn a_mere_number_does_not_tell() {
         "app-2026-12-01T05-00-00.000-size.log.gz",
         "app-2026-12-01T05-00-00.000-time.log",
         "app.log.20261201T170000Z",
+        "app.log-2026120107.backup",
         "app.log__2026-11-29",
         "2026-11-29-app.log",
         "20261129_app.log.zst",

@@ -1,20 +1,45 @@
 //! The directory and its lock, which stay one's own also when somebody removes them.
 
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
-use super::LOCK;
+use super::{BASE, LOCK, RECENT};
 use crate::lockfile::{LockError, LockedFile};
+use crate::shown::Show;
 
-/// A state directory that nobody else uses.
+/// A state directory, and how far it is this process's.
 #[derive(Debug)]
 pub(super) struct Home {
     pub(super) dir: PathBuf,
-    lock: LockedFile,
+    hold: Hold,
+}
+
+#[derive(Debug)]
+enum Hold {
+    /// Nobody else uses it.
+    Locked(LockedFile),
+    /// Nothing can be saved there so far.
+    Sought {
+        /// Keeps others away, where it can.
+        lock: Option<LockedFile>,
+        find: Find,
+    },
+}
+
+/// What of earlier positions this process goes on from, where it may not save yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Find {
+    /// Nothing was there.
+    Nothing,
+    /// All that is there.
+    Everything,
+    /// There is more than could be read: it is not to be written over.
+    Part,
 }
 
 impl Home {
@@ -27,17 +52,36 @@ impl Home {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
         let path = dir.join(LOCK);
         let lock = LockedFile::open(&path, 0o600).map_err(|error| (path, error))?;
-        access(dir, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| io(error.into()))?;
-        Ok(Self { dir: dir.to_owned(), lock })
+        can_be_written(dir).map_err(|error| io(error.into()))?;
+        Ok(Self { dir: dir.to_owned(), hold: Hold::Locked(lock) })
+    }
+
+    /// One where nothing can be saved so far, though `lock` may be held.
+    pub(super) fn sought(dir: PathBuf, lock: Option<LockedFile>, find: Find) -> Self {
+        Self { dir, hold: Hold::Sought { lock, find } }
+    }
+
+    /// Whether nothing could ever be saved there.
+    pub(super) fn is_sought(&self) -> bool {
+        matches!(self.hold, Hold::Sought { .. })
     }
 
     /// Whether the lock in the directory is still the one that is held.
     pub(super) fn is_ours(&self) -> bool {
-        self.lock.is_at(&self.dir.join(LOCK))
+        matches!(&self.hold, Hold::Locked(lock) if lock.is_at(&self.dir.join(LOCK)))
     }
 
-    /// Makes the directory anew and takes its lock, after somebody has removed them.
+    /// Makes the directory and takes its lock, where that was not possible before or somebody has removed them.
     pub(super) fn settle(&mut self) -> io::Result<()> {
+        if let Hold::Sought { lock, find } = &mut self.hold {
+            match can_be_written(&self.dir) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
+            find.allows_to_write_over(&self.dir)?;
+            // It would be in its own way.
+            *lock = None;
+        }
         *self = Self::open(&self.dir).map_err(|(_, error)| match error {
             LockError::Io(error) => error,
             LockError::Held(pid) => {
@@ -52,7 +96,33 @@ impl Home {
 
     /// Writes this process's id into the lock.
     pub(super) fn write_pid(&mut self) {
-        // A message without the number is still a message.
-        let _ = self.lock.write_pid();
+        if let Hold::Locked(lock) = &mut self.hold {
+            // A message without the number is still a message.
+            let _ = lock.write_pid();
+        }
     }
+}
+
+impl Find {
+    /// An error where `dir`, which can be written by now, holds more than was read. Said once: the next start goes
+    /// on from there.
+    fn allows_to_write_over(&mut self, dir: &Path) -> io::Result<()> {
+        let is_there = |name| fs::symlink_metadata(dir.join(name)).is_ok();
+        match self {
+            Self::Everything => return Ok(()),
+            Self::Nothing if ![BASE, RECENT].into_iter().any(is_there) => return Ok(()),
+            Self::Nothing => tracing::warn!(
+                "{} can be written now, and holds positions that were not there at the start: they \
+                 are left as they are; restart to go on from them",
+                dir.shown()
+            ),
+            Self::Part => {}
+        }
+        *self = Self::Part;
+        Err(io::Error::new(io::ErrorKind::AlreadyExists, "there are other positions"))
+    }
+}
+
+fn can_be_written(dir: &Path) -> Result<(), Errno> {
+    access(dir, Access::WRITE_OK | Access::EXEC_OK)
 }

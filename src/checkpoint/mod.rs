@@ -26,7 +26,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use self::file::{Contents, FileProblem};
-use self::home::Home;
+use self::home::{Find, Home};
 use self::table::Table;
 use crate::limits;
 use crate::lockfile::{self, LockError, LockedFile};
@@ -97,9 +97,8 @@ pub struct ReadError {
 /// The positions of all sources, and the right to save them.
 #[derive(Debug)]
 pub struct Store {
+    /// None where nothing is to be saved.
     home: Option<Home>,
-    /// Keeps others away where nothing can be saved.
-    _lock: Option<LockedFile>,
     table: Table,
     /// The globs of the last run, where its positions are sound.
     globs: Option<FollowedGlobs>,
@@ -110,21 +109,25 @@ impl Store {
     /// directory is unusable. A file system that has become read-only still tells where each file
     /// goes on. Its lock can still be taken: to read the file is enough for that.
     ///
+    /// [`run`] saves there as soon as it can, unless there is something that could not be read.
+    ///
     /// # Errors
     /// [`StateError::Locked`] if another instance uses the directory.
     pub fn unsaved(dir: &Path) -> Result<(Self, Vec<Record>), StateError> {
+        let dir = &std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let lock = match LockedFile::open_to_read(&dir.join(LOCK)) {
             Ok(lock) => Some(lock),
             Err(LockError::Held(pid)) => {
-                return Err(StateError::Locked { pid, dir: dir.to_owned() });
+                return Err(StateError::Locked { pid, dir: dir.clone() });
             }
             Err(LockError::Io(_)) => None,
         };
         let mut is_sound = true;
         let mut load = |name, consequence: &str| {
             // One that cannot be read says nothing against the other.
-            let contents = look_into(dir, name).unwrap_or_else(|_| {
-                is_sound = false;
+            let contents = look_into(dir, name).unwrap_or_else(|error| {
+                // Where there is something else than a directory, there are no positions.
+                is_sound &= error.source.kind() == io::ErrorKind::NotADirectory;
                 Contents::none()
             });
             if let Some(problem) = &contents.problem {
@@ -139,16 +142,23 @@ impl Store {
             is_sound = false;
             warn_of_missing_base(dir);
         }
-        let table = assemble(base, recent);
+        let find = match (is_sound, base.is_missing) {
+            (false, _) => Find::Part,
+            (true, true) => Find::Nothing,
+            (true, false) => Find::Everything,
+        };
+        let mut table = assemble(base, recent);
+        table.need_base();
         let records = table.records();
         let globs = if is_sound { globs::read(dir) } else { None };
-        Ok((Self { home: None, _lock: lock, table, globs }, records))
+        let home = Some(Home::sought(dir.clone(), lock, find));
+        Ok((Self { home, table, globs }, records))
     }
 
     /// Positions that nobody keeps: every file is new.
     #[must_use]
     pub fn none() -> Self {
-        Self { home: None, _lock: None, table: Table::default(), globs: None }
+        Self { home: None, table: Table::default(), globs: None }
     }
 
     /// Above every id that was ever given in this directory.
@@ -210,7 +220,7 @@ pub fn open(dir: &Path) -> Result<(Store, Vec<Record>), StateError> {
     table.renew_base();
     let records = table.records();
     let globs = if is_sound { globs::read(dir) } else { None };
-    let mut store = Store { home: Some(home), _lock: None, table, globs };
+    let mut store = Store { home: Some(home), table, globs };
     store.write_pid();
     Ok((store, records))
 }

@@ -56,22 +56,24 @@ pub struct CheckpointLinks {
 /// Updates and queries are always taken at once, however slow the disk.
 pub async fn run(store: Store, links: CheckpointLinks, meters: Meters) {
     let CheckpointLinks { mut updates, mut queries, stop, beat } = links;
-    let Store { home, _lock, table, .. } = store;
-    let can_save = home.is_some();
+    let Store { home, table, .. } = store;
+    let is_saved = home.is_some();
+    // The start has said it.
+    let trouble = home.as_ref().filter(|home| home.is_sought()).map(|_| Trouble::long());
     let dir = home.as_ref().map(|home| home.dir.clone()).unwrap_or_default();
     let home = Arc::new(Mutex::new(home));
-    let mut saver = Saver { dir, home, table, trouble: None, meters };
+    let mut saver = Saver { dir, home, table, trouble, meters };
     let mut saving: Option<SaveInFlight> = None;
     let mut due = None;
     loop {
         beat.turn();
-        if can_save && saver.table.is_dirty() {
+        if is_saved && saver.table.is_dirty() {
             due.get_or_insert_with(|| Instant::now() + COLLECT);
         }
         tokio::select! {
             received = updates.recv() => match received {
                 Some(updates) => {
-                    if can_save && updates.iter().any(|it| matches!(it, Update::Followed(_))) {
+                    if is_saved && updates.iter().any(|it| matches!(it, Update::Followed(_))) {
                         due = Some(Instant::now());
                     }
                     saver.take_in(updates);
@@ -97,7 +99,7 @@ pub async fn run(store: Store, links: CheckpointLinks, meters: Meters) {
             }
         }
     }
-    if can_save {
+    if is_saved {
         beat.during(saver.last_save(saving)).await;
     }
 }
@@ -132,6 +134,13 @@ struct Saver {
 struct Trouble {
     since: Instant,
     wait: Duration,
+}
+
+impl Trouble {
+    /// It is known, and tried again now and then.
+    fn long() -> Self {
+        Self { since: Instant::now(), wait: RETRY_MAX }
+    }
 }
 
 impl Saver {

@@ -433,6 +433,60 @@ async fn where_nothing_can_be_saved_a_second_instance_is_refused_all_the_same() 
     Store::unsaved(dir.path()).unwrap();
 }
 
+/// A lifetime that begins without the right to save in `dir`, gets it after `meanwhile`, and goes on for so long.
+async fn unusable_at_first(dir: &Path, meanwhile: impl FnOnce(), then: Duration) -> Vec<Record> {
+    let (store, records) = Store::unsaved(dir).unwrap();
+    let (sender, receiver) = mpsc::channel(1);
+    let running = tokio::spawn(run(store, links(receiver), meters()));
+    sender.send(vec![reached(1, 11), reached(5, 50)]).await.unwrap();
+    tokio::time::sleep(SECOND * 30).await;
+    meanwhile();
+    tokio::time::sleep(then).await;
+    running.abort();
+    let _ = running.await;
+    records
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_becomes_usable_while_it_runs_is_used() {
+    let parent = TempDir::new().unwrap();
+    let dir = parent.path().join("state");
+    // Something is in its way.
+    fs::write(&dir, "").unwrap();
+    let meanwhile = || fs::remove_file(&dir).unwrap();
+    assert_eq!(unusable_at_first(&dir, meanwhile, SECOND * 11).await, []);
+    let saved = |dir: &Path| offsets(&read(dir).unwrap().records);
+    assert_eq!(saved(&dir), [(1, 11), (5, 50)]);
+
+    // A link that leads to nothing is in the way of the lock alone.
+    let dir = TempDir::new().unwrap();
+    lifetime(&dir, vec![reached(1, 10), reached(2, 20)]).await;
+    let lock = dir.path().join(LOCK);
+    fs::remove_file(&lock).unwrap();
+    std::os::unix::fs::symlink("nothing", &lock).unwrap();
+    assert!(matches!(open(dir.path()), Err(StateError::Unusable { .. })));
+    let meanwhile = || fs::remove_file(&lock).unwrap();
+    let known = unusable_at_first(dir.path(), meanwhile, SECOND * 11).await;
+    assert_eq!(offsets(&known), [(1, 10), (2, 20)]);
+    assert_eq!(saved(dir.path()), [(1, 11), (2, 20), (5, 50)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn positions_that_were_not_read_at_the_start_are_not_written_over() {
+    let other = TempDir::new().unwrap();
+    lifetime(&other, vec![reached(1, 10)]).await;
+    let parent = TempDir::new().unwrap();
+    let dir = parent.path().join("state");
+    fs::write(&dir, "").unwrap();
+    let meanwhile = || {
+        fs::remove_file(&dir).unwrap();
+        fs::rename(other.path(), &dir).unwrap();
+    };
+    assert_eq!(unusable_at_first(&dir, meanwhile, SECOND * 60).await, []);
+    let (_, records) = open(&dir).unwrap();
+    assert_eq!(offsets(&records), [(1, 10)]);
+}
+
 #[tokio::test]
 async fn globs_count_only_beside_positions_that_are_all_there() {
     let dir = TempDir::new().unwrap();

@@ -87,10 +87,8 @@ pub(crate) fn check_archive(data: &[u8]) {
     assert_eq!(buffer[..count], content[place..content.len().min(place + count)]);
     let half = archive.len() / 2;
     let Ok(mut file) = memory(&archive[..half]) else { return };
-    let Ok(mut growing) = file.try_clone().and_then(|file| CompressedReader::new(file, codec))
-    else {
-        return;
-    };
+    let Ok(growing) = file.try_clone() else { return };
+    let mut growing = CompressedReader::new(growing, codec);
     let early = growing.read_at(0, &mut buffer).unwrap_or(0);
     assert_eq!(buffer[..early], content[..early]);
     if file.write_all(&archive[half..]).is_ok() {
@@ -109,7 +107,7 @@ pub(crate) fn check_archive(data: &[u8]) {
 }
 
 fn reader(archive: &[u8], codec: Codec) -> Option<CompressedReader> {
-    memory(archive).and_then(|file| CompressedReader::new(file, codec)).ok()
+    memory(archive).map(|file| CompressedReader::new(file, codec)).ok()
 }
 
 /// A file without a name that holds `bytes`; what is written goes behind them.

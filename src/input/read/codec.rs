@@ -3,7 +3,6 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use bzip2::{Decompress as BzipDecompress, Status as BzipStatus};
@@ -102,7 +101,7 @@ impl Ongoing {
 
 impl Read for Ongoing {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, self.offset)?;
+        let count = read_file_at(&self.file, buffer, self.offset)?;
         self.offset += count as u64;
         self.fruitless += count as u64;
         if self.fruitless > FRUITLESS {
@@ -205,13 +204,19 @@ impl Decoder {
 
     /// The decoder of the next member, at the end of this one. None where nothing follows, or something
     /// else, as padding does.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`], and what the file system says.
     pub(super) fn next_member(self) -> io::Result<Option<Self>> {
         let mut reader = match self.state {
             CodecState::Gzip(decoder) => decoder.into_inner(),
             CodecState::Stepwise { reader, .. } => reader,
         };
-        let follows =
-            reader.fill_buf().is_ok_and(|bytes| !bytes.is_empty() && self.codec.may_begin(bytes));
+        let follows = match reader.fill_buf() {
+            Ok(bytes) => !bytes.is_empty() && self.codec.may_begin(bytes),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(error) => return Err(error),
+        };
         follows.then(|| Self::new(self.codec, reader)).transpose()
     }
 }

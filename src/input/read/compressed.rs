@@ -11,8 +11,7 @@ use crate::pipeline::position::Anchor;
 /// for a longer one it begins anew.
 #[derive(Debug)]
 pub(in crate::input) struct CompressedReader {
-    /// None once all is read, or nothing more can be.
-    decoder: Option<Decoder>,
+    progress: Progress,
     codec: Codec,
     /// The same file, to begin anew with, whatever has its name by now.
     file: File,
@@ -23,6 +22,16 @@ pub(in crate::input) struct CompressedReader {
     defect: Option<Defect>,
     /// How large the file was when it was last seen to end too early, and since when.
     stalled: Option<(u64, Instant)>,
+}
+
+/// How far it has come.
+#[derive(Debug)]
+enum Progress {
+    /// Nothing was read yet.
+    Unbegun,
+    Within(Decoder),
+    /// All is read.
+    Done,
 }
 
 /// Why less can be read than was compressed.
@@ -43,16 +52,15 @@ const EMPTY_MEMBERS: u32 = 1000;
 const STALLED: Duration = Duration::from_secs(30);
 
 impl CompressedReader {
-    pub(in crate::input) fn new(file: File, codec: Codec) -> io::Result<Self> {
-        let reader = BufReader::new(Ongoing::new(file.try_clone()?));
-        let decoder = Some(Decoder::new(codec, reader)?);
-        let (start, window) = (0, Vec::new());
-        Ok(Self { decoder, codec, file, start, window, defect: None, stalled: None })
+    pub(in crate::input) fn new(file: File, codec: Codec) -> Self {
+        let (progress, start, window) = (Progress::Unbegun, 0, Vec::new());
+        Self { progress, codec, file, start, window, defect: None, stalled: None }
     }
 
     /// Begins anew, and gives back the memory of what was read.
-    pub(in crate::input) fn rewind(&mut self) -> io::Result<()> {
-        self.take().map(drop)
+    pub(in crate::input) fn rewind(&mut self) {
+        (self.progress, self.start, self.window) = (Progress::Unbegun, 0, Vec::new());
+        self.defect = None;
     }
 
     /// Why reading has stopped before the end, if it has.
@@ -76,7 +84,7 @@ impl CompressedReader {
         buffer: &mut [u8],
     ) -> io::Result<usize> {
         if offset < self.start {
-            self.rewind()?;
+            self.rewind();
         }
         while self.end() <= offset {
             if self.read_on()? == 0 {
@@ -96,7 +104,7 @@ impl CompressedReader {
 
     /// Whether all of the content was decompressed.
     pub(in crate::input) fn is_at_end(&self) -> bool {
-        self.decoder.is_none()
+        matches!(self.progress, Progress::Done)
     }
 
     /// Whether what stands just before `offset` can be read without beginning anew.
@@ -111,7 +119,7 @@ impl CompressedReader {
     /// The file cannot be read so far.
     pub(in crate::input) fn advance(&mut self, offset: u64, most: u64) -> io::Result<bool> {
         if !self.reaches_back_to(offset) {
-            self.rewind()?;
+            self.rewind();
         }
         let until = self.end().saturating_add(most);
         while self.end() <= offset {
@@ -127,7 +135,7 @@ impl CompressedReader {
 
     /// Leaves this reader at the start, and returns one that stands where it stood.
     pub(in crate::input) fn take(&mut self) -> io::Result<Self> {
-        let new = Self::new(self.file.try_clone()?, self.codec)?;
+        let new = Self::new(self.file.try_clone()?, self.codec);
         let taken = std::mem::replace(self, new);
         self.stalled = taken.stalled;
         Ok(taken)
@@ -153,24 +161,44 @@ impl CompressedReader {
             return Err(io::ErrorKind::InvalidData.into());
         }
         self.defect = None;
-        for _ in 0..EMPTY_MEMBERS {
-            let Some(decoder) = &mut self.decoder else { return Ok(0) };
-            match decoder.read(&mut self.window[end..]) {
-                Ok(0) => {
-                    self.decoder = self.decoder.take().map_or(Ok(None), Decoder::next_member)?
+        self.decode_on(end).inspect_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => self.defect = Some(Defect::Truncated),
+            // What the file system says is nothing against the content. What a decoder makes of it is not to be relied
+            // on.
+            _ if error.raw_os_error().is_some() => self.rewind(),
+            _ => self.defect = Some(Defect::Corrupt),
+        })
+    }
+
+    fn decode_on(&mut self, end: usize) -> io::Result<usize> {
+        let mut members = 0;
+        while members < EMPTY_MEMBERS {
+            match &mut self.progress {
+                Progress::Unbegun => {
+                    let reader = BufReader::new(Ongoing::new(self.file.try_clone()?));
+                    self.progress = Progress::Within(Decoder::new(self.codec, reader)?);
                 }
-                Ok(count) => return Ok(count),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let is_truncated = error.kind() == io::ErrorKind::WouldBlock;
-                    self.defect =
-                        Some(if is_truncated { Defect::Truncated } else { Defect::Corrupt });
-                    return Err(error);
-                }
+                Progress::Within(decoder) => match decoder.read(&mut self.window[end..]) {
+                    Ok(0) => {
+                        members += 1;
+                        self.progress = self.next_member()?;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    read => return read,
+                },
+                Progress::Done => return Ok(0),
             }
         }
-        self.defect = Some(Defect::Corrupt);
         Err(io::ErrorKind::InvalidData.into())
+    }
+
+    fn next_member(&mut self) -> io::Result<Progress> {
+        Ok(match std::mem::replace(&mut self.progress, Progress::Done) {
+            Progress::Within(decoder) => {
+                decoder.next_member()?.map_or(Progress::Done, Progress::Within)
+            }
+            other => other,
+        })
     }
 }
 

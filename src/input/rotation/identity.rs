@@ -73,7 +73,7 @@ impl Found {
         // Names may say nothing, and a file may hold nothing yet.
         let codec = Codec::of(&first[..count]).or_else(|| Codec::named(&path));
         let content = match codec {
-            Some(codec) => Content::Compressed(Box::new(CompressedReader::new(file, codec)?)),
+            Some(codec) => Content::Compressed(Box::new(CompressedReader::new(file, codec))),
             None if is_compressed(&path) => return Ok(None),
             None => Content::Plain(file),
         };

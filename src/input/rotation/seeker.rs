@@ -110,7 +110,8 @@ impl Seeker {
     /// The file cannot be read.
     pub(super) fn keep(&self, reader: &mut CompressedReader, inode: Inode) -> io::Result<()> {
         if reader.end() < AT_ONCE {
-            return reader.rewind();
+            reader.rewind();
+            return Ok(());
         }
         let mut state = self.state();
         if !matches!(state.readers.get(&inode), Some(Seek::UnderWay)) {

@@ -1,9 +1,10 @@
 use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::super::content::{Content, open};
+use super::super::content::{Content, faults, open};
 use super::*;
 
 const CODECS: [(Codec, &str); 4] =
@@ -40,7 +41,7 @@ fn opened(path: &Path) -> Content {
     let mut file = open(path).unwrap();
     let count = file.read(&mut first).unwrap();
     let codec = Codec::of(&first[..count]).or_else(|| Codec::named(path)).unwrap();
-    Content::Compressed(Box::new(CompressedReader::new(file, codec).unwrap()))
+    Content::Compressed(Box::new(CompressedReader::new(file, codec)))
 }
 
 /// All that can be read, in steps; and why it is not more.
@@ -142,6 +143,32 @@ fn a_damaged_file_is_read_so_far_and_padding_is_left_out() {
         assert!(found.len() == 1_000_000 && content.starts_with(&found), "{codec:?}");
         let Content::Compressed(reader) = &mut reader else { unreachable!() };
         assert!(reader.is_given_up(Instant::now()));
+    }
+}
+
+#[test]
+fn an_error_of_the_file_system_is_no_damage_and_no_end() {
+    let dir = tempfile::tempdir().unwrap();
+    for (codec, extension) in CODECS {
+        let path = dir.path().join(format!("log.1.{extension}"));
+        std::fs::write(&path, [compress(codec, b"one\n"), compress(codec, b"two\n")].concat())
+            .unwrap();
+        let number = std::fs::metadata(&path).unwrap().ino();
+        let whole = std::fs::read(&path).unwrap();
+        // Before anything is read, and where the second member would begin.
+        for first in [0, compress(codec, b"one\n").len()] {
+            std::fs::write(&path, &whole[..first]).unwrap();
+            let mut content = opened(&path);
+            let mut buffer = [0; 4];
+            let begun = content.read_at(0, &mut buffer).unwrap_or_default();
+            assert_eq!(begun, if first == 0 { 0 } else { 4 }, "{codec:?}");
+            std::fs::write(&path, &whole).unwrap();
+            faults::fail(number);
+            content.read_at(4, &mut buffer).unwrap_err();
+            assert_eq!(content.defect(), None, "{codec:?} {first}");
+            faults::take();
+            assert_eq!(read(&mut content, 0), (b"one\ntwo\n".to_vec(), None), "{codec:?} {first}");
+        }
     }
 }
 

@@ -14,7 +14,7 @@ fn archive(size: usize) -> CompressedReader {
     gzip.write_all(&vec![b'a'; size - 1]).unwrap();
     gzip.write_all(b"z").unwrap();
     gzip.finish().unwrap();
-    CompressedReader::new(File::open(path.path()).unwrap(), Codec::Gzip).unwrap()
+    CompressedReader::new(File::open(path.path()).unwrap(), Codec::Gzip)
 }
 
 /// Asks until there is an answer, as whoever looks for something does.

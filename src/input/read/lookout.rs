@@ -83,7 +83,10 @@ impl Reader {
             let piece = &self.buffer[..count];
             let nuls = leading_nuls(piece);
             if text_to <= offset && nuls < count {
-                return Ok(Beyond::Text(to + nuls as u64));
+                let at = to + nuls as u64;
+                // The first half of a character of two bytes may be NUL.
+                let is_within = place.format.settings.wide().is_some() && (at - offset) % 2 == 1;
+                return Ok(Beyond::Text(at - u64::from(is_within)));
             }
             if let Some(newline) = memchr::memchr(b'\n', piece) {
                 let len = to + newline as u64 - offset;

@@ -196,6 +196,23 @@ fn nuls_between_records_are_skipped_and_counted_wherever_they_stand() {
 }
 
 #[test]
+fn behind_a_hole_utf16_is_read_by_whole_characters() {
+    for size in [2 * CHUNK, 3 * CHUNK + 18, 1 << 33].map(|size| size as u64) {
+        for bytes in [u16::to_be_bytes, u16::to_le_bytes] {
+            let text = |text: &str| text.encode_utf16().flat_map(bytes).collect::<Vec<_>>();
+            let mut log = Log::new(None);
+            log.append(&text("\u{FEFF}one\n"));
+            log.read_all();
+            log.file.set_len(log.size() + size).unwrap();
+            log.append(&text("two\n\u{100}\n"));
+            log.read_all();
+            assert_eq!(log.texts(), [&b"one"[..], b"two", "\u{100}".as_bytes()], "{size}");
+            assert_eq!((log.position.offset, log.reader.counts.nuls), (log.size(), size));
+        }
+    }
+}
+
+#[test]
 fn nuls_that_were_last_are_waited_for_before_they_are_skipped() {
     for size in [9, PEEK as u64 + 9, CHUNK as u64 + 9] {
         for is_filled in [true, false] {

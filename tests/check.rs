@@ -347,6 +347,27 @@ fn a_receiver_that_ends_the_connection_at_once_is_told() {
 }
 
 #[test]
+fn what_a_unit_has_to_show_is_told_of_all_that_is_read() {
+    let (home, tmp) = ("ProtectHome=read-only\n", "PrivateTmp=no\n");
+    for (log, variables, settings) in [
+        ("/var/log/a.log", &[][..], String::new()),
+        ("/root/a/*.log", &[], home.to_owned()),
+        ("/var/log/a.log", &[("CA_FILE", "/home/deploy/ca.pem")], home.to_owned()),
+        ("/root/a.log", &[("CA_DIR", "/var/tmp/authorities")], [home, tmp].concat()),
+        ("/var/log/a.log", &[("CERT_FILE", "/etc/a.pem"), ("KEY_FILE", "/tmp/a.key")], tmp.into()),
+    ] {
+        let mut command = bare_command();
+        command.args(["--check", "--unit-settings", "-c", "/dev/null", "--tls", log]);
+        command.args(["-d", "localhost", "-p", "6514"]);
+        for (name, value) in variables {
+            command.env(format!("REMOTE_SYSLOG_DESTINATION_{name}"), value);
+        }
+        let output = finish(&mut command);
+        assert_eq!(stdout(&output), settings, "{log} {variables:?} {}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_line_is_judged_as_it_stands_in_the_file() {
     let site = Site::new();
     let shipper = Shipper::new(&site).follow("app.log").to(&Receiver::tcp().endpoint());
@@ -366,6 +387,20 @@ fn a_line_is_judged_as_it_stands_in_the_file() {
     let output = check(&shipper, &["--line", r#"{"msg":"paid by 4111111111111111"}"#]);
     let said = "sent: there are no exclude_patterns\n  text: paid by [redacted]\n  severity: err\n";
     assert_eq!(stdout(&output), said);
+    // What the form says of the time counts, as in the message; else what the text says.
+    for (line, time) in [
+        (r#"{"time":"2026-11-28T10:20:30.5Z","msg":"2020-01-02 up"}"#, "2026-11-28T10:20:30.5Z"),
+        (r#"{"msg":"2020-01-02 up"}"#, "2020-01-02T00:00:00Z"),
+    ] {
+        let shipper = Shipper::new(&site).follow("app.log").to(&Receiver::tcp().endpoint());
+        let shipper = shipper.env("TZ", "UTC").yaml(
+            "redact_patterns: ['2020-01-02']\nformat: json\ntimestamp: written\n\
+             timestamp_format: '%F'",
+        );
+        let said = stdout(&check(&shipper, &["--line", line]));
+        let text = "  text: [redacted] up\n";
+        assert!(said.ends_with(&format!("{text}  time: {time}, as it is written\n")), "{said}");
+    }
     // Patterns see it without the carriage return at its end.
     let shipper = Shipper::new(&site).follow("app.log").to(&Receiver::tcp().endpoint());
     let shipper = shipper.yaml("redact_patterns: ['pw$']\nseverity_from: {err: 'pw$'}");

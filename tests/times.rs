@@ -102,6 +102,25 @@ fn a_line_that_is_cut_carries_its_time() {
 }
 
 #[test]
+fn a_time_that_is_redacted_counts_whatever_form_the_line_has() {
+    for (form, line) in [
+        ("", "at 1234567890"),
+        ("format: json", r#"{"msg":"at 1234567890"}"#),
+        ("encoding: latin1", "at 1234567890"),
+    ] {
+        let site = Site::new();
+        site.append("app.log", format!("{line}\n"));
+        let shipper = Shipper::new(&site).follow("app.log").reading_from_start().env("TZ", "UTC");
+        let rules = "timestamp: written\ntimestamp_format: '%s'\nredact_patterns: ['\\d+']";
+        let shipper = shipper.yaml("destination: {protocol: tcp}").yaml(form).yaml(rules);
+        let output = finish(shipper.foreground().arg("--dry-run").arg("--once"));
+        let frame = String::from_utf8(output.stdout).unwrap();
+        let [time, text] = ["2009-02-13T23:31:30Z", "at [redacted]\n"];
+        assert!(frame.contains(time) && frame.ends_with(text), "{form}: {frame}");
+    }
+}
+
+#[test]
 fn check_says_which_time_a_line_would_carry() {
     let site = Site::new();
     logs(&site);

@@ -1,5 +1,6 @@
 //! What becomes of a line: which patterns let it pass, and which do not.
 
+use std::borrow::Cow;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use crate::config::{Config, FileEntry, Messages};
 use crate::discover::Globs;
 use crate::filter::LineFilter;
 use crate::shown::Show;
-use crate::text::Workspace;
+use crate::text::{OwnTime, Workspace};
 
 /// Says it of `line`: once, or for each of the entries where they do not all do the same with it. The last `named`
 /// entries are those of the command line; where there are some, it says it of the files that they name. False if none
@@ -23,18 +24,18 @@ pub(super) fn show(config: &Config, named: usize, line: &[u8], out: Out<'_>) -> 
     };
     let mut of_entries = entries.iter().map(|entry| &entry.messages);
     if of_entries.all(|messages| Arc::ptr_eq(messages, all) || is_as_all(messages)) {
-        let is_sent = show_one(all, line, "", out)?;
-        if is_sent {
-            time::show(&entries, line, out)?;
+        let sent = show_one(all, line, "", out)?;
+        if let Some(text) = &sent {
+            time::show(&entries, text, out)?;
         }
-        return Ok(is_sent);
+        return Ok(sent.is_some());
     }
     let mut is_any_sent = false;
     for entry in &entries {
         let of = format!("{}: ", entry.glob.text().shown());
-        if show_one(&entry.messages, line, &of, out)? {
+        if let Some(text) = show_one(&entry.messages, line, &of, out)? {
             is_any_sent = true;
-            time::show(std::slice::from_ref(entry), line, out)?;
+            time::show(std::slice::from_ref(entry), &text, out)?;
         }
     }
     Ok(is_any_sent)
@@ -68,18 +69,32 @@ fn meant(config: &Config, named: usize, out: Out<'_>) -> io::Result<Option<Vec<F
     Ok(Some(entries))
 }
 
-/// Says what becomes of `line` with these `messages`, and what is sent of it where that is not what stands there.
-fn show_one(messages: &Messages, line: &[u8], of: &str, out: Out<'_>) -> io::Result<bool> {
-    let (seen, of_form) = messages.text.text_of(line);
+/// What a line that is sent says of its time.
+pub(super) struct SentLine<'a> {
+    /// Its text, before anything is replaced in it.
+    pub(super) text: Cow<'a, [u8]>,
+    /// What stands beside the text.
+    pub(super) time: Option<OwnTime>,
+}
+
+/// Says what becomes of `line` with these `messages`, and what is sent of it where that is not what stands there. None
+/// where it is dropped.
+fn show_one<'a>(
+    messages: &Messages,
+    line: &'a [u8],
+    of: &str,
+    out: Out<'_>,
+) -> io::Result<Option<SentLine<'a>>> {
+    let (seen, facts) = messages.text.text_of(line);
     verdict(&messages.filter, &seen, of, out)?;
     if messages.filter.drops(&seen) {
-        return Ok(false);
+        return Ok(None);
     }
     let mut work = Workspace::default();
-    work.text = seen.into_owned();
+    work.text = seen.to_vec();
     // Patterns do not see the carriage return at the end.
     let has_return = work.text.pop_if(|last| *last == b'\r').is_some();
-    let severity = messages.text.apply(&mut work).or(of_form);
+    let severity = messages.text.apply(&mut work).or(facts.severity);
     if has_return {
         work.text.push(b'\r');
     }
@@ -89,7 +104,7 @@ fn show_one(messages: &Messages, line: &[u8], of: &str, out: Out<'_>) -> io::Res
     if let Some(severity) = severity {
         writeln!(out, "  severity: {severity}")?;
     }
-    Ok(true)
+    Ok(Some(SentLine { text: seen, time: facts.time }))
 }
 
 fn verdict(filter: &LineFilter, line: &[u8], of: &str, out: Out<'_>) -> io::Result<()> {

@@ -5,6 +5,7 @@ use std::io;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::line::SentLine;
 use super::{GOOD, ODD, Out};
 use crate::config::FileEntry;
 use crate::shown::Show;
@@ -12,7 +13,11 @@ use crate::syslog::{MessageTime, Timestamps};
 
 /// Says it of `line`, wherever the time is not that of reading: once, or for each of the entries where
 /// these do not all say the same.
-pub(super) fn show(entries: &[FileEntry], line: &[u8], out: Out<'_>) -> io::Result<()> {
+pub(super) fn show(entries: &[FileEntry], line: &SentLine<'_>, out: Out<'_>) -> io::Result<()> {
+    if let Some(time) = line.time {
+        let time = String::from_utf8_lossy(time.bytes());
+        return writeln!(out, "  time: {GOOD}{time}{GOOD:#}, as it is written");
+    }
     let (now, zone) = (Timestamp::now(), TimeZone::system());
     let is_one = entries.windows(2).all(|two| two[0].messages.time() == two[1].messages.time());
     for entry in entries.iter().take(if is_one { 1 } else { usize::MAX }) {
@@ -26,7 +31,7 @@ pub(super) fn show(entries: &[FileEntry], line: &[u8], out: Out<'_>) -> io::Resu
             MessageTime::Written(None) => {
                 writeln!(out, "  time{of}: when its file was modified last")?;
             }
-            MessageTime::Written(Some(format)) => match format.find(line, now, &zone) {
+            MessageTime::Written(Some(format)) => match format.find(&line.text, now, &zone) {
                 Some(time) => {
                     let time = Timestamps::new(zone.clone()).of(time).to_owned();
                     writeln!(out, "  time{of}: {GOOD}{time}{GOOD:#}, as it is written")?;

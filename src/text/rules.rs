@@ -7,7 +7,9 @@ use std::time::Duration;
 use memchr::memchr;
 
 use super::color::{ESCAPE, strip};
-use super::{Behind, Join, LineFormat, Multiline, Redactions, SeverityRules, assembly, join};
+use super::{
+    Behind, Join, LineFacts, LineFormat, Multiline, Redactions, SeverityRules, assembly, join,
+};
 use crate::filter::FinderSearch;
 use crate::syslog::Severity;
 
@@ -129,16 +131,16 @@ impl TextRules {
         TextSearch { lines, parts, escape }
     }
 
-    /// The text of a line by itself, taken out of its form, as patterns see it, and what the form says of its
-    /// severity. A line in another encoding is taken for one that is in UTF-8 already.
+    /// The text of a line by itself, taken out of its form, as patterns see it, and what the form says of it. A line
+    /// in another encoding is taken for one that is in UTF-8 already.
     #[must_use]
-    pub fn text_of<'a>(&self, line: &'a [u8]) -> (Cow<'a, [u8]>, Option<Severity>) {
+    pub fn text_of<'a>(&self, line: &'a [u8]) -> (Cow<'a, [u8]>, LineFacts) {
         match &self.format {
-            None | Some(LineFormat::Encoded(_)) => (Cow::Borrowed(line), None),
+            None | Some(LineFormat::Encoded(_)) => (Cow::Borrowed(line), LineFacts::default()),
             Some(format) => {
                 let mut text = Vec::new();
                 let facts = format.decode(line, &mut text);
-                (Cow::Owned(text), facts.severity)
+                (Cow::Owned(text), facts)
             }
         }
     }

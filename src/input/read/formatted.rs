@@ -81,12 +81,13 @@ impl Composer {
         counts: &mut Counts,
     ) {
         let mut joined: Option<Logical> = None;
-        let mut start = 0;
+        let (mut joined_lines, mut start) = (0, 0);
         lines.each_line(record.records, |line, end| {
             counts.lines += 1;
             let offset = record.offset + start as u64;
             start = end;
             let Some(whole) = self.own.assembly.take(lines, line, offset) else { return };
+            joined_lines += 1;
             match (&mut joined, &rules.multiline) {
                 (Some(message), Some(_)) => {
                     if message.facts.is_foreign {
@@ -97,21 +98,22 @@ impl Composer {
                 }
                 (None, Some(_)) => joined = Some(whole),
                 (_, None) => {
-                    self.append_logical(format, rules, whole, is_cut, batch, counts);
+                    self.append_logical(format, rules, (whole, 1), is_cut, batch, counts);
                 }
             }
         });
-        let rest: Vec<_> = self.own.assembly.rest().collect();
-        for message in joined.into_iter().chain(rest) {
+        let rest: Vec<_> = self.own.assembly.rest().map(|message| (message, 1)).collect();
+        for message in joined.map(|message| (message, joined_lines)).into_iter().chain(rest) {
             self.append_logical(format, rules, message, is_cut, batch, counts);
         }
     }
 
+    /// Appends a message of so many lines.
     fn append_logical(
         &mut self,
         format: MessageFormat<'_>,
         rules: &TextRules,
-        message: Logical,
+        (message, lines): (Logical, u64),
         is_cut: bool,
         batch: &mut Batch,
         counts: &mut Counts,
@@ -122,16 +124,16 @@ impl Composer {
             None => filter.drops(&message.text),
         };
         if is_dropped {
-            counts.excluded += 1;
+            counts.excluded += lines;
             return;
         }
         let Logical { text, facts, offset } = message;
+        // For the time that it may say itself, whatever is replaced.
+        let asks_text = facts.time.is_none() && Self::is_each_own(format);
+        let said = if asks_text { text.clone() } else { Vec::new() };
         self.own.work.text = text;
         let severity = rules.apply(&mut self.own.work).or(facts.severity);
         let facts = OwnFacts { severity, time: facts.time };
-        // For the time that it may say itself.
-        let asks_text = facts.time.is_none() && Self::is_each_own(format);
-        let said = if asks_text { self.own.work.text.clone() } else { Vec::new() };
         if is_cut {
             let kept = self.own.work.text.len().saturating_sub(MARGIN);
             self.own.work.text.truncate(kept);

@@ -446,6 +446,25 @@ fn read_last(log: &mut Log) {
 }
 
 #[test]
+fn of_a_joined_message_that_is_dropped_each_line_counts() {
+    let lines = ["java.lang.Error: x", "\tat a.b", "\tat secret", "two"];
+    let cri = |line: &&str| format!("2026-11-29T10:20:30Z stdout F {line}\n");
+    for (format, text) in [
+        (None, lines.map(|line| format!("{line}\n")).concat()),
+        (Some(LineFormat::Cri(StreamSeverities::default())), lines.iter().map(cri).collect()),
+    ] {
+        let mut log = Log::new(None).with_rules(TextRules { format, ..joining(9) });
+        let exclude = crate::filter::Patterns::new(&["secret"]).unwrap();
+        log.settings.filter = Arc::new(crate::filter::LineFilter::new(Default::default(), exclude));
+        log.append(text.as_bytes());
+        read_last(&mut log);
+        let texts = log.texts();
+        assert!(texts.len() == 1 && texts[0].ends_with(b"two"), "{text}");
+        assert_eq!((log.reader.counts.lines, log.reader.counts.excluded), (4, 3), "{text}");
+    }
+}
+
+#[test]
 fn a_joined_message_has_no_blank_at_its_end_whatever_is_replaced_in_it() {
     let end = crate::filter::Re2Pattern::new(r"^\s*$").unwrap();
     let multiline = Multiline::new(LineRule::Continuation(crate::text::LinePattern::new(end)));

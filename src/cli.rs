@@ -34,6 +34,7 @@ Exit codes:
   1  cannot start, every reason is printed; --check has found a fault, or the line is dropped;
      --once has something left; standard input was not sent to its end, or is not confirmed
   2  wrong flag
+  78 started by a service manager, and the configuration is refused: to try again is no use
   128 + the signal: ended by a second one
 
 Examples:

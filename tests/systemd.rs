@@ -159,13 +159,15 @@ fn one_that_takes_nothing_keeps_nobody_waiting_and_is_told_of_a_reload_later() {
 
 #[test]
 fn a_configuration_that_is_refused_is_told_with_an_end_that_is_not_tried_again() {
-    let (site, receiver) = (Site::new(), Receiver::tcp());
-    let manager = Manager::new(&site);
-    let output = shipper(&site, &receiver).yaml("facility: loacl0").output();
-    // EX_CONFIG, as RestartPreventExitStatus of the unit has it.
-    assert_eq!(output.status.code(), Some(78), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("loacl0"));
-    manager.hears_of(&["STATUS=the configuration is refused: ", "loacl0"]);
+    for (key, word) in [("facility: loacl0", "loacl0"), ("user: nosuchuser", "nosuchuser")] {
+        let (site, receiver) = (Site::new(), Receiver::tcp());
+        let manager = Manager::new(&site);
+        let output = shipper(&site, &receiver).yaml(key).output();
+        // EX_CONFIG, as RestartPreventExitStatus of the unit has it.
+        assert_eq!(output.status.code(), Some(78), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(word));
+        manager.hears_of(&["STATUS=the configuration is refused: ", word]);
+    }
     let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/remote_syslog.service");
     assert!(fs::read_to_string(unit).unwrap().contains("RestartPreventExitStatus=78"));
 }

@@ -29,7 +29,7 @@ use crate::service::detach::{self, Daemon};
 use crate::service::limits;
 use crate::service::log::{self, LogTarget};
 use crate::service::pidfile::PidFile;
-use crate::service::privileges;
+use crate::service::privileges::{self, PrivilegeError};
 use crate::service::systemd;
 use crate::shown::lines;
 use crate::sys;
@@ -65,7 +65,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     warn_of_roots(&config);
     read_again::check(&config)?;
     // All that can fail is tried before detaching, while somebody is looking.
-    let held = Held::acquire(&config)?;
+    let held = match Held::acquire(&config) {
+        Err(error) if is_settled(&error) => return refused(error),
+        acquired => acquired?,
+    };
     // As the user who reads them from now on.
     if let Err(error) = certificates(&config) {
         return refused(error);
@@ -73,6 +76,12 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     let daemon = if config.detach { Some(detach::detach()?) } else { None };
     let first = config.clone();
     work(Process { cli, around, config, first, log, begun }, held, daemon)
+}
+
+/// Whether the next start would end the same, as it does with a wrong configuration.
+fn is_settled(error: &Error) -> bool {
+    use PrivilegeError::{NotRoot, Unknown};
+    matches!(error.downcast_ref(), Some(NotRoot(_) | Unknown(_)))
 }
 
 /// What a unit has in `RestartPreventExitStatus`: `EX_CONFIG` of sysexits(3).

@@ -30,7 +30,10 @@ pub enum PrivilegeError {
         source: io::Error,
     },
     /// Only root becomes somebody else.
-    #[error("only root can become the user {0:?}: start it as root, or leave --user (user) out")]
+    #[error(
+        "only root can become the user {0:?}: start it as root, or leave --user (user) out; the \
+         packaged unit has a user already"
+    )]
     NotRoot(String),
     /// The state directory cannot be given away.
     #[error("{} cannot be given to the user {user:?}: {source}", dir.shown())]

@@ -145,6 +145,11 @@ pub(crate) fn on_the_way<'a>(path: &Path, hidden: &'a [Hidden]) -> Option<&'a Hi
     None
 }
 
+/// What to say of `path` where this process does not see it.
+pub(crate) fn explained(path: &Path) -> Option<String> {
+    on_the_way(path, &here()).map(Hidden::explain)
+}
+
 /// The settings of a unit that would show all of `paths`.
 pub(crate) fn settings<'a>(
     paths: impl IntoIterator<Item = &'a Path>,

@@ -11,6 +11,7 @@ use super::document::spots::SourceOrigin;
 use super::error::{Place, Problem};
 use super::findings::Findings;
 use super::yaml::{self, Node, Value};
+use crate::hidden;
 use crate::shown::Show;
 
 /// Longer than any configuration. What is longer is another file, or has no end.
@@ -52,7 +53,9 @@ pub(super) fn read(path: &Path, naming: &Naming<'_>, findings: &mut Findings) ->
             return Some(tree(&file, Node { line: 1, value: Value::Null }));
         }
         Err(error) => {
-            format!("cannot be read ({}); check its path and rights", reason(&error))
+            let hidden = hidden::explained(path);
+            let remedy = hidden.as_deref().unwrap_or("check its path and rights");
+            format!("cannot be read ({}); {remedy}", reason(&error))
         }
     };
     findings.problem(naming.problem(&file, &text));

@@ -40,6 +40,14 @@ pub struct IdentityFiles {
     pub key: Option<Keyed<PathBuf>>,
 }
 
+impl TlsSettings {
+    /// The files, and the directory, that are named.
+    pub fn files(&self) -> impl Iterator<Item = &Keyed<PathBuf>> {
+        let own = self.identity.iter().flat_map(IdentityFiles::files);
+        self.ca_file.iter().chain(&self.ca_dir).chain(own)
+    }
+}
+
 impl IdentityFiles {
     /// Both, where they are two.
     pub fn files(&self) -> impl Iterator<Item = &Keyed<PathBuf>> {

@@ -21,8 +21,8 @@ pub fn mistake(glob: &Glob) -> Option<String> {
     if path.components().any(|part| part.as_os_str() == "-") {
         return Some("there is a '-' in it: did you forget the blank after it?".to_owned());
     }
-    if let Some(hidden) = hidden::on_the_way(path, &hidden::here()) {
-        return Some(hidden.explain());
+    if let Some(hidden) = hidden::explained(path) {
+        return Some(hidden);
     }
     if path.is_dir() {
         return Some(format!("it is a directory; write {}", path.join("*").shown()));

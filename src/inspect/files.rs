@@ -157,11 +157,8 @@ fn judge(path: &Path, exclude: &Patterns) -> (Verdict, FileId) {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let verdict = match hidden::on_the_way(path, &hidden::here()) {
-                Some(hidden) => Verdict::Unreadable(hidden.explain()),
-                None => Verdict::Unfit("a symbolic link that leads nowhere"),
-            };
-            return (verdict, None);
+            let leads_nowhere = Verdict::Unfit("a symbolic link that leads nowhere");
+            return (hidden::explained(path).map_or(leads_nowhere, Verdict::Unreadable), None);
         }
         Err(error) => return (Verdict::Unreadable(access::explain(path, &error)), None),
     };

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{Out, complain};
 use crate::checkpoint;
 use crate::cli::Cli;
-use crate::config::{self, Config, Surroundings};
+use crate::config::{self, Config, Loaded, Surroundings, TlsSettings};
 use crate::deliver::try_trust;
 use crate::discover::{Globs, survey};
 use crate::hidden::{self, Hidden};
@@ -53,11 +53,12 @@ fn links(config: &Config, hidden: &[Hidden]) -> Vec<PathBuf> {
     survey(&Globs::new(&config.files)).links
 }
 
-/// Prints what has to stand in a unit, so that all files are seen that the configuration names.
+/// Prints what has to stand in a unit, so that all files are seen that the configuration is in or
+/// names.
 /// False if it has errors.
 pub(super) fn unit_settings(cli: &Cli, around: &Surroundings, out: Out<'_>) -> io::Result<bool> {
-    let config = match config::load(cli, around) {
-        Ok(loaded) => loaded.config,
+    let Loaded { config, file, included, .. } = match config::load(cli, around) {
+        Ok(loaded) => loaded,
         Err(errors) => {
             complain(&errors);
             return Ok(false);
@@ -65,7 +66,9 @@ pub(super) fn unit_settings(cli: &Cli, around: &Surroundings, out: Out<'_>) -> i
     };
     let hidden = hidden::by_default();
     let globs = config.files.iter().map(|file| file.glob.text().to_owned());
-    let paths: Vec<_> = globs.chain(links(&config, &hidden)).collect();
+    let certificates = config.tls_settings().into_iter().flat_map(TlsSettings::files);
+    let read = file.into_iter().chain(included).chain(certificates.map(|file| file.value.clone()));
+    let paths: Vec<_> = globs.chain(links(&config, &hidden)).chain(read).collect();
     for setting in hidden::settings(paths.iter().map(PathBuf::as_path), &hidden) {
         writeln!(out, "{}", setting.line())?;
     }

@@ -68,7 +68,8 @@ impl FoundAuthorities {
     fn add_dir(&mut self, key: &str, dir: &Path) -> Result<(), TlsError> {
         let broken = |what: &str, remedy: &str| TlsError::file(key, dir, what, remedy);
         let files = files_in(dir).map_err(|error| {
-            broken(&error.to_string(), "let it name a directory that this process can list")
+            let remedy = "let it name a directory that this process can list";
+            TlsError::unreadable(key, dir, &error, remedy)
         })?;
         if files.is_empty() {
             return Err(broken(
@@ -149,7 +150,8 @@ pub(super) fn certificates(
     path: &Path,
 ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let broken = |what: &str, remedy: &str| TlsError::file(key, path, what, remedy);
-    let bytes = pem::read(path).map_err(|error| broken(&error.to_string(), READABLE))?;
+    let bytes =
+        pem::read(path).map_err(|error| TlsError::unreadable(key, path, &error, READABLE))?;
     let read = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
     let error = match read {
         Ok(found) if found.is_empty() => Error::NoItemsFound,

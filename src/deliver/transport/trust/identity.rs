@@ -42,7 +42,8 @@ pub(super) fn load(
     let chain = certificates(certificate_key, certificate)?;
     let (name, path) = key_place(identity);
     let broken = |what: &str, remedy: &str| TlsError::file(name, path, what, remedy);
-    let bytes = pem::read(path).map_err(|error| broken(&error.to_string(), READABLE))?;
+    let bytes =
+        pem::read(path).map_err(|error| TlsError::unreadable(name, path, &error, READABLE))?;
     let key =
         PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| no_key(identity, &bytes, &error))?;
     let loaded = provider.key_provider.load_private_key(key);

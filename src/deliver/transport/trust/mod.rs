@@ -15,6 +15,7 @@ mod pem;
 pub(in crate::deliver) mod witness;
 
 use std::collections::HashSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use super::refusal::Advice;
 use super::refusal::certificate::Certificate;
 use super::roots;
 use crate::config::{Config, Fingerprint, Keyed, TlsSettings, TlsVersion};
+use crate::hidden;
 use crate::shown::Show;
 
 pub use self::authorities::AuthorityPlaces;
@@ -165,6 +167,12 @@ impl TlsError {
         let (key, path) = (key.to_owned(), path.to_owned());
         let (what, remedy) = (what.to_owned(), remedy.to_owned());
         Self::File { key, path, what, remedy }
+    }
+
+    /// What cannot be read may be hidden from this process.
+    fn unreadable(key: &str, path: &Path, error: &io::Error, remedy: &str) -> Self {
+        let hidden = hidden::explained(path);
+        Self::file(key, path, &error.to_string(), hidden.as_deref().unwrap_or(remedy))
     }
 }
 

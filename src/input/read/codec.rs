@@ -85,17 +85,18 @@ pub fn holds_archive(file: &File) -> bool {
 pub(super) struct Ongoing {
     file: File,
     offset: u64,
-    /// So many bytes were read since something has come of them.
-    fruitless: u64,
+    /// So many bytes have come of what was read.
+    given: u64,
 }
 
-/// What gives nothing for so long is read no further: it would take time without end, of a sparse file for
-/// example. No compression of a text comes near that.
+/// What gives nothing for so long is read no further, nor what gives less than a part of what it takes: it would take
+/// time without end, of a sparse file for example. No compression of a text comes near that.
 const FRUITLESS: u64 = 64 << 20;
+const TAKEN_PER_GIVEN: u64 = 4;
 
 impl Ongoing {
     pub(super) fn new(file: File) -> Self {
-        Self { file, offset: 0, fruitless: 0 }
+        Self { file, offset: 0, given: 0 }
     }
 }
 
@@ -103,8 +104,7 @@ impl Read for Ongoing {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = read_file_at(&self.file, buffer, self.offset)?;
         self.offset += count as u64;
-        self.fruitless += count as u64;
-        if self.fruitless > FRUITLESS {
+        if self.offset > FRUITLESS.saturating_add(self.given.saturating_mul(TAKEN_PER_GIVEN)) {
             return Err(io::ErrorKind::InvalidData.into());
         }
         match count {
@@ -165,13 +165,11 @@ impl Decoder {
     /// very much of it.
     pub(super) fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
         let count = self.decode(output)?;
-        if count > 0 {
-            let reader = match &mut self.state {
-                CodecState::Gzip(decoder) => decoder.get_mut(),
-                CodecState::Stepwise { reader, .. } => reader,
-            };
-            reader.get_mut().fruitless = 0;
-        }
+        let reader = match &mut self.state {
+            CodecState::Gzip(decoder) => decoder.get_mut(),
+            CodecState::Stepwise { reader, .. } => reader,
+        };
+        reader.get_mut().given += count as u64;
         Ok(count)
     }
 

@@ -18,6 +18,8 @@ pub(in crate::input) struct CompressedReader {
     /// Where `window` begins in the uncompressed content.
     start: u64,
     window: Vec<u8>,
+    /// How many members held nothing.
+    empty_members: u64,
     /// Why reading has stopped short.
     defect: Option<Defect>,
     /// How large the file was when it was last seen to end too early, and since when.
@@ -29,7 +31,8 @@ pub(in crate::input) struct CompressedReader {
 enum Progress {
     /// Nothing was read yet.
     Unbegun,
-    Within(Decoder),
+    /// Within a member, whose content begins at this offset.
+    Within(Decoder, u64),
     /// All is read.
     Done,
 }
@@ -46,21 +49,31 @@ pub(in crate::input) enum Defect {
 /// How much is kept to go back in: half of it at least.
 const WINDOW: usize = 1 << 20;
 const STEP: usize = 128 << 10;
-/// No file has so many members in a row that hold nothing: to begin one takes as long as many lines do.
-const EMPTY_MEMBERS: u32 = 1000;
+/// No file has so many members that hold nothing, and one more for each of so many bytes: to begin one takes as
+/// long as many lines do.
+const EMPTY_MEMBERS: u64 = 1000;
+const CONTENT_PER_EMPTY_MEMBER: u64 = 1024;
 /// Whoever compresses a file adds to it more often than that.
 const STALLED: Duration = Duration::from_secs(30);
 
 impl CompressedReader {
     pub(in crate::input) fn new(file: File, codec: Codec) -> Self {
-        let (progress, start, window) = (Progress::Unbegun, 0, Vec::new());
-        Self { progress, codec, file, start, window, defect: None, stalled: None }
+        Self {
+            progress: Progress::Unbegun,
+            codec,
+            file,
+            start: 0,
+            window: Vec::new(),
+            empty_members: 0,
+            defect: None,
+            stalled: None,
+        }
     }
 
     /// Begins anew, and gives back the memory of what was read.
     pub(in crate::input) fn rewind(&mut self) {
         (self.progress, self.start, self.window) = (Progress::Unbegun, 0, Vec::new());
-        self.defect = None;
+        (self.empty_members, self.defect) = (0, None);
     }
 
     /// Why reading has stopped before the end, if it has.
@@ -171,17 +184,20 @@ impl CompressedReader {
     }
 
     fn decode_on(&mut self, end: usize) -> io::Result<usize> {
-        let mut members = 0;
-        while members < EMPTY_MEMBERS {
+        let at = self.start + end as u64;
+        loop {
             match &mut self.progress {
                 Progress::Unbegun => {
                     let reader = BufReader::new(Ongoing::new(self.file.try_clone()?));
-                    self.progress = Progress::Within(Decoder::new(self.codec, reader)?);
+                    self.progress = Progress::Within(Decoder::new(self.codec, reader)?, at);
                 }
-                Progress::Within(decoder) => match decoder.read(&mut self.window[end..]) {
+                Progress::Within(decoder, began) => match decoder.read(&mut self.window[end..]) {
                     Ok(0) => {
-                        members += 1;
-                        self.progress = self.next_member()?;
+                        self.empty_members += u64::from(*began == at);
+                        if self.empty_members > EMPTY_MEMBERS + at / CONTENT_PER_EMPTY_MEMBER {
+                            return Err(io::ErrorKind::InvalidData.into());
+                        }
+                        self.progress = self.next_member(at)?;
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     read => return read,
@@ -189,13 +205,13 @@ impl CompressedReader {
                 Progress::Done => return Ok(0),
             }
         }
-        Err(io::ErrorKind::InvalidData.into())
     }
 
-    fn next_member(&mut self) -> io::Result<Progress> {
+    /// What comes behind a member, at this offset of the content.
+    fn next_member(&mut self, at: u64) -> io::Result<Progress> {
         Ok(match std::mem::replace(&mut self.progress, Progress::Done) {
-            Progress::Within(decoder) => {
-                decoder.next_member()?.map_or(Progress::Done, Progress::Within)
+            Progress::Within(decoder, _) => {
+                decoder.next_member()?.map_or(Progress::Done, |next| Progress::Within(next, at))
             }
             other => other,
         })

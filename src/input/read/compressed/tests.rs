@@ -185,6 +185,10 @@ fn what_holds_nothing_for_very_long_is_damaged() {
             let expected = if defect.is_none() { "line\nline\n" } else { "line\n" };
             assert_eq!(content, expected.as_bytes(), "{codec:?}");
         }
+        // A byte now and then does not count for much.
+        let hardly = [empty.repeat(600), compress(codec, b"x")].concat();
+        std::fs::write(&path, hardly.repeat(3)).unwrap();
+        assert_eq!(read(&mut opened(&path), 0), (b"x".to_vec(), Some(Defect::Corrupt)));
     }
     // A frame that is to be skipped (RFC 8878, section 3.1.2), of which nothing is on disk.
     let path = dir.path().join("log.1.zst");

@@ -35,6 +35,8 @@ enum Progress {
     Within(Decoder, u64),
     /// All is read.
     Done,
+    /// The file system has said so: with this reader it is not tried again, unless it begins anew.
+    Failed(i32),
 }
 
 /// Why less can be read than was compressed.
@@ -110,6 +112,17 @@ impl CompressedReader {
         Ok(count)
     }
 
+    /// The inode of the file.
+    #[cfg(test)]
+    pub(in crate::input) fn file_number(&self) -> u64 {
+        std::os::unix::fs::MetadataExt::ino(&self.file.metadata().unwrap())
+    }
+
+    /// Whether the file could not be read.
+    pub(in crate::input) fn has_failed(&self) -> bool {
+        matches!(self.progress, Progress::Failed(_))
+    }
+
     /// Up to where the content was decompressed.
     pub(in crate::input) fn end(&self) -> u64 {
         self.start + self.window.len() as u64
@@ -174,12 +187,14 @@ impl CompressedReader {
             return Err(io::ErrorKind::InvalidData.into());
         }
         self.defect = None;
-        self.decode_on(end).inspect_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => self.defect = Some(Defect::Truncated),
-            // What the file system says is nothing against the content. What a decoder makes of it is not to be relied
-            // on.
-            _ if error.raw_os_error().is_some() => self.rewind(),
-            _ => self.defect = Some(Defect::Corrupt),
+        self.decode_on(end).inspect_err(|error| match (error.kind(), error.raw_os_error()) {
+            (io::ErrorKind::WouldBlock, _) => self.defect = Some(Defect::Truncated),
+            // It is nothing against the content. What a decoder makes of it is not to be relied on.
+            (_, Some(code)) => self.progress = Progress::Failed(code),
+            _ => {
+                self.defect = Some(Defect::Corrupt);
+                self.progress = Progress::Unbegun;
+            }
         })
     }
 
@@ -203,6 +218,7 @@ impl CompressedReader {
                     read => return read,
                 },
                 Progress::Done => return Ok(0),
+                Progress::Failed(code) => return Err(io::Error::from_raw_os_error(*code)),
             }
         }
     }

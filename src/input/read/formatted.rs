@@ -81,13 +81,15 @@ impl Composer {
         counts: &mut Counts,
     ) {
         let mut joined: Option<Logical> = None;
-        let (mut joined_lines, mut start) = (0, 0);
+        let (mut joined_lines, mut since, mut start) = (0, 0, 0);
         lines.each_line(record.records, |line, end| {
             counts.lines += 1;
+            since += 1;
             let offset = record.offset + start as u64;
             start = end;
             let Some(whole) = self.own.assembly.take(lines, line, offset) else { return };
-            joined_lines += 1;
+            let whole_lines = std::mem::take(&mut since);
+            joined_lines += whole_lines;
             match (&mut joined, &rules.multiline) {
                 (Some(message), Some(_)) => {
                     if message.facts.is_foreign {
@@ -98,11 +100,13 @@ impl Composer {
                 }
                 (None, Some(_)) => joined = Some(whole),
                 (_, None) => {
-                    self.append_logical(format, rules, (whole, 1), is_cut, batch, counts);
+                    let whole = (whole, whole_lines);
+                    self.append_logical(format, rules, whole, is_cut, batch, counts);
                 }
             }
         });
-        let rest: Vec<_> = self.own.assembly.rest().map(|message| (message, 1)).collect();
+        let rest = self.own.assembly.rest().map(|message| (message, std::mem::take(&mut since)));
+        let rest: Vec<_> = rest.collect();
         for message in joined.map(|message| (message, joined_lines)).into_iter().chain(rest) {
             self.append_logical(format, rules, message, is_cut, batch, counts);
         }

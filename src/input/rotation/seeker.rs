@@ -109,7 +109,8 @@ impl Seeker {
     /// # Errors
     /// The file cannot be read.
     pub(super) fn keep(&self, reader: &mut CompressedReader, inode: Inode) -> io::Result<()> {
-        if reader.end() < AT_ONCE {
+        // One that has failed would fail whoever asks again.
+        if reader.end() < AT_ONCE || reader.has_failed() {
             reader.rewind();
             return Ok(());
         }

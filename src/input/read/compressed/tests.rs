@@ -167,6 +167,9 @@ fn an_error_of_the_file_system_is_no_damage_and_no_end() {
             content.read_at(4, &mut buffer).unwrap_err();
             assert_eq!(content.defect(), None, "{codec:?} {first}");
             faults::take();
+            let Content::Compressed(reader) = &mut content else { unreachable!() };
+            assert!(reader.has_failed() && reader.read_at(4, &mut buffer).is_err());
+            reader.rewind();
             assert_eq!(read(&mut content, 0), (b"one\ntwo\n".to_vec(), None), "{codec:?} {first}");
         }
     }

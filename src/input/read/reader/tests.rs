@@ -449,9 +449,16 @@ fn read_last(log: &mut Log) {
 fn of_a_joined_message_that_is_dropped_each_line_counts() {
     let lines = ["java.lang.Error: x", "\tat a.b", "\tat secret", "two"];
     let cri = |line: &&str| format!("2026-11-29T10:20:30Z stdout F {line}\n");
-    for (format, text) in [
-        (None, lines.map(|line| format!("{line}\n")).concat()),
-        (Some(LineFormat::Cri(StreamSeverities::default())), lines.iter().map(cri).collect()),
+    let in_cri: String = lines.iter().map(cri).collect();
+    for (format, text, dropped) in [
+        (None, lines.map(|line| format!("{line}\n")).concat(), 3),
+        (Some(LineFormat::Cri(StreamSeverities::default())), in_cri.clone(), 3),
+        // One of them in two parts.
+        (
+            Some(LineFormat::Cri(StreamSeverities::default())),
+            in_cri.replace("F \tat secret", "P \tat sec\n2026-11-29T10:20:30Z stdout F ret"),
+            4,
+        ),
     ] {
         let mut log = Log::new(None).with_rules(TextRules { format, ..joining(9) });
         let exclude = crate::filter::Patterns::new(&["secret"]).unwrap();
@@ -460,7 +467,8 @@ fn of_a_joined_message_that_is_dropped_each_line_counts() {
         read_last(&mut log);
         let texts = log.texts();
         assert!(texts.len() == 1 && texts[0].ends_with(b"two"), "{text}");
-        assert_eq!((log.reader.counts.lines, log.reader.counts.excluded), (4, 3), "{text}");
+        let Counts { lines, excluded, .. } = log.reader.counts;
+        assert_eq!((lines, excluded), (dropped + 1, dropped), "{text}");
     }
 }
 

@@ -3,6 +3,7 @@ use std::io::Write;
 
 use super::*;
 use crate::input::read::codec::Codec;
+use crate::input::read::content::faults;
 
 const INODE: Inode = Inode { device: 1, number: 2, born: None };
 
@@ -72,6 +73,36 @@ fn what_stands_far_is_kept_for_who_asks_again() {
     seeker.keep(&mut again, INODE).unwrap();
     assert!(seek(&seeker, &mut again, 2 << 20) > 0);
     assert_eq!(byte_at(&mut again, 2 << 20), Some(b'a'));
+}
+
+#[test]
+fn one_that_could_not_be_read_says_so_each_time_and_is_not_kept() {
+    let size = 2 * AT_ONCE as usize;
+    let seeker = Seeker::with(u64::MAX);
+    let mut reader = archive(size);
+    reader.advance(AT_ONCE + 1000, u64::MAX).unwrap();
+    faults::fail(reader.file_number());
+    let far = size as u64 - 1000;
+    // It counts as arrived, and reading says why it is not there.
+    for _ in 0..2 {
+        assert_eq!(seek(&seeker, &mut reader, far), 0);
+        let error = reader.read_at(far, &mut [0]).unwrap_err();
+        assert!(error.raw_os_error().is_some() && reader.defect().is_none(), "{error}");
+    }
+    seeker.keep(&mut reader, INODE).unwrap();
+    assert!(seeker.state().readers.is_empty());
+    // Whatever became of it, it says so to one alone who asks again.
+    let mut other = archive(size);
+    other.advance(AT_ONCE + 1000, u64::MAX).unwrap();
+    faults::fail(other.file_number());
+    other.read_at(far, &mut [0]).unwrap_err();
+    seeker.state().keep(INODE, other);
+    assert_eq!(seek(&seeker, &mut reader, far), 0);
+    reader.read_at(far, &mut [0]).unwrap_err();
+    seeker.keep(&mut reader, INODE).unwrap();
+    faults::take();
+    assert_eq!(seek(&seeker, &mut reader, far), 0);
+    assert_eq!(byte_at(&mut reader, size as u64 - 1), Some(b'z'));
 }
 
 #[test]

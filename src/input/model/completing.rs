@@ -4,6 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::input::read::content::Stat;
+use crate::pipeline::position::Head;
 
 /// What rsync calls a file until it is complete.
 const UNNAMED: &str = ".app.log.x7Kq2Z";
@@ -110,6 +111,33 @@ fn what_rotates_unseen_after_it_got_its_name_is_read() {
         world.rotate_unseen(3);
         world.all_is_read_once(looks);
     }
+}
+
+#[test]
+fn what_takes_longer_than_a_minute_to_be_complete_is_waited_for() {
+    let mut world = World::new(Rotation::RenameWithinGlob);
+    world.write_lines(40);
+    world.deliver_all();
+    let before = fs::read(world.path("app.log")).unwrap();
+    let mut copy = world.new_file(&world.path(UNNAMED));
+    let (begun, rest) = before.split_at(Head::MAX + 100);
+    let (slow, last) = rest.split_at(rest.len() - 200);
+    for piece in [begun].into_iter().chain(slow.chunks(slow.len().div_ceil(70))) {
+        std::io::Write::write_all(&mut copy, piece).unwrap();
+        world.read_all();
+        world.pass(10);
+    }
+    // What is known and what is not come in one piece.
+    std::io::Write::write_all(&mut copy, last).unwrap();
+    world.writer = copy;
+    for _ in 0..20 {
+        world.write_lines(1);
+        world.read_all();
+        world.pass(10);
+    }
+    fs::rename(world.path(UNNAMED), world.path("app.log")).unwrap();
+    [UNNAMED, "app.log"].into_iter().for_each(|name| world.look_at(name));
+    world.all_is_read_once(Looks { empty: false, whole: true, log_first: false });
 }
 
 #[test]

@@ -20,7 +20,8 @@ use crate::shown::Show;
 
 /// A copy counts as complete when it has not grown for so long.
 const COMPLETE: Duration = Duration::from_secs(1);
-/// For no longer it is waited for that. One that goes on growing is held against what is read by what it has until then.
+/// For no longer it is waited for that under a name that stays. One that goes on growing is held against what is read by
+/// what it has until then.
 const GROWING: Duration = Duration::from_secs(60);
 /// The same for one that gets another name when it is complete, and comes over a network perhaps.
 const COMPLETE_UNNAMED: Duration = Duration::from_secs(10);
@@ -178,7 +179,9 @@ impl Scheduler {
         let stat = Stat::at(&path).ok();
         let size = stat.map_or(0, |stat| stat.size);
         let has_grown = std::mem::replace(&mut suspect.size, size) != size;
-        if stat.is_some() && has_grown && now < suspect.until {
+        // What gets another name is never read before that while it grows: its pieces hold what was read and what was not.
+        let may_grow = now < suspect.until || names::completed(&path).is_some();
+        if stat.is_some() && has_grown && may_grow {
             suspect.look_at = now + quiet;
             self.wake_at(id, now + quiet);
             return false;

@@ -40,6 +40,8 @@ pub(super) enum Find {
     Everything,
     /// There is more than could be read: it is not to be written over.
     Part,
+    /// The same, and it is said.
+    Told,
 }
 
 impl Home {
@@ -82,16 +84,31 @@ impl Home {
             // It would be in its own way.
             *lock = None;
         }
-        *self = Self::open(&self.dir).map_err(|(_, error)| match error {
-            LockError::Io(error) => error,
-            LockError::Held(pid) => {
-                let who = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
-                let what = format!("another instance{who} keeps its positions there now");
-                io::Error::new(io::ErrorKind::ResourceBusy, what)
+        match Self::open(&self.dir) {
+            Ok(home) => *self = home,
+            Err((_, error)) => {
+                self.stays_away(&error);
+                return Err(match error {
+                    LockError::Io(error) => error,
+                    LockError::Held(pid) => {
+                        let who = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+                        let what = format!("another instance{who} keeps its positions there now");
+                        io::Error::new(io::ErrorKind::ResourceBusy, what)
+                    }
+                });
             }
-        })?;
+        }
         self.write_pid();
         Ok(())
+    }
+
+    /// Takes back the lock that was in the way of one to write. What another has saved meanwhile is not known here.
+    fn stays_away(&mut self, error: &LockError) {
+        let Hold::Sought { lock, find } = &mut self.hold else { return };
+        match error {
+            LockError::Held(_) => *find = Find::Part,
+            LockError::Io(_) => *lock = LockedFile::open_to_read(&self.dir.join(LOCK)).ok(),
+        }
     }
 
     /// Writes this process's id into the lock.
@@ -111,14 +128,14 @@ impl Find {
         match self {
             Self::Everything => return Ok(()),
             Self::Nothing if ![BASE, RECENT].into_iter().any(is_there) => return Ok(()),
-            Self::Nothing => tracing::warn!(
-                "{} can be written now, and holds positions that were not there at the start: they \
-                 are left as they are; restart to go on from them",
+            Self::Nothing | Self::Part => tracing::warn!(
+                "{} can be written now, and holds positions that were not there, or not all sound, at the start: they \
+                 are left as they are, and none are saved; restart to go on from them",
                 dir.shown()
             ),
-            Self::Part => {}
+            Self::Told => {}
         }
-        *self = Self::Part;
+        *self = Self::Told;
         Err(io::Error::new(io::ErrorKind::AlreadyExists, "there are other positions"))
     }
 }

@@ -1,15 +1,23 @@
 //! Whether somebody listens, without touching the socket.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::sync::{Mutex, PoisonError};
 
 use super::super::{SOON, wait_until};
 
-/// A port that is free for both TCP and UDP on an address nobody else uses.
+/// A port that is free for both TCP and UDP on an address nobody else uses. None is given twice: what listens on it may
+/// not have been started yet.
 pub fn free_port(ip: IpAddr) -> u16 {
-    let tcp = TcpListener::bind((ip, 0)).unwrap();
-    let port = tcp.local_addr().unwrap().port();
-    UdpSocket::bind((ip, port)).unwrap();
-    port
+    static GIVEN: Mutex<BTreeSet<(IpAddr, u16)>> = Mutex::new(BTreeSet::new());
+    loop {
+        let tcp = TcpListener::bind((ip, 0)).unwrap();
+        let port = tcp.local_addr().unwrap().port();
+        let is_free = UdpSocket::bind((ip, port)).is_ok();
+        if is_free && GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert((ip, port)) {
+            return port;
+        }
+    }
 }
 
 /// Waits until somebody listens at `address`, as `/proc/net` has it.

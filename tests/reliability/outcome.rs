@@ -20,6 +20,8 @@ pub struct Outcome {
     pub allowed: u64,
     /// The largest resident memory of the shipper in bytes.
     pub peak_rss: Option<u64>,
+    /// The same without the pages of its program.
+    pub peak_own: Option<u64>,
     /// What was done and seen, for the last column.
     pub notes: Vec<String>,
     /// What did not hold, besides the numbers.
@@ -69,6 +71,7 @@ impl Outcome {
         self.foreign += other.foreign;
         self.allowed += other.allowed;
         self.peak_rss = self.peak_rss.max(other.peak_rss);
+        self.peak_own = self.peak_own.max(other.peak_own);
         self.notes.extend(other.notes);
         self.faults.extend(other.faults);
         self.log.push_str(&other.log);

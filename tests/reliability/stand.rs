@@ -111,13 +111,13 @@ pub fn conclude_at(shipper: &mut Running, written: u64, sink: &impl Sink, window
         sink.reads_up_to(written, QUIET);
     }
     let alive = shipper.is_alive();
-    let rss = if alive { Some(shipper.peak_rss()) } else { None };
+    let memory = alive.then(|| (shipper.peak_rss(), shipper.peak_own()));
     if alive {
         shipper.term();
     }
     let frames = sink.frames();
     let mut outcome = Outcome::of(written, &frames);
-    outcome.peak_rss = rss;
+    (outcome.peak_rss, outcome.peak_own) = memory.unzip();
     outcome = outcome.check(alive, "the shipper has ended by itself").check_log(shipper);
     if windows == 0 {
         return outcome;

@@ -155,6 +155,11 @@ impl Running {
         cost::peak_rss(self.child.id())
     }
 
+    /// The same without the pages of its program.
+    pub fn peak_own(&self) -> u64 {
+        cost::peak_own(self.child.id())
+    }
+
     /// Processor time used so far, in clock ticks, user and system.
     pub fn cpu_ticks(&self) -> u64 {
         let stat = self.proc("stat");

@@ -11,7 +11,7 @@ use crate::pipeline::position::Anchor;
 /// for a longer one it begins anew.
 #[derive(Debug)]
 pub(in crate::input) struct CompressedReader {
-    progress: Progress,
+    progress: Decoding,
     codec: Codec,
     /// The same file, to begin anew with, whatever has its name by now.
     file: File,
@@ -28,7 +28,7 @@ pub(in crate::input) struct CompressedReader {
 
 /// How far it has come.
 #[derive(Debug)]
-enum Progress {
+enum Decoding {
     /// Nothing was read yet.
     Unbegun,
     /// Within a member, whose content begins at this offset.
@@ -61,7 +61,7 @@ const STALLED: Duration = Duration::from_secs(30);
 impl CompressedReader {
     pub(in crate::input) fn new(file: File, codec: Codec) -> Self {
         Self {
-            progress: Progress::Unbegun,
+            progress: Decoding::Unbegun,
             codec,
             file,
             start: 0,
@@ -74,7 +74,7 @@ impl CompressedReader {
 
     /// Begins anew, and gives back the memory of what was read.
     pub(in crate::input) fn rewind(&mut self) {
-        (self.progress, self.start, self.window) = (Progress::Unbegun, 0, Vec::new());
+        (self.progress, self.start, self.window) = (Decoding::Unbegun, 0, Vec::new());
         (self.empty_members, self.defect) = (0, None);
     }
 
@@ -120,7 +120,7 @@ impl CompressedReader {
 
     /// Whether the file could not be read.
     pub(in crate::input) fn has_failed(&self) -> bool {
-        matches!(self.progress, Progress::Failed(_))
+        matches!(self.progress, Decoding::Failed(_))
     }
 
     /// Up to where the content was decompressed.
@@ -130,7 +130,7 @@ impl CompressedReader {
 
     /// Whether all of the content was decompressed.
     pub(in crate::input) fn is_at_end(&self) -> bool {
-        matches!(self.progress, Progress::Done)
+        matches!(self.progress, Decoding::Done)
     }
 
     /// Whether what stands just before `offset` can be read without beginning anew.
@@ -190,10 +190,10 @@ impl CompressedReader {
         self.decode_on(end).inspect_err(|error| match (error.kind(), error.raw_os_error()) {
             (io::ErrorKind::WouldBlock, _) => self.defect = Some(Defect::Truncated),
             // It is nothing against the content. What a decoder makes of it is not to be relied on.
-            (_, Some(code)) => self.progress = Progress::Failed(code),
+            (_, Some(code)) => self.progress = Decoding::Failed(code),
             _ => {
                 self.defect = Some(Defect::Corrupt);
-                self.progress = Progress::Unbegun;
+                self.progress = Decoding::Unbegun;
             }
         })
     }
@@ -202,11 +202,11 @@ impl CompressedReader {
         let at = self.start + end as u64;
         loop {
             match &mut self.progress {
-                Progress::Unbegun => {
+                Decoding::Unbegun => {
                     let reader = BufReader::new(Ongoing::new(self.file.try_clone()?));
-                    self.progress = Progress::Within(Decoder::new(self.codec, reader)?, at);
+                    self.progress = Decoding::Within(Decoder::new(self.codec, reader)?, at);
                 }
-                Progress::Within(decoder, began) => match decoder.read(&mut self.window[end..]) {
+                Decoding::Within(decoder, began) => match decoder.read(&mut self.window[end..]) {
                     Ok(0) => {
                         self.empty_members += u64::from(*began == at);
                         if self.empty_members > EMPTY_MEMBERS + at / CONTENT_PER_EMPTY_MEMBER {
@@ -217,17 +217,17 @@ impl CompressedReader {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     read => return read,
                 },
-                Progress::Done => return Ok(0),
-                Progress::Failed(code) => return Err(io::Error::from_raw_os_error(*code)),
+                Decoding::Done => return Ok(0),
+                Decoding::Failed(code) => return Err(io::Error::from_raw_os_error(*code)),
             }
         }
     }
 
     /// What comes behind a member, at this offset of the content.
-    fn next_member(&mut self, at: u64) -> io::Result<Progress> {
-        Ok(match std::mem::replace(&mut self.progress, Progress::Done) {
-            Progress::Within(decoder, _) => {
-                decoder.next_member()?.map_or(Progress::Done, |next| Progress::Within(next, at))
+    fn next_member(&mut self, at: u64) -> io::Result<Decoding> {
+        Ok(match std::mem::replace(&mut self.progress, Decoding::Done) {
+            Decoding::Within(decoder, _) => {
+                decoder.next_member()?.map_or(Decoding::Done, |next| Decoding::Within(next, at))
             }
             other => other,
         })

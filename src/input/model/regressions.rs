@@ -744,3 +744,35 @@ fn a_log_of_another_program_that_looks_like_a_copy_and_never_pauses_is_read_afte
     world.settle();
     assert_eq!(world.received, world.written);
 }
+
+#[test]
+fn a_log_that_is_truncated_in_an_outage_finds_its_copy_though_a_glob_matches_it() {
+    for is_dated in [false, true] {
+        for pieces in [1, 3] {
+            let mut world = World::of(Rotation::CopyTruncate, Kind { banner: 0, is_dated });
+            world.all = true;
+            world.write_lines(40);
+            world.deliver_all();
+            // From now on nothing is read.
+            world.write_lines(40);
+            for _ in 0..3 {
+                world.look();
+                let content = fs::read(world.path("app.log")).unwrap();
+                let name = world.rotated();
+                let mut copy = world.new_file(&name);
+                for piece in content.chunks(content.len().div_ceil(pieces)) {
+                    copy.write_all(piece).unwrap();
+                    world.look();
+                    world.pass(5);
+                }
+                world.stamp(&copy);
+                world.writer.set_len(0).unwrap();
+                world.look();
+                world.write_lines(40);
+                world.pass(20);
+            }
+            world.settle();
+            assert_eq!(world.received, world.written, "{is_dated} {pieces}");
+        }
+    }
+}

@@ -100,7 +100,7 @@ impl World {
     }
 
     /// Where rotation puts the file next; makes room for a new `.1`.
-    fn rotated(&self) -> PathBuf {
+    pub(super) fn rotated(&self) -> PathBuf {
         if self.is_dated {
             return self.path(&format!("app.log-{}", 20_261_123_000_000 + self.clock));
         }

@@ -293,6 +293,7 @@ impl Scheduler {
         } else if is_over {
             self.remove(id);
         }
+        self.suspect_at_sight(id, now);
         self.settle(now);
         self.count(id);
     }

@@ -15,7 +15,6 @@ use crate::input::rotation::archive;
 use crate::input::rotation::identity::Found;
 use crate::input::rotation::judge::same_inode;
 use crate::input::rotation::names;
-use crate::pipeline::position::Inode;
 use crate::shown::Show;
 
 /// A copy counts as complete when it has not grown for so long.
@@ -42,17 +41,38 @@ impl Scheduler {
             }
             // What is written to it from now on is an event.
             _ if slot.path.unread_beginning().is_none() => slot.path.has_older(),
-            _ => self.examine(id, inode, now),
+            _ => {
+                let originals = self.alike(id);
+                let Some(slot) = self.slots.awake_mut(id) else { return false };
+                if originals.is_empty() {
+                    slot.origin = Origin::Own(inode);
+                    return true;
+                }
+                self.suspect(id, originals, now);
+                false
+            }
         }
     }
 
-    fn examine(&mut self, id: usize, inode: Option<Inode>, now: Instant) -> bool {
-        let originals = self.alike(id);
-        let Some(slot) = self.slots.awake_mut(id) else { return false };
-        if originals.is_empty() {
-            slot.origin = Origin::Own(inode);
-            return true;
+    /// Holds a file that begins like another against that as soon as it is seen. While nothing is read, as without a
+    /// receiver, that may be truncated, and is to find its copy, which is nobody's.
+    pub(super) fn suspect_at_sight(&mut self, id: usize, now: Instant) {
+        let is_new = |slot: &&Slot| {
+            matches!(slot.origin, Origin::Unexamined) && slot.path.unread_beginning().is_some()
+        };
+        // At the start, the others may not be known yet.
+        if self.first_pass.is_some() || self.slots.awake(id).filter(is_new).is_none() {
+            return;
         }
+        let originals = self.alike(id);
+        if !originals.is_empty() {
+            self.suspect(id, originals, now);
+        }
+    }
+
+    fn suspect(&mut self, id: usize, originals: Vec<usize>, now: Instant) {
+        let Some(slot) = self.slots.awake_mut(id) else { return };
+        let inode = slot.path.current_inode();
         debug!("{} begins like a file that is followed", slot.path.path().shown());
         let (size, quiet) = (slot.path.unread_beginning().unwrap_or_default(), quiet(slot));
         let mut effects = Effects::default();
@@ -71,7 +91,6 @@ impl Scheduler {
         slot.is_pending = true;
         self.take_in(effects);
         self.wake_at(id, now + quiet);
-        false
     }
 
     /// Whether something in a copy is to be read: the log may have been copied once more.

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs};
 
 use tokio::sync::mpsc;
 
-use super::{Rotation, World};
+use super::World;
 use crate::filter::{LineFilter, Patterns};
 use crate::health::liveness::Beat;
 use crate::health::readiness::FirstPass;
@@ -178,7 +178,7 @@ impl World {
     }
 
     pub(super) fn reload(&mut self, rotated: bool) {
-        let rotated = rotated && self.rotation == Rotation::RenameWithinGlob;
+        let rotated = rotated && self.rotation.is_within_glob();
         // What is named for the first time is old. Where the log is gone, what came after it unseen
         // is not looked for at once; and globs find nothing where nothing can be listed.
         let can_find = self.path("app.log").exists() && self.heals_at.is_none();

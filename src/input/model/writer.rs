@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{Rotation, World};
+use super::World;
 use crate::input::rotation::names::{is_compressed, is_sibling_of};
 
 impl World {
@@ -54,8 +54,7 @@ impl World {
 
     /// Who does not know that its file was truncated does not begin again.
     pub(super) fn write_banner(&mut self) {
-        if self.rotation == Rotation::CopyTruncate && self.banners[0] > 0 || self.in_place.is_some()
-        {
+        if self.rotation.copies() && self.banners[0] > 0 || self.in_place.is_some() {
             return;
         }
         if self.banner.len() > 2 && self.writer.metadata().unwrap().len() == 0 {
@@ -89,7 +88,7 @@ impl World {
 
     pub(super) fn begin_line(&mut self) {
         // Where a rotated file is a path of its own, its last line may be finished at any time.
-        if self.partial.is_none() && self.rotation != Rotation::RenameWithinGlob {
+        if self.partial.is_none() && !self.rotation.is_within_glob() {
             let number = self.written.len() as u64;
             self.written.push(number);
             let text = text(number);
@@ -142,7 +141,7 @@ impl World {
     }
 
     pub(super) fn rename(&mut self, create: bool) {
-        let cannot = self.rotation == Rotation::CopyTruncate || self.writer_is_behind;
+        let cannot = self.rotation.copies() || self.writer_is_behind;
         if cannot || self.is_empty() || self.rotated_files().len() >= 8 {
             return;
         }
@@ -163,7 +162,7 @@ impl World {
 
     pub(super) fn copy_truncate(&mut self, at_once: bool) {
         let has_room = self.rotated_files().len() < 8;
-        if self.rotation != Rotation::CopyTruncate || self.is_empty() || !has_room {
+        if !self.rotation.copies() || self.is_empty() || !has_room {
             return;
         }
         if self.in_place.is_some() {
@@ -184,6 +183,15 @@ impl World {
         self.clock -= u64::from(at_once);
         self.stamp(&writer);
         self.partial = None;
+        self.begin_alone();
+    }
+
+    /// What little was read of a file may be anybody's, where its copy is a path of its own.
+    pub(super) fn begin_alone(&mut self) {
+        if self.rotation.is_within_glob() {
+            self.write_lines(10);
+            self.read_all();
+        }
     }
 
     /// A copy takes the place of the file, and the writer goes on with that. What little was read of a short
@@ -218,7 +226,7 @@ impl World {
 
     pub(super) fn put_back(&mut self) {
         let path = self.path("app.log");
-        let is_glob = self.rotation == Rotation::RenameWithinGlob;
+        let is_glob = self.rotation.is_within_glob();
         if self.writer_is_behind || is_glob || !path.exists() {
             return;
         }

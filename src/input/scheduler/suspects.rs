@@ -58,7 +58,12 @@ impl Scheduler {
     /// receiver, that may be truncated, and is to find its copy, which is nobody's.
     pub(super) fn suspect_at_sight(&mut self, id: usize, now: Instant) {
         let is_new = |slot: &&Slot| {
-            matches!(slot.origin, Origin::Unexamined) && slot.path.unread_beginning().is_some()
+            let is_known = match &slot.origin {
+                Origin::Unexamined => false,
+                Origin::Own(known) | Origin::Copy(known) => *known == slot.path.current_inode(),
+                Origin::Suspect(_) => true,
+            };
+            !is_known && slot.path.unread_beginning().is_some()
         };
         // At the start, the others may not be known yet.
         if self.first_pass.is_some() || self.slots.awake(id).filter(is_new).is_none() {
